@@ -1,0 +1,116 @@
+# Flags, dependencies and the few functions that every folder's CMakeLists.txt uses.
+
+option(VD_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(VD_TSAN "ThreadSanitizer" OFF)
+option(VD_FUZZ "libFuzzer targets (clang)" OFF)
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+add_compile_options(
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wformat=2 -Wundef -Wpointer-arith -Werror -fno-common -fstack-protector-strong
+    -include ${CMAKE_SOURCE_DIR}/tools/banned.h)
+add_compile_definitions(_GNU_SOURCE VD_VERSION="${PROJECT_VERSION}")
+include_directories(${CMAKE_SOURCE_DIR})
+
+if(VD_SANITIZE OR VD_FUZZ)
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+endif()
+if(VD_TSAN)
+    add_compile_options(-fsanitize=thread)
+    add_link_options(-fsanitize=thread)
+endif()
+if(VD_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(NOT VD_SANITIZE AND NOT VD_FUZZ AND NOT VD_TSAN)
+    add_compile_definitions($<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+    add_link_options(-Wl,-z,relro,-z,now)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent libevent_pthreads)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+
+# DuckDB comes from npm (tools/deps): its shared library, and the header of its stable C API.
+set(VD_DEPS ${CMAKE_SOURCE_DIR}/build/deps CACHE PATH "what tools/deps installed from npm")
+file(GLOB VD_DUCKDB_LIB ${VD_DEPS}/duckdb/node_modules/@duckdb/node-bindings-linux-*/libduckdb.so)
+add_library(duckdb::duckdb SHARED IMPORTED)
+set_target_properties(duckdb::duckdb PROPERTIES
+    IMPORTED_LOCATION "${VD_DUCKDB_LIB}"
+    IMPORTED_NO_SONAME FALSE
+    INTERFACE_INCLUDE_DIRECTORIES
+        ${VD_DEPS}/duckdb/node_modules/duckdb/src/duckdb/src/include)
+if(NOT VD_DUCKDB_LIB)
+    message(FATAL_ERROR "DuckDB is not in ${VD_DEPS}: run tools/deps build first")
+endif()
+
+# vd_library(name SOURCES a.c ... LIBS other ...)
+function(vd_library name)
+    cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+    add_library(${name} STATIC ${A_SOURCES})
+    target_link_libraries(${name} PUBLIC ${A_LIBS})
+endfunction()
+
+# vd_test(name SOURCES ... LIBS ... [LABELS unit|e2e] [TIMEOUT seconds]): a cmocka program and its CTest entry
+function(vd_test name)
+    cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+    if(NOT BUILD_TESTING OR VD_FUZZ)
+        return()
+    endif()
+    if(NOT A_LABELS)
+        set(A_LABELS unit)
+    endif()
+    if(NOT A_TIMEOUT)
+        set(A_TIMEOUT 60)
+    endif()
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET GLOBAL cmocka)
+    add_executable(test_${name} ${A_SOURCES})
+    target_link_libraries(test_${name} PRIVATE ${A_LIBS} PkgConfig::CMOCKA)
+    target_compile_definitions(test_${name} PRIVATE VD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+        VD_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${name} COMMAND test_${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
+        SKIP_RETURN_CODE 77)
+endfunction()
+
+# vd_fuzz(name SOURCES ... LIBS ... CORPUS dir): libFuzzer with VD_FUZZ, else the corpus replayed by CTest
+function(vd_fuzz name)
+    cmake_parse_arguments(A "" "CORPUS" "SOURCES;LIBS" ${ARGN})
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    if(VD_FUZZ)
+        add_executable(fuzz_${name} ${A_SOURCES})
+        target_link_libraries(fuzz_${name} PRIVATE ${A_LIBS})
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        set_property(GLOBAL APPEND PROPERTY VD_FUZZERS "fuzz_${name}|${A_CORPUS}")
+    else()
+        add_executable(fuzz_${name} ${A_SOURCES} ${CMAKE_SOURCE_DIR}/fuzz/replay.c)
+        target_link_libraries(fuzz_${name} PRIVATE ${A_LIBS})
+        add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${A_CORPUS})
+        set_tests_properties(fuzz_${name} PROPERTIES LABELS "unit;fuzz" TIMEOUT 60)
+    endif()
+endfunction()
+
+# vd_bench(name SOURCES ... LIBS ...): a measuring program, never part of the tests
+function(vd_bench name)
+    cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+    if(VD_FUZZ)
+        return()
+    endif()
+    add_executable(bench_${name} ${A_SOURCES})
+    target_link_libraries(bench_${name} PRIVATE ${A_LIBS})
+endfunction()
