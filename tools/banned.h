@@ -16,6 +16,6 @@
 #pragma GCC poison sprintf vsprintf gets
 #pragma GCC poison atoi atol atoll atof
 #pragma GCC poison asctime asctime_r ctime ctime_r
-#pragma GCC poison tmpnam tempnam mktemp alloca
+#pragma GCC poison tmpnam tempnam mktemp
 
 #endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The encoding of event log records: length, format, kind, time, then strings with their lengths. */
+
+#include "lib/event.h"
+
+#include "proto/protocol.h"
+
+/* u32 length of what follows; u8 format; u8 kind; u64 time; u16 device, module, address, properties; u32 body */
+#define RECORD_FORMAT 1
+#define RECORD_FIXED  (1 + 1 + 8 + 4 * 2 + 4)
+#define ADDRESS_MAX   64
+
+void vd_event_batch_clear(struct vd_event_batch *batch)
+{
+    vd_buf_clear(&batch->bytes);
+    batch->count = 0;
+}
+
+void vd_event_batch_release(struct vd_event_batch *batch)
+{
+    vd_buf_release(&batch->bytes);
+    batch->count = 0;
+}
+
+static uint8_t *put_le(uint8_t *out, uint64_t value, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        *out++ = (uint8_t)(value >> (8 * i));
+    }
+    return out;
+}
+
+static uint8_t *put_str(uint8_t *out, struct vd_str s)
+{
+    if (s.length > 0) {
+        memcpy(out, s.data, s.length);
+    }
+    return out + s.length;
+}
+
+int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *event)
+{
+    size_t length = RECORD_FIXED;
+    uint8_t *out;
+
+    if (event->device_id.length > VD_ID_MAX || event->module_id.length > VD_ID_MAX ||
+        event->address.length > ADDRESS_MAX ||
+        event->properties.length > VD_MESSAGE_PROPERTIES_MAX ||
+        event->body.length > VD_MESSAGE_BODY_MAX_BYTES) {
+        return VD_E_LIMIT;
+    }
+    length += event->device_id.length + event->module_id.length + event->address.length +
+        event->properties.length + event->body.length;
+    out = vd_buf_reserve(&batch->bytes, 4 + length);
+    if (out == NULL) {
+        int error = batch->bytes.error;
+
+        batch->bytes.error = VD_OK;
+        return error;
+    }
+    out = put_le(out, length, 4);
+    out = put_le(out, RECORD_FORMAT, 1);
+    out = put_le(out, (uint64_t)event->kind, 1);
+    out = put_le(out, (uint64_t)event->enqueued_ms, 8);
+    out = put_le(out, event->device_id.length, 2);
+    out = put_le(out, event->module_id.length, 2);
+    out = put_le(out, event->address.length, 2);
+    out = put_le(out, event->properties.length, 2);
+    out = put_le(out, event->body.length, 4);
+    out = put_str(out, event->device_id);
+    out = put_str(out, event->module_id);
+    out = put_str(out, event->address);
+    out = put_str(out, event->properties);
+    put_str(out, event->body);
+    batch->bytes.length += 4 + length;
+    batch->count++;
+    return VD_OK;
+}
+
+int vd_event_next(struct vd_reader *reader, struct vd_event *event)
+{
+    struct vd_reader record;
+    struct vd_str bytes;
+    struct vd_event e;
+    size_t lengths[4];
+    size_t body_length;
+    uint8_t format;
+    uint8_t kind;
+
+    if (!reader->failed && vd_reader_left(reader) == 0) {
+        return VD_E_NOT_FOUND;
+    }
+    bytes = vd_reader_bytes(reader, vd_reader_u32_le(reader));
+    vd_reader_init(&record, bytes.data, bytes.length);
+    format = vd_reader_u8(&record);
+    kind = vd_reader_u8(&record);
+    e.enqueued_ms = (int64_t)vd_reader_u64_le(&record);
+    for (size_t i = 0; i < 4; i++) {
+        lengths[i] = vd_reader_u16_le(&record);
+    }
+    body_length = vd_reader_u32_le(&record);
+    e.device_id = vd_reader_bytes(&record, lengths[0]);
+    e.module_id = vd_reader_bytes(&record, lengths[1]);
+    e.address = vd_reader_bytes(&record, lengths[2]);
+    e.properties = vd_reader_bytes(&record, lengths[3]);
+    e.body = vd_reader_bytes(&record, body_length);
+    if (reader->failed || record.failed || vd_reader_left(&record) != 0 ||
+        format != RECORD_FORMAT || kind < VD_EVENT_TELEMETRY || kind > VD_EVENT_OPERATION) {
+        reader->failed = true;
+        return VD_E_CORRUPT;
+    }
+    e.kind = (enum vd_event_kind)kind;
+    *event = e;
+    return VD_OK;
+}

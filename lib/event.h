@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What hub and center hand each other through the event log: one record, and batches of encoded records. */
+
+#ifndef VEDETTE_LIB_EVENT_H
+#define VEDETTE_LIB_EVENT_H
+
+#include <stdint.h>
+
+#include "lib/str.h"
+
+enum vd_event_kind {
+    VD_EVENT_TELEMETRY = 1, /* a device's message for others */
+    VD_EVENT_SECURITY = 2,  /* a device's message for the security center (interface id) */
+    VD_EVENT_OPERATION = 3, /* what the hub records about itself: body is the record as JSON */
+};
+
+/* One record. Strings and body point into the batch that it was read from, or to the writer's memory. */
+struct vd_event {
+    enum vd_event_kind kind;
+    int64_t enqueued_ms;     /* UTC, the hub's clock */
+    struct vd_str device_id; /* at most VD_ID_MAX */
+    struct vd_str module_id; /* empty for the device itself */
+    struct vd_str address;   /* the peer's address as text, without port; may be empty */
+    struct vd_str
+        properties; /* the property bag as it stood in the topic (URL-encoded); at most 16 KiB */
+    struct vd_str body; /* at most 256 KiB */
+};
+
+/* Encoded records, one behind the other. Zero-initialised is empty. */
+struct vd_event_batch {
+    struct vd_buf bytes;
+    uint32_t count;
+};
+
+void vd_event_batch_clear(struct vd_event_batch *batch);
+void vd_event_batch_release(struct vd_event_batch *batch);
+
+/* Appends a record. VD_E_NOMEM or VD_E_LIMIT (a field over its bound) leave the batch as it was. */
+VD_NODISCARD int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *event);
+
+/*
+ * Reads the record at `reader`, which stands on the bytes of a batch, and moves past it.
+ * VD_OK, VD_E_NOT_FOUND at the end, VD_E_CORRUPT for what no vd_event_batch_add wrote.
+ * *event points into the reader's bytes.
+ */
+VD_NODISCARD int vd_event_next(struct vd_reader *reader, struct vd_event *event);
+
+#endif
