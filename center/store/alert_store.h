@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Alerts, dead letters, indicators and the alert sink's offset, in one SQLite file. */
+
+#ifndef VEDETTE_CENTER_STORE_ALERT_STORE_H
+#define VEDETTE_CENTER_STORE_ALERT_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "lib/uuid.h"
+
+struct vd_alert_store;
+
+/* Opens `path` (made, mode 0600, if absent). VD_E_NEWER, VD_E_CORRUPT, VD_E_IO, VD_E_FULL. */
+VD_NODISCARD int vd_alert_store_open(const char *path, struct vd_alert_store **out);
+/* NULL is allowed. */
+void vd_alert_store_close(struct vd_alert_store *store);
+
+/* ---- Reading: any thread. ---- */
+
+struct vd_alert_filter {
+    int64_t changed_after; /* only alerts whose change number is greater; 0: all */
+    const char *device_id; /* NULL: any */
+    uint32_t limit;        /* 0: 1,000; the newest first, or by change number with changed_after */
+};
+
+/*
+ * *alerts: JSON array of objects, the caller's to free:
+ * {"id","change","alertType","displayName","severity","status","deviceId","moduleId","subject","startTime","endTime",
+ *  "timeGenerated","count","description","remediationSteps":[],"indicator":{"value","source"},"evidence":[{"rawEventId",
+ *  "time","collectionIntervalSeconds","protocol","localAddress","localPort","remoteAddress","remotePort","bytesIn",
+ *  "bytesOut"}...],"evidenceTotal"}
+ * "change" grows by one with every change of any alert (a repeat is a change too).
+ */
+VD_NODISCARD int vd_alert_store_list(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts);
+
+/* One alert by its id, or by a prefix of at least 4 characters that only it has. VD_E_NOT_FOUND, VD_E_INVALID (ambiguous). */
+VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id, json_t **alert);
+
+/* *letters: JSON array {"offset","time","deviceId","moduleId","reason","bodyBytes"}, newest first. */
+VD_NODISCARD int vd_alert_store_dead_letters(
+    struct vd_alert_store *store, uint32_t limit, json_t **letters);
+
+/* ---- Indicators: any thread. ---- */
+
+struct vd_import_result {
+    uint32_t added;
+    uint32_t known;    /* already there from the same feed */
+    uint32_t line;     /* of the first fault, from 1; 0: none */
+    char problem[160]; /* what is wrong there */
+};
+
+/*
+ * Reads one address or CIDR range a line, IPv4 or IPv6, `#` comments, blank lines; stores all of them under the feed's
+ * name, or none (VD_E_INVALID with line and problem set). Running centers see them within a second.
+ */
+VD_NODISCARD int vd_alert_store_import_indicators(struct vd_alert_store *store, const char *feed,
+    struct vd_str text, struct vd_import_result *result);
+
+/* *count: indicators in all feeds. */
+VD_NODISCARD int vd_alert_store_indicator_count(struct vd_alert_store *store, uint64_t *count);
+
+#endif

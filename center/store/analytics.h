@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The query tables: append what came of a stretch of the log together with the offset, and read-only SQL. */
+
+#ifndef VEDETTE_CENTER_STORE_ANALYTICS_H
+#define VEDETTE_CENTER_STORE_ANALYTICS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "lib/uuid.h"
+
+/* A row of SecurityIoTRawEvent: one flow, port, process ... of one event of a device. */
+struct vd_raw_event {
+    int64_t time_generated_ms; /* UTC, when the hub got it */
+    int64_t timestamp_ms;      /* UTC, when the device saw it */
+    struct vd_uuid id;
+    struct vd_str device_id;
+    struct vd_str agent_version;
+    struct vd_str name;     /* NetworkActivity ... */
+    struct vd_str type;     /* Security, Operational, Diagnostic */
+    struct vd_str category; /* Periodic, Triggered */
+    bool is_empty;
+    struct vd_str details; /* JSON object, PascalCase */
+};
+
+struct vd_query_limits {
+    uint32_t max_rows;   /* 0: 10,000 */
+    uint32_t timeout_ms; /* 0: 180,000 */
+};
+
+struct vd_analytics;
+
+struct vd_analytics_ops {
+    /* Appends rows and sets the sink's offset in the log, in one transaction. rows are in the log's order.
+     * VD_E_FULL, VD_E_IO: nothing was changed. One thread at a time. */
+    int (*append)(struct vd_analytics *analytics, const struct vd_raw_event *rows, size_t count,
+        uint64_t next_offset);
+    /* The offset from which the sink goes on; 0 in a new store. */
+    int (*offset)(struct vd_analytics *analytics, uint64_t *next_offset);
+    /*
+     * Runs one SELECT. Any thread, beside append.
+     * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool}, the caller's to free.
+     * VD_E_INVALID (syntax, more than one statement, anything that is not a SELECT), VD_E_TIMEOUT, VD_E_LIMIT with the
+     * reason in error_text.
+     */
+    int (*query)(struct vd_analytics *analytics, const char *sql,
+        const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+    void (*close)(struct vd_analytics *analytics);
+};
+
+struct vd_analytics {
+    const struct vd_analytics_ops *ops;
+};
+
+struct vd_duckdb_options {
+    const char
+        *folder; /* for the day files; made (mode 0700) if absent; nothing else may be in it */
+    const char *resource_id;   /* value of AssociatedResourceId */
+    uint32_t memory_limit_mib; /* 0: 512 */
+    uint32_t threads;          /* 0: 2 */
+};
+
+/* Opens the DuckDB store; one process at a time (VD_E_BUSY). VD_E_NEWER, VD_E_CORRUPT, VD_E_FULL, VD_E_IO; the reason in
+ * error_text. */
+VD_NODISCARD int vd_analytics_duckdb_open(const struct vd_duckdb_options *options,
+    struct vd_analytics **out, char *error_text, size_t error_size);
+
+VD_NODISCARD int vd_analytics_append(struct vd_analytics *analytics,
+    const struct vd_raw_event *rows, size_t count, uint64_t next_offset);
+VD_NODISCARD int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *next_offset);
+VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
+    const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+/* NULL is allowed. */
+void vd_analytics_close(struct vd_analytics *analytics);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The hub: the MQTT endpoint that devices connect to, authenticated, into the event log. */
+
+#ifndef VEDETTE_HUB_HUB_H
+#define VEDETTE_HUB_HUB_H
+
+#include <stdint.h>
+
+#include "hub/registry.h"
+#include "lib/event_log.h"
+
+struct vd_hub_config {
+    const char *host_name;      /* as devices name it: user names and tokens must hold it */
+    const char *listen_address; /* numeric IPv4 or IPv6 address */
+    uint16_t port;              /* 0: any free one, see vd_hub_port */
+    const char *certificate_file;
+    const char *private_key_file; /* PEM, both */
+    uint32_t max_connections;     /* 0: as in hub/limits.h */
+};
+
+/* Counters since the start; each only grows, but for the last three. */
+struct vd_hub_stats {
+    uint64_t connects_accepted;
+    uint64_t connects_refused;
+    uint64_t messages_telemetry;
+    uint64_t messages_security;
+    uint64_t protocol_errors;
+    uint64_t takeovers;
+    uint64_t append_failures;
+    uint32_t connections;   /* open TCP connections now */
+    uint32_t authenticated; /* of them past CONNECT */
+    uint32_t
+        log_unwritable; /* 1 while the event log takes nothing (full disk): nothing is acknowledged */
+};
+
+struct vd_hub;
+
+/*
+ * Opens the listener and starts the hub's threads (an event loop, a committer). `config` and its strings are copied;
+ * `log` and `registry` must outlive the hub.
+ * VD_E_INVALID with an explanation in error_text (of error_size bytes) for a bad address, certificate or key;
+ * VD_E_BUSY for a port that is taken.
+ */
+VD_NODISCARD int vd_hub_start(const struct vd_hub_config *config, struct vd_event_log *log,
+    struct vd_registry *registry, struct vd_hub **hub, char *error_text, size_t error_size);
+
+/* The port that it listens on. */
+uint16_t vd_hub_port(const struct vd_hub *hub);
+
+/* Ends the connections of a device and its modules (module_id NULL), or of one module. Any thread; does not wait. */
+void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *module_id);
+
+/* True if the identity is connected now. Any thread. */
+bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id);
+
+void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
+
+/* Takes no more messages, acknowledges what is durable, closes all connections, ends the threads, frees. NULL is allowed. */
+void vd_hub_stop(struct vd_hub *hub);
+
+#endif
