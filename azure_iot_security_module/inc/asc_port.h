@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Every setting of the security module, with unit, default and range; each can be given by -D. */
+
+#ifndef ASC_PORT_H
+#define ASC_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The library and everything that includes security_module.h must be built with the same values:
+ * asc_module_init() refuses an instance of another size. */
+
+/* --- General ----------------------------------------------------------------------------------- */
+
+/* String, 1 to ASC_SECURITY_MODULE_ID_MAX bytes: unique identifier of the device. No default: define
+ * it here or by -D, or set `security_module_id` of struct asc_settings at run time.
+ * #define ASC_SECURITY_MODULE_ID "..." */
+
+/* Bytes, 16 to 255: the longest security module id (a device id of the hub has at most 128). */
+#ifndef ASC_SECURITY_MODULE_ID_MAX
+#define ASC_SECURITY_MODULE_ID_MAX 128
+#endif
+
+/* Seconds, 1 to ASC_INTERVAL_MAX: pending for longer than this becomes suspended. */
+#ifndef ASC_SECURITY_MODULE_PENDING_TIME
+#define ASC_SECURITY_MODULE_PENDING_TIME 300
+#endif
+
+/* Seconds, 1 to 3600: wait before a message that could not be sent is tried again. */
+#ifndef ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME
+#define ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME 3
+#endif
+
+/* --- Collection -------------------------------------------------------------------------------- */
+
+/* Seconds; times are compared as wrapping 32-bit milliseconds, so an interval stays below 2^31 ms. */
+#define ASC_INTERVAL_MAX 2000000
+
+/* Seconds, 1 to ASC_INTERVAL_MAX: interval of the collectors of high priority. */
+#ifndef ASC_HIGH_PRIORITY_INTERVAL
+#define ASC_HIGH_PRIORITY_INTERVAL 10
+#endif
+
+/* Seconds, 1 to ASC_INTERVAL_MAX: medium priority. */
+#ifndef ASC_MEDIUM_PRIORITY_INTERVAL
+#define ASC_MEDIUM_PRIORITY_INTERVAL 30
+#endif
+
+/* Seconds, 1 to ASC_INTERVAL_MAX: low priority. */
+#ifndef ASC_LOW_PRIORITY_INTERVAL
+#define ASC_LOW_PRIORITY_INTERVAL 145440
+#endif
+
+/* Boolean: a collector that is off takes its code out of the image. The build options
+ * collector_network_activity_enabled and so on set these. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED true
+#endif
+#ifndef ASC_COLLECTOR_HEARTBEAT_ENABLED
+#define ASC_COLLECTOR_HEARTBEAT_ENABLED true
+#endif
+#ifndef ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED
+#define ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED true
+#endif
+
+/* --- Collector network activity ---------------------------------------------------------------- */
+
+/* Boolean: leave that protocol out. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED false
+#endif
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED false
+#endif
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_ICMP_DISABLED
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_ICMP_DISABLED false
+#endif
+
+/* Boolean: of incoming packets count unicast only; false: broadcast and multicast too. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY true
+#endif
+
+/* Flows held in memory, 0 to 4096; 0 leaves the address family out. Up to 254, a flow's links take a
+ * byte each; above, two. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE 64
+#endif
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE 64
+#endif
+
+/* Addresses, 1 to 64: local addresses of one family that flows refer to between two collections.
+ * Packets of further local addresses are counted as overflow. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES 8
+#endif
+
+/* Datagrams, 1 to 64: fragmented datagrams under way whose later fragments find their flow. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS 8
+#endif
+
+/* --- Collector system information -------------------------------------------------------------- */
+
+/* Bytes, 16 to 255: each string is cut to this length, between two characters of UTF-8. */
+#ifndef ASC_SYSTEM_INFORMATION_STRING_MAX
+#define ASC_SYSTEM_INFORMATION_STRING_MAX 64
+#endif
+
+/* --- Message ----------------------------------------------------------------------------------- */
+
+/* Bytes of a message that do not depend on the flows: all collectors' events, the longest strings,
+ * every vtable of a network event, and one flow of each family. */
+#define ASC_MESSAGE_FIXED_BYTES \
+    (568 + ASC_SECURITY_MODULE_ID_MAX + 3 * ASC_SYSTEM_INFORMATION_STRING_MAX)
+
+/* Bytes, ASC_MESSAGE_FIXED_BYTES to 32768: the message buffer. What does not fit goes in the next
+ * message. The default holds every flow, or about 3 KiB. */
+#ifndef ASC_MESSAGE_BYTES
+#define ASC_MESSAGE_WHOLE_BYTES                                                                \
+    (ASC_MESSAGE_FIXED_BYTES + 40 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE + \
+        64 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE)
+#if ASC_MESSAGE_WHOLE_BYTES < 3072
+#define ASC_MESSAGE_BYTES ASC_MESSAGE_WHOLE_BYTES
+#else
+#define ASC_MESSAGE_BYTES 3072
+#endif
+#endif
+
+/* --- Checks: a wrong value does not compile ---------------------------------------------------- */
+
+#if ASC_SECURITY_MODULE_ID_MAX < 16 || ASC_SECURITY_MODULE_ID_MAX > 255
+#error "ASC_SECURITY_MODULE_ID_MAX must be 16 to 255 bytes"
+#endif
+#if ASC_SECURITY_MODULE_PENDING_TIME < 1 || ASC_SECURITY_MODULE_PENDING_TIME > ASC_INTERVAL_MAX
+#error "ASC_SECURITY_MODULE_PENDING_TIME must be 1 to 2000000 seconds"
+#endif
+#if ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME < 1 || \
+    ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME > 3600
+#error "ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME must be 1 to 3600 seconds"
+#endif
+#if ASC_HIGH_PRIORITY_INTERVAL < 1 || ASC_HIGH_PRIORITY_INTERVAL > ASC_INTERVAL_MAX
+#error "ASC_HIGH_PRIORITY_INTERVAL must be 1 to 2000000 seconds"
+#endif
+#if ASC_MEDIUM_PRIORITY_INTERVAL < 1 || ASC_MEDIUM_PRIORITY_INTERVAL > ASC_INTERVAL_MAX
+#error "ASC_MEDIUM_PRIORITY_INTERVAL must be 1 to 2000000 seconds"
+#endif
+#if ASC_LOW_PRIORITY_INTERVAL < 1 || ASC_LOW_PRIORITY_INTERVAL > ASC_INTERVAL_MAX
+#error "ASC_LOW_PRIORITY_INTERVAL must be 1 to 2000000 seconds"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE < 0 || \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE > 4096
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE must be 0 to 4096 flows"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE < 0 || \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE > 4096
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE must be 0 to 4096 flows"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES < 1 || \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES > 64
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES must be 1 to 64 addresses"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS < 1 || \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS > 64
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS must be 1 to 64 datagrams"
+#endif
+#if ASC_SYSTEM_INFORMATION_STRING_MAX < 16 || ASC_SYSTEM_INFORMATION_STRING_MAX > 255
+#error "ASC_SYSTEM_INFORMATION_STRING_MAX must be 16 to 255 bytes"
+#endif
+#if ASC_MESSAGE_BYTES < ASC_MESSAGE_FIXED_BYTES || ASC_MESSAGE_BYTES > 32768
+#error "ASC_MESSAGE_BYTES must be ASC_MESSAGE_FIXED_BYTES to 32768 bytes"
+#endif
+
+#endif

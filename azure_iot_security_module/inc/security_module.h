@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The security module's portable API: what a port or a firmware calls, and what a port provides. */
+
+#ifndef SECURITY_MODULE_H
+#define SECURITY_MODULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "azure_iot_security_module/inc/asc_port.h"
+#include "azure_iot_security_module/src/asc_flow.h"
+#include "azure_iot_security_module/src/asc_state.h"
+
+/* major << 24 | minor << 16 | patch, as in each message. */
+#define ASC_VERSION_MAJOR 0u
+#define ASC_VERSION_MINOR 1u
+#define ASC_VERSION_PATCH 0u
+#define ASC_VERSION       (ASC_VERSION_MAJOR << 24 | ASC_VERSION_MINOR << 16 | ASC_VERSION_PATCH)
+
+/* X(name, text): the codes that calls return. */
+#define ASC_RESULTS(X)                                                                  \
+    X(ASC_OK, "success")                                                                \
+    X(ASC_ERROR_PORT, "the port lacks a function that it must have")                    \
+    X(ASC_ERROR_BUILD, "the library and its caller were built with different settings") \
+    X(ASC_ERROR_ID, "the security module id is missing or too long")                    \
+    X(ASC_ERROR_INTERVAL, "an interval is out of range")                                \
+    X(ASC_ERROR_ENTROPY, "the port has no random bytes")
+
+#define ASC_RESULT_ENUM(name, text) name,
+enum asc_result {
+    ASC_RESULTS(ASC_RESULT_ENUM) ASC_RESULT_COUNT
+};
+#undef ASC_RESULT_ENUM
+
+#if defined(__GNUC__)
+#define ASC_NODISCARD __attribute__((warn_unused_result))
+#else
+#define ASC_NODISCARD
+#endif
+
+/* A packet, or a part of one: `length` bytes at `data`, then the bytes of `next` (NULL at the end).
+ * The first byte of the first segment is the first byte of the IP header. */
+struct asc_segment {
+    const uint8_t *data;
+    uint32_t length;
+    const struct asc_segment *next;
+};
+
+/* How the frame that brought a packet was addressed. */
+enum asc_cast {
+    ASC_UNICAST,
+    ASC_BROADCAST,
+    ASC_MULTICAST
+};
+
+enum asc_send_result {
+    ASC_SEND_DONE,    /* delivered: the module drops the message */
+    ASC_SEND_PENDING, /* under way: asc_module_sent() will tell; the bytes stay where they are */
+    ASC_SEND_RETRY    /* not now: the module keeps the message and tries again */
+};
+
+/* NUL-terminated UTF-8, or NULL where unknown; valid until the call that asked has returned. */
+struct asc_system_information {
+    const char *os;
+    const char *kernel;
+    const char *hw;
+};
+
+/* What a platform provides. All functions get the context given to asc_module_init(), and are called
+ * from within the module's calls, on the caller's thread; only lock and unlock also from the hook. */
+struct asc_port {
+    /* Returns seconds since 1970 UTC; 0 where the time is not known. May jump. */
+    uint32_t (*time_utc_s)(void *context);
+
+    /* Returns milliseconds from any start; never goes back, wraps after 2^32. */
+    uint32_t (*uptime_ms)(void *context);
+
+    /* Fills `length` bytes at `out` with unpredictable bytes; false where there are none. */
+    bool (*random)(void *context, uint8_t *out, size_t length);
+
+    /* Exclude asc_module_packet() from the rest of the module: a mutex where the hook runs in a
+     * thread, masked interrupts where it runs in one. Never nested. Both NULL where the hook and the
+     * module's thread are one. */
+    void (*lock)(void *context);
+    void (*unlock)(void *context);
+
+    /* Sends one telemetry message of `length` bytes. Only called while connected, from
+     * asc_module_step(), outside the lock; should not block for long. After ASC_SEND_PENDING the
+     * bytes stay valid and unchanged until asc_module_sent(), asc_module_connected(m, false) or
+     * asc_module_disable(). Must not call back into the module. */
+    enum asc_send_result (*send)(void *context, const uint8_t *message, uint32_t length);
+
+    /* Fills `out`, which comes with NULLs. NULL: nothing is known, and no such event is sent. */
+    void (*system_information)(void *context, struct asc_system_information *out);
+};
+
+/* Values that asc_module_init() takes; asc_settings_default() gives those of asc_port.h. */
+struct asc_settings {
+    const char *security_module_id; /* not copied: must outlive the instance */
+    uint32_t high_interval_s;       /* 1 to ASC_INTERVAL_MAX, as all intervals */
+    uint32_t medium_interval_s;
+    uint32_t low_interval_s;
+    uint32_t pending_time_s;
+    uint32_t retry_time_s;
+    int8_t timezone_hours; /* -12 to 14, east of UTC; told to the service, times stay UTC */
+};
+
+/* Counted since asc_module_init(); every counter saturates. */
+struct asc_counters {
+    uint32_t packets_counted; /* in a flow */
+    uint32_t
+        packets_overflowed;     /* well-formed, but its table was full or its ports are not known */
+    uint32_t packets_malformed; /* shorter than its headers claim, or no IP packet */
+    uint32_t packets_ignored;   /* not collected: another protocol, or incoming and not unicast */
+    uint32_t bytes_overflowed[2]; /* IP payload by enum asc_direction */
+    uint32_t messages_built;
+    uint32_t messages_sent;
+    uint32_t messages_retried;  /* attempts that failed */
+    uint32_t messages_given_up; /* dropped by disable or suspension */
+};
+
+/* Collectors of one instance at most. */
+#define ASC_COLLECTORS_MAX 4
+
+/* One security module. The caller owns the memory, all of it; the fields belong to the module. */
+struct asc_module {
+    const struct asc_port *port;
+    void *context;
+    struct asc_settings settings;
+    struct asc_counters counters;
+    enum asc_state state;
+    uint32_t entered_ms;                       /* when `state` was entered */
+    uint32_t retry_ms;                         /* when the last attempt to send failed */
+    uint32_t collected_ms[ASC_COLLECTORS_MAX]; /* when each collector's last event ended */
+    uint8_t collected;                         /* bit by collector: has reported since start */
+    bool counting;                             /* the hook counts; changed under the lock only */
+    bool in_flight;                            /* the message is with the port */
+    bool retrying;                             /* wait for retry_time_s before the next attempt */
+    uint32_t message_bytes;                    /* 0: no message is held */
+    uint32_t message[ASC_MESSAGE_BYTES / 4];   /* words, for FlatBuffers' alignment */
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+    struct asc_network network;
+#endif
+};
+
+/* Returns the text of a result; "unknown" for a value outside the enum. */
+const char *asc_result_text(enum asc_result result);
+
+/* Returns the settings as asc_port.h has them; `security_module_id` is NULL if it has none. */
+struct asc_settings asc_settings_default(void);
+
+/* What asc_module_init() calls; `module_bytes` is the caller's sizeof(struct asc_module). */
+ASC_NODISCARD enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
+    const struct asc_port *port, void *context, const struct asc_settings *settings);
+
+/* Prepares an instance, in the state not initialised; nothing is collected yet. `port` must outlive
+ * it; `settings` is copied (the id's characters are not).
+ * Returns ASC_OK, ASC_ERROR_PORT, ASC_ERROR_BUILD, ASC_ERROR_ID or ASC_ERROR_INTERVAL.
+ * Call once, before anything else, while no hook is in place. */
+ASC_NODISCARD static inline enum asc_result asc_module_init(struct asc_module *m,
+    const struct asc_port *port, void *context, const struct asc_settings *settings)
+{
+    return asc_module_init_sized(m, sizeof *m, port, context, settings);
+}
+
+/* Starts collecting, clean, in the state pending; in pending and active it changes nothing. The port
+ * then tells of its connection by asc_module_connected(), also of one that is up already.
+ * Returns ASC_OK or ASC_ERROR_ENTROPY. From the module's thread. */
+ASC_NODISCARD enum asc_result asc_module_enable(struct asc_module *m);
+
+/* Stops collecting and drops what was collected and not sent. From the module's thread. After it the
+ * hook may still be called and does nothing. */
+void asc_module_disable(struct asc_module *m);
+
+/* Tells that the connection to the hub came up or went down. A message under way when it goes down
+ * counts as not sent, and is sent again. From the module's thread. */
+void asc_module_connected(struct asc_module *m, bool connected);
+
+/* The hook: counts one packet that came in or goes out. `packet` is only read during the call.
+ * Never waits (but for the port's lock), logs or allocates; cost bounded for any packet. From any
+ * thread or interrupt that the port's lock excludes; not from within the port's functions. */
+void asc_module_packet(struct asc_module *m, enum asc_direction direction, enum asc_cast cast,
+    const struct asc_segment *packet);
+
+/* Does what is due: collects, builds a message, sends. Returns the milliseconds until it wants to be
+ * called again, at least 1; to be called at once after asc_module_connected() and asc_module_sent().
+ * Calling early or late is harmless. From the module's thread. */
+uint32_t asc_module_step(struct asc_module *m);
+
+/* Tells what came of the message that `send` answered ASC_SEND_PENDING for: delivered, or to be sent
+ * again. Without a message under way it does nothing. From the module's thread. */
+void asc_module_sent(struct asc_module *m, bool delivered);
+
+/* Returns the state. From the module's thread. */
+enum asc_state asc_module_state(const struct asc_module *m);
+
+/* Returns a copy of the counters. From the module's thread; takes the lock. */
+struct asc_counters asc_module_counters(struct asc_module *m);
+
+/* Returns packets counted + overflowed + malformed + ignored, saturated. */
+uint32_t asc_counters_packets_seen(const struct asc_counters *counters);
+
+#endif
