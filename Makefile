@@ -1,0 +1,46 @@
+# The developer's commands; each is one line around CMake. `make` alone lists them.
+JOBS         ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+C_FILES       = git ls-files -z '*.c' '*.h'
+
+help:
+	@echo 'make check   unit tests with ASan and UBSan (under a minute, no root, no network)'
+	@echo 'make test    every test        make run    the demo'
+	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
+	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make bench   all benchmarks; bench-device, bench-hub, bench-center for one part'
+	@echo 'make size    bytes of code, constants, RAM and stack of the device module'
+
+check:
+	@cmake --preset asan >/dev/null
+	@cmake --build build/asan -j $(JOBS) -- --no-print-directory -s
+	@ctest --preset asan -L unit -j $(JOBS) --progress
+
+run test:
+	@./$@
+
+fmt:
+	@$(C_FILES) | xargs -0 clang-format -i
+
+lint: fmt-check
+	@tools/lint
+
+fmt-check:
+	@$(C_FILES) | xargs -0 clang-format --dry-run -Werror
+
+fuzz:
+	@tools/fuzz $(FUZZ_SECONDS)
+
+bench: bench-device bench-hub bench-center
+	@tools/bench report
+
+bench-%:
+	@tools/bench $*
+
+size:
+	@tools/bench size
+
+clean:
+	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size
+
+.PHONY: help check run test fmt fmt-check lint fuzz bench size clean
