@@ -1,7 +1,7 @@
 # The developer's commands; each is one line around CMake. `make` alone lists them.
 JOBS         ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-C_FILES       = git ls-files -z '*.c' '*.h'
+C_FILES       = tools/c-files
 
 help:
 	@echo 'make check   unit tests with ASan and UBSan (under a minute, no root, no network)'
