@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of routes, what finds the one for a request, and the forms of an answer. */
+
+#include "api/api.h"
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdarg.h>
+
+#include "api/handlers.h"
+
+struct route {
+    const char *method;
+    const char *pattern; /* {id} stands for one segment */
+    unsigned needs;
+    vd_api_handler *handler;
+};
+
+static const struct route routes[] = {
+    {"GET", "/devices", VD_NEEDS_REGISTRY, vd_api_device_list},
+    {"POST", "/devices", VD_NEEDS_REGISTRY, vd_api_device_create},
+    {"GET", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_get},
+    {"DELETE", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_delete},
+    {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
+    {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
+    {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
+    {"POST", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_import},
+    {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},
+    {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG, vd_api_status},
+};
+
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+/* True if `path` is of the pattern's form; *id is then what stands for {id}, still encoded. */
+static bool pattern_matches(const char *pattern, const char *path, struct vd_str *id)
+{
+    const char *variable = strstr(pattern, "{id}");
+    size_t fixed = variable != NULL ? (size_t)(variable - pattern) : strlen(pattern);
+
+    if (strncmp(pattern, path, fixed) != 0) {
+        return false;
+    }
+    path += fixed;
+    *id = (struct vd_str){path, strcspn(path, "/")};
+    return variable != NULL ? id->length > 0 && path[id->length] == '\0' : path[0] == '\0';
+}
+
+/* NULL if there is none; *path_known tells whether the path has one for another method. */
+static const struct route *route_find(
+    const struct vd_api_request *request, struct vd_str *id, bool *path_known)
+{
+    *path_known = false;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (pattern_matches(routes[i].pattern, request->path, id)) {
+            *path_known = true;
+            if (strcmp(routes[i].method, request->method) == 0) {
+                return &routes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+unsigned vd_api_needs(const struct vd_api_request *request)
+{
+    struct vd_str id;
+    bool path_known;
+    const struct route *route = route_find(request, &id, &path_known);
+
+    return route != NULL ? route->needs : 0;
+}
+
+/* Decodes the id and the parameters and calls the handler. */
+static void route_call(const struct route *route, struct vd_str encoded, const struct vd_api *api,
+    const struct vd_api_request *request, struct vd_api_answer *answer)
+{
+    struct evkeyvalq params = {NULL, NULL};
+    struct vd_api_args args = {NULL, &params, request->body};
+    char *part = strndup(encoded.data, encoded.length);
+    size_t length = 0;
+    char *id = part != NULL ? evhttp_uridecode(part, 0, &length) : NULL;
+    bool has_query = request->query != NULL && request->query[0] != '\0';
+
+    if (id == NULL) {
+        vd_api_fail_error(answer, VD_E_NOMEM, "the request");
+    } else if (strlen(id) != length) {
+        vd_api_fail(answer, 400, "InvalidPath", "the path holds a NUL");
+    } else if (has_query && evhttp_parse_query_str(request->query, &params) != 0) {
+        vd_api_fail(answer, 400, "InvalidQuery", "the query is not of the form name=value&...");
+    } else {
+        args.id = length > 0 ? id : NULL;
+        route->handler(api, &args, answer);
+    }
+    if (has_query) {
+        evhttp_clear_headers(&params);
+    }
+    free(id);
+    free(part);
+}
+
+void vd_api_call(
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
+{
+    struct vd_str id;
+    bool path_known;
+    const struct route *route = route_find(request, &id, &path_known);
+
+    *answer = (struct vd_api_answer){500, NULL};
+    if (route != NULL) {
+        route_call(route, id, api, request, answer);
+    } else if (path_known) {
+        vd_api_fail(answer, 405, "MethodNotAllowed", "%.16s is not for this path", request->method);
+    } else {
+        vd_api_fail(answer, 404, "NotFound", "there is no such path");
+    }
+}
+
+/* ---- What handlers use ---- */
+
+const char *vd_api_param(const struct vd_api_args *args, const char *name)
+{
+    return evhttp_find_header(args->params, name);
+}
+
+bool vd_api_param_number(const struct vd_api_args *args, const char *name, int64_t max,
+    int64_t fallback, int64_t *value, struct vd_api_answer *answer)
+{
+    const char *text = vd_api_param(args, name);
+    int64_t number = 0;
+    bool good = text == NULL || text[0] != '\0';
+
+    for (const char *at = text; at != NULL && *at != '\0' && good; at++) {
+        good = *at >= '0' && *at <= '9' && number <= (max - (*at - '0')) / 10;
+        number = good ? number * 10 + (*at - '0') : 0;
+    }
+    if (!good) {
+        vd_api_fail(answer, 400, "InvalidParameter", "%s is to be a number of 0 to %lld", name,
+            (long long)max);
+        return false;
+    }
+    *value = text != NULL ? number : fallback;
+    return true;
+}
+
+json_t *vd_api_body_object(const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_error_t where;
+    json_t *body = json_loadb(args->body.data, args->body.length, JSON_REJECT_DUPLICATES, &where);
+
+    if (body == NULL) {
+        vd_api_fail(answer, 400, "InvalidBody", "the body is not JSON: line %d, column %d: %s",
+            where.line, where.column, where.text);
+    } else if (!json_is_object(body)) {
+        vd_api_fail(answer, 400, "InvalidBody", "the body is not a JSON object");
+        json_decref(body);
+        body = NULL;
+    }
+    return body;
+}
+
+void vd_api_reply(struct vd_api_answer *answer, int status, json_t *body)
+{
+    answer->status = body != NULL || status == 204 ? status : 500;
+    answer->body = body;
+}
+
+void vd_api_fail(
+    struct vd_api_answer *answer, int status, const char *code, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    answer->status = status;
+    /* The message may hold pieces of the request that are not UTF-8. */
+    answer->body = json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message);
+    if (answer->body == NULL) {
+        answer->body =
+            json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", "malformed request");
+    }
+}
+
+void vd_api_fail_error(struct vd_api_answer *answer, int error, const char *what)
+{
+    static const struct {
+        int error;
+        int status;
+        const char *code;
+    } forms[] = {
+        {VD_E_INVALID, 400, "InvalidArgument"},
+        {VD_E_DENIED, 403, "Forbidden"},
+        {VD_E_NOT_FOUND, 404, "NotFound"},
+        {VD_E_EXISTS, 409, "AlreadyExists"},
+        {VD_E_LIMIT, 413, "LimitExceeded"},
+        {VD_E_BUSY, 503, "Busy"},
+        {VD_E_TIMEOUT, 504, "Timeout"},
+        {VD_E_FULL, 507, "InsufficientStorage"},
+    };
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (forms[i].error == error) {
+            vd_api_fail(
+                answer, forms[i].status, forms[i].code, "%s: %s", what, vd_error_text(error));
+            return;
+        }
+    }
+    vd_api_fail(answer, 500, "InternalError", "%s: %s", what, vd_error_text(error));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The API without its transport: a method, a path and a body give a status and JSON. */
+
+#ifndef VEDETTE_API_API_H
+#define VEDETTE_API_API_H
+
+#include <jansson.h>
+
+#include "center/center.h"
+#include "hub/hub.h"
+#include "lib/bus.h"
+
+/* The stores that a route works on: a bit mask. */
+#define VD_NEEDS_REGISTRY  1U
+#define VD_NEEDS_ALERTS    2U
+#define VD_NEEDS_ANALYTICS 4U
+#define VD_NEEDS_LOG       8U
+#define VD_NEEDS_ALL       15U
+
+/* What the handlers work on. Stores that no route called needs may be NULL. */
+struct vd_api {
+    struct vd_registry *registry;
+    struct vd_alert_store *alerts;
+    struct vd_analytics *analytics;
+    struct vd_event_log *log;
+    struct vd_bus *bus;       /* NULL: no hub is running */
+    struct vd_hub *hub;       /* for its counters; NULL likewise */
+    struct vd_center *center; /* for its counters; NULL likewise */
+    const char *host_name;    /* as connection strings name the hub: `host`, or `host:port` */
+    struct vd_query_limits query_limits;
+    int64_t started_ms; /* UTC; 0: no service is running */
+};
+
+struct vd_api_request {
+    const char *method;
+    const char *path;  /* percent-encoded, without the query */
+    const char *query; /* `name=value&...`, percent-encoded; NULL or empty: none */
+    struct vd_str body;
+};
+
+struct vd_api_answer {
+    int status;   /* of HTTP */
+    json_t *body; /* the caller's to free; NULL with 204, and when memory ran out (500) */
+};
+
+/* The stores that the request works on; 0 for one that no route takes. */
+unsigned vd_api_needs(const struct vd_api_request *request);
+
+/*
+ * Answers a request. Any thread; blocks for the disk, a query for up to its time limit.
+ * Faults: {"error":{"code","message"}} with a status of 400 and above.
+ *
+ * GET /devices                     {"devices":[...],"truncated"}, without keys
+ * POST /devices                    {"deviceId"[,"primaryKey","secondaryKey"]}; 201, the device with its keys
+ * GET, DELETE /devices/{id}        the device with its keys and connection string; 204, and its connection is ended
+ * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
+ * GET /alerts/{id}                 id or a prefix of it
+ * GET /dead-letters?limit=         {"deadLetters":[...]}
+ * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
+ * POST /query                      {"sql"}; {"columns","rows","truncated"}
+ * GET /status                      versions and counters
+ */
+void vd_api_call(
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the dispatcher and the handlers: the request taken apart, and the forms of an answer. */
+
+#ifndef VEDETTE_API_HANDLERS_H
+#define VEDETTE_API_HANDLERS_H
+
+#include "api/api.h"
+
+struct evkeyvalq;
+
+struct vd_api_args {
+    const char *id;                 /* what stood for {id}, decoded; NULL without one */
+    const struct evkeyvalq *params; /* of the query, decoded */
+    struct vd_str body;
+};
+
+typedef void vd_api_handler(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer);
+
+/* Parameter `name` as text; NULL if it is absent. */
+const char *vd_api_param(const struct vd_api_args *args, const char *name);
+
+/* Parameter `name` as a number of 0 to max; `fallback` if it is absent. False (answer set) for anything else. */
+bool vd_api_param_number(const struct vd_api_args *args, const char *name, int64_t max,
+    int64_t fallback, int64_t *value, struct vd_api_answer *answer);
+
+/* The body as a JSON object, the caller's to free; NULL (answer set) if it is none. */
+json_t *vd_api_body_object(const struct vd_api_args *args, struct vd_api_answer *answer);
+
+/* Answers with `body`, which is the answer's from now on; NULL: memory ran out. */
+void vd_api_reply(struct vd_api_answer *answer, int status, json_t *body);
+
+/* Answers with a fault. */
+void vd_api_fail(struct vd_api_answer *answer, int status, const char *code, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+
+/* Answers with the fault that stands for `error`, about `what`. */
+void vd_api_fail_error(struct vd_api_answer *answer, int error, const char *what);
+
+vd_api_handler vd_api_device_list;
+vd_api_handler vd_api_device_create;
+vd_api_handler vd_api_device_get;
+vd_api_handler vd_api_device_delete;
+
+vd_api_handler vd_api_alert_list;
+vd_api_handler vd_api_alert_get;
+vd_api_handler vd_api_dead_letter_list;
+vd_api_handler vd_api_indicator_import;
+vd_api_handler vd_api_query;
+vd_api_handler vd_api_status;
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* What the center knows: alerts, dead letters, indicators, queries, and the state of the service. */
+
+#include "api/handlers.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define LIMIT_MAX     100000
+#define FEED_NAME_MAX 64
+#define SQL_MAX_BYTES 65536
+
+void vd_api_alert_list(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    struct vd_alert_filter filter = {.device_id = vd_api_param(args, "device")};
+    int64_t limit = 0;
+    json_t *alerts = NULL;
+    int error;
+
+    if (!vd_api_param_number(args, "changedAfter", INT64_MAX, 0, &filter.changed_after, answer) ||
+        !vd_api_param_number(args, "limit", LIMIT_MAX, 0, &limit, answer)) {
+        return;
+    }
+    filter.limit = (uint32_t)limit;
+    error = vd_alert_store_list(api->alerts, &filter, &alerts);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the list of alerts");
+        return;
+    }
+    vd_api_reply(answer, 200, json_pack("{s:o}", "alerts", alerts));
+}
+
+void vd_api_alert_get(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *alert = NULL;
+    int error = vd_alert_store_get(api->alerts, args->id, &alert);
+
+    if (error == VD_E_INVALID) {
+        vd_api_fail(answer, 400, "AmbiguousId",
+            "%.64s is shorter than 4 characters or begins the ids of several alerts: give more of it",
+            args->id);
+    } else if (error != VD_OK) {
+        vd_api_fail_error(answer, error, args->id);
+    } else {
+        vd_api_reply(answer, 200, alert);
+    }
+}
+
+void vd_api_dead_letter_list(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    int64_t limit = 0;
+    json_t *letters = NULL;
+    int error;
+
+    if (!vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer)) {
+        return;
+    }
+    error = vd_alert_store_dead_letters(api->alerts, (uint32_t)limit, &letters);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the dead letters");
+        return;
+    }
+    vd_api_reply(answer, 200, json_pack("{s:o}", "deadLetters", letters));
+}
+
+static bool feed_name_is_valid(const char *feed)
+{
+    size_t length = strnlen(feed, FEED_NAME_MAX + 1);
+
+    return length >= 1 && length <= FEED_NAME_MAX &&
+        strspn(feed, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._ ") ==
+        length;
+}
+
+void vd_api_indicator_import(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    const char *feed = vd_api_param(args, "feed");
+    struct vd_import_result result = {0};
+    uint64_t total = 0;
+    int error;
+
+    if (feed == NULL || !feed_name_is_valid(feed)) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "feed is to be 1 to %d letters, digits, blanks and - . _", FEED_NAME_MAX);
+        return;
+    }
+    error = vd_alert_store_import_indicators(api->alerts, feed, args->body, &result);
+    if (error == VD_E_INVALID) {
+        vd_api_fail(answer, 400, "InvalidIndicator", "line %u: %s; nothing was imported",
+            result.line, result.problem);
+        return;
+    }
+    if (error == VD_OK) {
+        error = vd_alert_store_indicator_count(api->alerts, &total);
+    }
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the import");
+        return;
+    }
+    vd_log(VD_LOG_INFO, "intel.imported", "feed=\"%s\" added=%u known=%u total=%llu", feed,
+        result.added, result.known, (unsigned long long)total);
+    vd_api_reply(answer, 200,
+        json_pack("{s:s, s:I, s:I, s:I}", "feed", feed, "added", (json_int_t)result.added, "known",
+            (json_int_t)result.known, "total", (json_int_t)total));
+}
+
+void vd_api_query(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *body = vd_api_body_object(args, answer);
+    const json_t *sql = json_object_get(body, "sql");
+    json_t *result = NULL;
+    char reason[400] = "";
+    int error;
+
+    if (body == NULL) {
+        return;
+    }
+    if (!json_is_string(sql) || json_string_length(sql) > SQL_MAX_BYTES) {
+        vd_api_fail(
+            answer, 400, "InvalidBody", "sql is to be text of at most %d bytes", SQL_MAX_BYTES);
+        json_decref(body);
+        return;
+    }
+    error = vd_analytics_query(
+        api->analytics, json_string_value(sql), &api->query_limits, &result, reason, sizeof reason);
+    if (error == VD_E_INVALID) {
+        vd_api_fail(answer, 400, "InvalidQuery", "%s", reason);
+    } else if (error != VD_OK) {
+        vd_api_fail_error(answer, error, reason[0] != '\0' ? reason : "the query");
+    } else {
+        vd_api_reply(answer, 200, result);
+    }
+    json_decref(body);
+}
+
+static json_t *hub_json(struct vd_hub *hub)
+{
+    struct vd_hub_stats s;
+
+    vd_hub_stats_get(hub, &s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "connections",
+        (json_int_t)s.connections, "authenticated", (json_int_t)s.authenticated, "accepted",
+        (json_int_t)s.connects_accepted, "refused", (json_int_t)s.connects_refused, "takeovers",
+        (json_int_t)s.takeovers, "telemetry", (json_int_t)s.messages_telemetry, "security",
+        (json_int_t)s.messages_security, "protocolErrors", (json_int_t)s.protocol_errors,
+        "appendFailures", (json_int_t)s.append_failures, "logUnwritable", (int)s.log_unwritable);
+}
+
+static json_t *center_json(struct vd_center *center, uint64_t end)
+{
+    struct vd_center_stats s;
+
+    vd_center_stats_get(center, &s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
+        (json_int_t)s.records, "messages", (json_int_t)s.messages, "deadLetters",
+        (json_int_t)s.dead_letters, "duplicates", (json_int_t)s.duplicates, "rawEvents",
+        (json_int_t)s.raw_events, "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
+        (json_int_t)s.alerts_repeated, "nextOffset", (json_int_t)s.next_offset, "behind",
+        (json_int_t)(end > s.next_offset ? end - s.next_offset : 0), "stalled", (int)s.stalled);
+}
+
+void vd_api_status(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    bool running = api->started_ms != 0;
+    uint64_t end = 0;
+    uint64_t indicators = 0;
+    json_t *status;
+    int error = vd_event_log_end(api->log, 0, &end);
+
+    (void)args;
+    if (error == VD_OK) {
+        error = vd_alert_store_indicator_count(api->alerts, &indicators);
+    }
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the status");
+        return;
+    }
+    status = json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "version", VD_VERSION, "host",
+        api->host_name, "running", (int)running, "uptimeSeconds",
+        (json_int_t)(running ? (vd_clock_utc_ms() - api->started_ms) / 1000 : 0), "logEnd",
+        (json_int_t)end, "indicators", (json_int_t)indicators);
+    if (status != NULL && api->hub != NULL) {
+        json_object_set_new(status, "hub", hub_json(api->hub));
+    }
+    if (status != NULL && api->center != NULL) {
+        json_object_set_new(status, "center", center_json(api->center, end));
+    }
+    vd_api_reply(answer, 200, status);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of properties, and what parses, validates and documents by it. */
+
+#include "lib/config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+
+#define FILE_MAX_BYTES 65536
+
+enum property_type {
+    PROPERTY_NUMBER, /* uint32_t */
+    PROPERTY_HOST,   /* char [VD_HOST_NAME_MAX + 1] */
+    PROPERTY_LISTEN, /* struct vd_listen */
+    PROPERTY_LEVEL,  /* enum vd_log_level */
+};
+
+struct property {
+    const char *name;
+    enum property_type type;
+    size_t offset;
+    const char *initial;
+    uint32_t min; /* of a number */
+    uint32_t max;
+    const char *unit;
+    const char *text;
+};
+
+#define AT(field) offsetof(struct vd_config, field)
+
+static const struct property properties[] = {
+    {"hub.name", PROPERTY_HOST, AT(hub_name), "localhost", 0, 0, "",
+        "The host name by which devices know the hub. It stands in their connection strings, user names and "
+        "tokens, and in the server's certificate."},
+    {"hub.max_connections", PROPERTY_NUMBER, AT(hub_max_connections), "20000", 1, 1000000,
+        "connections",
+        "Open device connections at a time. One more is closed at once. Each needs a file descriptor: "
+        "the service raises its own limit as far as the system lets it."},
+    {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
+        "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
+    {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",
+        "Memory that the query tables (DuckDB) may use."},
+    {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
+        "Threads that queries may use."},
+    {"query.max_rows", PROPERTY_NUMBER, AT(query_max_rows), "10000", 1, 1000000, "rows",
+        "Rows that a query gives at most; what was cut off is said in its result."},
+    {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
+        "Time after which a query is ended."},
+    {"log.level", PROPERTY_LEVEL, AT(log_level), "info", 0, 0, "",
+        "What is logged on stderr: `error`, `warn`, `info` or `debug`, each with what stands before it."},
+};
+
+#define PROPERTIES (sizeof properties / sizeof properties[0])
+
+/* ---- Values ---- */
+
+bool vd_host_name_is_valid(struct vd_str name)
+{
+    size_t label = 0;
+
+    if (name.length == 0 || name.length > VD_HOST_NAME_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.length; i++) {
+        char c = name.data[i];
+        bool edge = label == 0 || i + 1 == name.length || name.data[i + 1] == '.';
+
+        if (c == '.') {
+            if (label == 0 || i + 1 == name.length) {
+                return false;
+            }
+            label = 0;
+            continue;
+        }
+        if (!(isalnum((unsigned char)c) || (c == '-' && !edge)) || ++label > 63) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int number_parse(struct vd_str text, uint32_t min, uint32_t max, uint32_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.length == 0 || text.length > 10) {
+        return VD_E_INVALID;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        if (!isdigit((unsigned char)text.data[i])) {
+            return VD_E_INVALID;
+        }
+        value = value * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    if (value < min || value > max) {
+        return VD_E_INVALID;
+    }
+    *out = (uint32_t)value;
+    return VD_OK;
+}
+
+int vd_listen_parse(struct vd_str text, struct vd_listen *out)
+{
+    struct vd_listen listen = {0};
+    struct in6_addr address;
+    size_t colon = text.length;
+    uint32_t port;
+    bool v6;
+
+    while (colon > 0 && text.data[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon == 0 ||
+        number_parse((struct vd_str){text.data + colon, text.length - colon}, 0, UINT16_MAX,
+            &port) != VD_OK) {
+        return VD_E_INVALID;
+    }
+    colon--;
+    v6 = colon >= 2 && text.data[0] == '[' && text.data[colon - 1] == ']';
+    if (vd_str_copy(
+            v6 ? (struct vd_str){text.data + 1, colon - 2} : (struct vd_str){text.data, colon},
+            listen.address, sizeof listen.address) != VD_OK ||
+        inet_pton(v6 ? AF_INET6 : AF_INET, listen.address, &address) != 1) {
+        return VD_E_INVALID;
+    }
+    listen.port = (uint16_t)port;
+    *out = listen;
+    return VD_OK;
+}
+
+void vd_listen_format(
+    const struct vd_listen *listen, uint16_t port, char out[VD_ADDRESS_TEXT_SIZE + 8])
+{
+    bool v6 = strchr(listen->address, ':') != NULL;
+
+    snprintf(out, VD_ADDRESS_TEXT_SIZE + 8, v6 ? "[%s]:%u" : "%s:%u", listen->address, port);
+}
+
+/* Sets the property in *config; what is allowed is told by allowed_text. */
+static int property_parse(
+    const struct property *property, struct vd_str value, struct vd_config *config)
+{
+    void *field = (char *)config + property->offset;
+    enum vd_log_level level;
+    char word[8];
+
+    switch (property->type) {
+    case PROPERTY_NUMBER:
+        return number_parse(value, property->min, property->max, field);
+    case PROPERTY_HOST:
+        return vd_host_name_is_valid(value) ? vd_str_copy(value, field, VD_HOST_NAME_MAX + 1)
+                                            : VD_E_INVALID;
+    case PROPERTY_LISTEN:
+        return vd_listen_parse(value, field);
+    case PROPERTY_LEVEL:
+        if (vd_str_copy(value, word, sizeof word) != VD_OK ||
+            !vd_log_level_from_text(word, &level)) {
+            return VD_E_INVALID;
+        }
+        memcpy(field, &level, sizeof level);
+        return VD_OK;
+    }
+    return VD_E_INVALID;
+}
+
+static void allowed_text(const struct property *property, char *out, size_t size)
+{
+    switch (property->type) {
+    case PROPERTY_NUMBER:
+        snprintf(out, size, "%u to %u", property->min, property->max);
+        break;
+    case PROPERTY_HOST:
+        snprintf(out, size, "a host name of letters, digits, hyphens and dots");
+        break;
+    case PROPERTY_LISTEN:
+        snprintf(out, size, "a numeric address and a port, as 0.0.0.0:8883 or [::]:8883");
+        break;
+    case PROPERTY_LEVEL:
+        snprintf(out, size, "error, warn, info or debug");
+        break;
+    }
+}
+
+/* ---- Setting ---- */
+
+void vd_config_defaults(struct vd_config *config)
+{
+    *config = (struct vd_config){0};
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        if (property_parse(&properties[i], vd_str_from(properties[i].initial), config) != VD_OK) {
+            abort(); /* the table contradicts itself */
+        }
+    }
+}
+
+/* PROPERTIES if there is none of that name. */
+static size_t property_find(struct vd_str key)
+{
+    size_t i = 0;
+
+    while (i < PROPERTIES && !vd_str_equal_text(key, properties[i].name)) {
+        i++;
+    }
+    return i;
+}
+
+static void describe_unknown(struct vd_str key, struct vd_config_problem *problem)
+{
+    int n = snprintf(problem->text, sizeof problem->text,
+        "there is no property %.*s; there are:", key.length > 64 ? 64 : (int)key.length, key.data);
+
+    for (size_t i = 0; i < PROPERTIES && n > 0 && (size_t)n < sizeof problem->text; i++) {
+        n += snprintf(problem->text + n, sizeof problem->text - (size_t)n, "%s %s",
+            i > 0 ? "," : "", properties[i].name);
+    }
+}
+
+int vd_config_set(struct vd_config *config, struct vd_str key, struct vd_str value,
+    struct vd_config_problem *problem)
+{
+    size_t i = property_find(key);
+    char allowed[96] = "";
+
+    if (i == PROPERTIES) {
+        describe_unknown(key, problem);
+        return VD_E_INVALID;
+    }
+    if (property_parse(&properties[i], value, config) != VD_OK) {
+        allowed_text(&properties[i], allowed, sizeof allowed);
+        snprintf(problem->text, sizeof problem->text, "%s = %.*s: allowed is %s",
+            properties[i].name, value.length > 128 ? 128 : (int)value.length, value.data, allowed);
+        return VD_E_INVALID;
+    }
+    return VD_OK;
+}
+
+static struct vd_str trimmed(struct vd_str s)
+{
+    while (s.length > 0 && isspace((unsigned char)s.data[0])) {
+        s.data++;
+        s.length--;
+    }
+    while (s.length > 0 && isspace((unsigned char)s.data[s.length - 1])) {
+        s.length--;
+    }
+    return s;
+}
+
+/* Cuts at the first '='. */
+static bool split_pair(struct vd_str pair, struct vd_str *key, struct vd_str *value)
+{
+    const char *at = pair.length > 0 ? memchr(pair.data, '=', pair.length) : NULL;
+
+    if (at == NULL) {
+        return false;
+    }
+    *key = trimmed((struct vd_str){pair.data, (size_t)(at - pair.data)});
+    *value = trimmed((struct vd_str){at + 1, pair.length - (size_t)(at - pair.data) - 1});
+    return true;
+}
+
+int vd_config_set_pair(
+    struct vd_config *config, const char *pair, struct vd_config_problem *problem)
+{
+    struct vd_str key;
+    struct vd_str value;
+
+    if (!split_pair(vd_str_from(pair), &key, &value)) {
+        snprintf(problem->text, sizeof problem->text, "%.128s: not of the form key=value", pair);
+        return VD_E_INVALID;
+    }
+    return vd_config_set(config, key, value, problem);
+}
+
+/* ---- Files ---- */
+
+/* One line; `lines` holds where each property was set, 0 for not yet. */
+static int parse_line(struct vd_config *config, struct vd_str line, unsigned number,
+    unsigned lines[PROPERTIES], struct vd_config_problem *problem)
+{
+    struct vd_str key;
+    struct vd_str value;
+    size_t i;
+    int error;
+
+    line = trimmed(line);
+    if (line.length == 0 || line.data[0] == '#') {
+        return VD_OK;
+    }
+    if (!split_pair(line, &key, &value)) {
+        snprintf(problem->text, sizeof problem->text, "%.*s: not of the form key = value",
+            line.length > 128 ? 128 : (int)line.length, line.data);
+        return VD_E_INVALID;
+    }
+    error = vd_config_set(config, key, value, problem);
+    i = property_find(key);
+    if (error == VD_OK && lines[i] != 0) {
+        snprintf(problem->text, sizeof problem->text, "%s stands in line %u already",
+            properties[i].name, lines[i]);
+        return VD_E_INVALID;
+    }
+    if (error == VD_OK) {
+        lines[i] = number;
+    }
+    return error;
+}
+
+int vd_config_parse(struct vd_config *config, const char *name, struct vd_str text,
+    struct vd_config_problem *problem)
+{
+    unsigned lines[PROPERTIES] = {0};
+    struct vd_config_problem inner = {""};
+    unsigned number = 0;
+
+    if (text.length > FILE_MAX_BYTES) {
+        snprintf(
+            problem->text, sizeof problem->text, "%s: longer than %d bytes", name, FILE_MAX_BYTES);
+        return VD_E_INVALID;
+    }
+    while (text.length > 0) {
+        const char *end = memchr(text.data, '\n', text.length);
+        size_t length = end != NULL ? (size_t)(end - text.data) : text.length;
+
+        number++;
+        if (parse_line(config, (struct vd_str){text.data, length}, number, lines, &inner) !=
+            VD_OK) {
+            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.370s", name, number,
+                inner.text);
+            return VD_E_INVALID;
+        }
+        length += end != NULL ? 1 : 0;
+        text.data += length;
+        text.length -= length;
+    }
+    return VD_OK;
+}
+
+int vd_config_read(struct vd_config *config, const char *path, struct vd_config_problem *problem)
+{
+    char *text = malloc(FILE_MAX_BYTES + 1);
+    FILE *file = text != NULL ? fopen(path, "re") : NULL;
+    size_t length;
+    int error = VD_E_IO;
+
+    if (file == NULL) {
+        error = text == NULL ? VD_E_NOMEM : vd_error_from_errno(errno);
+        snprintf(problem->text, sizeof problem->text, "%.256s: %s", path, vd_error_text(error));
+        free(text);
+        return error;
+    }
+    length = fread(text, 1, FILE_MAX_BYTES + 1, file);
+    if (ferror(file) != 0) {
+        snprintf(problem->text, sizeof problem->text, "%.256s: cannot be read", path);
+    } else {
+        error = vd_config_parse(config, path, (struct vd_str){text, length}, problem);
+    }
+    fclose(file);
+    free(text);
+    return error;
+}
+
+/* ---- Documents ---- */
+
+void vd_config_write_reference(FILE *out)
+{
+    fputs(
+        "# Configuration\n\n"
+        "<!-- Generated by `vedette config --reference`; a test compares. -->\n\n"
+        "`vedette.conf` in the data directory holds one `key = value` a line; lines that start with `#` are "
+        "comments.\n`vedette serve --set key=value` overrides it. An unknown key, or a value that is not "
+        "allowed, stops the start.\n\n"
+        "| key | default | allowed | meaning |\n|---|---|---|---|\n",
+        out);
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        const struct property *p = &properties[i];
+        char allowed[96] = "";
+
+        allowed_text(p, allowed, sizeof allowed);
+        fprintf(out, "| `%s` | `%s` | %s%s%s | %s |\n", p->name, p->initial, allowed,
+            p->unit[0] != '\0' ? " " : "", p->unit, p->text);
+    }
+}
+
+void vd_config_write_file(FILE *out, const char *hub_name)
+{
+    fputs("# Configuration of Vedette; `vedette config --reference` explains each key.\n\n", out);
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        const struct property *p = &properties[i];
+
+        if (p->type == PROPERTY_HOST) {
+            fprintf(out, "%s = %s\n", p->name, hub_name);
+        } else {
+            fprintf(out, "#%s = %s\n", p->name, p->initial);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Configuration: one table of properties that parses, validates and documents `vedette.conf`. */
+
+#ifndef VEDETTE_LIB_CONFIG_H
+#define VEDETTE_LIB_CONFIG_H
+
+#include <stdio.h>
+
+#include "lib/log.h"
+#include "lib/str.h"
+
+#define VD_HOST_NAME_MAX 253
+/* Longest numeric address as text, with its NUL. */
+#define VD_ADDRESS_TEXT_SIZE 46
+
+struct vd_listen {
+    char address[VD_ADDRESS_TEXT_SIZE]; /* numeric IPv4 or IPv6 */
+    uint16_t port;                      /* 0: any free one */
+};
+
+struct vd_config {
+    char hub_name[VD_HOST_NAME_MAX + 1];
+    uint32_t hub_max_connections;
+    struct vd_listen mqtt_listen;
+    uint32_t analytics_memory_mib;
+    uint32_t analytics_threads;
+    uint32_t query_max_rows;
+    uint32_t query_timeout_s;
+    enum vd_log_level log_level;
+};
+
+/* What is wrong: names the place, the key, the value and what is allowed. */
+struct vd_config_problem {
+    char text[512];
+};
+
+/* Sets every property to its default. */
+void vd_config_defaults(struct vd_config *config);
+
+/* Sets one property. VD_E_INVALID (unknown key, value out of range) sets *problem and leaves *config as it was. */
+VD_NODISCARD int vd_config_set(struct vd_config *config, struct vd_str key, struct vd_str value,
+    struct vd_config_problem *problem);
+
+/* Sets one from `key=value`, as it stands on a command line. */
+VD_NODISCARD int vd_config_set_pair(
+    struct vd_config *config, const char *pair, struct vd_config_problem *problem);
+
+/*
+ * Reads `key = value` lines, `#` comments and blank lines, at most 64 KiB; a key at most once.
+ * name  of the file, for *problem
+ * VD_E_INVALID sets *problem; what stood before the fault was applied: do not use *config then.
+ */
+VD_NODISCARD int vd_config_parse(struct vd_config *config, const char *name, struct vd_str text,
+    struct vd_config_problem *problem);
+
+/* Reads the file `path` likewise. VD_E_NOT_FOUND, VD_E_DENIED, VD_E_IO too, *problem set. */
+VD_NODISCARD int vd_config_read(
+    struct vd_config *config, const char *path, struct vd_config_problem *problem);
+
+/* Reads "192.0.2.1:8883" or "[2001:db8::1]:8883". VD_E_INVALID leaves *out untouched. */
+VD_NODISCARD int vd_listen_parse(struct vd_str text, struct vd_listen *out);
+
+/* Writes it as such; `port` instead of its own. */
+void vd_listen_format(
+    const struct vd_listen *listen, uint16_t port, char out[VD_ADDRESS_TEXT_SIZE + 8]);
+
+/* True for a DNS name of letters, digits, hyphens and dots, as a certificate and a connection string can hold. */
+bool vd_host_name_is_valid(struct vd_str name);
+
+/* Writes the reference page (Markdown). */
+void vd_config_write_reference(FILE *out);
+
+/* Writes a `vedette.conf` with every property commented out at its default, but for the hub's name. */
+void vd_config_write_file(FILE *out, const char *hub_name);
+
+#endif
