@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds CONNECT, PUBLISH, PINGREQ and DISCONNECT, and reads CONNACK, PUBACK and PINGRESP. */
 
-#include "asc_mqtt.h"
+#include "azure_iot_security_module/src/asc_mqtt.h"
 
 #include <string.h>
 
@@ -202,7 +202,7 @@ static bool expected(const struct asc_mqtt *m)
     for (uint32_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
         if (m->input[0] == packets[i].type) {
             return m->state == packets[i].state &&
-                   (m->input_length < 2 || m->input[1] == packets[i].remaining);
+                (m->input_length < 2 || m->input[1] == packets[i].remaining);
         }
     }
     return false;
@@ -293,5 +293,6 @@ const char *asc_mqtt_refusal_text(uint8_t code)
         "not authorised: unknown or disabled device, wrong key, expired token, or a refused address",
     };
 
-    return code < sizeof texts / sizeof texts[0] ? texts[code] : "refused with a code of no meaning";
+    return code < sizeof texts / sizeof texts[0] ? texts[code]
+                                                 : "refused with a code of no meaning";
 }
