@@ -29,8 +29,8 @@ enum field {
     FIELDS
 };
 
-static const char *const field_names[FIELDS] = {
-    "HostName", "DeviceId", "ModuleId", "SharedAccessKey", "GatewayHostName", "SharedAccessKeyName"};
+static const char *const field_names[FIELDS] = {"HostName", "DeviceId", "ModuleId",
+    "SharedAccessKey", "GatewayHostName", "SharedAccessKeyName"};
 
 /* Splits into fields; unknown ones are passed over, as the device SDKs do. */
 static const char *split(const char *text, struct value values[FIELDS])
@@ -62,7 +62,7 @@ static const char *split(const char *text, struct value values[FIELDS])
 static bool id_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-:._%*?!(),=@$'", c) != NULL);
+        (c != '\0' && strchr("-:._%*?!(),=@$'", c) != NULL);
 }
 
 static bool take_id(struct value v, char out[ASC_LINUX_ID_MAX_BYTES + 1])
@@ -83,7 +83,7 @@ static bool take_id(struct value v, char out[ASC_LINUX_ID_MAX_BYTES + 1])
 static bool host_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
+        c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
 }
 
 static bool take_port(const char *text, size_t length, uint16_t *port)
@@ -143,7 +143,7 @@ static bool take_host(struct value v, char out[ASC_LINUX_NAME_MAX_BYTES], uint16
 static bool base64_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/';
+        c == '/';
 }
 
 static bool take_key(struct value v, struct asc_linux_connection *c)

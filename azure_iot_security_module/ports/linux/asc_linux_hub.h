@@ -18,19 +18,34 @@ enum asc_linux_hub_state {
     ASC_LINUX_HUB_OPENING,   /* TCP and TLS */
     ASC_LINUX_HUB_GREETING,  /* CONNECT sent */
     ASC_LINUX_HUB_ONLINE,
-    ASC_LINUX_HUB_CLOSING, /* DISCONNECT on its way */
+    ASC_LINUX_HUB_RENEWING, /* DISCONNECT on its way, to come back at once with a new token */
+    ASC_LINUX_HUB_STOPPING, /* DISCONNECT on its way, for good */
     ASC_LINUX_HUB_STOPPED,
     ASC_LINUX_HUB_STATES
 };
 
+enum asc_linux_hub_event {
+    ASC_LINUX_HUB_DONE, /* what the state waits for has happened */
+    ASC_LINUX_HUB_LOST, /* it failed, or took too long */
+    ASC_LINUX_HUB_RENEW,
+    ASC_LINUX_HUB_STOP,
+    ASC_LINUX_HUB_EVENTS
+};
+
+/* Pure. An event that means nothing in a state leaves it as it is. */
+enum asc_linux_hub_state asc_linux_hub_next(
+    enum asc_linux_hub_state state, enum asc_linux_hub_event event);
+
+const char *asc_linux_hub_state_name(enum asc_linux_hub_state state);
+
 /* Every wait of the connection has a bound. */
 struct asc_linux_hub_times {
-    uint32_t token_life_s;  /* the token is renewed after 3/4 of it */
-    uint16_t keep_alive_s;  /* told to the hub; a PINGREQ goes out after 3/4 of it in silence */
-    uint32_t step_ms;       /* each of: look-up, TCP and TLS to one address, CONNACK, PINGRESP */
-    uint32_t delivery_ms;   /* PUBLISH to PUBACK */
-    uint32_t close_ms;      /* getting DISCONNECT out */
-    uint32_t retry_min_ms;  /* first wait after a failure; doubles each time, half of it random */
+    uint32_t token_life_s; /* the token is renewed after 3/4 of it */
+    uint16_t keep_alive_s; /* told to the hub; a PINGREQ goes out after 3/4 of it in silence */
+    uint32_t step_ms;      /* each of: look-up, TCP and TLS to one address, CONNACK, PINGRESP */
+    uint32_t delivery_ms;  /* PUBLISH to PUBACK */
+    uint32_t close_ms;     /* getting DISCONNECT out */
+    uint32_t retry_min_ms; /* first wait after a failure; doubles each time, half of it random */
     uint32_t retry_max_ms;
 };
 
@@ -64,7 +79,8 @@ uint32_t asc_linux_hub_step(asc_linux_hub *h);
 void asc_linux_hub_poll(const asc_linux_hub *h, int *fd, short *events);
 
 /* Publishes a security message at QoS 1. True: taken (copied) and `sent` will be called, once.
-   False: not online, a message is in flight, or it is over the hub's limit of 256 KiB. */
+   False: not online, a message is in flight, or it is longer than
+   ASC_MESSAGE_BYTES. */
 bool asc_linux_hub_send(asc_linux_hub *h, const uint8_t *message, uint32_t length);
 
 /* Disconnects and does not come back; done when the state is STOPPED, at most close_ms later. */

@@ -16,8 +16,7 @@ void asc_linux_log_level(enum asc_linux_log_level level)
 }
 
 /* Start of the line: time, level and event; returns its length. */
-static size_t line_head(
-    char *line, size_t size, enum asc_linux_log_level level, const char *event)
+static size_t line_head(char *line, size_t size, enum asc_linux_log_level level, const char *event)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     struct timespec now;
@@ -48,7 +47,7 @@ void asc_linux_log(enum asc_linux_log_level level, const char *event, const char
         va_start(args, format);
         n = vsnprintf(line + length, LINE_MAX_BYTES - length, format, args);
         va_end(args);
-        length += n < 0 ? 0
+        length += n < 0                           ? 0
             : (size_t)n < LINE_MAX_BYTES - length ? (size_t)n
                                                   : LINE_MAX_BYTES - length - 1;
     }

@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,19 +106,19 @@ int asc_linux_resolve_fd(const asc_linux_resolve *r)
     return r->fd;
 }
 
-int asc_linux_resolve_take(asc_linux_resolve *r, struct addrinfo **addresses)
+bool asc_linux_resolve_take(asc_linux_resolve *r, int *error, struct addrinfo **addresses)
 {
-    int result = EAI_AGAIN;
+    bool done;
 
-    *addresses = NULL;
     pthread_mutex_lock(&r->mutex);
-    if (r->done) {
-        result = r->result;
+    done = r->done;
+    if (done) {
+        *error = r->result;
         *addresses = r->addresses;
         r->addresses = NULL;
     }
     pthread_mutex_unlock(&r->mutex);
-    return result;
+    return done;
 }
 
 void asc_linux_resolve_free(asc_linux_resolve *r)

@@ -24,7 +24,7 @@ static void say_reason(char error[ASC_LINUX_TLS_ERROR_BYTES], const char *what)
         reason = strerror(ERR_GET_REASON(code));
     }
     snprintf(error, ASC_LINUX_TLS_ERROR_BYTES, "%s: %s", what,
-        reason != NULL  ? reason
+        reason != NULL   ? reason
             : saved != 0 ? strerror(saved)
                          : "connection closed");
     ERR_clear_error();
@@ -43,8 +43,9 @@ SSL_CTX *asc_linux_tls_context(const char *ca_file, char error[ASC_LINUX_TLS_ERR
     }
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                  SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+            SSL_MODE_RELEASE_BUFFERS);
     if (ca_file != NULL ? SSL_CTX_load_verify_file(context, ca_file) != 1
                         : SSL_CTX_set_default_verify_paths(context) != 1) {
         say_reason(error, ca_file != NULL ? "the CA file cannot be read" : "no system CAs");

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* AF_PACKET with a filter in the kernel, and a netlink socket that tells of the interface's fate. */
+
+#include "azure_iot_security_module/ports/linux/asc_linux_capture.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "azure_iot_security_module/ports/linux/asc_linux_log.h"
+
+/* An IPv4 packet has at most 65,535 bytes, and one that the network card will cut no more. */
+#define PACKET_MAX_BYTES 65536u
+/* Packets taken by one system call; each has a buffer of PACKET_MAX_BYTES. */
+#define BATCH 16u
+/* What the kernel may hold for us: some 2,000 full frames, or 0.1 s of 200 Mbit/s. */
+#define RECEIVE_BUFFER_BYTES (4 << 20)
+/* An interface that is gone is looked for this often even if netlink loses its message. */
+#define ABSENT_POLL_MS 1000
+/* At most this many batches before the other descriptors get a look. */
+#define ROUNDS_MAX 64
+
+struct asc_linux_capture {
+    char interface[IF_NAMESIZE];
+    asc_linux_packet_fn *packet;
+    void *context;
+    int packets;  /* AF_PACKET */
+    int netlink;  /* link changes */
+    int stop;     /* eventfd */
+    int index;    /* of the interface that `packets` is bound to; 0: there is none */
+    bool running; /* up and with a carrier, as last logged */
+    pthread_t thread;
+    pthread_mutex_t mutex; /* of `counters` */
+    struct asc_linux_capture_counters counters;
+    struct mmsghdr headers[BATCH];
+    struct iovec vectors[BATCH];
+    struct sockaddr_ll addresses[BATCH];
+    uint8_t buffers[BATCH][PACKET_MAX_BYTES];
+};
+
+/* Lets IPv4 and IPv6 through that is ours: from or to this host. On a loopback interface each
+   packet is seen going out and again coming in, and only the latter counts. */
+static bool set_filter(int fd, bool loopback)
+{
+    /* Jumps count instructions from the next one. */
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, loopback ? PACKET_OUTGOING : PACKET_LOOPBACK, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+/* The interface's flags; 0 when it is gone. */
+static int interface_flags(const asc_linux_capture *c)
+{
+    struct ifreq request = {.ifr_flags = 0};
+
+    memcpy(request.ifr_name, c->interface, sizeof request.ifr_name);
+    return ioctl(c->packets, SIOCGIFFLAGS, &request) == 0 ? request.ifr_flags : 0;
+}
+
+static void log_running(asc_linux_capture *c, bool running)
+{
+    if (c->running != running) {
+        c->running = running;
+        asc_linux_log(running ? ASC_LINUX_LOG_INFO : ASC_LINUX_LOG_WARN,
+            running ? "interface_up" : "interface_down", "interface=%s", c->interface);
+    }
+}
+
+/* Binds to the interface that has the name now. False: there is none, or errno says why not. */
+static bool attach(asc_linux_capture *c, int index)
+{
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+
+    if (index == 0 || !set_filter(c->packets, (interface_flags(c) & IFF_LOOPBACK) != 0) ||
+        bind(c->packets, (struct sockaddr *)&address, sizeof address) != 0) {
+        return false;
+    }
+    c->index = index;
+    pthread_mutex_lock(&c->mutex);
+    c->counters.attached++;
+    pthread_mutex_unlock(&c->mutex);
+    asc_linux_log(
+        ASC_LINUX_LOG_INFO, "capture_attached", "interface=%s index=%d", c->interface, index);
+    return true;
+}
+
+/* Compares the interface with what it was, and follows it. */
+static void look_at_interface(asc_linux_capture *c)
+{
+    int index = (int)if_nametoindex(c->interface);
+    int flags;
+
+    if (index != c->index && !attach(c, index)) {
+        if (c->index != 0) {
+            c->index = 0;
+            c->running = false;
+            asc_linux_log(ASC_LINUX_LOG_WARN, "interface_gone", "interface=%s", c->interface);
+        }
+        return;
+    }
+    flags = interface_flags(c);
+    log_running(c, (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0);
+}
+
+static enum asc_cast cast_of(const struct sockaddr_ll *address)
+{
+    return address->sll_pkttype == PACKET_BROADCAST ? ASC_BROADCAST
+        : address->sll_pkttype == PACKET_MULTICAST  ? ASC_MULTICAST
+                                                    : ASC_UNICAST;
+}
+
+/* Takes one batch. Returns how many packets; 0: there is none now. */
+static int take_batch(asc_linux_capture *c)
+{
+    int n;
+
+    for (uint32_t i = 0; i < BATCH; i++) {
+        c->headers[i].msg_hdr.msg_namelen = sizeof c->addresses[i];
+    }
+    n = recvmmsg(c->packets, c->headers, BATCH, MSG_DONTWAIT, NULL);
+    if (n <= 0) {
+        if (n < 0 && errno == ENETDOWN) {
+            look_at_interface(c);
+        }
+        return 0;
+    }
+    for (int i = 0; i < n; i++) {
+        const struct sockaddr_ll *address = &c->addresses[i];
+
+        c->packet(c->context, address->sll_pkttype == PACKET_OUTGOING ? ASC_OUT : ASC_IN,
+            cast_of(address), c->buffers[i], c->headers[i].msg_len);
+    }
+    pthread_mutex_lock(&c->mutex);
+    c->counters.packets += (uint64_t)n;
+    pthread_mutex_unlock(&c->mutex);
+    return n;
+}
+
+static void take_packets(asc_linux_capture *c)
+{
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        if (take_batch(c) < (int)BATCH) {
+            return;
+        }
+    }
+}
+
+/* What the messages say is looked up afresh, so a lost one does no harm. */
+static void drain_netlink(asc_linux_capture *c)
+{
+    uint8_t buffer[8192];
+
+    while (recv(c->netlink, buffer, sizeof buffer, MSG_DONTWAIT) > 0 || errno == ENOBUFS) {
+    }
+}
+
+static void *capture(void *context)
+{
+    asc_linux_capture *c = context;
+    struct pollfd fds[] = {{.fd = c->stop, .events = POLLIN}, {.fd = c->netlink, .events = POLLIN},
+        {.fd = c->packets, .events = POLLIN}};
+
+    for (;;) {
+        int ready = poll(fds, 3, c->index == 0 ? ABSENT_POLL_MS : -1);
+
+        if (ready > 0 && fds[2].revents != 0) {
+            take_packets(c);
+        }
+        if (ready > 0 && fds[0].revents != 0) {
+            break;
+        }
+        if (ready == 0 || (ready > 0 && fds[1].revents != 0)) {
+            drain_netlink(c);
+            look_at_interface(c);
+        }
+    }
+    take_packets(c);
+    return NULL;
+}
+
+/* The names of this host's interfaces, for the message about one that is not among them. */
+static void list_interfaces(char *out, size_t size)
+{
+    struct if_nameindex *all = if_nameindex();
+    size_t length = 0;
+
+    out[0] = '\0';
+    for (struct if_nameindex *i = all; i != NULL && i->if_index != 0 && length < size; i++) {
+        int n = snprintf(out + length, size - length, "%s%s", length > 0 ? ", " : "", i->if_name);
+
+        length += n > 0 ? (size_t)n : 0;
+    }
+    if (all != NULL) {
+        if_freenameindex(all);
+    }
+}
+
+static void say_no_right(char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    char program[256];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    program[n > 0 ? n : 0] = '\0';
+    snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES,
+        "capturing packets needs the right CAP_NET_RAW: run as root, or once, as root: "
+        "setcap cap_net_raw+ep %s",
+        program);
+}
+
+static bool open_sockets(asc_linux_capture *c, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    struct sockaddr_nl links = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    int bytes = RECEIVE_BUFFER_BYTES;
+
+    /* Protocol 0: no packet is queued before filter and interface are set. */
+    c->packets = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (c->packets < 0) {
+        if (errno == EPERM || errno == EACCES) {
+            say_no_right(error);
+        } else {
+            snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "no packet socket: %s", strerror(errno));
+        }
+        return false;
+    }
+    if (setsockopt(c->packets, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
+        (void)setsockopt(c->packets, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
+    c->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    c->stop = eventfd(0, EFD_CLOEXEC);
+    if (c->stop < 0 || c->netlink < 0 ||
+        bind(c->netlink, (struct sockaddr *)&links, sizeof links) != 0) {
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "no netlink socket: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool first_attach(asc_linux_capture *c, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    char names[256];
+    int index = (int)if_nametoindex(c->interface);
+
+    if (index == 0) {
+        list_interfaces(names, sizeof names);
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES,
+            "there is no interface \"%s\"; this host has: %s", c->interface, names);
+        return false;
+    }
+    c->running = true; /* so that one that is down is logged */
+    if (!attach(c, index)) {
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "cannot capture on %s: %s", c->interface,
+            strerror(errno));
+        return false;
+    }
+    look_at_interface(c);
+    return true;
+}
+
+static void release(asc_linux_capture *c)
+{
+    int fds[] = {c->packets, c->netlink, c->stop};
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    pthread_mutex_destroy(&c->mutex);
+    free(c);
+}
+
+/* Signals are the main thread's. */
+static int start_thread(asc_linux_capture *c)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&c->thread, NULL, capture, c);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+asc_linux_capture *asc_linux_capture_start(const char *interface, asc_linux_packet_fn *packet,
+    void *context, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    asc_linux_capture *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "out of memory");
+        return NULL;
+    }
+    pthread_mutex_init(&c->mutex, NULL);
+    snprintf(c->interface, sizeof c->interface, "%s", interface);
+    c->packet = packet;
+    c->context = context;
+    c->packets = c->netlink = c->stop = -1;
+    for (uint32_t i = 0; i < BATCH; i++) {
+        c->vectors[i] = (struct iovec){c->buffers[i], PACKET_MAX_BYTES};
+        c->headers[i].msg_hdr = (struct msghdr){.msg_name = &c->addresses[i],
+            .msg_namelen = sizeof c->addresses[i],
+            .msg_iov = &c->vectors[i],
+            .msg_iovlen = 1};
+    }
+    if (!open_sockets(c, error) || !first_attach(c, error)) {
+        release(c);
+        return NULL;
+    }
+    if (start_thread(c) != 0) {
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "no thread could be started");
+        release(c);
+        return NULL;
+    }
+    return c;
+}
+
+struct asc_linux_capture_counters asc_linux_capture_counters(asc_linux_capture *c)
+{
+    struct asc_linux_capture_counters counters;
+    struct tpacket_stats stats = {0, 0};
+    socklen_t size = sizeof stats;
+
+    pthread_mutex_lock(&c->mutex);
+    /* The kernel's counters start again from 0 with each look. */
+    if (getsockopt(c->packets, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
+        c->counters.dropped += stats.tp_drops;
+    }
+    counters = c->counters;
+    pthread_mutex_unlock(&c->mutex);
+    return counters;
+}
+
+void asc_linux_capture_stop(asc_linux_capture *c)
+{
+    uint64_t one = 1;
+    ssize_t n;
+
+    if (c == NULL) {
+        return;
+    }
+    n = write(c->stop, &one, sizeof one);
+    (void)n; /* a new eventfd always has room for 1 */
+    pthread_join(c->thread, NULL);
+    release(c);
+}
