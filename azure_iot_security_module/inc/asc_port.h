@@ -110,8 +110,8 @@
 
 /* --- Message ----------------------------------------------------------------------------------- */
 
-/* Bytes of a message that do not depend on the flows: all collectors' events, the longest strings,
- * every vtable of a network event, and one flow of each family. */
+/* Bytes that every message has room for: an event of each collector with the longest strings, and of
+ * the flows one of each family. */
 #define ASC_MESSAGE_FIXED_BYTES \
     (568 + ASC_SECURITY_MODULE_ID_MAX + 3 * ASC_SYSTEM_INFORMATION_STRING_MAX)
 

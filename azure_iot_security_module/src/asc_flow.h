@@ -15,8 +15,8 @@
 #define ASC_DATAGRAMS ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS
 
 /* Flows in one bucket's chain; a further one counts as overflow, which bounds what a packet costs
- * whoever chose the flows. With a seeded hash and as many buckets as flows, nine flows in some bucket
- * of a full table of 64 come about once in 20,000 tables. */
+ * whoever chose the flows. With a seeded hash and as many buckets as flows, one full table of 64 in
+ * about 14,000 has a bucket of nine. */
 #define ASC_CHAIN_MAX 8
 
 /* The scalar id of a flow in its table. */
@@ -44,8 +44,7 @@ enum asc_direction {
 struct asc_flow {
     uint32_t ports;      /* local, then remote port, each in network order as in a packet */
     uint32_t bytes[2];   /* IP payload by enum asc_direction; saturates */
-    uint8_t local;       /* index of the local address */
-    uint8_t protocol;    /* enum asc_protocol */
+    uint16_t endpoint;   /* index of the local address | enum asc_protocol << 8 */
     asc_flow_index next; /* in this flow's bucket: always an older flow */
     asc_flow_index head; /* of the bucket with this flow's index: the newest flow there */
 };
@@ -77,11 +76,11 @@ struct asc_datagram {
     uint32_t tag; /* keyed hash of addresses, direction and identification */
     uint32_t ports;
     uint8_t protocol;
-    uint8_t age; /* collections survived; ASC_DATAGRAM_FREE where unused */
+    uint8_t age; /* collections begun since, and 1; 0 where the slot is free */
 };
 
-/* Words that one hash takes: a remote address of four, ports, local address with protocol. */
-#define ASC_HASH_WORDS 6
+/* Words that one hash takes at most: two addresses of four, an identification, and what it is. */
+#define ASC_HASH_WORDS 10
 
 struct asc_network {
     uint64_t key[1 + ASC_HASH_WORDS]; /* random since enable */
@@ -93,8 +92,26 @@ struct asc_network {
 #endif
     struct asc_datagram datagram[ASC_DATAGRAMS];
     uint8_t datagram_next; /* the slot that the next datagram takes */
-    asc_flow_index due4;   /* flows of the collection under way that no message holds yet */
-    asc_flow_index due6;
+    uint16_t due4;         /* flows of the collection under way that no message holds yet */
+    uint16_t due6;
 };
+
+struct asc_packet;
+
+/* Empties the tables. The caller has set `key`, or sets it before the first packet. */
+void asc_flow_reset(struct asc_network *n);
+
+/* Counts a packet of the verdict ASC_PACKET_FLOW, or of ASC_PACKET_FRAGMENT with `later` set, in its
+ * flow; enters the flow if there is room. Returns false where it belongs to no flow that the tables
+ * hold. Cost: at most ASC_CHAIN_MAX flows, ASC_LOCALS addresses and ASC_DATAGRAMS tags are compared. */
+bool asc_flow_count(struct asc_network *n, const struct asc_packet *packet, bool later,
+    enum asc_direction direction);
+
+/* Forgets the `count` oldest flows of a family; the others keep their order. Cost: one pass. */
+void asc_flow_drop4(struct asc_network *n, unsigned count);
+void asc_flow_drop6(struct asc_network *n, unsigned count);
+
+/* Tells that a collection began: datagrams whose fragments have had a whole interval are forgotten. */
+void asc_flow_age_datagrams(struct asc_network *n);
 
 #endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* The network activity collector: the packet hook's work, and the flows' way into a message. */
+
+#include "azure_iot_security_module/src/asc_collector_network_activity.h"
+
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+
+#include "azure_iot_security_module/src/asc_flow.h"
+#include "azure_iot_security_module/src/asc_packet.h"
+
+#if ASC_FLOWS4 == 0 && ASC_FLOWS6 == 0
+#error "the network activity collector needs flows of IPv4 or of IPv6, or must be off"
+#endif
+
+/* --- Packets ------------------------------------------------------------------------------------ */
+
+static inline void count(uint32_t *counter)
+{
+    const uint32_t next = *counter + 1u;
+
+    *counter = next != 0 ? next : UINT32_MAX;
+}
+
+static void count_overflow(
+    struct asc_module *m, enum asc_direction direction, const struct asc_packet *packet)
+{
+    uint32_t *bytes = &m->counters.bytes_overflowed[direction];
+    const uint32_t sum = *bytes + packet->bytes;
+
+    *bytes = sum < packet->bytes ? UINT32_MAX : sum;
+    count(&m->counters.packets_overflowed);
+}
+
+/* A family that is left out counts as not collected, not as lost. */
+static bool family_collected(const struct asc_packet *packet)
+{
+    return packet->ipv6 ? ASC_FLOWS6 > 0 : ASC_FLOWS4 > 0;
+}
+
+static inline void count_packet(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *data, uint32_t length, uint32_t present)
+{
+    struct asc_packet packet;
+    const enum asc_verdict verdict = asc_packet_parse(data, length, present, &packet);
+
+    if (verdict == ASC_PACKET_MALFORMED) {
+        count(&m->counters.packets_malformed);
+    } else if (verdict == ASC_PACKET_IGNORED || !family_collected(&packet)) {
+        count(&m->counters.packets_ignored);
+    } else if (verdict != ASC_PACKET_UNKNOWN &&
+        asc_flow_count(&m->network, &packet, verdict == ASC_PACKET_FRAGMENT, direction)) {
+        count(&m->counters.packets_counted);
+    } else {
+        count_overflow(m, direction, &packet);
+    }
+}
+
+/* A packet whose headers are spread over segments. */
+static void count_split(
+    struct asc_module *m, enum asc_direction direction, const struct asc_segment *packet)
+{
+    uint8_t headers[ASC_HEADER_BYTES];
+    const uint32_t length = asc_packet_pull(packet, headers, sizeof headers);
+
+    count_packet(m, direction, headers, length, asc_packet_present(packet));
+}
+
+void asc_network_activity_packet(struct asc_module *m, enum asc_direction direction,
+    enum asc_cast cast, const struct asc_segment *packet)
+{
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY
+    if (cast != ASC_UNICAST && direction == ASC_IN) {
+        count(&m->counters.packets_ignored);
+        return;
+    }
+#else
+    (void)cast;
+#endif
+    if (!asc_packet_in_one(packet)) {
+        count_split(m, direction, packet);
+        return;
+    }
+    count_packet(m, direction, packet->data,
+        packet->length < ASC_HEADER_BYTES ? packet->length : ASC_HEADER_BYTES,
+        packet->next == NULL ? packet->length : asc_packet_present(packet));
+}
+
+/* --- Messages ----------------------------------------------------------------------------------- */
+
+enum common_field {
+    COMMON_LOCAL_PORT,
+    COMMON_REMOTE_PORT,
+    COMMON_IN,
+    COMMON_OUT,
+    COMMON_PROTOCOL
+};
+enum flow_field {
+    FLOW_ADDRESSES,
+    FLOW_COMMON
+};
+enum network_field {
+    NETWORK_IPV4,
+    NETWORK_IPV6
+};
+
+static const struct asc_shape common_shape = {5, {2, 2, 4, 4, 1}};
+static const struct asc_shape flow4_shape = {2, {8, 4}};
+static const struct asc_shape flow6_shape = {2, {32, 4}};
+static const struct asc_shape network_shape = {2, {4, 4}};
+
+/* Bytes of the largest NetworkActivityCommon, and of the smallest: some byte count is never 0. */
+#define COMMON_BYTES_MAX 20u
+#define COMMON_BYTES_MIN 8u
+
+/* Bytes of a flow's table by words of its addresses. */
+#define FLOW_BYTES(words) (8u + 8u * (words))
+
+/* Bytes that one flow of IPv6 may take, with its vector and vtables: kept free while flows of IPv4
+ * are written, so that each message takes some of both. */
+#define FLOW6_RESERVE \
+    (4u + 4u + ASC_VTABLE_BYTES(2) + FLOW_BYTES(4u) + ASC_VTABLE_BYTES(5) + COMMON_BYTES_MAX)
+
+/* The vtables of a message's flows, by the fields that are there: shared by both families. */
+struct flow_vtables {
+    uint16_t common[32];
+    uint16_t flow[2];
+};
+
+static uint32_t common_mask(const struct asc_flow *flow, const uint8_t *ports)
+{
+    return (asc_be16(ports) != 0 ? 1u << COMMON_LOCAL_PORT : 0) |
+        (asc_be16(ports + 2) != 0 ? 1u << COMMON_REMOTE_PORT : 0) |
+        (flow->bytes[ASC_IN] != 0 ? 1u << COMMON_IN : 0) |
+        (flow->bytes[ASC_OUT] != 0 ? 1u << COMMON_OUT : 0) |
+        (flow->endpoint >> 8 != 0 ? 1u << COMMON_PROTOCOL : 0);
+}
+
+static void write_common(
+    struct asc_writer *w, uint16_t *vtables, const struct asc_flow *flow, uint32_t slot)
+{
+    uint8_t ports[4];
+    uint32_t mask;
+    uint32_t vtable;
+    uint32_t table;
+
+    memcpy(ports, &flow->ports, sizeof ports);
+    mask = common_mask(flow, ports);
+    table = asc_writer_table(w, &common_shape, mask, &vtables[mask]);
+    vtable = vtables[mask];
+    asc_writer_refer(w, slot, table);
+    /* A field that is not there has the offset 0; it is written over by what comes first. */
+    if ((mask & 1u << COMMON_LOCAL_PORT) != 0) {
+        asc_put_le16(
+            w->data + asc_writer_field(w, vtable, table, COMMON_LOCAL_PORT), asc_be16(ports));
+    }
+    if ((mask & 1u << COMMON_REMOTE_PORT) != 0) {
+        asc_put_le16(
+            w->data + asc_writer_field(w, vtable, table, COMMON_REMOTE_PORT), asc_be16(ports + 2));
+    }
+    if ((mask & 1u << COMMON_IN) != 0) {
+        asc_put_le32(w->data + asc_writer_field(w, vtable, table, COMMON_IN), flow->bytes[ASC_IN]);
+    }
+    if ((mask & 1u << COMMON_OUT) != 0) {
+        asc_put_le32(
+            w->data + asc_writer_field(w, vtable, table, COMMON_OUT), flow->bytes[ASC_OUT]);
+    }
+    if ((mask & 1u << COMMON_PROTOCOL) != 0) {
+        w->data[asc_writer_field(w, vtable, table, COMMON_PROTOCOL)] =
+            (uint8_t)(flow->endpoint >> 8);
+    }
+}
+
+/* What is to be written of one family: flows of `words` words an address, oldest first. */
+struct flows {
+    const struct asc_flow *flow;
+    const uint32_t *local;
+    const uint32_t *remote;
+    unsigned due;
+    unsigned words;
+};
+
+static void write_flow(struct asc_writer *w, struct flow_vtables *vtables, uint32_t vector,
+    const struct flows *flows, unsigned i)
+{
+    const struct asc_flow *flow = &flows->flow[i];
+    const size_t bytes = flows->words * sizeof *flows->local;
+    uint16_t *vtable = &vtables->flow[flows->words == 4];
+    const uint32_t table = asc_writer_table(w, flows->words == 4 ? &flow6_shape : &flow4_shape,
+        1u << FLOW_ADDRESSES | 1u << FLOW_COMMON, vtable);
+    uint8_t *addresses = w->data + asc_writer_field(w, *vtable, table, FLOW_ADDRESSES);
+
+    asc_writer_push(w, vector, table);
+    memcpy(addresses, flows->local + (flow->endpoint & 0xff) * flows->words, bytes);
+    memcpy(addresses + bytes, flows->remote + i * flows->words, bytes);
+    write_common(w, vtables->common, flow, asc_writer_field(w, *vtable, table, FLOW_COMMON));
+}
+
+/* Writes the flows that fit while `reserve` bytes stay free, and the vector that holds them. Returns
+ * how many. */
+static unsigned write_flows(struct asc_writer *w, struct flow_vtables *vtables, uint32_t slot,
+    const struct flows *flows, uint32_t reserve)
+{
+    const uint32_t flow_bytes = FLOW_BYTES(flows->words);
+    const uint32_t most = flow_bytes + ASC_VTABLE_BYTES(2) + COMMON_BYTES_MAX + ASC_VTABLE_BYTES(5);
+    const uint32_t room = asc_writer_room(w) - reserve - 4u;
+    uint32_t capacity = room / (4u + flow_bytes + COMMON_BYTES_MIN);
+    uint32_t vector;
+    unsigned i = 0;
+
+    if (capacity > flows->due) {
+        capacity = flows->due;
+    }
+    vector = asc_writer_vector(w, slot, capacity);
+    while (i < capacity && asc_writer_room(w) - reserve >= most) {
+        write_flow(w, vtables, vector, flows, i);
+        i++;
+    }
+    return i;
+}
+
+#if ASC_FLOWS4 > 0
+static void collect4(
+    struct asc_network *n, struct asc_writer *w, struct flow_vtables *vtables, uint32_t slot)
+{
+    const struct flows flows = {n->flows4.flow, n->flows4.local, n->flows4.remote, n->due4, 1};
+    const unsigned written = write_flows(w, vtables, slot, &flows, n->due6 > 0 ? FLOW6_RESERVE : 0);
+
+    asc_flow_drop4(n, written);
+    n->due4 = (uint16_t)(n->due4 - written);
+}
+#endif
+
+#if ASC_FLOWS6 > 0
+static void collect6(
+    struct asc_network *n, struct asc_writer *w, struct flow_vtables *vtables, uint32_t slot)
+{
+    const struct flows flows = {n->flows6.flow, n->flows6.local, n->flows6.remote, n->due6, 4};
+    const unsigned written = write_flows(w, vtables, slot, &flows, 0);
+
+    asc_flow_drop6(n, written);
+    n->due6 = (uint16_t)(n->due6 - written);
+}
+#endif
+
+static void collect_flows(struct asc_network *n, struct asc_writer *w, uint32_t slot)
+{
+    const uint32_t mask =
+        (n->due4 > 0 ? 1u << NETWORK_IPV4 : 0) | (n->due6 > 0 ? 1u << NETWORK_IPV6 : 0);
+    struct flow_vtables vtables = {{0}, {0}};
+    uint16_t vtable = 0;
+    const uint32_t table = asc_writer_table(w, &network_shape, mask, &vtable);
+
+    asc_writer_refer(w, slot, table);
+#if ASC_FLOWS4 > 0
+    if (n->due4 > 0) {
+        collect4(n, w, &vtables, asc_writer_field(w, vtable, table, NETWORK_IPV4));
+    }
+#endif
+#if ASC_FLOWS6 > 0
+    if (n->due6 > 0) {
+        collect6(n, w, &vtables, asc_writer_field(w, vtable, table, NETWORK_IPV6));
+    }
+#endif
+}
+
+/* Takes stock: what is in the tables now is what this collection reports, in as many messages as it
+ * needs; flows that come meanwhile wait for the next. Returns whether there is anything. */
+static bool begin_collection(struct asc_module *m)
+{
+    struct asc_network *n = &m->network;
+    bool any;
+
+    asc_lock(m);
+    if (n->due4 == 0 && n->due6 == 0) {
+        asc_flow_age_datagrams(n);
+#if ASC_FLOWS4 > 0
+        n->due4 = n->flows4.count;
+#endif
+#if ASC_FLOWS6 > 0
+        n->due6 = n->flows6.count;
+#endif
+    }
+    any = n->due4 > 0 || n->due6 > 0;
+    asc_unlock(m);
+    return any;
+}
+
+enum asc_collected asc_collect_network_activity(
+    struct asc_module *m, struct asc_message *message, uint32_t interval_s)
+{
+    uint32_t slot;
+
+    if (!begin_collection(m)) {
+        return ASC_COLLECTED_NOTHING;
+    }
+    slot = asc_collector_event(m, message, interval_s, ASC_PAYLOAD_NETWORK_ACTIVITY);
+    if (slot == 0) {
+        return ASC_COLLECTED_LATER;
+    }
+    asc_lock(m);
+    collect_flows(&m->network, &message->w, slot);
+    asc_unlock(m);
+    return m->network.due4 > 0 || m->network.due6 > 0 ? ASC_COLLECTED_PART : ASC_COLLECTED_ALL;
+}
+
+#else
+/* An empty translation unit is not C. */
+typedef int asc_collector_network_activity_is_off;
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* The module: its states, its schedule, and the one message that it holds until it is delivered. */
+
+#include "azure_iot_security_module/inc/security_module.h"
+
+#include <string.h>
+
+#include "azure_iot_security_module/src/asc_collector.h"
+#include "azure_iot_security_module/src/asc_collector_network_activity.h"
+
+/* Milliseconds: the longest that asc_module_step() asks to be left alone. Far below 2^31, so that
+ * differences of wrapping times stay right. */
+#define STEP_MAX_MS 3600000u
+
+/* --- Settings ----------------------------------------------------------------------------------- */
+
+#define ASC_RESULT_TEXT(name, text) text,
+
+const char *asc_result_text(enum asc_result result)
+{
+    static const char *const texts[] = {ASC_RESULTS(ASC_RESULT_TEXT)};
+
+    return (unsigned)result < ASC_RESULT_COUNT ? texts[result] : "unknown";
+}
+
+struct asc_settings asc_settings_default(void)
+{
+    const struct asc_settings settings = {
+#if defined(ASC_SECURITY_MODULE_ID)
+        .security_module_id = ASC_SECURITY_MODULE_ID,
+#endif
+        .high_interval_s = ASC_HIGH_PRIORITY_INTERVAL,
+        .medium_interval_s = ASC_MEDIUM_PRIORITY_INTERVAL,
+        .low_interval_s = ASC_LOW_PRIORITY_INTERVAL,
+        .pending_time_s = ASC_SECURITY_MODULE_PENDING_TIME,
+        .retry_time_s = ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME,
+    };
+
+    return settings;
+}
+
+/* Returns the length of the id; 0 if it is missing, empty or too long. */
+static uint32_t id_length(const char *id)
+{
+    uint32_t length = 0;
+
+    while (id != NULL && id[length] != '\0') {
+        if (++length > ASC_SECURITY_MODULE_ID_MAX) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+static bool is_interval(uint32_t seconds)
+{
+    return seconds >= 1 && seconds <= ASC_INTERVAL_MAX;
+}
+
+enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
+    const struct asc_port *port, void *context, const struct asc_settings *settings)
+{
+    if (module_bytes != sizeof *m || asc_collector_count > ASC_COLLECTORS_MAX) {
+        return ASC_ERROR_BUILD;
+    }
+    if (port->time_utc_s == NULL || port->uptime_ms == NULL || port->random == NULL ||
+        port->send == NULL || (port->lock == NULL) != (port->unlock == NULL)) {
+        return ASC_ERROR_PORT;
+    }
+    if (id_length(settings->security_module_id) == 0) {
+        return ASC_ERROR_ID;
+    }
+    if (!is_interval(settings->high_interval_s) || !is_interval(settings->medium_interval_s) ||
+        !is_interval(settings->low_interval_s) || !is_interval(settings->pending_time_s) ||
+        !is_interval(settings->retry_time_s)) {
+        return ASC_ERROR_INTERVAL;
+    }
+    memset(m, 0, sizeof *m);
+    m->port = port;
+    m->context = context;
+    m->settings = *settings;
+    return ASC_OK;
+}
+
+/* --- State -------------------------------------------------------------------------------------- */
+
+static void add_one(uint32_t *counter)
+{
+    if (*counter != UINT32_MAX) {
+        ++*counter;
+    }
+}
+
+static bool collects(enum asc_state state)
+{
+    return state == ASC_STATE_PENDING || state == ASC_STATE_ACTIVE;
+}
+
+/* Forgets what was collected and starts to count from `now`. */
+static void start(struct asc_module *m, uint32_t now)
+{
+    m->collected = 0;
+    for (unsigned i = 0; i < ASC_COLLECTORS_MAX; i++) {
+        m->collected_ms[i] = now;
+    }
+    asc_lock(m);
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+    asc_flow_reset(&m->network);
+#endif
+    m->counting = true;
+    asc_unlock(m);
+}
+
+static void stop(struct asc_module *m)
+{
+    asc_lock(m);
+    m->counting = false;
+    asc_unlock(m);
+    if (m->message_bytes != 0) {
+        m->message_bytes = 0;
+        add_one(&m->counters.messages_given_up);
+    }
+}
+
+/* The one place where the state changes. */
+static void change_state(struct asc_module *m, enum asc_state_event event)
+{
+    const enum asc_state from = m->state;
+    const enum asc_state to = asc_state_next(from, event);
+
+    if (to == from) {
+        return;
+    }
+    m->entered_ms = m->port->uptime_ms(m->context);
+    if (!collects(to)) {
+        stop(m);
+    } else if (!collects(from)) {
+        start(m, m->entered_ms);
+    }
+    /* Whatever was under way or waited to be tried again is tried at the next connection. */
+    m->in_flight = false;
+    m->retrying = false;
+    m->state = to;
+}
+
+enum asc_result asc_module_enable(struct asc_module *m)
+{
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+    /* The hook does not use the keys in the states where they change. */
+    if (!collects(m->state) &&
+        !m->port->random(m->context, (uint8_t *)m->network.key, sizeof m->network.key)) {
+        return ASC_ERROR_ENTROPY;
+    }
+#endif
+    change_state(m, ASC_EVENT_ENABLE);
+    return ASC_OK;
+}
+
+void asc_module_disable(struct asc_module *m)
+{
+    change_state(m, ASC_EVENT_DISABLE);
+}
+
+void asc_module_connected(struct asc_module *m, bool connected)
+{
+    change_state(m, connected ? ASC_EVENT_CONNECTED : ASC_EVENT_DISCONNECTED);
+}
+
+enum asc_state asc_module_state(const struct asc_module *m)
+{
+    return m->state;
+}
+
+/* --- Packets ------------------------------------------------------------------------------------ */
+
+void asc_module_packet(struct asc_module *m, enum asc_direction direction, enum asc_cast cast,
+    const struct asc_segment *packet)
+{
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+    asc_lock(m);
+    if (m->counting) {
+        asc_network_activity_packet(m, direction, cast, packet);
+    }
+    asc_unlock(m);
+#else
+    (void)m;
+    (void)direction;
+    (void)cast;
+    (void)packet;
+#endif
+}
+
+struct asc_counters asc_module_counters(struct asc_module *m)
+{
+    struct asc_counters counters;
+
+    asc_lock(m);
+    counters = m->counters;
+    asc_unlock(m);
+    return counters;
+}
+
+uint32_t asc_counters_packets_seen(const struct asc_counters *counters)
+{
+    const uint64_t seen = (uint64_t)counters->packets_counted + counters->packets_overflowed +
+        counters->packets_malformed + counters->packets_ignored;
+
+    return seen > UINT32_MAX ? UINT32_MAX : (uint32_t)seen;
+}
+
+/* --- Schedule ----------------------------------------------------------------------------------- */
+
+/* Milliseconds until `period_s` seconds have passed since `since`; 0 if they have. */
+static uint32_t remaining_ms(uint32_t now, uint32_t since, uint32_t period_s)
+{
+    const uint32_t passed = now - since;
+    const uint32_t period_ms = period_s * 1000u;
+
+    return passed < period_ms ? period_ms - passed : 0;
+}
+
+/* A collector's first event comes with the first message, however long its interval. */
+static uint32_t collector_wait_ms(const struct asc_module *m, unsigned i, uint32_t now)
+{
+    uint32_t period_s = m->settings.high_interval_s;
+
+    if ((m->collected >> i & 1u) != 0) {
+        switch (asc_collectors[i].priority) {
+        case ASC_PRIORITY_HIGH:
+            break;
+        case ASC_PRIORITY_MEDIUM:
+            period_s = m->settings.medium_interval_s;
+            break;
+        case ASC_PRIORITY_LOW:
+            period_s = m->settings.low_interval_s;
+            break;
+        }
+    }
+    return remaining_ms(now, m->collected_ms[i], period_s);
+}
+
+static uint32_t collection_wait_ms(const struct asc_module *m, uint32_t now)
+{
+    uint32_t wait = STEP_MAX_MS;
+
+    for (unsigned i = 0; i < asc_collector_count; i++) {
+        const uint32_t own = collector_wait_ms(m, i, now);
+
+        wait = own < wait ? own : wait;
+    }
+    return wait;
+}
+
+static void retry_later(struct asc_module *m, uint32_t now)
+{
+    m->retrying = true;
+    m->retry_ms = now;
+}
+
+/* Lets one collector add its event. */
+static void collect(struct asc_module *m, struct asc_message *message, unsigned i, uint32_t now)
+{
+    const uint32_t passed_s = (now - m->collected_ms[i]) / 1000u;
+    const enum asc_collected collected = asc_collectors[i].collect(m, message, passed_s);
+
+    if (collected == ASC_COLLECTED_LATER) {
+        retry_later(m, now);
+    } else if (collected != ASC_COLLECTED_PART) {
+        m->collected_ms[i] = now;
+        m->collected = (uint8_t)(m->collected | 1u << i);
+    }
+}
+
+static void build_message(struct asc_module *m, uint32_t now)
+{
+    const char *id = m->settings.security_module_id;
+    struct asc_message message;
+
+    /* ASC_MESSAGE_FIXED_BYTES has room for this, whatever the settings. */
+    if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, id_length(id),
+            m->settings.timezone_hours, m->port->time_utc_s(m->context), asc_collector_count)) {
+        retry_later(m, now);
+        return;
+    }
+    for (unsigned i = 0; i < asc_collector_count; i++) {
+        if (collector_wait_ms(m, i, now) == 0) {
+            collect(m, &message, i, now);
+        }
+    }
+    m->message_bytes = asc_message_end(&message);
+    if (m->message_bytes != 0) {
+        add_one(&m->counters.messages_built);
+    }
+}
+
+static void message_delivered(struct asc_module *m)
+{
+    m->message_bytes = 0;
+    add_one(&m->counters.messages_sent);
+}
+
+static void message_failed(struct asc_module *m, uint32_t now)
+{
+    add_one(&m->counters.messages_retried);
+    retry_later(m, now);
+}
+
+static void send_message(struct asc_module *m, uint32_t now)
+{
+    const enum asc_send_result result =
+        m->port->send(m->context, (const uint8_t *)m->message, m->message_bytes);
+
+    if (result == ASC_SEND_DONE) {
+        message_delivered(m);
+    } else if (result == ASC_SEND_PENDING) {
+        m->in_flight = true;
+    } else {
+        message_failed(m, now);
+    }
+}
+
+void asc_module_sent(struct asc_module *m, bool delivered)
+{
+    if (!m->in_flight) {
+        return;
+    }
+    m->in_flight = false;
+    if (delivered) {
+        message_delivered(m);
+    } else {
+        message_failed(m, m->port->uptime_ms(m->context));
+    }
+}
+
+/* What an active module does; returns when it wants to go on. */
+static uint32_t step_active(struct asc_module *m, uint32_t now)
+{
+    if (m->in_flight) {
+        return STEP_MAX_MS;
+    }
+    if (m->retrying) {
+        const uint32_t wait = remaining_ms(now, m->retry_ms, m->settings.retry_time_s);
+
+        if (wait != 0) {
+            return wait;
+        }
+        m->retrying = false;
+    }
+    if (m->message_bytes == 0 && collection_wait_ms(m, now) == 0) {
+        build_message(m, now);
+    }
+    if (m->message_bytes != 0) {
+        send_message(m, now);
+    }
+    if (m->in_flight) {
+        return STEP_MAX_MS;
+    }
+    return m->retrying ? remaining_ms(now, m->retry_ms, m->settings.retry_time_s)
+                       : collection_wait_ms(m, now);
+}
+
+uint32_t asc_module_step(struct asc_module *m)
+{
+    const uint32_t now = m->port->uptime_ms(m->context);
+    uint32_t wait = STEP_MAX_MS;
+
+    if (m->state == ASC_STATE_PENDING) {
+        wait = remaining_ms(now, m->entered_ms, m->settings.pending_time_s);
+        if (wait == 0) {
+            change_state(m, ASC_EVENT_PENDING_EXPIRED);
+            wait = STEP_MAX_MS;
+        }
+    } else if (m->state == ASC_STATE_ACTIVE) {
+        wait = step_active(m, now);
+    }
+    if (wait > STEP_MAX_MS) {
+        wait = STEP_MAX_MS;
+    }
+    return wait > 0 ? wait : 1;
+}
