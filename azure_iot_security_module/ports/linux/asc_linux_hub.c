@@ -25,6 +25,7 @@ struct asc_linux_hub {
     uint64_t deadline_ms; /* of the state; ONLINE: none */
     uint32_t failures;    /* in a row */
     bool told_connected;  /* what options.connected last heard */
+    bool owes_sent;       /* a message was taken, and options.sent has not been called for it */
 
     asc_linux_resolve *resolve;
     struct addrinfo *addresses;
@@ -89,19 +90,24 @@ static void release_addresses(asc_linux_hub *h)
     h->next_address = NULL;
 }
 
-/* Closes whatever is open, and says what became of a message in flight. */
+/* Says what became of the message that was taken, if there is one. */
+static void settle(asc_linux_hub *h, bool delivered)
+{
+    if (h->owes_sent) {
+        h->owes_sent = false;
+        h->options.sent(h->options.context, delivered);
+    }
+}
+
+/* Closes whatever is open. */
 static void hang_up(asc_linux_hub *h)
 {
-    bool in_flight = h->mqtt.in_flight;
-
     asc_mqtt_closed(&h->mqtt);
     asc_linux_tls_close(&h->tls);
     release_addresses(h);
     OPENSSL_cleanse(h->out, h->out_length);
     h->out_at = h->out_length = 0;
-    if (in_flight) {
-        h->options.sent(h->options.context, false);
-    }
+    settle(h, false);
 }
 
 static void tell(asc_linux_hub *h, bool connected)
@@ -298,7 +304,7 @@ static bool act(asc_linux_hub *h, enum asc_mqtt_event event)
         return false;
     case ASC_MQTT_DELIVERED:
         h->failures = 0;
-        h->options.sent(h->options.context, true);
+        settle(h, true);
         return true;
     case ASC_MQTT_VIOLATION:
         lose(h, "the hub sent what MQTT does not allow here");
@@ -343,13 +349,9 @@ static uint64_t ping_due_ms(const asc_linux_hub *h)
 
 static void leave(asc_linux_hub *h, enum asc_linux_hub_event why)
 {
-    bool in_flight = h->mqtt.in_flight;
-
     queued(h, asc_mqtt_disconnect(&h->mqtt, out_end(h), out_room(h)));
     change(h, why, now_ms() + h->options.times.close_ms);
-    if (in_flight) {
-        h->options.sent(h->options.context, false);
-    }
+    settle(h, false);
 }
 
 static const char *overdue(const asc_linux_hub *h, uint64_t now)
@@ -517,6 +519,7 @@ bool asc_linux_hub_send(asc_linux_hub *h, const uint8_t *message, uint32_t lengt
     }
     memcpy(out_end(h) + head, message, length);
     queued(h, head + length);
+    h->owes_sent = true;
     h->delivery_ms = now + h->options.times.delivery_ms;
     h->write_events = POLLOUT; /* written by the next step, which is never inside this call */
     return true;
