@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "proto/protocol.h"
+
 #define FILE_MAX_BYTES 65536
 
 enum property_type {
@@ -136,6 +138,13 @@ void vd_listen_format(
     bool v6 = strchr(listen->address, ':') != NULL;
 
     snprintf(out, VD_ADDRESS_TEXT_SIZE + 8, v6 ? "[%s]:%u" : "%s:%u", listen->address, port);
+}
+
+void vd_config_host(const struct vd_config *config, uint16_t port, char out[VD_HOST_NAME_MAX + 8])
+{
+    bool usual = port == 0 || port == VD_PORT_MQTT_TLS;
+
+    snprintf(out, VD_HOST_NAME_MAX + 8, usual ? "%s" : "%s:%u", config->hub_name, port);
 }
 
 /* Sets the property in *config; what is allowed is told by allowed_text. */

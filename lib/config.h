@@ -64,6 +64,9 @@ VD_NODISCARD int vd_listen_parse(struct vd_str text, struct vd_listen *out);
 void vd_listen_format(
     const struct vd_listen *listen, uint16_t port, char out[VD_ADDRESS_TEXT_SIZE + 8]);
 
+/* The hub as connection strings name it: its host name, with the port if that is neither 0 nor the usual one. */
+void vd_config_host(const struct vd_config *config, uint16_t port, char out[VD_HOST_NAME_MAX + 8]);
+
 /* True for a DNS name of letters, digits, hyphens and dots, as a certificate and a connection string can hold. */
 bool vd_host_name_is_valid(struct vd_str name);
 

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of the API over the socket by libcurl, or in process under the data directory's lock. */
+
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/data_dir.h"
+#include "cli/stores.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define WAIT_MS      10000
+#define WAIT_STEP_MS 50
+
+/* Longer than the longest query may take. */
+#define ANSWER_TIMEOUT_S 3660L
+/* The largest answer that is taken: a query's rows. */
+#define ANSWER_MAX_BYTES (512UL << 20)
+
+/* ---- Over the socket ---- */
+
+static size_t take_body(char *data, size_t size, size_t count, void *context)
+{
+    struct vd_buf *body = context;
+
+    vd_buf_append(body, data, size * count);
+    return body->error == VD_OK ? size * count : 0;
+}
+
+static CURL *curl_for(const char *socket_path, const struct vd_api_request *request,
+    const char *url, struct curl_slist *headers, struct vd_buf *body, char *reason)
+{
+    CURL *curl = curl_easy_init();
+
+    if (curl == NULL) {
+        return NULL;
+    }
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a device may be called `..` */
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (request->body.length > 0 || strcmp(request->method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+        curl_easy_setopt(
+            curl, CURLOPT_POSTFIELDS, request->body.data != NULL ? request->body.data : "");
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    return curl;
+}
+
+/* Reads the answer's JSON. */
+static int answer_parse(
+    const struct vd_buf *body, long status, struct vd_api_answer *answer, char *reason)
+{
+    json_error_t where;
+    json_t *json = NULL;
+
+    if (body->length > 0) {
+        json = json_loadb((const char *)body->data, body->length, 0, &where);
+    }
+    if (json == NULL && (body->length > 0 || status != 204)) {
+        snprintf(reason, CURL_ERROR_SIZE, "its answer (status %ld) is not JSON", status);
+        return VD_E_CORRUPT;
+    }
+    *answer = (struct vd_api_answer){(int)status, json};
+    return VD_OK;
+}
+
+/* VD_E_NOT_FOUND: nobody listens there. */
+static int call_socket(const char *socket_path, const struct vd_api_request *request,
+    struct vd_api_answer *answer, char *error_text, size_t error_size)
+{
+    struct vd_buf url = {0};
+    struct vd_buf body = {.max = ANSWER_MAX_BYTES};
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    char reason[CURL_ERROR_SIZE] = "";
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    long status = 0;
+    int error = VD_E_NOMEM;
+    CURL *curl;
+
+    vd_buf_printf(&url, "http://localhost%s%s%s", request->path,
+        request->query != NULL && request->query[0] != '\0' ? "?" : "",
+        request->query != NULL ? request->query : "");
+    vd_buf_append(&url, "", 1);
+    curl = url.error == VD_OK && headers != NULL
+        ? curl_for(socket_path, request, (const char *)url.data, headers, &body, reason)
+        : NULL;
+    if (curl != NULL) {
+        code = curl_easy_perform(curl);
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_cleanup(curl);
+    }
+    if (code == CURLE_OK) {
+        error = answer_parse(&body, status, answer, reason);
+    } else if (code == CURLE_COULDNT_CONNECT) {
+        error = VD_E_NOT_FOUND;
+    } else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) {
+        error = VD_E_CLOSED;
+    } else if (code != CURLE_OUT_OF_MEMORY) {
+        error = VD_E_IO;
+    }
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "the service at %s: %s", socket_path,
+            reason[0] != '\0' ? reason : vd_error_text(error));
+    }
+    curl_slist_free_all(headers);
+    vd_buf_release(&url);
+    vd_buf_release(&body);
+    return error;
+}
+
+/* ---- In process ---- */
+
+static int call_here(const char *data_dir, const struct vd_api_request *request,
+    struct vd_api_answer *answer, char *error_text, size_t error_size)
+{
+    char path[VD_PATH_SIZE];
+    char host[VD_HOST_NAME_MAX + 8];
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+    struct vd_stores stores;
+    int error = vd_data_path(data_dir, VD_FILE_CONFIG, path);
+
+    vd_config_defaults(&config);
+    if (error == VD_OK) {
+        error = vd_config_read(&config, path, &problem);
+    }
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "%s", problem.text);
+        return error;
+    }
+    /* What the service would log goes to nobody here: the command says it itself. */
+    vd_log_set_level(VD_LOG_ERROR);
+    error =
+        vd_stores_open(data_dir, &config, vd_api_needs(request), &stores, error_text, error_size);
+    if (error != VD_OK) {
+        return error;
+    }
+    vd_config_host(&config, config.mqtt_listen.port, host);
+    {
+        struct vd_api api = {
+            .registry = stores.registry,
+            .alerts = stores.alerts,
+            .analytics = stores.analytics,
+            .log = stores.log,
+            .host_name = host,
+            .query_limits = {config.query_max_rows, config.query_timeout_s * 1000},
+        };
+
+        vd_api_call(&api, request, answer);
+    }
+    vd_stores_close(&stores);
+    return VD_OK;
+}
+
+/* ---- Which of both ---- */
+
+static void pause_briefly(void)
+{
+    struct timespec step = {0, WAIT_STEP_MS * 1000000L};
+
+    nanosleep(&step, NULL);
+}
+
+static int lock_failed(const char *data_dir, int error, char *error_text, size_t error_size)
+{
+    snprintf(error_text, error_size, "%s: %s%s", data_dir, vd_error_text(error),
+        error == VD_E_DENIED ? "; run as the user who owns it" : "");
+    return error;
+}
+
+int vd_client_call(const char *data_dir, const struct vd_api_request *request,
+    struct vd_api_answer *answer, char *error_text, size_t error_size)
+{
+    char socket_path[VD_PATH_SIZE];
+    int64_t until = vd_clock_monotonic_ms() + WAIT_MS;
+    bool serving = false;
+    int error = vd_data_path(data_dir, VD_FILE_SOCKET, socket_path);
+    int lock = -1;
+
+    if (error != VD_OK || !vd_data_dir_is_initialised(data_dir)) {
+        snprintf(error_text, error_size,
+            "%s is not a data directory: make one with `vedette init --data-dir %s`, or name yours "
+            "by --data-dir or VEDETTE_DATA_DIR",
+            data_dir, data_dir);
+        return VD_E_NOT_FOUND;
+    }
+    for (;;) {
+        /* The lock first: a socket may be left over from a service that was killed. */
+        error = vd_data_lock(data_dir, VD_LOCK_COMMAND, &lock, &serving);
+        if (error == VD_OK) {
+            error = call_here(data_dir, request, answer, error_text, error_size);
+            close(lock);
+            return error;
+        }
+        if (error != VD_E_BUSY) {
+            return lock_failed(data_dir, error, error_text, error_size);
+        }
+        error = call_socket(socket_path, request, answer, error_text, error_size);
+        if (error != VD_E_NOT_FOUND || vd_clock_monotonic_ms() > until) {
+            return error;
+        }
+        pause_briefly();
+    }
+}
+
+json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request)
+{
+    struct vd_api_answer answer = {0, NULL};
+    char reason[1024] = "";
+    const char *message = NULL;
+
+    if (vd_client_call(data_dir, request, &answer, reason, sizeof reason) != VD_OK) {
+        vd_cli_fail("%s", reason);
+        return NULL;
+    }
+    if (answer.status < 400) {
+        return answer.body != NULL ? answer.body : json_null();
+    }
+    json_unpack(answer.body, "{s:{s:s}}", "error", "message", &message);
+    vd_cli_fail("%s", message != NULL ? message : "the service failed without a word");
+    json_decref(answer.body);
+    return NULL;
+}
+
+char *vd_client_encode(const char *text)
+{
+    char *encoded = curl_easy_escape(NULL, text, 0);
+    char *copy = NULL;
+
+    /* curl encodes a length of 0 as strlen; an empty text is one already */
+    if (encoded != NULL) {
+        copy = strdup(encoded);
+        curl_free(encoded);
+    }
+    return copy;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The CLI's way to the API: over the service's socket, or in process when no service runs. */
+
+#ifndef VEDETTE_CLI_CLIENT_H
+#define VEDETTE_CLI_CLIENT_H
+
+#include <jansson.h>
+
+#include "api/api.h"
+
+/*
+ * Answers the request by the service that runs on the data directory, or else by opening the stores here.
+ * Waits for up to 10 s while a service starts or another command works.
+ * On failure error_text says what to do. VD_E_CLOSED: the service ended meanwhile.
+ */
+VD_NODISCARD int vd_client_call(const char *data_dir, const struct vd_api_request *request,
+    struct vd_api_answer *answer, char *error_text, size_t error_size);
+
+/* The same, with faults of either kind said on stderr: the answer's JSON (of a 204: null), the caller's to free; NULL. */
+json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request);
+
+/* Percent-encodes `text` as one segment of a path, or a value of a query; the caller's to free. NULL: out of memory. */
+char *vd_client_encode(const char *text);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette serve`: hub, center and API in one process on the stores of a data directory. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/http.h"
+#include "cli/commands.h"
+#include "cli/data_dir.h"
+#include "cli/pki.h"
+#include "cli/stores.h"
+#include "lib/clock.h"
+
+/* How long a command that works on the stores itself may hold up the start. */
+#define LOCK_WAIT_MS 10000
+/* How long requests under way may hold up the end; a query can run for minutes. */
+#define API_STOP_MS 3000
+
+/* A certificate that ends within so many days is worth a word at the start. */
+#define CERTIFICATE_WARN_DAYS 30
+
+const struct vd_option vd_serve_options[] = {
+    {"set", "KEY=VALUE", "overrides vedette.conf; may be repeated"},
+    {NULL, NULL, NULL},
+};
+
+/* The bus of one process: its own hub is the only one. */
+struct local_bus {
+    struct vd_bus base;
+    struct vd_hub *hub;
+};
+
+static void local_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    vd_hub_disconnect(((struct local_bus *)bus)->hub, device_id, module_id);
+}
+
+static bool local_is_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    return vd_hub_is_connected(((struct local_bus *)bus)->hub, device_id, module_id);
+}
+
+static const struct vd_bus_ops local_bus_ops = {local_disconnect, local_is_connected};
+
+struct service {
+    const char *dir;
+    struct vd_config config;
+    int lock;
+    struct vd_stores stores;
+    struct vd_hub *hub;
+    struct vd_center *center;
+    struct local_bus bus;
+    char host_name[VD_HOST_NAME_MAX + 8];
+    struct vd_api api;
+    struct vd_api_http *http;
+};
+
+/* ---- Before the start ---- */
+
+static int read_config(const struct vd_invocation *invocation, struct vd_config *config)
+{
+    char path[VD_PATH_SIZE];
+    struct vd_config_problem problem = {""};
+    int error = vd_data_path(invocation->data_dir, VD_FILE_CONFIG, path);
+
+    vd_config_defaults(config);
+    if (error == VD_OK) {
+        error = vd_config_read(config, path, &problem);
+    }
+    for (size_t i = 0; error == VD_OK && i < invocation->given_count; i++) {
+        error = vd_config_set_pair(config, invocation->given[i].value, &problem);
+    }
+    if (error != VD_OK) {
+        vd_cli_fail("%s", problem.text);
+    }
+    return error;
+}
+
+static int take_lock(struct service *service)
+{
+    const struct timespec step = {0, 20 * 1000000L};
+    int64_t until = vd_clock_monotonic_ms() + LOCK_WAIT_MS;
+    bool serving = false;
+    int error;
+
+    while ((error = vd_data_lock(service->dir, VD_LOCK_SERVE, &service->lock, &serving)) ==
+            VD_E_BUSY &&
+        !serving && vd_clock_monotonic_ms() < until) {
+        nanosleep(&step, NULL); /* a command works on the stores: it ends soon */
+    }
+    if (error == VD_E_BUSY) {
+        vd_cli_fail("%s: %s works on it already: end that first, or name another directory",
+            service->dir, serving ? "another `vedette serve`" : "another command");
+    } else if (error != VD_OK) {
+        vd_cli_fail("%s: %s; run as the user who owns it", service->dir, vd_error_text(error));
+    }
+    return error;
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            vd_log(VD_LOG_WARN, "serve.file_limit", "errno=%d", errno);
+        }
+    }
+}
+
+static void check_certificate(const char *path)
+{
+    int64_t until = 0;
+    int64_t left;
+    char when[VD_TIME_TEXT_SIZE];
+
+    if (vd_pki_valid_until(path, &until) != VD_OK) {
+        return; /* the hub refuses it with a better reason */
+    }
+    left = until - vd_clock_utc_ms();
+    vd_time_format(until, when);
+    if (left < 0) {
+        vd_log(VD_LOG_WARN, "serve.certificate_expired", "file=\"%s\" expired=%s", path, when);
+    } else if (left < CERTIFICATE_WARN_DAYS * VD_DAY_MS) {
+        vd_log(VD_LOG_WARN, "serve.certificate_expires", "file=\"%s\" expires=%s", path, when);
+    }
+}
+
+/* ---- Start and stop ---- */
+
+static int start_hub(struct service *service, char *error_text, size_t error_size)
+{
+    char certificate[VD_PATH_SIZE];
+    char key[VD_PATH_SIZE];
+    const struct vd_hub_config config = {
+        .host_name = service->config.hub_name,
+        .listen_address = service->config.mqtt_listen.address,
+        .port = service->config.mqtt_listen.port,
+        .certificate_file = certificate,
+        .private_key_file = key,
+        .max_connections = service->config.hub_max_connections,
+    };
+    int error;
+
+    if (vd_data_path(service->dir, VD_FILE_SERVER, certificate) != VD_OK ||
+        vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
+        return VD_E_LIMIT;
+    }
+    check_certificate(certificate);
+    error = vd_hub_start(&config, service->stores.log, service->stores.registry, &service->hub,
+        error_text, error_size);
+    if (error == VD_E_BUSY) {
+        char listen[VD_ADDRESS_TEXT_SIZE + 8];
+
+        vd_listen_format(&service->config.mqtt_listen, config.port, listen);
+        snprintf(error_text, error_size,
+            "another program listens on %s: end it, or choose another by mqtt.listen", listen);
+    }
+    return error;
+}
+
+static int start_api(struct service *service, char *error_text, size_t error_size)
+{
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(service->dir, VD_FILE_SOCKET, path);
+
+    service->bus = (struct local_bus){{&local_bus_ops}, service->hub};
+    vd_config_host(&service->config, vd_hub_port(service->hub), service->host_name);
+    service->api = (struct vd_api){
+        .registry = service->stores.registry,
+        .alerts = service->stores.alerts,
+        .analytics = service->stores.analytics,
+        .log = service->stores.log,
+        .bus = &service->bus.base,
+        .hub = service->hub,
+        .center = service->center,
+        .host_name = service->host_name,
+        .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
+        .started_ms = vd_clock_utc_ms(),
+    };
+    if (error == VD_OK) {
+        error = vd_api_http_start(&service->api, path, &service->http, error_text, error_size);
+    }
+    return error;
+}
+
+static int start(struct service *service)
+{
+    char error_text[1024] = "";
+    int error = vd_stores_open(service->dir, &service->config, VD_NEEDS_ALL, &service->stores,
+        error_text, sizeof error_text);
+
+    if (error == VD_OK) {
+        error = vd_center_start(service->stores.log, service->stores.analytics,
+            service->stores.alerts, &service->center);
+    }
+    if (error == VD_OK) {
+        error = start_hub(service, error_text, sizeof error_text);
+    }
+    if (error == VD_OK) {
+        error = start_api(service, error_text, sizeof error_text);
+    }
+    if (error != VD_OK) {
+        vd_cli_fail("%s", error_text[0] != '\0' ? error_text : vd_error_text(error));
+    }
+    return error;
+}
+
+/* False if a query goes on: then the stores stay open, and the process has to end as it is. */
+static bool stop(struct service *service)
+{
+    bool api_ended = vd_api_http_stop(service->http, API_STOP_MS);
+
+    vd_hub_stop(service->hub);
+    if (service->stores.log != NULL) {
+        vd_event_log_interrupt(service->stores.log);
+    }
+    vd_center_stop(service->center);
+    if (api_ended) {
+        vd_stores_close(&service->stores);
+    }
+    return api_ended;
+}
+
+/* Tells systemd that the service is up, if it was started by it (sd_notify(3)). */
+static void notify_ready(void)
+{
+    static const char message[] = "READY=1";
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = path != NULL ? strlen(path) : 0;
+    socklen_t size;
+    int fd;
+
+    if (length < 2 || length >= sizeof address.sun_path) {
+        return;
+    }
+    memcpy(address.sun_path, path, length);
+    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (address.sun_path[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    if (sendto(fd, message, sizeof message - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, size) <
+        0) {
+        vd_log(VD_LOG_WARN, "serve.notify_failed", "errno=%d", errno);
+    }
+    close(fd);
+}
+
+static void say_ready(const struct service *service)
+{
+    char listen[VD_ADDRESS_TEXT_SIZE + 8];
+
+    vd_listen_format(&service->config.mqtt_listen, vd_hub_port(service->hub), listen);
+    printf("ready hub=%s mqtt=%s\n", service->config.hub_name, listen);
+    fflush(stdout);
+    notify_ready();
+}
+
+int vd_cmd_serve(const struct vd_invocation *invocation)
+{
+    struct service service = {.dir = invocation->data_dir, .lock = -1};
+    sigset_t ending;
+    bool ended;
+    int number = 0;
+    int error;
+
+    if (!vd_data_dir_is_initialised(service.dir)) {
+        return vd_cli_fail("%s is not a data directory: make one with `vedette init --data-dir %s`",
+            service.dir, service.dir);
+    }
+    if (read_config(invocation, &service.config) != VD_OK) {
+        return VD_EXIT_FAILURE;
+    }
+    vd_log_set_level(service.config.log_level);
+    raise_file_limit();
+    if (take_lock(&service) != VD_OK) {
+        return VD_EXIT_FAILURE;
+    }
+    /* Blocked before any thread starts: the signals wait for this thread's sigwait. */
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ending, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    error = start(&service);
+    if (error == VD_OK) {
+        vd_log(VD_LOG_INFO, "serve.started", "version=%s pid=%d", VD_VERSION, (int)getpid());
+        say_ready(&service);
+        sigwait(&ending, &number);
+        vd_log(VD_LOG_INFO, "serve.stopping", "signal=%d", number);
+    }
+    ended = stop(&service);
+    vd_log(VD_LOG_INFO, "serve.stopped", "requests_left=%d", ended ? 0 : 1);
+    if (!ended) {
+        fflush(stdout);
+        _exit(
+            VD_EXIT_OK); /* every store survives a kill; the query that goes on was only reading */
+    }
+    close(service.lock);
+    return error == VD_OK ? VD_EXIT_OK : VD_EXIT_FAILURE;
+}

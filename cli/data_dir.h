@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The data directory: what lies where, and the lock that says who works in it. */
+
+#ifndef VEDETTE_CLI_DATA_DIR_H
+#define VEDETTE_CLI_DATA_DIR_H
+
+#include <stdbool.h>
+
+#include "lib/error.h"
+
+#define VD_DATA_DIR_DEFAULT "/var/lib/vedette"
+
+#define VD_FILE_CONFIG     "vedette.conf"
+#define VD_FILE_MASTER_KEY "master.key"
+#define VD_FILE_CA         "ca.pem"
+#define VD_FILE_CA_KEY     "ca.key"
+#define VD_FILE_SERVER     "server.pem"
+#define VD_FILE_SERVER_KEY "server.key"
+#define VD_FILE_REGISTRY   "registry.db"
+#define VD_FILE_ALERTS     "alerts.db"
+#define VD_FILE_LOG        "events.db"
+#define VD_FILE_ANALYTICS  "analytics"
+#define VD_FILE_LOCK       "lock"
+#define VD_FILE_SOCKET     "api.sock"
+
+#define VD_PATH_SIZE 4096
+
+/* Writes `dir`/`name` into out. VD_E_LIMIT (out is then an empty text) if that is longer than a path can be. */
+VD_NODISCARD int vd_data_path(const char *dir, const char *name, char out[VD_PATH_SIZE]);
+
+/* True if `vedette init` has made it. */
+bool vd_data_dir_is_initialised(const char *dir);
+
+enum vd_lock_purpose {
+    VD_LOCK_SERVE,   /* for as long as the service runs */
+    VD_LOCK_COMMAND, /* for one command that works on the stores itself */
+};
+
+/*
+ * Takes the lock; *fd is the caller's to close, which gives it back.
+ * VD_E_BUSY: another process has it; *serving tells whether that is a service. VD_E_DENIED, VD_E_IO, VD_E_FULL.
+ */
+VD_NODISCARD int vd_data_lock(
+    const char *dir, enum vd_lock_purpose purpose, int *fd, bool *serving);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette`, the one program: its commands, and the end of each. */
+
+#include <stdio.h>
+
+#include "cli/commands.h"
+
+static const struct vd_command commands[] = {
+    {.name = "init",
+        .summary = "Makes a data directory: CA, certificate, keys, empty stores.",
+        .takes = VD_TAKES_DATA_DIR,
+        .options = vd_init_options,
+        .run = vd_cmd_init},
+    {.name = "serve",
+        .summary = "Runs the hub and the security center.",
+        .takes = VD_TAKES_DATA_DIR,
+        .options = vd_serve_options,
+        .details =
+            "Prints one line on stdout when it is ready; logs on stderr; ends on SIGINT or SIGTERM.\n",
+        .run = vd_cmd_serve},
+    {.name = "device",
+        .summary = "The identities that may connect.",
+        .children = vd_device_commands},
+    {.name = "agent", .summary = "Runs the security module on this machine.", .raw = vd_cmd_agent},
+    {.name = "intel", .summary = "Threat indicators.", .children = vd_intel_commands},
+    {.name = "alert", .summary = "Alerts.", .children = vd_alert_commands},
+    {.name = "dead-letter",
+        .summary = "Messages that could not be read.",
+        .children = vd_dead_letter_commands},
+    {.name = "query",
+        .summary = "Queries the stored events, read-only.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_CSV,
+        .options = vd_query_options,
+        .run = vd_cmd_query},
+    {.name = "status",
+        .summary = "Shows the counters of the service.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_cmd_status},
+    {.name = "config",
+        .summary = "What can be configured.",
+        .options = vd_config_options,
+        .run = vd_cmd_config},
+    {.name = NULL},
+};
+
+static const struct vd_command root = {
+    .name = "vedette",
+    .summary = "The security of an IoT fleet: device module, hub and security center.",
+    .children = commands,
+};
+
+int main(int argc, char **argv)
+{
+    int status = vd_command_main(&root, argc, argv);
+
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        return status != VD_EXIT_OK ? status : vd_cli_fail("the output cannot be written");
+    }
+    return status;
+}

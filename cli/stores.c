@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens and closes the stores, and says what is wrong with which file. */
+
+#include "cli/stores.h"
+
+#include <sqlite3.h>
+
+#include "api/api.h"
+#include "cli/data_dir.h"
+#include "lib/secret.h"
+
+struct opening {
+    const char *dir;
+    const struct vd_config *config;
+    struct vd_stores *stores;
+    char *error_text;
+    size_t error_size;
+};
+
+/* The format that a SQLite file says it has; 0 if that cannot be read. */
+static int format_of(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    int version = 0;
+
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        version = sqlite3_column_int(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return version;
+}
+
+static const char *advice_for(int error)
+{
+    switch (error) {
+    case VD_E_FULL:
+        return "make room on its file system";
+    case VD_E_BUSY:
+        return "end the other process first";
+    case VD_E_CORRUPT:
+        return "restore it from a backup, or move it away to start with an empty one";
+    case VD_E_DENIED:
+        return "run as the user who owns the data directory";
+    default:
+        return "see the log";
+    }
+}
+
+static int describe(const struct opening *o, int error, const char *path)
+{
+    if (error == VD_E_NEWER) {
+        snprintf(o->error_text, o->error_size,
+            "%s: its format is version %d, written by a newer vedette than this one (%s); "
+            "nothing was changed: run that version again",
+            path, format_of(path), VD_VERSION);
+    } else {
+        snprintf(o->error_text, o->error_size, "%s: %s; %s", path, vd_error_text(error),
+            advice_for(error));
+    }
+    return error;
+}
+
+static int open_registry(const struct opening *o)
+{
+    uint8_t key[VD_MASTER_KEY_BYTES];
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(o->dir, VD_FILE_MASTER_KEY, path);
+
+    if (error == VD_OK) {
+        error = vd_secret_key_file_read(path, key);
+    }
+    if (error != VD_OK) {
+        snprintf(o->error_text, o->error_size,
+            "%s: %s; it is to be the key file that `vedette init` made, mode 0600, readable by this user",
+            path, vd_error_text(error));
+        return error;
+    }
+    error = vd_data_path(o->dir, VD_FILE_REGISTRY, path);
+    if (error == VD_OK) {
+        error = vd_registry_sqlite_open(path, key, &o->stores->registry);
+    }
+    vd_secret_wipe(key, sizeof key);
+    if (error == VD_E_DENIED) {
+        snprintf(o->error_text, o->error_size,
+            "%s: does not open with %s: not the key that it was made with, or not readable", path,
+            VD_FILE_MASTER_KEY);
+        return error;
+    }
+    return error != VD_OK ? describe(o, error, path) : VD_OK;
+}
+
+static int open_log(const struct opening *o)
+{
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(o->dir, VD_FILE_LOG, path);
+
+    if (error == VD_OK) {
+        error = vd_event_log_sqlite_open(path, &o->stores->log);
+    }
+    return error != VD_OK ? describe(o, error, path) : VD_OK;
+}
+
+static int open_alerts(const struct opening *o)
+{
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(o->dir, VD_FILE_ALERTS, path);
+
+    if (error == VD_OK) {
+        error = vd_alert_store_open(path, &o->stores->alerts);
+    }
+    return error != VD_OK ? describe(o, error, path) : VD_OK;
+}
+
+static int open_analytics(const struct opening *o)
+{
+    char path[VD_PATH_SIZE];
+    char reason[400] = "";
+    struct vd_duckdb_options options = {
+        .folder = path,
+        .resource_id = o->config->hub_name,
+        .memory_limit_mib = o->config->analytics_memory_mib,
+        .threads = o->config->analytics_threads,
+    };
+    int error = vd_data_path(o->dir, VD_FILE_ANALYTICS, path);
+
+    if (error == VD_OK) {
+        error = vd_analytics_duckdb_open(&options, &o->stores->analytics, reason, sizeof reason);
+    }
+    if (error != VD_OK) {
+        snprintf(o->error_text, o->error_size, "%s: %s%s%s", path, vd_error_text(error),
+            reason[0] != '\0' ? ": " : "", reason);
+    }
+    return error;
+}
+
+int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,
+    struct vd_stores *stores, char *error_text, size_t error_size)
+{
+    static const struct {
+        unsigned need;
+        int (*open)(const struct opening *opening);
+    } parts[] = {
+        {VD_NEEDS_REGISTRY, open_registry},
+        {VD_NEEDS_LOG, open_log},
+        {VD_NEEDS_ALERTS, open_alerts},
+        {VD_NEEDS_ANALYTICS, open_analytics},
+    };
+    struct vd_stores opened = {NULL, NULL, NULL, NULL};
+    struct opening opening = {dir, config, &opened, error_text, error_size};
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        int error = (needs & parts[i].need) != 0 ? parts[i].open(&opening) : VD_OK;
+
+        if (error != VD_OK) {
+            vd_stores_close(&opened);
+            return error;
+        }
+    }
+    *stores = opened;
+    return VD_OK;
+}
+
+void vd_stores_close(struct vd_stores *stores)
+{
+    vd_analytics_close(stores->analytics);
+    vd_alert_store_close(stores->alerts);
+    vd_event_log_close(stores->log);
+    vd_registry_close(stores->registry);
+    *stores = (struct vd_stores){NULL, NULL, NULL, NULL};
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The stores of a data directory, opened together. */
+
+#ifndef VEDETTE_CLI_STORES_H
+#define VEDETTE_CLI_STORES_H
+
+#include "center/store/alert_store.h"
+#include "center/store/analytics.h"
+#include "hub/registry.h"
+#include "lib/config.h"
+#include "lib/event_log.h"
+
+/* NULL for what was not asked for. */
+struct vd_stores {
+    struct vd_registry *registry;
+    struct vd_event_log *log;
+    struct vd_analytics *analytics;
+    struct vd_alert_store *alerts;
+};
+
+/*
+ * Opens those of `needs` (VD_NEEDS_*, see api/api.h) in `dir`, whose lock the caller has; makes those that are absent.
+ * On failure none is open, and error_text says which file, what is wrong and what to do.
+ */
+VD_NODISCARD int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,
+    struct vd_stores *stores, char *error_text, size_t error_size);
+
+void vd_stores_close(struct vd_stores *stores);
+
+#endif
