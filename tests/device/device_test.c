@@ -98,10 +98,14 @@ void device_start(
 
 void device_pass(struct asc_module *m, struct device_port *port, uint32_t ms)
 {
+    unsigned sent;
+
     port->now_ms += ms;
-    for (int i = 0; asc_module_step(m) == 1; i++) {
-        require(i < 1000, "the module never comes to rest");
-    }
+    do {
+        sent = port->sent;
+        (void)asc_module_step(m);
+        require(port->sent < 1000, "the module never comes to rest");
+    } while (port->sent != sent);
 }
 
 static void put16(uint8_t *p, uint32_t value)

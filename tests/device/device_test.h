@@ -39,7 +39,7 @@ void device_start(
 /* Returns default settings with an id. */
 struct asc_settings device_settings(void);
 
-/* Moves the clock by `ms` in one leap, then steps until the module wants to wait. */
+/* Moves the clock by `ms` in one leap, then steps until a step sends nothing. */
 void device_pass(struct asc_module *m, struct device_port *port, uint32_t ms);
 
 /* Returns the next number of a reproducible sequence (xorshift). `*seed` must not be 0. */
