@@ -271,19 +271,36 @@ static void collect(struct asc_module *m, struct asc_message *message, unsigned 
     }
 }
 
+/* Returns the collectors that are due, bit by collector. */
+static uint32_t due_collectors(const struct asc_module *m, uint32_t now, uint32_t *count)
+{
+    uint32_t due = 0;
+
+    *count = 0;
+    for (unsigned i = 0; i < asc_collector_count; i++) {
+        if (collector_wait_ms(m, i, now) == 0) {
+            due |= 1u << i;
+            ++*count;
+        }
+    }
+    return due;
+}
+
 static void build_message(struct asc_module *m, uint32_t now)
 {
+    uint32_t count;
+    const uint32_t due = due_collectors(m, now, &count);
     const char *id = m->settings.security_module_id;
     struct asc_message message;
 
     /* ASC_MESSAGE_FIXED_BYTES has room for this, whatever the settings. */
     if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, id_length(id),
-            m->settings.timezone_hours, m->port->time_utc_s(m->context), asc_collector_count)) {
+            m->settings.timezone_hours, m->port->time_utc_s(m->context), count)) {
         retry_later(m, now);
         return;
     }
     for (unsigned i = 0; i < asc_collector_count; i++) {
-        if (collector_wait_ms(m, i, now) == 0) {
+        if ((due >> i & 1u) != 0) {
             collect(m, &message, i, now);
         }
     }
