@@ -24,9 +24,13 @@ VD_NODISCARD int vd_sas_parse(struct vd_str text, struct vd_sas_token *out);
 bool vd_sas_signed_by(const struct vd_sas_token *token, const struct vd_key *key);
 
 /* True if the token's resource is `hub_name`, or `hub_name`/devices/`device`, or with a module its full path, or a
- * prefix of that at a slash; compared after URL decoding, the hub's name without regard to case. */
+ * prefix of that at a slash; compared after URL decoding, the hub's name without regard to case, with or without a
+ * port (`hub:8883`), as devices name it. */
 bool vd_sas_covers(const struct vd_sas_token *token, const char *hub_name, const char *device_id,
     const char *module_id);
+
+/* What follows the hub's name (and port) in `resource`: empty or from a slash on; data is NULL if it names another hub. */
+struct vd_str vd_sas_host_path(struct vd_str resource, const char *hub_name);
 
 /* Writes a token for `resource` (not yet encoded) into out. VD_E_LIMIT. */
 VD_NODISCARD int vd_sas_make(const char *resource, const struct vd_key *key, int64_t expiry_s,

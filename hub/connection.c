@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT */
+/* Moves bytes between a socket, TLS and a session; keeps the deadlines. */
+
+#include "hub/connection.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+
+/* What is reserved at once for a packet that announces more. */
+#define READ_STEP 16384
+/* A timer is looked at again at least this often: wall clock deadlines move when the clock is set. */
+#define TIMER_MAX_MS 60000
+
+static struct connection *of_session(struct vd_session *session)
+{
+    return (struct connection *)session;
+}
+
+static void mark_dirty(struct connection *c)
+{
+    if (!c->is_dirty) {
+        c->is_dirty = true;
+        TAILQ_INSERT_TAIL(&c->hub->dirty, c, dirty);
+    }
+}
+
+static void pause_reading(struct connection *c)
+{
+    event_del(&c->readable);
+    if (!c->is_paused) {
+        c->is_paused = true;
+        TAILQ_INSERT_TAIL(&c->hub->paused, c, paused);
+    }
+}
+
+static void leave_paused(struct connection *c)
+{
+    if (c->is_paused) {
+        c->is_paused = false;
+        TAILQ_REMOVE(&c->hub->paused, c, paused);
+    }
+}
+
+/* The earliest deadline (monotonic) and what it means. */
+static int64_t next_deadline(
+    const struct connection *c, int64_t now_ms, enum vd_session_event *event)
+{
+    const struct vd_hub_times *times = &c->hub->times;
+    const struct vd_session *session = &c->session;
+    int64_t due = INT64_MAX;
+    int64_t at;
+
+#define EARLIEST(time, what) \
+    at = (time);             \
+    if (at < due) {          \
+        due = at;            \
+        *event = (what);     \
+    }
+    switch (session->state) {
+    case VD_SESSION_HANDSHAKING:
+    case VD_SESSION_CONNECTING:
+        EARLIEST(c->opened_ms + times->connect_ms, VD_SESSION_CONNECT_DEADLINE)
+        break;
+    case VD_SESSION_CONNECTED:
+        EARLIEST(now_ms + session->principal.expires_s * 1000 - session->host->utc_ms(),
+            VD_SESSION_TOKEN_EXPIRED)
+        /* While the hub itself does not read, silence is not the client's. */
+        if (session->keep_alive_s > 0 && !c->is_paused) {
+            EARLIEST(c->progress_ms + session->keep_alive_s * 1500LL, VD_SESSION_KEEP_ALIVE_OVER)
+        }
+        if (c->partial_ms != 0 && !c->is_paused) {
+            EARLIEST(c->partial_ms + times->packet_ms, VD_SESSION_PACKET_DEADLINE)
+        }
+        if (c->write_ms != 0) {
+            EARLIEST(c->write_ms + times->write_ms, VD_SESSION_SLOW_READER)
+        }
+        break;
+    default:
+        EARLIEST(c->closing_ms + times->linger_ms, VD_SESSION_FLUSHED)
+    }
+#undef EARLIEST
+    return due;
+}
+
+/* Arms the timer if the next deadline is before it; one that is later is found when it fires. */
+static void arm_timer(struct connection *c, int64_t now_ms)
+{
+    enum vd_session_event event;
+    int64_t due = next_deadline(c, now_ms, &event);
+    struct timeval delay;
+    int64_t delay_ms;
+
+    if (due > now_ms + TIMER_MAX_MS) {
+        due = now_ms + TIMER_MAX_MS;
+    }
+    if (c->timer_due_ms != 0 && c->timer_due_ms <= due) {
+        return;
+    }
+    delay_ms = due > now_ms ? due - now_ms : 0;
+    delay.tv_sec = delay_ms / 1000;
+    delay.tv_usec = delay_ms % 1000 * 1000;
+    event_add(&c->timer, &delay);
+    c->timer_due_ms = due;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *argument)
+{
+    struct connection *c = argument;
+    int64_t now_ms = vd_clock_monotonic_ms();
+    enum vd_session_event event = VD_SESSION_FLUSHED;
+
+    (void)fd;
+    (void)what;
+    c->timer_due_ms = 0;
+    if (next_deadline(c, now_ms, &event) <= now_ms) {
+        vd_session_apply(&c->session, event);
+    }
+    if (c->session.state != VD_SESSION_CLOSED) {
+        arm_timer(c, now_ms);
+    }
+    vd_hub_settle(c->hub);
+}
+
+/* Takes the bytes that the session used off the front of `in`. */
+static void consume(struct connection *c, size_t used)
+{
+    c->in.length -= used;
+    if (c->in.length == 0) {
+        vd_buf_release(&c->in);
+    } else if (used > 0) {
+        memmove(c->in.data, c->in.data + used, c->in.length);
+    }
+}
+
+/* Gives the session what is in `in`. */
+static void feed_kept(struct connection *c)
+{
+    consume(c, vd_session_input(&c->session, c->in.data, c->in.length));
+}
+
+/* Gives the session bytes that lie in the hub's buffer, and keeps what it leaves. */
+static void feed_fresh(struct connection *c, const uint8_t *data, size_t length)
+{
+    size_t used = vd_session_input(&c->session, data, length);
+
+    vd_buf_append(&c->in, data + used, length - used);
+    if (c->in.error != VD_OK) {
+        vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
+    }
+}
+
+static void on_tls_end(struct connection *c, int result)
+{
+    enum vd_session_event event = VD_SESSION_PEER_CLOSED;
+    uint32_t held_back;
+
+    if (SSL_get_error(c->ssl, result) == SSL_ERROR_SSL) {
+        event = VD_SESSION_TLS_FAILED;
+        if (vd_log_allowed(&c->hub->log_tls, vd_clock_monotonic_ms(), &held_back)) {
+            vd_log(VD_LOG_WARN, "hub.tls_failed", "address=%s state=%s reason=\"%s\" held_back=%u",
+                c->session.address, vd_session_state_text(c->session.state), vd_tls_error_text(),
+                held_back);
+        }
+    }
+    vd_session_apply(&c->session, event);
+}
+
+static bool wants_more(struct connection *c, int result)
+{
+    int error = SSL_get_error(c->ssl, result);
+
+    if (error == SSL_ERROR_WANT_WRITE) {
+        event_add(&c->writable, NULL);
+        return true;
+    }
+    return error == SSL_ERROR_WANT_READ;
+}
+
+/* Where the next bytes of a packet that has begun go, and how many; NULL: no memory. */
+static uint8_t *kept_room(struct connection *c, size_t *room)
+{
+    size_t total =
+        c->session.is_stalled ? 0 : vd_session_packet_bytes(&c->session, c->in.data, c->in.length);
+    size_t missing = total > c->in.length ? total - c->in.length : READ_STEP;
+
+    *room = missing < READ_STEP ? missing : READ_STEP;
+    return vd_buf_reserve(&c->in, *room);
+}
+
+/* Reads one stretch of plaintext and has it handled. False: there is no more, or the session has ended. */
+static bool read_some(struct connection *c)
+{
+    uint8_t *into = c->hub->plaintext;
+    size_t room = sizeof c->hub->plaintext;
+    int n;
+
+    if (c->in.length > 0) {
+        into = kept_room(c, &room);
+        if (into == NULL) {
+            vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
+            return false;
+        }
+    }
+    ERR_clear_error();
+    n = SSL_read(c->ssl, into, (int)room);
+    if (n <= 0) {
+        if (!wants_more(c, n)) {
+            on_tls_end(c, n);
+        }
+        return false;
+    }
+    if (into == c->hub->plaintext) {
+        feed_fresh(c, into, (size_t)n);
+    } else {
+        c->in.length += (size_t)n;
+        if (!c->session.is_stalled) {
+            feed_kept(c);
+        }
+    }
+    return c->session.state <= VD_SESSION_CONNECTED;
+}
+
+static void handshake(struct connection *c)
+{
+    int n;
+
+    ERR_clear_error();
+    n = SSL_do_handshake(c->ssl);
+    if (n == 1) {
+        vd_session_apply(&c->session, VD_SESSION_SECURED);
+    } else if (!wants_more(c, n)) {
+        on_tls_end(c, n);
+    }
+}
+
+static void note_progress(struct connection *c, int64_t now_ms)
+{
+    if (c->session.has_progress) {
+        c->session.has_progress = false;
+        c->progress_ms = now_ms;
+        c->partial_ms = 0;
+    }
+    if (c->in.length == 0 || c->session.is_stalled) {
+        c->partial_ms = 0;
+    } else if (c->partial_ms == 0) {
+        c->partial_ms = now_ms;
+    }
+}
+
+/* Lets TLS take all that was received: what it does not take now would be lost. */
+static void serve(struct connection *c, size_t length)
+{
+    struct vd_hub *hub = c->hub;
+    int64_t now_ms = vd_clock_monotonic_ms();
+
+    hub->input.cur = hub->ciphertext;
+    hub->input.end = hub->ciphertext + length;
+    c->input = &hub->input;
+    if (c->session.state == VD_SESSION_HANDSHAKING) {
+        handshake(c);
+    }
+    while (
+        (c->session.state == VD_SESSION_CONNECTING || c->session.state == VD_SESSION_CONNECTED) &&
+        read_some(c)) {
+    }
+    c->input = NULL;
+    note_progress(c, now_ms);
+    if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
+        pause_reading(c);
+    }
+    if (c->session.state != VD_SESSION_CLOSED) {
+        arm_timer(c, now_ms);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *argument)
+{
+    struct connection *c = argument;
+    struct vd_hub *hub = c->hub;
+    ssize_t n;
+
+    (void)what;
+    if (c->session.has_published && c->session.state == VD_SESSION_CONNECTED &&
+        !vd_committer_has_room(hub->committer)) {
+        pause_reading(c);
+        return;
+    }
+    n = recv(fd, hub->ciphertext, sizeof hub->ciphertext, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (c->session.state == VD_SESSION_CLOSING) {
+        /* The last word was said: what still comes is thrown away, the end or an error ends it. */
+        if (n <= 0) {
+            vd_session_apply(&c->session, VD_SESSION_FLUSHED);
+        }
+    } else if (n <= 0) {
+        vd_session_apply(&c->session, VD_SESSION_PEER_CLOSED);
+    } else {
+        serve(c, (size_t)n);
+    }
+    vd_hub_settle(hub);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *argument)
+{
+    struct connection *c = argument;
+
+    (void)fd;
+    (void)what;
+    if (c->session.state == VD_SESSION_HANDSHAKING) {
+        serve(c, 0);
+    }
+    mark_dirty(c);
+    vd_hub_settle(c->hub);
+}
+
+/* TLS's and TCP's goodbye; then the peer's end is awaited, lest a reset overtakes what was sent. */
+static void say_goodbye(struct connection *c)
+{
+    if (!c->has_said_goodbye) {
+        c->has_said_goodbye = true;
+        ERR_clear_error();
+        SSL_shutdown(c->ssl);
+        ERR_clear_error();
+        shutdown(c->fd, SHUT_WR);
+    }
+}
+
+/* The peer takes nothing more just now: what it has taken makes room, and its deadline runs. */
+static void wait_for_peer(struct connection *c)
+{
+    c->out.length -= c->out_sent;
+    memmove(c->out.data, c->out.data + c->out_sent, c->out.length);
+    c->out_sent = 0;
+    if (c->write_ms == 0) {
+        c->write_ms = vd_clock_monotonic_ms();
+        arm_timer(c, c->write_ms);
+    }
+}
+
+void vd_connection_flush(struct connection *c)
+{
+    while (c->out_sent < c->out.length) {
+        size_t length = c->out.length - c->out_sent;
+        int n;
+
+        ERR_clear_error();
+        n = SSL_write(c->ssl, c->out.data + c->out_sent, length > INT_MAX ? INT_MAX : (int)length);
+        if (n > 0) {
+            c->out_sent += (size_t)n;
+            c->write_ms = 0;
+            continue;
+        }
+        if (!wants_more(c, n)) {
+            on_tls_end(c, n);
+            return;
+        }
+        wait_for_peer(c);
+        return;
+    }
+    c->out_sent = 0;
+    vd_buf_release(&c->out);
+    if (c->session.state == VD_SESSION_CLOSING) {
+        say_goodbye(c);
+    }
+}
+
+void vd_connection_resume(struct connection *c)
+{
+    int64_t now_ms = vd_clock_monotonic_ms();
+
+    leave_paused(c);
+    if (c->session.state != VD_SESSION_CONNECTED || c->hub->is_draining) {
+        return;
+    }
+    c->progress_ms = now_ms;
+    if (c->in.length > 0) {
+        feed_kept(c);
+        note_progress(c, now_ms);
+    }
+    if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
+        pause_reading(c);
+        return;
+    }
+    if (c->session.state == VD_SESSION_CONNECTED) {
+        event_add(&c->readable, NULL);
+        arm_timer(c, now_ms);
+    }
+}
+
+void vd_connection_acknowledge(struct connection *c, uint16_t packet_id)
+{
+    uint8_t ack[VD_MQTT_ACK_SIZE];
+
+    if (c->session.state == VD_SESSION_CONNECTED) {
+        vd_mqtt_write_ack(VD_MQTT_PUBACK, packet_id, ack);
+        c->session.host->send(&c->session, ack, sizeof ack);
+    }
+}
+
+static void host_send(struct vd_session *session, const void *data, size_t length)
+{
+    struct connection *c = of_session(session);
+
+    vd_buf_append(&c->out, data, length);
+    mark_dirty(c);
+    if (c->out.error != VD_OK) {
+        vd_session_apply(
+            session, c->out.error == VD_E_LIMIT ? VD_SESSION_SLOW_READER : VD_SESSION_NO_MEMORY);
+    }
+}
+
+static enum vd_record_result host_record(
+    struct vd_session *session, const struct vd_event *event, uint16_t packet_id)
+{
+    struct connection *c = of_session(session);
+    struct vd_hub *hub = c->hub;
+    struct vd_ack ack = {c->slot, hub->slots[c->slot].generation, packet_id};
+
+    if (!vd_committer_has_room(hub->committer)) {
+        return VD_RECORD_NO_ROOM;
+    }
+    if (vd_committer_add(hub->committer, event, packet_id != 0 ? &ack : NULL) != VD_OK) {
+        return VD_RECORD_FAILED;
+    }
+    event_active(&hub->hand_over, EV_TIMEOUT, 0);
+    atomic_fetch_add_explicit(
+        event->kind == VD_EVENT_SECURITY ? &hub->messages_security : &hub->messages_telemetry, 1,
+        memory_order_relaxed);
+    return VD_RECORD_TAKEN;
+}
+
+static void host_claim(struct vd_session *session)
+{
+    struct connection *c = of_session(session);
+    struct vd_session *old = vd_presence_claim(c->hub->presence, &c->presence, session);
+
+    if (old != NULL) {
+        vd_session_apply(old, VD_SESSION_TAKEN_OVER);
+    }
+}
+
+static void host_refused(struct vd_session *session, enum vd_refusal refusal)
+{
+    struct vd_hub *hub = of_session(session)->hub;
+    uint32_t held_back;
+
+    atomic_fetch_add(&hub->connects_refused, 1);
+    if (vd_log_allowed(&hub->log_refused, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(VD_LOG_WARN, "hub.connect_refused",
+            "reason=%s code=%d device=\"%s\" module=\"%s\" address=%s held_back=%u",
+            vd_refusal_text(refusal), (int)vd_refusal_code(refusal), session->principal.device_id,
+            session->principal.module_id, session->address, held_back);
+    }
+}
+
+static void log_change(struct vd_session *session, enum vd_session_event event)
+{
+    struct vd_hub *hub = of_session(session)->hub;
+    bool is_violation = event >= VD_SESSION_MALFORMED && event <= VD_SESSION_BAG_MALFORMED;
+    struct vd_log_limit *limit = is_violation ? &hub->log_protocol : &hub->log_connection;
+    uint32_t held_back;
+
+    if (event == VD_SESSION_REFUSED || event == VD_SESSION_SECURED || event == VD_SESSION_FLUSHED ||
+        !vd_log_allowed(limit, vd_clock_monotonic_ms(), &held_back)) {
+        return;
+    }
+    vd_log(is_violation ? VD_LOG_WARN : VD_LOG_INFO,
+        event == VD_SESSION_ACCEPTED ? "hub.connected" : "hub.disconnected",
+        "reason=%s device=\"%s\" module=\"%s\" address=%s held_back=%u",
+        vd_session_event_text(event), session->principal.device_id, session->principal.module_id,
+        session->address, held_back);
+}
+
+static void count_change(
+    struct vd_hub *hub, enum vd_session_state from, enum vd_session_event event)
+{
+    if (event >= VD_SESSION_MALFORMED && event <= VD_SESSION_BAG_MALFORMED) {
+        atomic_fetch_add(&hub->protocol_errors, 1);
+    }
+    if (event == VD_SESSION_TAKEN_OVER) {
+        atomic_fetch_add(&hub->takeovers, 1);
+    }
+    if (event == VD_SESSION_ACCEPTED) {
+        atomic_fetch_add(&hub->connects_accepted, 1);
+        atomic_fetch_add(&hub->authenticated, 1);
+    } else if (from == VD_SESSION_CONNECTED) {
+        atomic_fetch_sub(&hub->authenticated, 1);
+    }
+}
+
+static void host_changed(
+    struct vd_session *session, enum vd_session_state from, enum vd_session_event event)
+{
+    struct connection *c = of_session(session);
+
+    log_change(session, event);
+    count_change(c->hub, from, event);
+    if (session->state == VD_SESSION_CLOSING || session->state == VD_SESSION_CLOSED) {
+        vd_presence_remove(c->hub->presence, &c->presence);
+        leave_paused(c);
+        mark_dirty(c);
+    }
+    if (session->state == VD_SESSION_CLOSING) {
+        c->closing_ms = vd_clock_monotonic_ms();
+        event_add(&c->readable, NULL);
+        arm_timer(c, c->closing_ms);
+    }
+}
+
+void vd_connection_session_host(struct vd_session_host *host)
+{
+    host->utc_ms = vd_clock_utc_ms;
+    host->send = host_send;
+    host->record = host_record;
+    host->claim = host_claim;
+    host->refused = host_refused;
+    host->changed = host_changed;
+}
+
+/* A dead peer that sends no keep-alive is found by TCP; small packets are not held back. */
+static void set_socket_options(int fd)
+{
+    static const struct {
+        int level;
+        int name;
+        int value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 300},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 30},
+        {IPPROTO_TCP, TCP_KEEPCNT, 4},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        /* Where one is not to be had the connection works without it. */
+        (void)setsockopt(
+            fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+    }
+}
+
+void vd_connection_open(struct vd_hub *hub, int fd, const char *address)
+{
+    struct connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        close(fd);
+        return;
+    }
+    c->hub = hub;
+    c->fd = fd;
+    c->out.max = VD_HUB_OUTPUT_MAX_BYTES;
+    c->opened_ms = vd_clock_monotonic_ms();
+    c->progress_ms = c->opened_ms;
+    c->ssl = vd_tls_new(hub->tls, fd, &c->input);
+    if (c->ssl == NULL || !vd_hub_slot_take(hub, c, &c->slot)) {
+        SSL_free(c->ssl);
+        close(fd);
+        free(c);
+        return;
+    }
+    vd_session_init(&c->session, &hub->session_host, address);
+    set_socket_options(fd);
+    event_assign(&c->readable, hub->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    event_assign(&c->writable, hub->base, fd, EV_WRITE, on_writable, c);
+    evtimer_assign(&c->timer, hub->base, on_timer, c);
+    event_add(&c->readable, NULL);
+    arm_timer(c, c->opened_ms);
+    atomic_fetch_add(&hub->connections, 1);
+}
+
+void vd_connection_free(struct connection *c)
+{
+    struct vd_hub *hub = c->hub;
+
+    if (c->is_dirty) {
+        TAILQ_REMOVE(&hub->dirty, c, dirty);
+    }
+    leave_paused(c);
+    vd_presence_remove(hub->presence, &c->presence);
+    event_del(&c->readable);
+    event_del(&c->writable);
+    event_del(&c->timer);
+    vd_hub_slot_release(hub, c->slot);
+    vd_buf_release(&c->in);
+    vd_buf_release(&c->out);
+    SSL_free(c->ssl);
+    close(c->fd);
+    free(c);
+    atomic_fetch_sub(&hub->connections, 1);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* One client's socket with its TLS and its session, on the hub's loop. */
+
+#ifndef VEDETTE_HUB_CONNECTION_H
+#define VEDETTE_HUB_CONNECTION_H
+
+#include "hub/server.h"
+
+struct connection {
+    struct vd_session session; /* first: a session's owner is found by its address */
+    struct vd_hub *hub;
+    SSL *ssl;
+    struct vd_tls_input *input; /* the hub's while this connection is served, else NULL */
+    int fd;
+    uint32_t slot;
+    struct event readable;
+    struct event writable;
+    struct event timer;
+    int64_t timer_due_ms; /* monotonic, as are all below; 0: not armed */
+    int64_t opened_ms;
+    int64_t progress_ms; /* the last whole packet */
+    int64_t partial_ms;  /* when the packet in `in` began; 0: none */
+    int64_t write_ms;    /* since when nothing could be written; 0: all is */
+    int64_t closing_ms;  /* when the last word was queued */
+    struct vd_buf in;    /* a packet that is not whole, or packets that found no room */
+    struct vd_buf out;   /* of which out_sent bytes are sent */
+    size_t out_sent;
+    bool has_said_goodbye;
+    bool is_dirty;  /* in hub->dirty */
+    bool is_paused; /* in hub->paused */
+    TAILQ_ENTRY(connection) dirty;
+    TAILQ_ENTRY(connection) paused;
+    struct vd_presence_entry presence;
+};
+
+/* Takes the socket over; closes it if there is no memory. */
+void vd_connection_open(struct vd_hub *hub, int fd, const char *address);
+
+/* Queues a PUBACK. */
+void vd_connection_acknowledge(struct connection *connection, uint16_t packet_id);
+
+/* Sends what is queued. */
+void vd_connection_flush(struct connection *connection);
+
+/* Reads on after a pause. */
+void vd_connection_resume(struct connection *connection);
+
+/* Closes the socket and frees all. */
+void vd_connection_free(struct connection *connection);
+
+/* The session's callbacks; hub_name and registry are left to the caller. */
+void vd_connection_session_host(struct vd_session_host *host);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting and stopping the hub, its listener, its loop, and the way in for other threads. */
+
+#include "hub/hub.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hub/connection.h"
+#include "lib/clock.h"
+
+#define NO_SLOT UINT32_MAX
+
+static struct timeval timeval_of(int ms)
+{
+    return (struct timeval){ms / 1000, ms % 1000 * 1000};
+}
+
+bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot)
+{
+    struct slot *taken;
+
+    if (hub->first_free == NO_SLOT) {
+        return false;
+    }
+    *slot = hub->first_free;
+    taken = &hub->slots[*slot];
+    hub->first_free = taken->next_free;
+    taken->connection = connection;
+    return true;
+}
+
+void vd_hub_slot_release(struct vd_hub *hub, uint32_t slot)
+{
+    hub->slots[slot].connection = NULL;
+    hub->slots[slot].generation++;
+    hub->slots[slot].next_free = hub->first_free;
+    hub->first_free = slot;
+}
+
+void vd_hub_settle(struct vd_hub *hub)
+{
+    struct connection *c;
+
+    /* Each round takes one off the list, or frees it; flushing may put it back only once, when it closes. */
+    while ((c = TAILQ_FIRST(&hub->dirty)) != NULL) {
+        TAILQ_REMOVE(&hub->dirty, c, dirty);
+        c->is_dirty = false;
+        if (c->session.state != VD_SESSION_CLOSED) {
+            vd_connection_flush(c);
+        }
+        if (c->session.state == VD_SESSION_CLOSED) {
+            vd_connection_free(c);
+        }
+    }
+}
+
+static void resume_paused(struct vd_hub *hub)
+{
+    struct connection *c;
+
+    /* Whoever finds no room again goes to the end, so that each has its turn. */
+    while (vd_committer_has_room(hub->committer) && (c = TAILQ_FIRST(&hub->paused)) != NULL) {
+        vd_connection_resume(c);
+    }
+}
+
+/* Gives the committer what there is; whoever waited for room goes on. */
+static void hand_over(struct vd_hub *hub)
+{
+    while (vd_committer_hand_over(hub->committer)) {
+        resume_paused(hub);
+    }
+}
+
+static void acknowledge(struct vd_hub *hub)
+{
+    size_t count = 0;
+    const struct vd_ack *acks = vd_committer_durable(hub->committer, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct slot *slot = &hub->slots[acks[i].slot];
+
+        if (slot->connection != NULL && slot->generation == acks[i].generation) {
+            vd_connection_acknowledge(slot->connection, acks[i].packet_id);
+        }
+    }
+}
+
+static void end_all(struct vd_hub *hub)
+{
+    for (uint32_t i = 0; i < hub->max_connections; i++) {
+        if (hub->slots[i].connection != NULL) {
+            vd_session_apply(&hub->slots[i].connection->session, VD_SESSION_STOPPING);
+        }
+    }
+    vd_hub_settle(hub);
+    event_base_loopbreak(hub->base);
+}
+
+static void begin_stop(struct vd_hub *hub)
+{
+    struct timeval wait = timeval_of(hub->times.stop_ms);
+
+    hub->is_draining = true;
+    evconnlistener_disable(hub->listener);
+    event_del(&hub->accept_again);
+    for (uint32_t i = 0; i < hub->max_connections; i++) {
+        if (hub->slots[i].connection != NULL) {
+            event_del(&hub->slots[i].connection->readable);
+        }
+    }
+    event_add(&hub->stop_deadline, &wait);
+}
+
+static void on_stop_deadline(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    vd_log(VD_LOG_ERROR, "hub.stop_incomplete",
+        "effect=\"messages that the event log did not take were not acknowledged\"");
+    end_all(argument);
+}
+
+static struct command *take_commands(struct vd_hub *hub, bool *stop_asked)
+{
+    struct command *commands;
+
+    pthread_mutex_lock(&hub->lock);
+    commands = hub->commands;
+    hub->commands = NULL;
+    *stop_asked = hub->stop_asked;
+    pthread_mutex_unlock(&hub->lock);
+    return commands;
+}
+
+static void run_commands(struct vd_hub *hub)
+{
+    bool stop_asked = false;
+    struct command *command = take_commands(hub, &stop_asked);
+
+    while (command != NULL) {
+        struct command *next = command->next;
+        const char *module_id = command->with_modules ? NULL : command->module_id;
+        struct vd_session *session;
+
+        while ((session = vd_presence_take(hub->presence, command->device_id, module_id)) != NULL) {
+            vd_session_apply(session, VD_SESSION_REMOVED);
+        }
+        free(command);
+        command = next;
+    }
+    if (stop_asked && !hub->is_draining) {
+        begin_stop(hub);
+    }
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *argument)
+{
+    struct vd_hub *hub = argument;
+    uint64_t count;
+
+    (void)what;
+    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN) {
+        vd_log(VD_LOG_ERROR, "hub.wake_failed", "errno=%d", errno);
+    }
+    run_commands(hub);
+    acknowledge(hub);
+    hand_over(hub);
+    vd_hub_settle(hub);
+    if (hub->is_draining && !vd_committer_is_busy(hub->committer)) {
+        end_all(hub);
+    }
+}
+
+static void on_hand_over(evutil_socket_t fd, short what, void *argument)
+{
+    struct vd_hub *hub = argument;
+
+    (void)fd;
+    (void)what;
+    hand_over(hub);
+    vd_hub_settle(hub);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *argument)
+{
+    struct vd_hub *hub = argument;
+
+    (void)fd;
+    (void)what;
+    evconnlistener_enable(hub->listener);
+}
+
+/* Out of descriptors or memory: the waiting connection stays readable, so accepting rests instead of spinning. */
+static void on_accept_error(struct evconnlistener *listener, void *argument)
+{
+    struct vd_hub *hub = argument;
+    struct timeval pause = timeval_of(VD_HUB_ACCEPT_PAUSE_MS);
+    int error = errno;
+    uint32_t held_back;
+
+    evconnlistener_disable(listener);
+    event_add(&hub->accept_again, &pause);
+    if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(VD_LOG_ERROR, "hub.accept_failed", "errno=%d held_back=%u", error, held_back);
+    }
+}
+
+/* An IPv4 address that came in over an IPv6 socket is written as IPv4. */
+static void address_text(const struct sockaddr *address, char *out, size_t size)
+{
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    const void *from = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    int family = AF_INET;
+
+    if (address->sa_family == AF_INET6) {
+        from = &six->sin6_addr;
+        family = AF_INET6;
+        if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+            from = six->sin6_addr.s6_addr + 12;
+            family = AF_INET;
+        }
+    }
+    if (inet_ntop(family, from, out, (socklen_t)size) == NULL) {
+        out[0] = '\0';
+    }
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+    int length, void *argument)
+{
+    struct vd_hub *hub = argument;
+    char text[INET6_ADDRSTRLEN];
+    uint32_t held_back;
+
+    (void)listener;
+    (void)length;
+    address_text(address, text, sizeof text);
+    if (hub->first_free == NO_SLOT) {
+        close(fd);
+        atomic_fetch_add(&hub->connects_refused, 1);
+        if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
+            vd_log(VD_LOG_WARN, "hub.connection_limit", "address=%s limit=%u held_back=%u", text,
+                hub->max_connections, held_back);
+        }
+        return;
+    }
+    vd_connection_open(hub, fd, text);
+}
+
+static int fail(char *error_text, size_t error_size, int error, const char *what, const char *why)
+{
+    snprintf(error_text, error_size, "%s: %s", what, why);
+    return error;
+}
+
+static int parse_address(const struct vd_hub_config *config, struct sockaddr_storage *out,
+    socklen_t *length, char *error_text, size_t error_size)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, config->listen_address, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(config->port);
+        *length = sizeof *four;
+        return VD_OK;
+    }
+    if (inet_pton(AF_INET6, config->listen_address, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons(config->port);
+        *length = sizeof *six;
+        return VD_OK;
+    }
+    return fail(error_text, error_size, VD_E_INVALID, config->listen_address,
+        "not a numeric IPv4 or IPv6 address");
+}
+
+static uint16_t bound_port(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+        return 0;
+    }
+    return ntohs(address.ss_family == AF_INET6
+            ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
+            : ((struct sockaddr_in *)(void *)&address)->sin_port);
+}
+
+static int open_listener(
+    struct vd_hub *hub, const struct vd_hub_config *config, char *error_text, size_t error_size)
+{
+    struct sockaddr_storage address;
+    socklen_t length = 0;
+    char what[96];
+    const int on = 1;
+    const int off = 0;
+    int error = parse_address(config, &address, &length, error_text, error_size);
+    int fd;
+
+    if (error != VD_OK) {
+        return error;
+    }
+    snprintf(what, sizeof what, "%s port %u", config->listen_address, config->port);
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fail(error_text, error_size, VD_E_IO, what, strerror(errno));
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address.ss_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(fd, (struct sockaddr *)&address, length) != 0) {
+        error = errno == EADDRINUSE ? VD_E_BUSY : errno == EACCES ? VD_E_DENIED : VD_E_INVALID;
+        fail(error_text, error_size, error, what, strerror(errno));
+        close(fd);
+        return error;
+    }
+    hub->port = bound_port(fd);
+    hub->listener = evconnlistener_new(
+        hub->base, on_accept, hub, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 1024, fd);
+    if (hub->listener == NULL) {
+        close(fd);
+        return fail(error_text, error_size, VD_E_BUSY, what, "cannot listen");
+    }
+    evconnlistener_set_error_cb(hub->listener, on_accept_error);
+    return VD_OK;
+}
+
+/* Room for all connections and the rest of the process. Where the system refuses, accepting rests when they run out. */
+static void raise_file_limit(uint32_t connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + 256;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
+            vd_log(VD_LOG_WARN, "hub.file_limit", "limit=%llu wanted=%llu",
+                (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+        }
+    }
+}
+
+static int make_slots(struct vd_hub *hub)
+{
+    hub->slots = calloc(hub->max_connections, sizeof *hub->slots);
+    hub->presence = vd_presence_new(hub->max_connections);
+    if (hub->slots == NULL || hub->presence == NULL) {
+        return VD_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < hub->max_connections; i++) {
+        hub->slots[i].next_free = i + 1 < hub->max_connections ? i + 1 : NO_SLOT;
+    }
+    return VD_OK;
+}
+
+static int make_loop(struct vd_hub *hub)
+{
+    hub->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    hub->base = event_base_new();
+    if (hub->wake_fd < 0 || hub->base == NULL) {
+        return VD_E_IO;
+    }
+    event_assign(&hub->wake, hub->base, hub->wake_fd, EV_READ | EV_PERSIST, on_wake, hub);
+    event_assign(&hub->hand_over, hub->base, -1, 0, on_hand_over, hub);
+    evtimer_assign(&hub->accept_again, hub->base, on_accept_again, hub);
+    evtimer_assign(&hub->stop_deadline, hub->base, on_stop_deadline, hub);
+    return event_add(&hub->wake, NULL) == 0 ? VD_OK : VD_E_IO;
+}
+
+static void *hub_run(void *argument)
+{
+    struct vd_hub *hub = argument;
+
+    event_base_loop(hub->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    return NULL;
+}
+
+static void free_connections(struct vd_hub *hub)
+{
+    for (uint32_t i = 0; hub->slots != NULL && i < hub->max_connections; i++) {
+        if (hub->slots[i].connection != NULL) {
+            vd_connection_free(hub->slots[i].connection);
+        }
+    }
+}
+
+static void hub_free(struct vd_hub *hub)
+{
+    vd_committer_stop(hub->committer);
+    free_connections(hub);
+    if (hub->listener != NULL) {
+        evconnlistener_free(hub->listener);
+    }
+    if (hub->base != NULL) {
+        event_base_free(hub->base);
+    }
+    if (hub->wake_fd >= 0) {
+        close(hub->wake_fd);
+    }
+    SSL_CTX_free(hub->tls);
+    vd_presence_free(hub->presence);
+    pthread_mutex_destroy(&hub->lock);
+    while (hub->commands != NULL) {
+        struct command *next = hub->commands->next;
+
+        free(hub->commands);
+        hub->commands = next;
+    }
+    free(hub->slots);
+    free(hub->host_name);
+    free(hub);
+}
+
+static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct vd_hub_times *times)
+{
+    struct vd_hub *hub = calloc(1, sizeof *hub);
+
+    if (hub == NULL) {
+        return NULL;
+    }
+    hub->wake_fd = -1;
+    hub->times = *times;
+    TAILQ_INIT(&hub->dirty);
+    TAILQ_INIT(&hub->paused);
+    hub->max_connections =
+        config->max_connections != 0 ? config->max_connections : VD_HUB_CONNECTIONS_DEFAULT;
+    hub->log_refused.burst = VD_HUB_LOG_BURST;
+    hub->log_protocol.burst = VD_HUB_LOG_BURST;
+    hub->log_tls.burst = VD_HUB_LOG_BURST;
+    hub->log_accept.burst = VD_HUB_LOG_BURST;
+    hub->log_connection.burst = VD_HUB_LOG_BURST;
+    pthread_mutex_init(&hub->lock, NULL);
+    hub->host_name = strdup(config->host_name);
+    return hub;
+}
+
+int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_times *times,
+    struct vd_event_log *log, struct vd_registry *registry, struct vd_hub **hub, char *error_text,
+    size_t error_size)
+{
+    struct vd_hub *self = hub_new(config, times);
+    int error;
+
+    snprintf(error_text, error_size, "%s", vd_error_text(VD_E_NOMEM));
+    if (self == NULL) {
+        return VD_E_NOMEM;
+    }
+    error = self->host_name != NULL ? make_slots(self) : VD_E_NOMEM;
+    if (error == VD_OK) {
+        error = make_loop(self);
+    }
+    if (error == VD_OK) {
+        error = vd_tls_context_new(
+            config->certificate_file, config->private_key_file, &self->tls, error_text, error_size);
+    }
+    if (error == VD_OK) {
+        error = open_listener(self, config, error_text, error_size);
+    }
+    if (error == VD_OK) {
+        raise_file_limit(self->max_connections);
+        self->session_host.hub_name = self->host_name;
+        self->session_host.registry = registry;
+        vd_connection_session_host(&self->session_host);
+        error = vd_committer_start(log, self->wake_fd, &self->committer);
+    }
+    if (error == VD_OK && pthread_create(&self->thread, NULL, hub_run, self) != 0) {
+        error = fail(error_text, error_size, VD_E_IO, "hub", "cannot start a thread");
+    }
+    if (error != VD_OK) {
+        hub_free(self);
+        return error;
+    }
+    error_text[0] = '\0';
+    *hub = self;
+    return VD_OK;
+}
+
+int vd_hub_start(const struct vd_hub_config *config, struct vd_event_log *log,
+    struct vd_registry *registry, struct vd_hub **hub, char *error_text, size_t error_size)
+{
+    static const struct vd_hub_times times = {
+        .connect_ms = VD_HUB_CONNECT_DEADLINE_MS,
+        .packet_ms = VD_HUB_PACKET_DEADLINE_MS,
+        .write_ms = VD_HUB_WRITE_DEADLINE_MS,
+        .linger_ms = VD_HUB_LINGER_MS,
+        .stop_ms = VD_HUB_STOP_WAIT_MS,
+    };
+
+    return vd_hub_start_timed(config, &times, log, registry, hub, error_text, error_size);
+}
+
+uint16_t vd_hub_port(const struct vd_hub *hub)
+{
+    return hub->port;
+}
+
+static void wake(struct vd_hub *hub)
+{
+    const uint64_t one = 1;
+
+    if (write(hub->wake_fd, &one, sizeof one) < 0) {
+        vd_log(VD_LOG_ERROR, "hub.wake_failed", "errno=%d", errno);
+    }
+}
+
+void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *module_id)
+{
+    struct command *command = calloc(1, sizeof *command);
+
+    if (command == NULL) {
+        vd_log(VD_LOG_ERROR, "hub.disconnect_failed", "reason=\"%s\"", vd_error_text(VD_E_NOMEM));
+        return;
+    }
+    command->with_modules = module_id == NULL;
+    if (vd_text_copy(device_id, command->device_id, sizeof command->device_id) != VD_OK ||
+        vd_text_copy(module_id != NULL ? module_id : "", command->module_id,
+            sizeof command->module_id) != VD_OK) {
+        free(command); /* no identity has such an id */
+        return;
+    }
+    pthread_mutex_lock(&hub->lock);
+    command->next = hub->commands;
+    hub->commands = command;
+    pthread_mutex_unlock(&hub->lock);
+    wake(hub);
+}
+
+bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id)
+{
+    return vd_presence_has(hub->presence, device_id, module_id);
+}
+
+void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out)
+{
+    *out = (struct vd_hub_stats){
+        .connects_accepted = atomic_load(&hub->connects_accepted),
+        .connects_refused = atomic_load(&hub->connects_refused),
+        .messages_telemetry = atomic_load(&hub->messages_telemetry),
+        .messages_security = atomic_load(&hub->messages_security),
+        .protocol_errors = atomic_load(&hub->protocol_errors),
+        .takeovers = atomic_load(&hub->takeovers),
+        .append_failures = vd_committer_failures(hub->committer),
+        .connections = atomic_load(&hub->connections),
+        .authenticated = atomic_load(&hub->authenticated),
+        .log_unwritable = vd_committer_is_unwritable(hub->committer) ? 1 : 0,
+    };
+}
+
+void vd_hub_stop(struct vd_hub *hub)
+{
+    if (hub == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&hub->lock);
+    hub->stop_asked = true;
+    pthread_mutex_unlock(&hub->lock);
+    wake(hub);
+    pthread_join(hub->thread, NULL);
+    hub_free(hub);
+}

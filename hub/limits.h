@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Every bound of the hub with its reason. */
+
+#ifndef VEDETTE_HUB_LIMITS_H
+#define VEDETTE_HUB_LIMITS_H
+
+#include "proto/protocol.h"
+
+/* Connections at once when the configuration names none: 16 KB each make 320 MB. Beyond it new ones are closed. */
+#define VD_HUB_CONNECTIONS_DEFAULT 20000u
+
+/* From accept to a CONNECT that was answered, the TLS handshake included: slow radio links need seconds. */
+#define VD_HUB_CONNECT_DEADLINE_MS 10000
+
+/* A packet that has begun must be whole within this: 256 KiB in it are 4.4 KB/s. */
+#define VD_HUB_PACKET_DEADLINE_MS 60000
+
+/* What is queued for a peer that does not read must move within this. */
+#define VD_HUB_WRITE_DEADLINE_MS 30000
+
+/* After the last word to a peer: until it has taken it. */
+#define VD_HUB_LINGER_MS 3000
+
+/* CONNECT with ids, user name (at most 2 KiB seen) and token (under 1 KiB). */
+#define VD_HUB_CONNECT_MAX_BYTES 8192
+
+/* A topic: the longest prefix with both ids, percent-encoded, and the property bag. */
+#define VD_HUB_TOPIC_MAX_BYTES (1024 + VD_MESSAGE_PROPERTIES_MAX)
+
+/* The largest packet: a PUBLISH with the largest topic, a packet id and the largest body. */
+#define VD_HUB_PACKET_MAX_BYTES (5 + 2 + VD_HUB_TOPIC_MAX_BYTES + 2 + VD_MESSAGE_BODY_MAX_BYTES)
+
+/* Filters in one SUBSCRIBE or UNSUBSCRIBE: there are seven that a device can ask for. */
+#define VD_HUB_FILTERS_MAX 16
+
+/* Bytes queued for one peer: 16,000 PUBACKs. A peer with more is not reading and is closed. */
+#define VD_HUB_OUTPUT_MAX_BYTES 65536
+
+/* One batch of the event log, of which there are two: beyond it publishers are not read until the log has taken it. */
+#define VD_HUB_BATCH_MAX_BYTES   (4u << 20)
+#define VD_HUB_BATCH_MAX_RECORDS 16384u
+
+/* Ciphertext read from one peer before the next has its turn. */
+#define VD_HUB_READ_BYTES 65536
+
+/* Between two tries at a log that takes nothing: first, and at most. */
+#define VD_HUB_RETRY_FIRST_MS 10
+#define VD_HUB_RETRY_MAX_MS   1000
+
+/* How long accepting rests after it failed for want of descriptors or memory. */
+#define VD_HUB_ACCEPT_PAUSE_MS 500
+
+/* How long stopping waits for the log to take what was received. */
+#define VD_HUB_STOP_WAIT_MS 5000
+
+/* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
+#define VD_SAS_TOKEN_MAX 4096
+
+/* Log lines of one kind that peers can cause, in 10 s. */
+#define VD_HUB_LOG_BURST 20
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The hub's inside: what its loop, its connections and its tests share. Everything here is the loop thread's unless said. */
+
+#ifndef VEDETTE_HUB_SERVER_H
+#define VEDETTE_HUB_SERVER_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/listener.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "hub/committer.h"
+#include "hub/hub.h"
+#include "hub/limits.h"
+#include "hub/presence.h"
+#include "hub/tls.h"
+#include "lib/log.h"
+
+struct connection;
+
+/* The times of limits.h, so that tests need not wait for them. */
+struct vd_hub_times {
+    int connect_ms;
+    int packet_ms;
+    int write_ms;
+    int linger_ms;
+    int stop_ms;
+};
+
+/* A place for a connection; its generation tells a connection from the next one in the same place. */
+struct slot {
+    struct connection *connection;
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+/* What another thread asked for; `lock` guards the list. */
+struct command {
+    struct command *next;
+    char device_id[VD_ID_MAX + 1];
+    char module_id[VD_ID_MAX + 1];
+    bool with_modules;
+};
+
+struct vd_hub {
+    char *host_name;
+    uint16_t port;
+    uint32_t max_connections;
+    struct vd_hub_times times;
+    struct vd_session_host session_host;
+
+    pthread_t thread;
+    struct event_base *base;
+    struct evconnlistener *listener;
+    struct event accept_again;
+    struct event wake;
+    struct event
+        hand_over; /* made active with a batch's first record: runs after all that is readable now */
+    struct event stop_deadline;
+    int wake_fd;
+    SSL_CTX *tls;
+    struct vd_committer *committer;
+    struct vd_presence *presence; /* any thread */
+
+    struct slot *slots;
+    uint32_t first_free;
+    struct connection_list dirty; /* has output or a change to settle */
+    struct connection_list
+        paused;       /* not read until there is room in the batch; the longest wait first */
+    bool is_draining; /* stopping: nothing is read any more */
+
+    struct vd_tls_input input;
+    uint8_t ciphertext[VD_HUB_READ_BYTES];
+    uint8_t plaintext[SSL3_RT_MAX_PLAIN_LENGTH];
+
+    struct vd_log_limit log_refused;
+    struct vd_log_limit log_protocol;
+    struct vd_log_limit log_tls;
+    struct vd_log_limit log_accept;
+    struct vd_log_limit log_connection;
+
+    pthread_mutex_t lock;
+    struct command *commands;
+    bool stop_asked;
+
+    /* Written by the loop, read by any thread. */
+    _Atomic uint64_t connects_accepted;
+    _Atomic uint64_t connects_refused;
+    _Atomic uint64_t messages_telemetry;
+    _Atomic uint64_t messages_security;
+    _Atomic uint64_t protocol_errors;
+    _Atomic uint64_t takeovers;
+    _Atomic uint32_t connections;
+    _Atomic uint32_t authenticated;
+};
+
+/* As vd_hub_start, with other times than those of limits.h. */
+VD_NODISCARD int vd_hub_start_timed(const struct vd_hub_config *config,
+    const struct vd_hub_times *times, struct vd_event_log *log, struct vd_registry *registry,
+    struct vd_hub **hub, char *error_text, size_t error_size);
+
+/* A place for a new connection; false if there is none. */
+bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot);
+void vd_hub_slot_release(struct vd_hub *hub, uint32_t slot);
+
+/* Sends what is queued, and frees what is closed: the end of every callback of the loop. */
+void vd_hub_settle(struct vd_hub *hub);
+
+#endif

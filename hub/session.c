@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* What the hub does with each packet, and the states of a session. */
+
+#include "hub/session.h"
+
+#include "hub/limits.h"
+#include "hub/topic.h"
+#include "lib/url.h"
+
+#define PROPERTY_RETAIN "mqtt-retain=true"
+
+const char *vd_session_state_text(enum vd_session_state state)
+{
+    static const char *const texts[] = {
+#define VD_SESSION_STATE_TEXT(name, text) text,
+        VD_SESSION_STATES(VD_SESSION_STATE_TEXT)
+#undef VD_SESSION_STATE_TEXT
+    };
+
+    return texts[state];
+}
+
+const char *vd_session_event_text(enum vd_session_event event)
+{
+    static const char *const texts[] = {
+#define VD_SESSION_EVENT_TEXT(name, text, ends) text,
+        VD_SESSION_EVENTS(VD_SESSION_EVENT_TEXT)
+#undef VD_SESSION_EVENT_TEXT
+    };
+
+    return texts[event];
+}
+
+enum vd_session_state vd_session_next(enum vd_session_state state, enum vd_session_event event)
+{
+    static const int ends[] = {
+#define VD_SESSION_EVENT_ENDS(name, text, ends) ends,
+        VD_SESSION_EVENTS(VD_SESSION_EVENT_ENDS)
+#undef VD_SESSION_EVENT_ENDS
+    };
+
+    if (state == VD_SESSION_CLOSED) {
+        return state;
+    }
+    switch (ends[event]) {
+    case 2:
+        /* Nothing is flushed before the last word was said. */
+        return event == VD_SESSION_FLUSHED && state != VD_SESSION_CLOSING ? state
+                                                                          : VD_SESSION_CLOSED;
+    case 1:
+        /* Without TLS there is no way to say anything. */
+        return state == VD_SESSION_HANDSHAKING ? VD_SESSION_CLOSED : VD_SESSION_CLOSING;
+    default:
+        if (state == VD_SESSION_HANDSHAKING && event == VD_SESSION_SECURED) {
+            return VD_SESSION_CONNECTING;
+        }
+        if (state == VD_SESSION_CONNECTING && event == VD_SESSION_ACCEPTED) {
+            return VD_SESSION_CONNECTED;
+        }
+        return state;
+    }
+}
+
+void vd_session_init(
+    struct vd_session *session, const struct vd_session_host *host, const char *address)
+{
+    *session = (struct vd_session){.host = host, .state = VD_SESSION_HANDSHAKING};
+    snprintf(session->address, sizeof session->address, "%s", address);
+}
+
+void vd_session_apply(struct vd_session *session, enum vd_session_event event)
+{
+    enum vd_session_state from = session->state;
+
+    session->state = vd_session_next(from, event);
+    if (session->state != from) {
+        session->host->changed(session, from, event);
+    }
+}
+
+static void send_ack(struct vd_session *session, enum vd_mqtt_type type, uint16_t packet_id)
+{
+    uint8_t ack[VD_MQTT_ACK_SIZE];
+
+    vd_mqtt_write_ack(type, packet_id, ack);
+    session->host->send(session, ack, sizeof ack);
+}
+
+static void send_connack(struct vd_session *session, enum vd_mqtt_connack code)
+{
+    uint8_t ack[VD_MQTT_ACK_SIZE];
+
+    vd_mqtt_write_connack(code, ack);
+    session->host->send(session, ack, sizeof ack);
+}
+
+static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    struct vd_mqtt_connect connect;
+    enum vd_refusal refusal;
+    int error = vd_mqtt_read_connect(packet->body, &connect);
+
+    if (error != VD_OK) {
+        if (error == VD_E_UNSUPPORTED) {
+            send_connack(session, VD_CONNACK_BAD_PROTOCOL);
+        }
+        vd_session_apply(session, VD_SESSION_MALFORMED);
+        return;
+    }
+    refusal = vd_auth_judge(session->host->registry, session->host->hub_name, &connect,
+        session->host->utc_ms(), &session->principal);
+    if (refusal != VD_REFUSED_NOT) {
+        session->host->refused(session, refusal);
+        send_connack(session, vd_refusal_code(refusal));
+        vd_session_apply(session, VD_SESSION_REFUSED);
+        return;
+    }
+    session->keep_alive_s = connect.keep_alive_s;
+    session->host->claim(session);
+    send_connack(session, VD_CONNACK_ACCEPTED);
+    vd_session_apply(session, VD_SESSION_ACCEPTED);
+}
+
+/* Checks every property and sees whether the message is one for the security center. */
+static int read_bag(struct vd_str bag, enum vd_event_kind *kind)
+{
+    struct vd_bag walk = {.bag = bag};
+    struct vd_str name;
+    struct vd_str value;
+    int error;
+
+    *kind = VD_EVENT_TELEMETRY;
+    while ((error = vd_bag_next(&walk, &name, &value)) == VD_OK) {
+        if (vd_url_equal(name, VD_STR_LITERAL(VD_PROPERTY_INTERFACE)) &&
+            vd_url_equal(value, VD_STR_LITERAL(VD_INTERFACE_SECURITY))) {
+            *kind = VD_EVENT_SECURITY;
+        }
+    }
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+/* Why a publish is refused; VD_SESSION_ACCEPTED if it is not. */
+static enum vd_session_event check_publish(
+    const struct vd_session *session, const struct vd_mqtt_publish *publish, struct vd_event *event)
+{
+    size_t max = VD_MESSAGE_PROPERTIES_MAX;
+    struct vd_str bag = {"", 0};
+
+    if (publish->qos == 2) {
+        return VD_SESSION_QOS_2;
+    }
+    switch (vd_topic_classify(
+        publish->topic, session->principal.device_id, session->principal.module_id, &bag)) {
+    case VD_TOPIC_TELEMETRY:
+        break;
+    case VD_TOPIC_FOREIGN:
+        return VD_SESSION_TOPIC_FOREIGN;
+    case VD_TOPIC_NOT_SERVED:
+        return VD_SESSION_TOPIC_NOT_SERVED;
+    default:
+        return VD_SESSION_TOPIC_UNKNOWN;
+    }
+    if (publish->payload.length > VD_MESSAGE_BODY_MAX_BYTES) {
+        return VD_SESSION_TOO_LARGE;
+    }
+    max -= publish->retain ? sizeof "&" PROPERTY_RETAIN : 0;
+    if (bag.length > max || read_bag(bag, &event->kind) != VD_OK) {
+        return VD_SESSION_BAG_MALFORMED;
+    }
+    event->properties = bag;
+    event->body = publish->payload;
+    return VD_SESSION_ACCEPTED;
+}
+
+/* Hands the record on; with RETAIN its bag says so. */
+static enum vd_record_result record(
+    struct vd_session *session, struct vd_event *event, const struct vd_mqtt_publish *publish)
+{
+    struct vd_buf bag = {0};
+    enum vd_record_result result = VD_RECORD_FAILED;
+    size_t length = event->properties.length;
+
+    event->enqueued_ms = session->host->utc_ms();
+    event->device_id = vd_str_from(session->principal.device_id);
+    event->module_id = vd_str_from(session->principal.module_id);
+    event->address = vd_str_from(session->address);
+    if (!publish->retain) {
+        return session->host->record(session, event, publish->packet_id);
+    }
+    if (length > 0 && event->properties.data[length - 1] == '/') {
+        length--;
+    }
+    vd_buf_append(&bag, event->properties.data, length);
+    vd_buf_append_text(&bag, length > 0 ? "&" PROPERTY_RETAIN : PROPERTY_RETAIN);
+    if (bag.error == VD_OK) {
+        event->properties = (struct vd_str){(const char *)bag.data, bag.length};
+        result = session->host->record(session, event, publish->packet_id);
+    }
+    vd_buf_release(&bag);
+    return result;
+}
+
+static void on_publish(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    struct vd_mqtt_publish publish;
+    struct vd_event event = {0};
+    enum vd_session_event refused = VD_SESSION_MALFORMED;
+
+    if (vd_mqtt_read_publish(packet->flags, packet->body, &publish) == VD_OK) {
+        refused = check_publish(session, &publish, &event);
+    }
+    if (refused != VD_SESSION_ACCEPTED) {
+        vd_session_apply(session, refused);
+        return;
+    }
+    switch (record(session, &event, &publish)) {
+    case VD_RECORD_TAKEN:
+        session->has_published = true;
+        break;
+    case VD_RECORD_NO_ROOM:
+        session->is_stalled = true;
+        break;
+    default:
+        vd_session_apply(session, VD_SESSION_NO_MEMORY);
+    }
+}
+
+/* The code of SUBACK for one filter; false if asking for it ends the session. */
+static bool grant(struct vd_session *session, struct vd_str filter, uint8_t qos, uint8_t *code)
+{
+    enum vd_filter kind =
+        vd_filter_classify(filter, session->principal.device_id, session->principal.module_id);
+
+    switch (kind) {
+    case VD_FILTER_DEVICEBOUND:
+    case VD_FILTER_METHODS:
+    case VD_FILTER_INPUTS:
+        session->filters |= (uint8_t)kind;
+        *code = qos > 1 ? 1 : qos;
+        return true;
+    case VD_FILTER_TWIN_ANSWERS:
+    case VD_FILTER_TWIN_DESIRED:
+        *code = VD_MQTT_SUBACK_FAILURE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void on_subscribe(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    struct vd_mqtt_filters filters;
+    struct vd_str filter;
+    uint8_t codes[VD_HUB_FILTERS_MAX];
+    uint8_t answer[VD_MQTT_ACK_SIZE + VD_HUB_FILTERS_MAX];
+    uint8_t qos;
+    size_t count = 0;
+    int error = vd_mqtt_filters_begin(packet->body, true, &filters);
+
+    while (error == VD_OK && (error = vd_mqtt_filters_next(&filters, &filter, &qos)) == VD_OK) {
+        if (count == VD_HUB_FILTERS_MAX || !grant(session, filter, qos, &codes[count++])) {
+            vd_session_apply(session, VD_SESSION_FILTER_UNKNOWN);
+            return;
+        }
+    }
+    if (error != VD_E_NOT_FOUND) {
+        vd_session_apply(session, VD_SESSION_MALFORMED);
+        return;
+    }
+    count = vd_mqtt_write_suback(filters.packet_id, codes, count, answer);
+    session->host->send(session, answer, count);
+}
+
+static void on_unsubscribe(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    struct vd_mqtt_filters filters;
+    struct vd_str filter;
+    uint8_t qos;
+    uint8_t removed = 0;
+    size_t count = 0;
+    int error = vd_mqtt_filters_begin(packet->body, false, &filters);
+
+    while (error == VD_OK && (error = vd_mqtt_filters_next(&filters, &filter, &qos)) == VD_OK) {
+        if (count++ == VD_HUB_FILTERS_MAX) {
+            vd_session_apply(session, VD_SESSION_FILTER_UNKNOWN);
+            return;
+        }
+        /* One that was never there is acknowledged as well [MQTT-3.10.4-5]. */
+        removed |= (uint8_t)vd_filter_classify(
+            filter, session->principal.device_id, session->principal.module_id);
+    }
+    if (error != VD_E_NOT_FOUND) {
+        vd_session_apply(session, VD_SESSION_MALFORMED);
+        return;
+    }
+    session->filters &= (uint8_t)~removed;
+    send_ack(session, VD_MQTT_UNSUBACK, filters.packet_id);
+}
+
+/* Packets without a body. */
+static void on_bare(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    static const uint8_t pingresp[] = {VD_MQTT_PINGRESP << 4, 0};
+
+    if (packet->body.length != 0) {
+        vd_session_apply(session, VD_SESSION_MALFORMED);
+    } else if (packet->type == VD_MQTT_PINGREQ) {
+        session->host->send(session, pingresp, sizeof pingresp);
+    } else {
+        vd_session_apply(session, VD_SESSION_DISCONNECT);
+    }
+}
+
+static void on_packet(struct vd_session *session, const struct vd_mqtt_packet *packet)
+{
+    bool is_connect = packet->type == VD_MQTT_CONNECT;
+    uint16_t packet_id;
+
+    /* The first packet is a CONNECT, and no other is [MQTT-3.1.0-1], [MQTT-3.1.0-2]. */
+    if (is_connect != (session->state == VD_SESSION_CONNECTING)) {
+        vd_session_apply(session, VD_SESSION_UNEXPECTED);
+        return;
+    }
+    switch (packet->type) {
+    case VD_MQTT_CONNECT:
+        on_connect(session, packet);
+        break;
+    case VD_MQTT_PUBLISH:
+        on_publish(session, packet);
+        break;
+    case VD_MQTT_PUBACK:
+        /* Nothing is sent at QoS 1 yet, so it acknowledges nothing; only its form is judged. */
+        if (vd_mqtt_read_packet_id(packet->body, &packet_id) != VD_OK) {
+            vd_session_apply(session, VD_SESSION_MALFORMED);
+        }
+        break;
+    case VD_MQTT_SUBSCRIBE:
+        on_subscribe(session, packet);
+        break;
+    case VD_MQTT_UNSUBSCRIBE:
+        on_unsubscribe(session, packet);
+        break;
+    case VD_MQTT_PINGREQ:
+    case VD_MQTT_DISCONNECT:
+        on_bare(session, packet);
+        break;
+    default:
+        vd_session_apply(session, VD_SESSION_UNEXPECTED);
+    }
+}
+
+static size_t packet_max(const struct vd_session *session)
+{
+    return session->state == VD_SESSION_CONNECTED ? VD_HUB_PACKET_MAX_BYTES
+                                                  : VD_HUB_CONNECT_MAX_BYTES;
+}
+
+size_t vd_session_input(struct vd_session *session, const uint8_t *data, size_t length)
+{
+    size_t used = 0;
+
+    session->is_stalled = false;
+    while (session->state == VD_SESSION_CONNECTING || session->state == VD_SESSION_CONNECTED) {
+        struct vd_mqtt_packet packet;
+
+        switch (vd_mqtt_frame(data + used, length - used, packet_max(session), &packet)) {
+        case VD_FRAME_WHOLE:
+            break;
+        case VD_FRAME_PARTIAL:
+            return used;
+        case VD_FRAME_TOO_LARGE:
+            vd_session_apply(session, VD_SESSION_TOO_LARGE);
+            return used;
+        default:
+            vd_session_apply(session, VD_SESSION_MALFORMED);
+            return used;
+        }
+        on_packet(session, &packet);
+        if (session->is_stalled) {
+            return used;
+        }
+        session->has_progress = true;
+        used += packet.total;
+    }
+    return used;
+}
+
+size_t vd_session_packet_bytes(const struct vd_session *session, const uint8_t *data, size_t length)
+{
+    struct vd_mqtt_packet packet;
+
+    return vd_mqtt_frame(data, length, packet_max(session), &packet) == VD_FRAME_PARTIAL
+        ? packet.total
+        : 0;
+}

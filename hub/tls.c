@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS of the hub. One receive a turn instead of two reads a record, and no buffer a connection while it is idle. */
+
+#include "hub/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+static BIO_METHOD *bio_method;
+static pthread_once_t bio_method_once = PTHREAD_ONCE_INIT;
+static int bio_input_index = -1;
+
+static int bio_read(BIO *bio, char *out, int size)
+{
+    struct vd_tls_input **slot = BIO_get_data(bio);
+    struct vd_tls_input *input = *slot;
+    size_t length = size > 0 ? (size_t)size : 0;
+
+    BIO_clear_retry_flags(bio);
+    if (input == NULL || input->cur == input->end) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (length > (size_t)(input->end - input->cur)) {
+        length = (size_t)(input->end - input->cur);
+    }
+    memcpy(out, input->cur, length);
+    input->cur += length;
+    return (int)length;
+}
+
+static int bio_write(BIO *bio, const char *data, int length)
+{
+    int fd = (int)(intptr_t)BIO_get_ex_data(bio, bio_input_index);
+    ssize_t n = send(fd, data, (size_t)length, MSG_NOSIGNAL);
+
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        BIO_set_retry_write(bio);
+    }
+    return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static void bio_method_make(void)
+{
+    bio_input_index = BIO_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "vedette");
+    if (bio_method != NULL) {
+        BIO_meth_set_read(bio_method, bio_read);
+        BIO_meth_set_write(bio_method, bio_write);
+        BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    }
+}
+
+const char *vd_tls_error_text(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *text = code != 0 ? ERR_reason_error_string(code) : NULL;
+
+    ERR_clear_error();
+    return text != NULL ? text : "";
+}
+
+static int context_fail(
+    SSL_CTX *context, const char *what, const char *file, char *out, size_t size)
+{
+    snprintf(out, size, "%s %s: %s", what, file, vd_tls_error_text());
+    SSL_CTX_free(context);
+    return VD_E_INVALID;
+}
+
+int vd_tls_context_new(const char *certificate_file, const char *private_key_file,
+    SSL_CTX **context, char *error_text, size_t error_size)
+{
+    SSL_CTX *made;
+
+    pthread_once(&bio_method_once, bio_method_make);
+    ERR_clear_error();
+    made = SSL_CTX_new(TLS_server_method());
+    if (made == NULL || bio_method == NULL || bio_input_index < 0) {
+        SSL_CTX_free(made);
+        return VD_E_NOMEM;
+    }
+    SSL_CTX_set_min_proto_version(made, TLS1_2_VERSION);
+    SSL_CTX_set_options(made, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(made,
+        SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Tickets carry the session, so none is kept here; one ticket is enough for a client with one connection. */
+    SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(made, 1);
+    /* No client certificate is asked for: devices prove themselves by token. This is where it would be asked. */
+    SSL_CTX_set_verify(made, SSL_VERIFY_NONE, NULL);
+    if (SSL_CTX_use_certificate_chain_file(made, certificate_file) != 1) {
+        return context_fail(made, "certificate", certificate_file, error_text, error_size);
+    }
+    if (SSL_CTX_use_PrivateKey_file(made, private_key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(made) != 1) {
+        return context_fail(made, "private key", private_key_file, error_text, error_size);
+    }
+    *context = made;
+    return VD_OK;
+}
+
+SSL *vd_tls_new(SSL_CTX *context, int fd, struct vd_tls_input **input)
+{
+    SSL *ssl = SSL_new(context);
+    BIO *bio = BIO_new(bio_method);
+
+    if (ssl == NULL || bio == NULL ||
+        BIO_set_ex_data(bio, bio_input_index, (void *)(intptr_t)fd) != 1) {
+        SSL_free(ssl);
+        BIO_free(bio);
+        return NULL;
+    }
+    BIO_set_data(bio, input);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_accept_state(ssl);
+    return ssl;
+}

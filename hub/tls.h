@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The hub's TLS: its context, and a BIO that reads from a buffer that all connections share. */
+
+#ifndef VEDETTE_HUB_TLS_H
+#define VEDETTE_HUB_TLS_H
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "lib/error.h"
+
+/* Ciphertext just received, for the one connection that is being served. */
+struct vd_tls_input {
+    const uint8_t *cur;
+    const uint8_t *end;
+};
+
+/* TLS 1.2 and 1.3 with that certificate chain and key (PEM). VD_E_INVALID with an explanation in error_text. */
+VD_NODISCARD int vd_tls_context_new(const char *certificate_file, const char *private_key_file,
+    SSL_CTX **context, char *error_text, size_t error_size);
+
+/*
+ * A server's SSL on `fd`: it writes to fd, and reads from *input alone. The caller receives into the input, lets
+ * SSL take all of it before another connection uses it, and closes fd after SSL_free. NULL: no memory.
+ */
+SSL *vd_tls_new(SSL_CTX *context, int fd, struct vd_tls_input **input);
+
+/* What OpenSSL says is wrong, and forgets it; "" if nothing. Valid until the next call on the thread. */
+const char *vd_tls_error_text(void);
+
+#endif
