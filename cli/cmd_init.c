@@ -98,7 +98,7 @@ static int fill(const struct vd_invocation *invocation, const char *staging, con
     }
     if (error != VD_OK) {
         if (error_text[0] == '\0') {
-            snprintf(error_text, error_size, "%s: %s", staging, vd_error_text(error));
+            snprintf(error_text, error_size, "%.900s: %s", staging, vd_error_text(error));
         }
         return error;
     }
@@ -221,7 +221,7 @@ static int make(const struct vd_invocation *invocation, const char *dir, bool ab
         return VD_E_LIMIT;
     }
     if (mkdtemp(staging) == NULL) {
-        snprintf(error_text, error_size, "%s: cannot be made: %s", dir, strerror(errno));
+        snprintf(error_text, error_size, "%.900s: cannot be made: %s", dir, strerror(errno));
         return vd_error_from_errno(errno);
     }
     error = fill(invocation, staging, hub_name, error_text, error_size);
@@ -234,7 +234,7 @@ static int make(const struct vd_invocation *invocation, const char *dir, bool ab
         }
     }
     if (error != VD_OK && error_text[0] == '\0') {
-        snprintf(error_text, error_size, "%s: %s", dir, vd_error_text(error));
+        snprintf(error_text, error_size, "%.900s: %s", dir, vd_error_text(error));
     }
     if (error != VD_OK || !absent) {
         remove_tree(staging);

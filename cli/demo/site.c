@@ -259,8 +259,8 @@ static bool make_networks(struct vd_site *site)
     for (size_t i = 0; i < site->device_count; i++) {
         struct vd_site_device *device = &site->devices[i];
 
-        snprintf(port, sizeof port, "device%zu", i + 1);
-        snprintf(device->address, sizeof device->address, "10.77.0.%zu", 11 + i);
+        snprintf(port, sizeof port, "device%u", (unsigned)(i + 1) % 100U);
+        snprintf(device->address, sizeof device->address, "10.77.0.%u", (unsigned)(11 + i) % 256U);
         device->netns = make_node(site, port, device->address);
         if (device->netns < 0) {
             return false;
