@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* The service's life: init, devices with and without it running, one at a time, stopping, databases of a later version. */
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "tests/e2e/harness.h"
+#include "tests/e2e/message.h"
+#include "tests/e2e/mqtt.h"
+#include <duckdb.h>
+
+#define WAIT_MS       10000
+#define LATER_VERSION 9999
+
+static struct e2e_hub hub;
+
+static void check_refused(const char *const *arguments, int status, const char *says)
+{
+    struct e2e_result result = e2e_cli(&hub, arguments);
+    if (result.status != status || strstr(result.err, says) == NULL) {
+        fail_msg("%s %s: status %d, \"%s\"", arguments[0], arguments[1] != NULL ? arguments[1] : "",
+            result.status, result.err);
+    }
+    e2e_result_release(&result);
+}
+
+/* ---- init ---- */
+
+static void test_service__init_keeps_secrets_to_itself(void **state)
+{
+    static const char *const secrets[] = {"ca.key", "server.key", "master.key"};
+    struct stat status;
+    char path[128];
+    (void)state;
+    assert_int_equal(stat(hub.data, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", hub.data, secrets[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0600);
+    }
+}
+
+static void test_service__init_twice_is_refused(void **state)
+{
+    char path[128];
+    size_t length = 0;
+    size_t length_after = 0;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/master.key", hub.data);
+    char *before = e2e_read_file(path, &length);
+    check_refused(E2E_ARGS("init"), 1, hub.data);
+    char *after = e2e_read_file(path, &length_after);
+    assert_int_equal(length, length_after);
+    assert_memory_equal(before, after, length);
+    free(before);
+    free(after);
+}
+
+/* ---- Devices, with the service running and without: the same commands, the same answers. ---- */
+
+static json_t *device_list(void)
+{
+    json_t *answer = e2e_cli_json(&hub, E2E_ARGS("device", "list"));
+    json_t *devices = json_is_array(answer) ? answer : json_object_get(answer, "devices");
+    assert_true(json_is_array(devices));
+    json_incref(devices);
+    json_decref(answer);
+    return devices;
+}
+
+static void check_device_commands(const char *device)
+{
+    char connection[256];
+    char port[8] = "";
+    json_t *devices = device_list();
+    size_t before = json_array_size(devices);
+    json_decref(devices);
+
+    e2e_device_create(&hub, device);
+    check_refused(E2E_ARGS("device", "create", device), 1, device);
+    check_refused(E2E_ARGS("device", "create", "not an id"), 1, "deviceId");
+    check_refused(E2E_ARGS("device", "create", "--primary-key", "c2hvcnQ=", "other"), 1, "Key");
+    devices = device_list();
+    assert_int_equal(json_array_size(devices), before + 1);
+    json_decref(devices);
+
+    if (hub.pid != 0) { /* running, it knows its port */
+        snprintf(port, sizeof(port), ":%u", hub.port);
+    }
+    snprintf(connection, sizeof(connection), "HostName=%s%s;DeviceId=%s;SharedAccessKey=%s",
+        E2E_HUB_NAME, port, device, E2E_PRIMARY_KEY);
+    struct e2e_result show = e2e_cli(&hub, E2E_ARGS("device", "show", device));
+    assert_int_equal(show.status, 0);
+    assert_non_null(strstr(show.out, connection));
+    e2e_result_release(&show);
+
+    e2e_cli_ok(&hub, E2E_ARGS("device", "delete", device));
+    check_refused(E2E_ARGS("device", "show", device), 1, device);
+    check_refused(E2E_ARGS("device", "delete", device), 1, device);
+}
+
+/* Keys that the program made itself: no two alike. */
+static void check_made_keys(void)
+{
+    e2e_cli_ok(&hub, E2E_ARGS("device", "create", "made-1"));
+    e2e_cli_ok(&hub, E2E_ARGS("device", "create", "made-2"));
+    json_t *first = e2e_cli_json(&hub, E2E_ARGS("device", "show", "made-1"));
+    json_t *second = e2e_cli_json(&hub, E2E_ARGS("device", "show", "made-2"));
+    const char *keys[4];
+    json_t *keys_1 = json_object_get(json_object_get(first, "authentication"), "symmetricKey");
+    json_t *keys_2 = json_object_get(json_object_get(second, "authentication"), "symmetricKey");
+    keys[0] = json_string_value(json_object_get(keys_1, "primaryKey"));
+    keys[1] = json_string_value(json_object_get(keys_1, "secondaryKey"));
+    keys[2] = json_string_value(json_object_get(keys_2, "primaryKey"));
+    keys[3] = json_string_value(json_object_get(keys_2, "secondaryKey"));
+    for (size_t i = 0; i < 4; i++) {
+        assert_non_null(keys[i]);
+        assert_int_equal(strlen(keys[i]), 44);
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(keys[i], keys[j]);
+        }
+    }
+    json_decref(first);
+    json_decref(second);
+    e2e_cli_ok(&hub, E2E_ARGS("device", "delete", "made-1"));
+    e2e_cli_ok(&hub, E2E_ARGS("device", "delete", "made-2"));
+}
+
+static void test_service__device_commands_without_it(void **state)
+{
+    (void)state;
+    check_device_commands("before");
+    check_made_keys();
+    e2e_device_create(&hub, "stays");
+}
+
+static void test_service__device_commands_with_it(void **state)
+{
+    (void)state;
+    e2e_hub_start(&hub);
+    check_device_commands("during");
+    json_t *devices = device_list();
+    assert_int_equal(json_array_size(devices), 1);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(devices, 0), "deviceId")), "stays");
+    json_decref(devices);
+}
+
+static const char *connection_state(json_t **owner)
+{
+    *owner = e2e_cli_json(&hub, E2E_ARGS("device", "show", "stays"));
+    return json_string_value(json_object_get(*owner, "connectionState"));
+}
+
+static void test_service__delete_disconnects(void **state)
+{
+    struct e2e_mqtt mqtt;
+    struct e2e_mqtt again;
+    json_t *device;
+    (void)state;
+    assert_string_equal(connection_state(&device), "Disconnected");
+    json_decref(device);
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "stays"), 0);
+    assert_string_equal(connection_state(&device), "Connected");
+    json_decref(device);
+
+    e2e_cli_ok(&hub, E2E_ARGS("device", "delete", "stays"));
+    assert_true(e2e_mqtt_closed_by_hub(&mqtt, WAIT_MS));
+    e2e_mqtt_close(&mqtt);
+    assert_true(e2e_mqtt_open(&again, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&again, "stays"), 5);
+    e2e_mqtt_close(&again);
+}
+
+static bool raw_event_is_there(void *context)
+{
+    (void)context;
+    return e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent") == 1;
+}
+
+static void test_service__stores_what_devices_send(void **state)
+{
+    static struct e2e_message message;
+    const struct e2e_flow flow = {"192.0.2.1", "198.51.100.1", 1, 2, 3, 4, "UDP"};
+    struct e2e_mqtt mqtt;
+    char topic[256];
+    (void)state;
+    e2e_device_create(&hub, "device-1");
+    e2e_message_build(&message, &flow, 1);
+    e2e_security_topic(topic, sizeof(topic), "device-1");
+    struct e2e_publish publish = {
+        .topic = topic, .body = message.bytes, .length = message.length, .packet_id = 1, .qos = 1};
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "device-1"), 0);
+    assert_true(e2e_mqtt_send(&mqtt, &publish, WAIT_MS));
+    e2e_mqtt_close(&mqtt);
+    assert_true(e2e_wait(WAIT_MS, raw_event_is_there, NULL));
+}
+
+/* ---- One at a time; stopping. ---- */
+
+static void test_service__a_second_one_is_refused(void **state)
+{
+    (void)state;
+    check_refused(E2E_ARGS("serve"), 1, hub.data);
+    assert_false(e2e_ended(hub.pid, NULL));
+}
+
+static void test_service__stops_with_devices_connected(void **state)
+{
+    struct e2e_mqtt mqtt;
+    (void)state;
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "device-1"), 0);
+    int64_t start = e2e_now_ms();
+    e2e_hub_stop(&hub);
+    assert_in_range(e2e_now_ms() - start, 0, 7000);
+    assert_true(e2e_mqtt_closed_by_hub(&mqtt, WAIT_MS));
+    e2e_mqtt_close(&mqtt);
+}
+
+static void test_service__a_configuration_fault_is_named(void **state)
+{
+    char path[128];
+    size_t length = 0;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/vedette.conf", hub.data);
+    char *before = e2e_read_file(path, &length);
+    assert_non_null(before);
+    e2e_write_file(path, "no.such.key = 1\n", 16);
+    check_refused(E2E_ARGS("serve"), 1, "no.such.key");
+    e2e_write_file(path, before, length);
+    check_refused(E2E_ARGS("serve", "--set", "mqtt.listen=nowhere"), 1, "mqtt.listen");
+    free(before);
+}
+
+/* ---- Databases of a later version. ---- */
+
+static int user_version(const char *path, int set_to)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    char sql[64];
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", set_to);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    return version;
+}
+
+/* Both the service and a command that opens the store itself say what it is and stop. */
+static void check_newer_is_refused(const char *file, const char *const *command)
+{
+    check_refused(E2E_ARGS("serve"), 1, file);
+    check_refused(E2E_ARGS("serve"), 1, "newer");
+    check_refused(command, 1, file);
+    check_refused(command, 1, "newer");
+}
+
+static void test_service__newer_sqlite_files_are_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *command[3];
+    } files[] = {
+        {"registry.db", {"device", "list"}},
+        {"alerts.db", {"alert", "list"}},
+        {"events.db", {"status"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s", hub.data, files[i].name);
+        int version = user_version(path, LATER_VERSION);
+        assert_in_range(version, 1, LATER_VERSION - 1);
+        check_newer_is_refused(files[i].name, files[i].command);
+        assert_int_equal(user_version(path, version), LATER_VERSION); /* it was left alone */
+    }
+    e2e_hub_start(&hub);
+    e2e_hub_stop(&hub);
+}
+
+/* The newest file of the query tables. */
+static void analytics_file(char *out, size_t size)
+{
+    char folder[128];
+    char newest[128] = "";
+    snprintf(folder, sizeof(folder), "%s/analytics", hub.data);
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        const char *end = strrchr(entry->d_name, '.');
+        bool database = end != NULL && (strcmp(end, ".duckdb") == 0 || strcmp(end, ".db") == 0);
+        if (database && strcmp(entry->d_name, newest) > 0) {
+            snprintf(newest, sizeof(newest), "%.127s", entry->d_name);
+        }
+    }
+    closedir(entries);
+    assert_string_not_equal(newest, "");
+    snprintf(out, size, "%s/%.127s", folder, newest);
+}
+
+static void run_duckdb(const char *path, const char *sql)
+{
+    duckdb_database database;
+    duckdb_connection connection;
+    duckdb_result result;
+    assert_int_equal(duckdb_open(path, &database), DuckDBSuccess);
+    assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
+        fail_msg("%s: %s", sql, duckdb_result_error(&result));
+    }
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+}
+
+static void test_service__newer_query_tables_are_refused(void **state)
+{
+    char path[300];
+    char sql[128];
+    (void)state;
+    analytics_file(path, sizeof(path));
+    snprintf(
+        sql, sizeof(sql), "UPDATE vd_meta SET schema_version = schema_version + %d", LATER_VERSION);
+    run_duckdb(path, sql);
+    check_newer_is_refused("analytics", E2E_ARGS("query", "--sql", "SELECT 1"));
+    snprintf(
+        sql, sizeof(sql), "UPDATE vd_meta SET schema_version = schema_version - %d", LATER_VERSION);
+    run_duckdb(path, sql);
+    e2e_hub_start(&hub);
+    assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 1);
+    e2e_hub_stop(&hub);
+}
+
+/* ---- What a person types wrong. ---- */
+
+static void test_service__usage(void **state)
+{
+    (void)state;
+    check_refused(E2E_ARGS("no-such-command"), 2, "no-such-command");
+    check_refused(E2E_ARGS("device", "create"), 2, "device create");
+    check_refused(E2E_ARGS("device", "list", "--no-such-option"), 2, "no-such-option");
+    struct e2e_start start = {.argv = E2E_ARGS(e2e_vedette(), "--version")};
+    struct e2e_result version = e2e_run(&start, WAIT_MS);
+    assert_int_equal(version.status, 0);
+    assert_non_null(strstr(version.out, VD_VERSION));
+    e2e_result_release(&version);
+    static const char *const commands[] = {"init", "serve", "device", "agent", "intel", "alert",
+        "dead-letter", "query", "status", "demo", "config"};
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct e2e_start help = {.argv = E2E_ARGS(e2e_vedette(), commands[i], "--help")};
+        struct e2e_result text = e2e_run(&help, WAIT_MS);
+        if (text.status != 0 || strstr(text.out, commands[i]) == NULL) {
+            fail_msg("%s --help: status %d, \"%s\"", commands[i], text.status, text.out);
+        }
+        e2e_result_release(&text);
+    }
+}
+
+static int make_scene(void **state)
+{
+    (void)state;
+    e2e_hub_init(&hub, "hub", NULL, "127.0.0.1", 0);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_service__init_keeps_secrets_to_itself),
+        cmocka_unit_test(test_service__init_twice_is_refused),
+        cmocka_unit_test(test_service__device_commands_without_it),
+        cmocka_unit_test(test_service__device_commands_with_it),
+        cmocka_unit_test(test_service__delete_disconnects),
+        cmocka_unit_test(test_service__stores_what_devices_send),
+        cmocka_unit_test(test_service__a_second_one_is_refused),
+        cmocka_unit_test(test_service__stops_with_devices_connected),
+        cmocka_unit_test(test_service__a_configuration_fault_is_named),
+        cmocka_unit_test(test_service__newer_sqlite_files_are_refused),
+        cmocka_unit_test(test_service__newer_query_tables_are_refused),
+        cmocka_unit_test(test_service__usage),
+    };
+    static const char *const programs[] = {"flatc", NULL};
+    int result = e2e_begin(0, programs);
+    return result != 0 ? result
+                       : e2e_end(cmocka_run_group_tests_name("service", tests, make_scene, NULL));
+}

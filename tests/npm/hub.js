@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The hub under test, as the environment that the launcher sets describes it, and the CLI beside it.
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const { readFileSync } = require('node:fs');
+
+function required(name) {
+    const value = process.env[name];
+    if (!value) {
+        throw new Error(`${name} is not set: tests/e2e/test_npm.c runs these tests`);
+    }
+    return value;
+}
+
+const host = required('VEDETTE_TEST_HOST'); // host:port, as it stands in a connection string
+const ca = readFileSync(required('VEDETTE_TEST_CA'), 'utf8');
+const primaryKey = required('VEDETTE_TEST_PRIMARY_KEY');
+const secondaryKey = required('VEDETTE_TEST_SECONDARY_KEY');
+
+function vedette(...args) {
+    const output = execFileSync(required('VEDETTE_TEST_PROGRAM'),
+        [...args, '--output', 'json', '--data-dir', required('VEDETTE_TEST_DATA')],
+        { encoding: 'utf8', timeout: 20000 });
+    return JSON.parse(output);
+}
+
+function connectionString(parts) {
+    const all = { HostName: host, DeviceId: 'device-1', SharedAccessKey: primaryKey, ...parts };
+    return Object.entries(all).map(([name, value]) => `${name}=${value}`).join(';');
+}
+
+// Asks again until `done` says something true; what it said, or an error after the time.
+async function until(done, what, timeoutMs = 15000) {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+        const answer = done();
+        if (answer) {
+            return answer;
+        }
+        if (Date.now() > deadline) {
+            throw new Error(`waited in vain for ${what}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}
+
+module.exports = { host, ca, primaryKey, secondaryKey, vedette, connectionString, until };
