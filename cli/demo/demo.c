@@ -179,7 +179,7 @@ static bool start_agent(struct demo *demo, size_t i)
 static void download(struct demo *demo, size_t i, const char *address, const char *path)
 {
     char url[128];
-    const char *const argv[] = {"busybox", "wget", "-q", "-T", "5", "-O", "/dev/null", url, NULL};
+    const char *const argv[] = {"busybox", "wget", "-q", "-O", "/dev/null", url, NULL};
     const struct vd_spawn spawn = {
         .argv = argv, .netns = demo->site.devices[i].netns, .log = demo->site.log, .out = -1};
 
