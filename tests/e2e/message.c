@@ -79,10 +79,11 @@ void e2e_message_build(struct e2e_message *message, const struct e2e_flow *flows
         bool is_v6 = strchr(flows[i].remote, ':') != NULL;
         json_array_append_new(is_v6 ? v6 : v4, flow_json(&flows[i]));
     }
-    json_t *json = json_pack("{s:s,s:i,s:[{s:{s:o},s:I,s:i,s:s,s:{s:o,s:o}}]}",
-        "security_module_id", "made-by-flatc", "security_module_version", 0x03050004, "events", "id",
-        "bytes", bytes_json(id, sizeof(id)), "time", (json_int_t)time(NULL), "collection_interval",
-        10, "payload_type", "NetworkActivity", "payload", "ipv4_activity", v4, "ipv6_activity", v6);
+    json_t *json =
+        json_pack("{s:s,s:i,s:[{s:{s:o},s:I,s:i,s:s,s:{s:o,s:o}}]}", "security_module_id",
+            "made-by-flatc", "security_module_version", 0x03050004, "events", "id", "bytes",
+            bytes_json(id, sizeof(id)), "time", (json_int_t)time(NULL), "collection_interval", 10,
+            "payload_type", "NetworkActivity", "payload", "ipv4_activity", v4, "ipv6_activity", v6);
     assert_non_null(json);
 
     char text_path[128];
