@@ -82,6 +82,8 @@ pid_t vd_children_start(struct vd_children *children, const struct vd_spawn *spa
 {
     pid_t *place = place_of(children, 0);
     pid_t parent = getpid();
+    sigset_t all;
+    sigset_t before;
     pid_t pid;
 
     if (place == NULL) {
@@ -89,10 +91,14 @@ pid_t vd_children_start(struct vd_children *children, const struct vd_spawn *spa
         return 0;
     }
     fflush(stdout);
+    /* A signal that came to the child while it still has the demo's handlers would be lost: it waits until it has not. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     pid = fork();
     if (pid == 0) {
         become(spawn, parent);
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
         fprintf(stderr, "vedette demo: %s: %s\n", spawn->argv[0], strerror(errno));
         return 0;

@@ -47,7 +47,8 @@ bool vd_site_write_file(const struct vd_site *site, const char *name, char path[
         return false;
     }
     va_start(args, format);
-    good = vfprintf(file, format, args) >= 0;
+    good = fchmod(fileno(file), 0600) == 0 && /* some hold a key */
+        vfprintf(file, format, args) >= 0;
     va_end(args);
     if (fclose(file) != 0 || !good) {
         vd_cli_fail("demo: %s: %s", path, strerror(errno));
