@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -257,6 +258,26 @@ static void check_evidence(json_t *item, const struct e2e_captured *sum, const c
     assert_int_equal(member(item, "collectionIntervalSeconds") > 0, 1);
 }
 
+/* Alerts are to be raised before this, text like that of the alerts. */
+static char latest[40];
+
+static void set_latest(void)
+{
+    time_t when = time(NULL) + ALERT_MS / 1000;
+    struct tm utc;
+    gmtime_r(&when, &utc);
+    strftime(latest, sizeof(latest), "%Y-%m-%dT%H:%M:%S.999Z", &utc);
+}
+
+static void check_in_time(json_t *alert)
+{
+    const char *raised = json_string_value(json_object_get(alert, "timeGenerated"));
+    assert_non_null(raised);
+    if (strlen(raised) < 20 || strcmp(raised, latest) > 0) {
+        fail_msg("raised at %s, later than %s", raised, latest);
+    }
+}
+
 /* The alert about one peer: there in time, once, with the facts that the capture saw. */
 static void check_alert(const char *remote, const char *source, const char *local)
 {
@@ -279,6 +300,7 @@ static void check_alert(const char *remote, const char *source, const char *loca
     check_text(alert, "displayName", "Communication with a suspicious IP address detected");
     check_text(alert, "alertType", "IoT_TiConnection");
     check_text(alert, "severity", "Medium");
+    check_in_time(alert);
     check_text(json_object_get(alert, "indicator"), "value", source);
     check_text(json_object_get(alert, "indicator"), "source", "e2e");
     size_t i;
@@ -312,6 +334,7 @@ static void test_alert__listed_peers_over_tcp_udp_and_icmp(void **state)
     e2e_net_udp("dev1", LISTED_UDP, 5683, 1);
     assert_true(e2e_net_ping("dev1", LISTED_ICMP, 56));
     assert_true(e2e_net_ping("dev1", LISTED_ICMP6, 64));
+    set_latest();
 
     check_alert(LISTED_TCP, LISTED_TCP, DEVICE_LOCAL);
     check_alert(LISTED_TCP6, "2001:db8:bad::/48", "fd77::11");

@@ -18,22 +18,23 @@
 
 #include "tests/e2e/harness.h"
 
-#define DEMO_MS 90000
-#define STOP_MS 20000
-#define TITLE   "Communication with a suspicious IP address detected"
-#define LISTED  "203.0.113.66"
+#define DEMO_MS         90000
+#define STOP_MS         20000
+#define TITLE           "Communication with a suspicious IP address detected"
+#define LISTED          "203.0.113.66"
+#define LISTED_LOOPBACK "127.66.0.66"
 
 static char temporary[128]; /* the demo's TMPDIR */
 static char output[128];
 static char *links_before;
 
-static pid_t start_demo(const char *option)
+static pid_t start_demo(const char *option, const char *second)
 {
     static char variable[160];
     snprintf(variable, sizeof(variable), "TMPDIR=%s", temporary);
     remove(output);
     struct e2e_start start = {
-        .argv = E2E_ARGS(e2e_vedette(), "demo", option),
+        .argv = E2E_ARGS(e2e_vedette(), "demo", option, second),
         .env = E2E_ARGS(variable),
         .stdout_path = output,
     };
@@ -98,10 +99,9 @@ static void check_output(const char *text)
     free(said);
 }
 
-static void test_demo__once_shows_the_alert_and_ends(void **state)
+static void check_once(const char *option, const char *listed)
 {
-    (void)state;
-    pid_t demo = start_demo("--once");
+    pid_t demo = start_demo("--once", option);
     int status = 0;
     int64_t deadline = e2e_now_ms() + DEMO_MS;
     while (!e2e_ended(demo, &status) && e2e_now_ms() < deadline) {
@@ -110,14 +110,26 @@ static void test_demo__once_shows_the_alert_and_ends(void **state)
     assert_true(e2e_ended(demo, &status));
     assert_int_equal(status, 0);
     check_output(TITLE);
-    check_output(LISTED);
+    check_output(listed);
     check_nothing_left();
+}
+
+static void test_demo__once_shows_the_alert_and_ends(void **state)
+{
+    (void)state;
+    check_once(NULL, LISTED);
+}
+
+static void test_demo__on_the_loopback_interface(void **state)
+{
+    (void)state;
+    check_once("--loopback", LISTED_LOOPBACK);
 }
 
 static void test_demo__ctrl_c_while_it_shows_alerts(void **state)
 {
     (void)state;
-    pid_t demo = start_demo(NULL);
+    pid_t demo = start_demo(NULL, NULL);
     assert_true(e2e_wait_text(output, TITLE, DEMO_MS));
     assert_int_not_equal(e2e_stop(demo, SIGINT, STOP_MS), 124);
     check_nothing_left();
@@ -129,7 +141,7 @@ static void test_demo__ended_while_it_starts(void **state)
     static const char *const moments[] = {"Vedette demo", "hub ", "intel ", "device "};
     (void)state;
     for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
-        pid_t demo = start_demo(NULL);
+        pid_t demo = start_demo(NULL, NULL);
         assert_true(e2e_wait_text(output, moments[i], STOP_MS));
         assert_int_not_equal(e2e_stop(demo, SIGTERM, STOP_MS), 124);
         check_nothing_left();
@@ -161,6 +173,7 @@ int main(void)
     static const char *const programs[] = {"ip", "busybox", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_demo__once_shows_the_alert_and_ends),
+        cmocka_unit_test(test_demo__on_the_loopback_interface),
         cmocka_unit_test(test_demo__ctrl_c_while_it_shows_alerts),
         cmocka_unit_test(test_demo__ended_while_it_starts),
     };

@@ -190,15 +190,15 @@ static bool raw_event_is_there(void *context)
     return e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent") == 1;
 }
 
-static void test_service__stores_what_devices_send(void **state)
+/* Sends a message about one flow to `remote`, its event's id being that of (1, number). */
+static void send_message(const char *remote, uint32_t number)
 {
     static struct e2e_message message;
-    const struct e2e_flow flow = {"192.0.2.1", "198.51.100.1", 1, 2, 3, 4, "UDP"};
+    const struct e2e_flow flow = {"192.0.2.1", remote, 1, 2, 3, 4, "UDP"};
     struct e2e_mqtt mqtt;
     char topic[256];
-    (void)state;
-    e2e_device_create(&hub, "device-1");
     e2e_message_build(&message, &flow, 1);
+    e2e_message_set_id(&message, 1, number);
     e2e_security_topic(topic, sizeof(topic), "device-1");
     struct e2e_publish publish = {
         .topic = topic, .body = message.bytes, .length = message.length, .packet_id = 1, .qos = 1};
@@ -206,7 +206,42 @@ static void test_service__stores_what_devices_send(void **state)
     assert_int_equal(e2e_mqtt_connect(&mqtt, "device-1"), 0);
     assert_true(e2e_mqtt_send(&mqtt, &publish, WAIT_MS));
     e2e_mqtt_close(&mqtt);
+}
+
+static void test_service__stores_what_devices_send(void **state)
+{
+    (void)state;
+    e2e_device_create(&hub, "device-1");
+    send_message("198.51.100.1", 1);
     assert_true(e2e_wait(WAIT_MS, raw_event_is_there, NULL));
+}
+
+/* An operator who watches sees alerts as they come, over a restart of the service, until Ctrl-C. */
+static void test_service__alerts_are_followed_over_a_restart(void **state)
+{
+    char seen[128];
+    (void)state;
+    snprintf(seen, sizeof(seen), "%s/follow.out", e2e_folder());
+    e2e_intel_import(&hub, "203.0.113.1\n203.0.113.2\n203.0.113.3\n");
+    send_message("203.0.113.1", 2);
+    struct e2e_start start = {
+        .argv = E2E_ARGS(e2e_vedette(), "alert", "list", "--follow", "--data-dir", hub.data),
+        .stdout_path = seen,
+    };
+    pid_t follower = e2e_start(&start);
+    assert_true(e2e_wait_text(seen, "203.0.113.1", WAIT_MS));
+    send_message("203.0.113.2", 3);
+    assert_true(e2e_wait_text(seen, "203.0.113.2", WAIT_MS));
+    e2e_hub_stop(&hub);
+    e2e_hub_start(&hub);
+    send_message("203.0.113.3", 4);
+    assert_true(e2e_wait_text(seen, "203.0.113.3", WAIT_MS));
+    int status = e2e_stop(follower, SIGINT, WAIT_MS);
+    assert_true(status == 0 || status == 128 + SIGINT);
+    /* Each alert once, though it looked at them many times. */
+    char *text = e2e_read_file(seen, NULL);
+    assert_null(strstr(strstr(text, "203.0.113.1") + 1, "203.0.113.1"));
+    free(text);
 }
 
 /* ---- One at a time; stopping. ---- */
@@ -346,7 +381,7 @@ static void test_service__newer_query_tables_are_refused(void **state)
         sql, sizeof(sql), "UPDATE vd_meta SET schema_version = schema_version - %d", LATER_VERSION);
     run_duckdb(path, sql);
     e2e_hub_start(&hub);
-    assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 1);
+    assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 4);
     e2e_hub_stop(&hub);
 }
 
@@ -391,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_service__device_commands_with_it),
         cmocka_unit_test(test_service__delete_disconnects),
         cmocka_unit_test(test_service__stores_what_devices_send),
+        cmocka_unit_test(test_service__alerts_are_followed_over_a_restart),
         cmocka_unit_test(test_service__a_second_one_is_refused),
         cmocka_unit_test(test_service__stops_with_devices_connected),
         cmocka_unit_test(test_service__a_configuration_fault_is_named),
