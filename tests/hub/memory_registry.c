@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The registry in memory. */
+
+#include "tests/hub/memory_registry.h"
+
+struct vd_key memory_key(char fill)
+{
+    struct vd_key key = {.length = 32};
+
+    memset(key.bytes, fill, 32);
+    return key;
+}
+
+static int memory_get(
+    struct vd_registry *base, const char *device_id, const char *module_id, struct vd_identity *out)
+{
+    struct memory_registry *registry = (struct memory_registry *)base;
+
+    if (registry->fail_with != VD_OK) {
+        return registry->fail_with;
+    }
+    for (unsigned i = 0; i < registry->count; i++) {
+        const struct vd_identity *identity = &registry->identities[i];
+
+        if (strcmp(identity->device_id, device_id) == 0 &&
+            strcmp(identity->module_id, module_id) == 0) {
+            *out = *identity;
+            return VD_OK;
+        }
+    }
+    return VD_E_NOT_FOUND;
+}
+
+void memory_registry_init(struct memory_registry *registry)
+{
+    static const struct vd_registry_ops ops = {.get = memory_get};
+
+    memset(registry, 0, sizeof *registry);
+    registry->base.ops = &ops;
+}
+
+struct vd_identity *memory_registry_add(struct memory_registry *registry, const char *device_id,
+    const char *module_id, char primary, char secondary)
+{
+    struct vd_identity *identity = &registry->identities[registry->count++];
+
+    snprintf(identity->device_id, sizeof identity->device_id, "%s", device_id);
+    snprintf(identity->module_id, sizeof identity->module_id, "%s", module_id);
+    identity->enabled = true;
+    identity->primary_key = memory_key(primary);
+    identity->secondary_key = memory_key(secondary);
+    return identity;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* A registry in memory for tests of the hub: a few identities, and a fault to inject. */
+
+#ifndef VEDETTE_TESTS_HUB_MEMORY_REGISTRY_H
+#define VEDETTE_TESTS_HUB_MEMORY_REGISTRY_H
+
+#include "hub/registry.h"
+
+#define MEMORY_REGISTRY_MAX 300
+
+struct memory_registry {
+    struct vd_registry base;
+    struct vd_identity identities[MEMORY_REGISTRY_MAX];
+    unsigned count;
+    int fail_with; /* what every get answers, if not 0 */
+};
+
+void memory_registry_init(struct memory_registry *registry);
+
+/* Adds an enabled identity; its primary key is 32 bytes of `primary`, its secondary of `secondary`. */
+struct vd_identity *memory_registry_add(struct memory_registry *registry, const char *device_id,
+    const char *module_id, char primary, char secondary);
+
+/* The key that 32 times `fill` makes. */
+struct vd_key memory_key(char fill);
+
+#endif
