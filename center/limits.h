@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Every bound of the center in one place, each with its reason. */
+
+#ifndef VEDETTE_CENTER_LIMITS_H
+#define VEDETTE_CENTER_LIMITS_H
+
+/* A body of 256 KiB holds at most 21,800 honest tables (a flow takes two and 24 bytes); offsets may
+ * point at one table many times, so what a message unfolds to is bounded, not only its length. */
+#define VD_SECURITY_MESSAGE_TABLES_MAX 32768
+/* Flows, ports, checks ... of one message, for the same reason. */
+#define VD_SECURITY_MESSAGE_ITEMS_MAX 32768
+/* Bytes of all strings of one message, shared ones counted each time. */
+#define VD_SECURITY_MESSAGE_STRING_BYTES_MAX 1048576
+
+/* One read from the log. */
+#define VD_INGEST_READ_BYTES 4194304
+/* A batch ends when this much came of it: bounds memory and the length of a transaction. */
+#define VD_INGEST_ROWS_MAX       65536
+#define VD_INGEST_TEXT_BYTES_MAX 33554432
+/* The center looks at its stop flag and at the indicators this often while the log is quiet. */
+#define VD_INGEST_WAIT_MS 250
+/* Pause after a store refused: doubled from the first to the second. */
+#define VD_INGEST_RETRY_MIN_MS 100
+#define VD_INGEST_RETRY_MAX_MS 5000
+/* How often records that every sink has are let go. */
+#define VD_INGEST_TRIM_INTERVAL_MS 60000
+
+/* A device's clock is trusted within these bounds around the hub's: late data of a month is plausible,
+ * an event from tomorrow is not. Outside of them the hub's time counts. */
+#define VD_EVENT_TIME_LATE_MAX_MS  2592000000LL
+#define VD_EVENT_TIME_EARLY_MAX_MS 86400000LL
+/* A collection interval above this is taken as unknown: the start of the event is its end. */
+#define VD_EVENT_INTERVAL_MAX_S 604800
+
+/* Evidence kept of an alert: the first and the latest ones; the rest is counted. */
+#define VD_ALERT_EVIDENCE_FIRST 16
+#define VD_ALERT_EVIDENCE_LAST  16
+/* Alerts a listing gives unless told. */
+#define VD_ALERT_LIST_DEFAULT 1000
+/* Shortest prefix of an alert's id that stands for it. */
+#define VD_ALERT_ID_PREFIX_MIN 4
+
+/* Dead letters kept; the oldest go first. */
+#define VD_DEAD_LETTERS_MAX       10000
+#define VD_DEAD_LETTERS_BYTES_MAX 268435456
+
+/* Letters of a feed's name, and indicators in all feeds. */
+#define VD_FEED_NAME_MAX   64
+#define VD_INDICATORS_MAX  2000000
+#define VD_INDICATOR_TEXT  64
+#define VD_INDICATOR_BYTES 16
+
+/* Querying SQL. */
+#define VD_QUERY_ROWS_DEFAULT       10000
+#define VD_QUERY_TIMEOUT_DEFAULT_MS 180000
+#define VD_QUERY_TEXT_MAX           65536
+/* Bytes of text in one result: bounds what an answer holds in memory. */
+#define VD_QUERY_RESULT_BYTES_MAX 67108864
+#define VD_QUERY_TREE_DEPTH_MAX   512
+#define VD_QUERIES_MAX            16
+
+#endif
