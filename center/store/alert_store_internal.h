@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* The side of the alert store that the center writes: one transaction a batch, and the files' shared parts. */
+
+#ifndef VEDETTE_CENTER_STORE_ALERT_STORE_INTERNAL_H
+#define VEDETTE_CENTER_STORE_ALERT_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "center/intel/indicator_set.h"
+#include "center/store/alert_store.h"
+#include "lib/event.h"
+
+/* Statements that are prepared once: X(name, SQL). Writers' first. */
+#define VD_ALERT_STATEMENTS(X)                                                                  \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                 \
+    X(COMMIT, "COMMIT")                                                                         \
+    X(ROLLBACK, "ROLLBACK")                                                                     \
+    X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                        \
+    X(META_SET,                                                                                 \
+        "INSERT INTO meta(key, value) VALUES(?1, ?2)"                                           \
+        " ON CONFLICT(key) DO UPDATE SET value = excluded.value")                               \
+    X(SEEN_EVEN_GET, "SELECT first_offset FROM event_seen_even WHERE key = ?1")                 \
+    X(SEEN_ODD_GET, "SELECT first_offset FROM event_seen_odd WHERE key = ?1")                   \
+    X(SEEN_EVEN_ADD, "INSERT INTO event_seen_even(key, first_offset) VALUES(?1, ?2)")           \
+    X(SEEN_ODD_ADD, "INSERT INTO event_seen_odd(key, first_offset) VALUES(?1, ?2)")             \
+    X(SEEN_EVEN_CLEAR, "DELETE FROM event_seen_even")                                           \
+    X(SEEN_ODD_CLEAR, "DELETE FROM event_seen_odd")                                             \
+    X(LETTER_ADD,                                                                               \
+        "INSERT OR IGNORE INTO dead_letters"                                                    \
+        "(offset, enqueued_ms, device_id, module_id, reason, properties, body)"                 \
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
+    X(LETTER_OLDEST, "SELECT offset, length(body) FROM dead_letters ORDER BY offset LIMIT 1")   \
+    X(LETTER_DELETE, "DELETE FROM dead_letters WHERE offset = ?1")                              \
+    X(ALERT_FIND, "SELECT number, count FROM alerts WHERE id = ?1")                             \
+    X(ALERT_ADD,                                                                                \
+        "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"       \
+        " module_id, subject, day, start_ms, end_ms, generated_ms, count, description,"         \
+        " remediation, techniques, indicator_value, indicator_source)"                          \
+        " VALUES(?1, ?2, ?3, ?4, ?5, 'New', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16," \
+        " ?17, ?18)")                                                                           \
+    X(ALERT_REPEAT,                                                                             \
+        "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"      \
+        " end_ms = max(end_ms, ?5) WHERE number = ?1")                                          \
+    X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body) VALUES(?1, ?2, ?3)")           \
+    X(EVIDENCE_PRUNE,                                                                           \
+        "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")           \
+    X(INDICATOR_ADD,                                                                            \
+        "INSERT OR IGNORE INTO indicators(feed, range_from, range_to, text, line)"              \
+        " VALUES(?1, ?2, ?3, ?4, ?5)")                                                          \
+    X(INDICATOR_COUNT, "SELECT count(*) FROM indicators")
+
+enum vd_alert_statement {
+#define VD_ALERT_STATEMENT_ENUM(name, sql) VD_SQL_##name,
+    VD_ALERT_STATEMENTS(VD_ALERT_STATEMENT_ENUM)
+#undef VD_ALERT_STATEMENT_ENUM
+    VD_SQL_COUNT
+};
+
+struct vd_alert_store {
+    /* One writer at a time: the center's batch, or an import. */
+    pthread_mutex_t write_mutex;
+    sqlite3 *writer;
+    sqlite3_stmt *statements[VD_SQL_COUNT];
+    /* Readers share one connection; their statements are short. */
+    pthread_mutex_t read_mutex;
+    sqlite3 *reader;
+    /* What dead letters take, kept along with the table. */
+    uint64_t letters;
+    uint64_t letter_bytes;
+    uint64_t letters_dropped;
+};
+
+/* ---- Helpers of the store's files ---- */
+
+/* The result that stands for SQLite's. */
+int vd_sqlite_error(int code);
+/* A prepared statement of the writer, reset and without bindings. */
+sqlite3_stmt *vd_alert_sql(struct vd_alert_store *store, enum vd_alert_statement statement);
+/* Runs a statement to its end; VD_E_... if it fails. */
+VD_NODISCARD int vd_alert_sql_run(struct vd_alert_store *store, enum vd_alert_statement statement);
+void vd_sqlite_bind_str(sqlite3_stmt *statement, int index, struct vd_str text);
+/* A column as a JSON string, repaired if it is not UTF-8; the caller's. */
+json_t *vd_sqlite_json_text(sqlite3_stmt *statement, int column);
+/* A number of the meta table: 0 if it is not there. */
+VD_NODISCARD int vd_alert_meta_get(struct vd_alert_store *store, const char *key, int64_t *value);
+VD_NODISCARD int vd_alert_meta_set(struct vd_alert_store *store, const char *key, int64_t value);
+/* Counts the dead letters that are there: after opening, and after a rollback. */
+VD_NODISCARD int vd_alert_letters_recount(struct vd_alert_store *store);
+
+/* ---- The center's transaction: between begin and commit or rollback the store is the caller's. ---- */
+
+VD_NODISCARD int vd_alert_store_begin(struct vd_alert_store *store);
+VD_NODISCARD int vd_alert_store_commit(struct vd_alert_store *store);
+void vd_alert_store_rollback(struct vd_alert_store *store);
+
+/* The sink's offset; 0 in a new store. Any thread when no transaction is open, else its thread. */
+VD_NODISCARD int vd_alert_store_offset(struct vd_alert_store *store, uint64_t *next_offset);
+VD_NODISCARD int vd_alert_store_set_offset(struct vd_alert_store *store, uint64_t next_offset);
+
+/* Which event of which device: a digest. */
+VD_NODISCARD int vd_event_key(struct vd_str device_id, struct vd_str module_id,
+    const struct vd_uuid *event_id, struct vd_uuid *key);
+
+/*
+ * Days for which events are remembered: that of `enqueued_ms` and the one before; older ones are let go.
+ * To be called before the records of a batch, all of which are of that day.
+ */
+VD_NODISCARD int vd_event_seen_start(
+    struct vd_alert_store *store, int64_t enqueued_ms, int32_t *day);
+/* *first_offset: of the record in which the event was seen first, VD_E_NOT_FOUND if it was not. */
+VD_NODISCARD int vd_event_seen_get(
+    struct vd_alert_store *store, const struct vd_uuid *key, uint64_t *first_offset);
+VD_NODISCARD int vd_event_seen_add(
+    struct vd_alert_store *store, int32_t day, const struct vd_uuid *key, uint64_t offset);
+
+VD_NODISCARD int vd_dead_letter_add(struct vd_alert_store *store, uint64_t offset,
+    const struct vd_event *record, const char *reason);
+
+/* An alert's findings within one batch; the texts are those of the first. */
+struct vd_alert_update {
+    struct vd_uuid id; /* derived of type, device, module, subject and day */
+    const char *type;
+    const char *display_name;
+    const char *severity;
+    struct vd_str device_id;
+    struct vd_str module_id;
+    const char *subject;
+    int32_t day;
+    int64_t start_ms;
+    int64_t end_ms;
+    int64_t generated_ms;
+    const char *description;
+    const char *remediation_json;
+    const char *techniques_json;
+    const char *indicator_value;
+    const char *indicator_source;
+    uint64_t count;
+    /* Evidence `i` of the batch as JSON; NULL where it need not be kept. `count` of them. */
+    const char *(*evidence)(const struct vd_alert_update *update, uint64_t i);
+    const void *evidence_context;
+};
+
+/* Raises the alert, or counts a repeat. *raised tells which. */
+VD_NODISCARD int vd_alert_store_apply(
+    struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised);
+
+/* ---- Indicators ---- */
+
+/* Grows with every change of the indicators. Outside of a transaction. */
+VD_NODISCARD int vd_alert_store_indicator_generation(
+    struct vd_alert_store *store, int64_t *generation);
+/* All indicators, by feed and place in it. Outside of a transaction. */
+VD_NODISCARD int vd_alert_store_load_indicators(
+    struct vd_alert_store *store, int64_t *generation, struct vd_indicator_set **set);
+
+#endif

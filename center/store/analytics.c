@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls through the interface of the query tables. */
+
+#include "center/store/analytics.h"
+
+int vd_analytics_append(struct vd_analytics *analytics, const struct vd_raw_event *rows,
+    size_t count, uint64_t next_offset)
+{
+    return analytics->ops->append(analytics, rows, count, next_offset);
+}
+
+int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *next_offset)
+{
+    return analytics->ops->offset(analytics, next_offset);
+}
+
+int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
+    const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size)
+{
+    return analytics->ops->query(analytics, sql, limits, result, error_text, error_size);
+}
+
+void vd_analytics_close(struct vd_analytics *analytics)
+{
+    if (analytics != NULL) {
+        analytics->ops->close(analytics);
+    }
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the DuckDB store: its instance and day files, the guard of queries, and queries themselves. */
+
+#ifndef VEDETTE_CENTER_STORE_DUCKDB_INTERNAL_H
+#define VEDETTE_CENTER_STORE_DUCKDB_INTERNAL_H
+
+#include <duckdb.h>
+#include <pthread.h>
+
+#include "center/limits.h"
+#include "center/store/analytics.h"
+#include "lib/log.h"
+
+#define VD_DUCKDB_TEXT_SIZE 512
+
+/* A query under way, for the watchdog. */
+struct vd_duckdb_running {
+    duckdb_connection connection; /* NULL: the slot is free */
+    int64_t deadline_ms;          /* monotonic */
+    bool timed_out;
+};
+
+struct vd_duckdb {
+    struct vd_analytics base;
+    char *folder;
+    char *resource_id;
+    uint32_t memory_limit_mib;
+    uint32_t threads;
+    int lock_fd; /* held as long as the store is open */
+
+    /* Queries hold it shared, whoever replaces the instance holds it alone. */
+    pthread_rwlock_t instance_lock;
+    duckdb_database database;
+    duckdb_connection writer;
+    bool broken; /* the instance refuses to work: it must be opened anew */
+    int32_t *days;
+    size_t day_count;
+    uint64_t next_offset;
+    struct vd_log_limit log_limit;
+
+    pthread_mutex_t queries_mutex;
+    pthread_cond_t queries_changed;
+    struct vd_duckdb_running running[VD_QUERIES_MAX];
+    bool stopping;
+    bool has_watchdog;
+    pthread_t watchdog;
+};
+
+/* ---- duckdb_days.c: the instance and its day files. Texts of errors go to `text`. ---- */
+
+/* The result that stands for DuckDB's error type and message. */
+int vd_duckdb_error(duckdb_error_type type, const char *message);
+/* Runs one statement. */
+VD_NODISCARD int vd_duckdb_run(
+    duckdb_connection connection, const char *sql, char *text, size_t text_size);
+/* Opens the instance over all day files of the folder. The caller holds instance_lock alone. */
+VD_NODISCARD int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_size);
+void vd_duckdb_instance_close(struct vd_duckdb *store);
+/* Makes and attaches the file of `day` unless it is there, and makes the view take it in. */
+VD_NODISCARD int vd_duckdb_day_ensure(
+    struct vd_duckdb *store, int32_t day, char *text, size_t text_size);
+/* The name under which a day's file is attached: "d20261124". */
+void vd_duckdb_day_catalog(int32_t day, char out[32]);
+
+/* ---- duckdb_guard.c ---- */
+
+/*
+ * Judges the tree of a query, as json_serialize_sql gives it: one SELECT, from the query tables, its own
+ * common table expressions, VALUES and a few harmless table functions. VD_E_INVALID with the reason in `text`.
+ */
+VD_NODISCARD int vd_duckdb_guard(const char *tree_json, char *text, size_t text_size);
+
+/* ---- duckdb_query.c ---- */
+
+VD_NODISCARD int vd_duckdb_query(struct vd_duckdb *store, const char *sql,
+    const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+VD_NODISCARD int vd_duckdb_watchdog_start(struct vd_duckdb *store);
+void vd_duckdb_watchdog_stop(struct vd_duckdb *store);
+/* Ends all queries under way. */
+void vd_duckdb_interrupt_all(struct vd_duckdb *store);
+
+#endif

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/* Read-only SQL over the query tables: guarded, bounded in rows, bytes, time and memory. */
+
+#include <errno.h>
+
+#include "center/json_text.h"
+#include "center/store/duckdb_internal.h"
+#include "lib/clock.h"
+
+#define WATCHDOG_REPEAT_MS 50
+
+/* ---- The watchdog: interrupts what runs too long. ---- */
+
+/* Interrupts queries past their deadline; when to look again (monotonic ms). Holds queries_mutex. */
+static int64_t interrupt_late(struct vd_duckdb *store, int64_t now)
+{
+    int64_t next = now + 3600000;
+
+    for (size_t i = 0; i < VD_QUERIES_MAX; i++) {
+        struct vd_duckdb_running *r = &store->running[i];
+
+        if (r->connection == NULL) {
+            continue;
+        }
+        if (r->deadline_ms <= now) {
+            /* Between two steps of a query an interrupt goes unheard: repeat it. */
+            r->timed_out = true;
+            duckdb_interrupt(r->connection);
+            next = now + WATCHDOG_REPEAT_MS;
+        } else if (r->deadline_ms < next) {
+            next = r->deadline_ms;
+        }
+    }
+    return next;
+}
+
+static void *watchdog_main(void *argument)
+{
+    struct vd_duckdb *store = argument;
+
+    pthread_mutex_lock(&store->queries_mutex);
+    while (!store->stopping) {
+        int64_t next = interrupt_late(store, vd_clock_monotonic_ms());
+        struct timespec until = {
+            .tv_sec = (time_t)(next / 1000), .tv_nsec = (long)(next % 1000) * 1000000};
+
+        pthread_cond_timedwait(&store->queries_changed, &store->queries_mutex, &until);
+    }
+    pthread_mutex_unlock(&store->queries_mutex);
+    return NULL;
+}
+
+int vd_duckdb_watchdog_start(struct vd_duckdb *store)
+{
+    pthread_condattr_t attributes;
+    int code;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->queries_changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    code = pthread_create(&store->watchdog, NULL, watchdog_main, store);
+    store->has_watchdog = code == 0;
+    return vd_error_from_errno(code);
+}
+
+void vd_duckdb_watchdog_stop(struct vd_duckdb *store)
+{
+    if (!store->has_watchdog) {
+        return;
+    }
+    pthread_mutex_lock(&store->queries_mutex);
+    store->stopping = true;
+    pthread_cond_signal(&store->queries_changed);
+    pthread_mutex_unlock(&store->queries_mutex);
+    pthread_join(store->watchdog, NULL);
+    store->has_watchdog = false;
+}
+
+void vd_duckdb_interrupt_all(struct vd_duckdb *store)
+{
+    pthread_mutex_lock(&store->queries_mutex);
+    for (size_t i = 0; i < VD_QUERIES_MAX; i++) {
+        store->running[i].deadline_ms = 0;
+    }
+    pthread_cond_signal(&store->queries_changed);
+    pthread_mutex_unlock(&store->queries_mutex);
+}
+
+/* A slot for the connection; NULL if as many queries run as may. */
+static struct vd_duckdb_running *running_add(
+    struct vd_duckdb *store, duckdb_connection connection, uint32_t timeout_ms)
+{
+    struct vd_duckdb_running *found = NULL;
+
+    pthread_mutex_lock(&store->queries_mutex);
+    for (size_t i = 0; found == NULL && i < VD_QUERIES_MAX; i++) {
+        if (store->running[i].connection == NULL) {
+            found = &store->running[i];
+            *found = (struct vd_duckdb_running){
+                .connection = connection, .deadline_ms = vd_clock_monotonic_ms() + timeout_ms};
+        }
+    }
+    pthread_cond_signal(&store->queries_changed);
+    pthread_mutex_unlock(&store->queries_mutex);
+    return found;
+}
+
+/* Gives the slot back; tells whether the query ran out of time. */
+static bool running_remove(struct vd_duckdb *store, struct vd_duckdb_running *running)
+{
+    bool timed_out;
+
+    pthread_mutex_lock(&store->queries_mutex);
+    timed_out = running->timed_out;
+    running->connection = NULL;
+    pthread_mutex_unlock(&store->queries_mutex);
+    return timed_out;
+}
+
+/* ---- A query under way ---- */
+
+struct query {
+    duckdb_connection connection;
+    const char *sql;
+    uint32_t max_rows;
+    char *text;
+    size_t text_size;
+    struct vd_buf
+        rewritten; /* the statement that casts columns without a JSON form, if one is needed */
+    size_t result_bytes;
+    bool truncated;
+};
+
+static int query_error(struct query *q, duckdb_error_type type, const char *message)
+{
+    snprintf(q->text, q->text_size, "%s", message != NULL ? message : "the query failed");
+    switch (type) {
+    case DUCKDB_ERROR_OUT_OF_MEMORY:
+        return VD_E_LIMIT;
+    case DUCKDB_ERROR_INTERRUPT:
+        return VD_E_TIMEOUT;
+    case DUCKDB_ERROR_IO:
+    case DUCKDB_ERROR_FATAL:
+    case DUCKDB_ERROR_INTERNAL:
+        return VD_E_IO;
+    default:
+        return VD_E_INVALID;
+    }
+}
+
+/* The one text that `sql` with the query as its parameter answers with; duckdb_free it. */
+static int ask_text(struct query *q, const char *sql, char **answer)
+{
+    duckdb_prepared_statement statement = NULL;
+    duckdb_result result;
+    int error = VD_OK;
+
+    if (duckdb_prepare(q->connection, sql, &statement) != DuckDBSuccess ||
+        duckdb_bind_varchar(statement, 1, q->sql) != DuckDBSuccess) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, duckdb_prepare_error(statement));
+    } else {
+        if (duckdb_execute_prepared(statement, &result) != DuckDBSuccess) {
+            error = query_error(q, duckdb_result_error_type(&result), duckdb_result_error(&result));
+        } else {
+            *answer = duckdb_value_varchar(&result, 0, 0);
+            error = *answer != NULL ? VD_OK : VD_E_INVALID;
+        }
+        duckdb_destroy_result(&result);
+    }
+    duckdb_destroy_prepare(&statement);
+    return error;
+}
+
+static int guard_query(struct query *q)
+{
+    char *tree = NULL;
+    int error =
+        ask_text(q, "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)", &tree);
+
+    if (error == VD_OK) {
+        error = vd_duckdb_guard(tree, q->text, q->text_size);
+    }
+    duckdb_free(tree);
+    return error;
+}
+
+/* Prepares `sql` if it is exactly one SELECT. */
+static int prepare_select(struct query *q, const char *sql, duckdb_prepared_statement *statement)
+{
+    duckdb_extracted_statements extracted = NULL;
+    idx_t count = duckdb_extract_statements(q->connection, sql, &extracted);
+    int error = VD_OK;
+
+    if (count == 0) {
+        const char *message = duckdb_extract_statements_error(extracted);
+
+        error = query_error(
+            q, DUCKDB_ERROR_INVALID, message != NULL ? message : "there is no statement");
+    } else if (count > 1) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, "exactly one statement is allowed");
+    } else if (duckdb_prepare_extracted_statement(q->connection, extracted, 0, statement) !=
+        DuckDBSuccess) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, duckdb_prepare_error(*statement));
+    } else if (duckdb_prepared_statement_type(*statement) != DUCKDB_STATEMENT_TYPE_SELECT) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, "only SELECT is allowed");
+    } else if (duckdb_nparams(*statement) != 0) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, "parameters are not supported");
+    }
+    duckdb_destroy_extracted(&extracted);
+    return error;
+}
+
+/* ---- Values as JSON ---- */
+
+static bool has_json_form(duckdb_type type)
+{
+    switch (type) {
+    case DUCKDB_TYPE_BOOLEAN:
+    case DUCKDB_TYPE_TINYINT:
+    case DUCKDB_TYPE_SMALLINT:
+    case DUCKDB_TYPE_INTEGER:
+    case DUCKDB_TYPE_BIGINT:
+    case DUCKDB_TYPE_UTINYINT:
+    case DUCKDB_TYPE_USMALLINT:
+    case DUCKDB_TYPE_UINTEGER:
+    case DUCKDB_TYPE_FLOAT:
+    case DUCKDB_TYPE_DOUBLE:
+    case DUCKDB_TYPE_VARCHAR:
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+    case DUCKDB_TYPE_HUGEINT:
+    case DUCKDB_TYPE_SQLNULL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+struct type_name {
+    duckdb_type type;
+    const char *name;
+};
+
+/* What a column is called in the result; DuckDB's names. */
+static const char *type_name(duckdb_type type)
+{
+    static const struct type_name names[] = {{DUCKDB_TYPE_BOOLEAN, "BOOLEAN"},
+        {DUCKDB_TYPE_TINYINT, "TINYINT"}, {DUCKDB_TYPE_SMALLINT, "SMALLINT"},
+        {DUCKDB_TYPE_INTEGER, "INTEGER"}, {DUCKDB_TYPE_BIGINT, "BIGINT"},
+        {DUCKDB_TYPE_UTINYINT, "UTINYINT"}, {DUCKDB_TYPE_USMALLINT, "USMALLINT"},
+        {DUCKDB_TYPE_UINTEGER, "UINTEGER"}, {DUCKDB_TYPE_UBIGINT, "UBIGINT"},
+        {DUCKDB_TYPE_HUGEINT, "HUGEINT"}, {DUCKDB_TYPE_UHUGEINT, "UHUGEINT"},
+        {DUCKDB_TYPE_FLOAT, "FLOAT"}, {DUCKDB_TYPE_DOUBLE, "DOUBLE"},
+        {DUCKDB_TYPE_DECIMAL, "DECIMAL"}, {DUCKDB_TYPE_VARCHAR, "VARCHAR"},
+        {DUCKDB_TYPE_BLOB, "BLOB"}, {DUCKDB_TYPE_DATE, "DATE"}, {DUCKDB_TYPE_TIME, "TIME"},
+        {DUCKDB_TYPE_TIMESTAMP, "TIMESTAMP"}, {DUCKDB_TYPE_TIMESTAMP_S, "TIMESTAMP_S"},
+        {DUCKDB_TYPE_TIMESTAMP_MS, "TIMESTAMP_MS"}, {DUCKDB_TYPE_TIMESTAMP_NS, "TIMESTAMP_NS"},
+        {DUCKDB_TYPE_TIMESTAMP_TZ, "TIMESTAMP WITH TIME ZONE"}, {DUCKDB_TYPE_INTERVAL, "INTERVAL"},
+        {DUCKDB_TYPE_UUID, "UUID"}, {DUCKDB_TYPE_LIST, "LIST"}, {DUCKDB_TYPE_ARRAY, "ARRAY"},
+        {DUCKDB_TYPE_STRUCT, "STRUCT"}, {DUCKDB_TYPE_MAP, "MAP"}, {DUCKDB_TYPE_ENUM, "ENUM"},
+        {DUCKDB_TYPE_SQLNULL, "NULL"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].type == type) {
+            return names[i].name;
+        }
+    }
+    return "OTHER";
+}
+
+static json_t *real_json(double value)
+{
+    json_t *real = json_real(value); /* NULL for what is not a number */
+
+    return real != NULL ? real : json_null();
+}
+
+static json_t *timestamp_json(int64_t micros)
+{
+    int64_t seconds = micros / 1000000 - (micros % 1000000 < 0 ? 1 : 0);
+    int64_t fraction = micros - seconds * 1000000;
+    char text[VD_TIME_TEXT_SIZE];
+    char precise[VD_TIME_TEXT_SIZE + 8];
+
+    if (fraction % 1000 == 0) {
+        vd_time_format(seconds * 1000 + fraction / 1000, text);
+        return json_string(text);
+    }
+    vd_time_format(seconds * 1000, text);
+    snprintf(precise, sizeof precise, "%.19s.%06lldZ", text, (long long)fraction);
+    return json_string(precise);
+}
+
+/* A sum of BIGINT is a HUGEINT, nearly always one that fits. */
+static json_t *hugeint_json(duckdb_hugeint value)
+{
+    if ((value.upper == 0 && value.lower <= INT64_MAX) ||
+        (value.upper == -1 && value.lower > INT64_MAX)) {
+        return json_integer((json_int_t)value.lower);
+    }
+    return real_json(duckdb_hugeint_to_double(value));
+}
+
+static json_t *text_json(struct query *q, duckdb_string_t *string)
+{
+    uint32_t length = duckdb_string_t_length(*string);
+
+    q->result_bytes += length;
+    return vd_json_text((struct vd_str){duckdb_string_t_data(string), length});
+}
+
+/* The value in row `row` of a vector of a type that has_json_form. */
+static json_t *value_json(struct query *q, duckdb_type type, void *data, idx_t row)
+{
+    switch (type) {
+    case DUCKDB_TYPE_BOOLEAN:
+        return json_boolean(((bool *)data)[row]);
+    case DUCKDB_TYPE_TINYINT:
+        return json_integer(((int8_t *)data)[row]);
+    case DUCKDB_TYPE_SMALLINT:
+        return json_integer(((int16_t *)data)[row]);
+    case DUCKDB_TYPE_INTEGER:
+        return json_integer(((int32_t *)data)[row]);
+    case DUCKDB_TYPE_BIGINT:
+        return json_integer(((int64_t *)data)[row]);
+    case DUCKDB_TYPE_UTINYINT:
+        return json_integer(((uint8_t *)data)[row]);
+    case DUCKDB_TYPE_USMALLINT:
+        return json_integer(((uint16_t *)data)[row]);
+    case DUCKDB_TYPE_UINTEGER:
+        return json_integer(((uint32_t *)data)[row]);
+    case DUCKDB_TYPE_FLOAT:
+        return real_json((double)((float *)data)[row]);
+    case DUCKDB_TYPE_DOUBLE:
+        return real_json(((double *)data)[row]);
+    case DUCKDB_TYPE_VARCHAR:
+        return text_json(q, (duckdb_string_t *)data + row);
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+        return timestamp_json(((int64_t *)data)[row]);
+    case DUCKDB_TYPE_HUGEINT:
+        return hugeint_json(((duckdb_hugeint *)data)[row]);
+    default:
+        return json_null();
+    }
+}
+
+/* Adds the rows of a chunk up to the limits. VD_E_NOMEM. */
+static int add_chunk(struct query *q, duckdb_result *result, duckdb_data_chunk chunk, json_t *rows)
+{
+    idx_t columns = duckdb_data_chunk_get_column_count(chunk);
+    idx_t count = duckdb_data_chunk_get_size(chunk);
+
+    for (idx_t row = 0; row < count; row++) {
+        json_t *values;
+
+        if (json_array_size(rows) >= q->max_rows || q->result_bytes > VD_QUERY_RESULT_BYTES_MAX) {
+            q->truncated = true;
+            return VD_OK;
+        }
+        values = json_array();
+        for (idx_t column = 0; column < columns; column++) {
+            duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, column);
+            uint64_t *validity = duckdb_vector_get_validity(vector);
+            bool is_null = validity != NULL && !duckdb_validity_row_is_valid(validity, row);
+            json_t *value = is_null ? json_null()
+                                    : value_json(q, duckdb_column_type(result, column),
+                                          duckdb_vector_get_data(vector), row);
+
+            if (value == NULL || json_array_append_new(values, value) != 0) {
+                json_decref(values);
+                return VD_E_NOMEM;
+            }
+        }
+        if (json_array_append_new(rows, values) != 0) {
+            return VD_E_NOMEM;
+        }
+    }
+    return VD_OK;
+}
+
+/* ---- Running ---- */
+
+/* Names and types of the columns as the query gave them. */
+static json_t *columns_json(duckdb_prepared_statement statement)
+{
+    json_t *columns = json_array();
+    idx_t count = duckdb_prepared_statement_column_count(statement);
+
+    for (idx_t i = 0; i < count; i++) {
+        const char *name = duckdb_prepared_statement_column_name(statement, i);
+
+        json_array_append_new(columns,
+            json_pack("{s:o, s:s}", "name", vd_json_text(vd_str_from(name != NULL ? name : "")),
+                "type", type_name(duckdb_prepared_statement_column_type(statement, i))));
+        duckdb_free((void *)(uintptr_t)name);
+    }
+    return columns;
+}
+
+static bool needs_rewriting(duckdb_prepared_statement statement)
+{
+    idx_t count = duckdb_prepared_statement_column_count(statement);
+
+    for (idx_t i = 0; i < count; i++) {
+        if (!has_json_form(duckdb_prepared_statement_column_type(statement, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* DECIMAL becomes a number, everything else without a form of its own its text. */
+static const char *cast_of(duckdb_type type)
+{
+    if (type == DUCKDB_TYPE_DECIMAL) {
+        return "DOUBLE";
+    }
+    if (type == DUCKDB_TYPE_TIMESTAMP_S || type == DUCKDB_TYPE_TIMESTAMP_MS ||
+        type == DUCKDB_TYPE_TIMESTAMP_NS) {
+        return "TIMESTAMP";
+    }
+    return "VARCHAR";
+}
+
+/* Puts the query into one that casts the columns that need it. */
+static int rewrite(struct query *q, duckdb_prepared_statement statement)
+{
+    idx_t count = duckdb_prepared_statement_column_count(statement);
+    char *canonical = NULL; /* without a comment or semicolon at its end */
+    int error = ask_text(
+        q, "SELECT json_deserialize_sql(json_serialize_sql(CAST($1 AS VARCHAR)))", &canonical);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    vd_buf_append_text(&q->rewritten, "SELECT ");
+    for (idx_t i = 0; i < count; i++) {
+        duckdb_type type = duckdb_prepared_statement_column_type(statement, i);
+
+        vd_buf_printf(&q->rewritten, has_json_form(type) ? "%sc%llu" : "%sCAST(c%llu AS ",
+            i > 0 ? ", " : "", (unsigned long long)i);
+        if (!has_json_form(type)) {
+            vd_buf_printf(&q->rewritten, "%s)", cast_of(type));
+        }
+    }
+    vd_buf_append_text(&q->rewritten, " FROM (");
+    vd_buf_append_text(&q->rewritten, canonical);
+    vd_buf_append_text(&q->rewritten, ") AS vd_query(");
+    for (idx_t i = 0; i < count; i++) {
+        vd_buf_printf(&q->rewritten, "%sc%llu", i > 0 ? ", " : "", (unsigned long long)i);
+    }
+    vd_buf_append(&q->rewritten, ")", 2);
+    duckdb_free(canonical);
+    return q->rewritten.error;
+}
+
+static int fetch_rows(struct query *q, duckdb_result *result, json_t *rows)
+{
+    int error = VD_OK;
+
+    while (error == VD_OK && !q->truncated) {
+        duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
+        const char *message = duckdb_result_error(result);
+
+        if (chunk == NULL) {
+            if (message != NULL && *message != '\0') {
+                error = query_error(q, duckdb_result_error_type(result), message);
+            }
+            break;
+        }
+        if (duckdb_data_chunk_get_size(chunk) == 0) {
+            duckdb_destroy_data_chunk(&chunk);
+            break;
+        }
+        error = add_chunk(q, result, chunk, rows);
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    return error;
+}
+
+static int execute(struct query *q, duckdb_prepared_statement statement, json_t *rows)
+{
+    duckdb_pending_result pending = NULL;
+    duckdb_result result;
+    int error;
+
+    if (duckdb_pending_prepared_streaming(statement, &pending) != DuckDBSuccess) {
+        error = query_error(q, DUCKDB_ERROR_INVALID, duckdb_pending_error(pending));
+        duckdb_destroy_pending(&pending);
+        return error;
+    }
+    if (duckdb_execute_pending(pending, &result) != DuckDBSuccess) {
+        error = query_error(q, duckdb_result_error_type(&result), duckdb_result_error(&result));
+    } else {
+        error = fetch_rows(q, &result, rows);
+    }
+    duckdb_destroy_result(&result);
+    duckdb_destroy_pending(&pending);
+    return error;
+}
+
+static int run_select(struct query *q, json_t **out)
+{
+    duckdb_prepared_statement statement = NULL;
+    json_t *rows = json_array();
+    json_t *columns = NULL;
+    int error = prepare_select(q, q->sql, &statement);
+
+    if (error == VD_OK) {
+        columns = columns_json(statement);
+        if (needs_rewriting(statement)) {
+            error = rewrite(q, statement);
+            duckdb_destroy_prepare(&statement);
+            if (error == VD_OK) {
+                error = prepare_select(q, (const char *)q->rewritten.data, &statement);
+            }
+        }
+    }
+    if (error == VD_OK) {
+        error = execute(q, statement, rows);
+    }
+    duckdb_destroy_prepare(&statement);
+    if (error != VD_OK) {
+        json_decref(rows);
+        json_decref(columns);
+        return error;
+    }
+    *out = json_pack(
+        "{s:o, s:o, s:b}", "columns", columns, "rows", rows, "truncated", q->truncated ? 1 : 0);
+    return *out != NULL ? VD_OK : VD_E_NOMEM;
+}
+
+static int run_guarded(struct query *q, json_t **out)
+{
+    int error = guard_query(q);
+
+    if (error == VD_OK) {
+        error = vd_duckdb_run(q->connection, "BEGIN TRANSACTION READ ONLY", q->text, q->text_size);
+    }
+    return error == VD_OK ? run_select(q, out) : error;
+}
+
+/* With the instance held: connects, registers with the watchdog, runs. */
+static int query_connected(
+    struct vd_duckdb *store, struct query *q, uint32_t timeout_ms, json_t **out)
+{
+    struct vd_duckdb_running *running;
+    bool timed_out;
+    int error;
+
+    if (store->database == NULL ||
+        duckdb_connect(store->database, &q->connection) != DuckDBSuccess) {
+        snprintf(q->text, q->text_size, "the query tables are not open");
+        return VD_E_IO;
+    }
+    running = running_add(store, q->connection, timeout_ms);
+    if (running == NULL) {
+        snprintf(q->text, q->text_size, "%d queries are under way already", VD_QUERIES_MAX);
+        error = VD_E_LIMIT;
+    } else {
+        error = run_guarded(q, out);
+        timed_out = running_remove(store, running);
+        if (error != VD_OK && timed_out) {
+            snprintf(q->text, q->text_size, "the query took longer than %u ms", timeout_ms);
+            error = VD_E_TIMEOUT;
+        }
+    }
+    duckdb_disconnect(&q->connection);
+    return error;
+}
+
+int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *limits,
+    json_t **result, char *error_text, size_t error_size)
+{
+    uint32_t timeout_ms = limits != NULL && limits->timeout_ms != 0 ? limits->timeout_ms
+                                                                    : VD_QUERY_TIMEOUT_DEFAULT_MS;
+    struct query q = {
+        .sql = sql,
+        .max_rows =
+            limits != NULL && limits->max_rows != 0 ? limits->max_rows : VD_QUERY_ROWS_DEFAULT,
+        .text = error_text,
+        .text_size = error_size,
+    };
+    int error;
+
+    if (error_size > 0) {
+        error_text[0] = '\0';
+    }
+    if (strlen(sql) > VD_QUERY_TEXT_MAX) {
+        snprintf(error_text, error_size, "a query has at most %d bytes", VD_QUERY_TEXT_MAX);
+        return VD_E_LIMIT;
+    }
+    pthread_rwlock_rdlock(&store->instance_lock);
+    error = query_connected(store, &q, timeout_ms, result);
+    pthread_rwlock_unlock(&store->instance_lock);
+    vd_buf_release(&q.rewritten);
+    return error;
+}
