@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The center's thread: batch after batch while there are records, waiting and retrying otherwise. */
+
+#include "center/center.h"
+
+#include <pthread.h>
+
+#include "center/ingest.h"
+#include "center/limits.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+struct vd_center {
+    struct vd_ingest ingest; /* the thread's own */
+    pthread_t thread;
+    pthread_mutex_t mutex; /* for what follows */
+    pthread_cond_t changed;
+    bool stopping;
+    struct vd_center_stats stats;
+};
+
+static bool center_is_stopping(struct vd_center *center)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&center->mutex);
+    stopping = center->stopping;
+    pthread_mutex_unlock(&center->mutex);
+    return stopping;
+}
+
+/* Waits for the time or until the center is to stop. */
+static void pause_for(struct vd_center *center, int64_t ms)
+{
+    int64_t until_ms = vd_clock_monotonic_ms() + ms;
+    struct timespec until = {
+        .tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    int code = 0;
+
+    pthread_mutex_lock(&center->mutex);
+    while (!center->stopping && code == 0) {
+        code = pthread_cond_timedwait(&center->changed, &center->mutex, &until);
+    }
+    pthread_mutex_unlock(&center->mutex);
+}
+
+/* Makes the counters public; tells of the start and end of a stall. */
+static void publish(struct vd_center *center, int error)
+{
+    bool stalled = error != VD_OK && error != VD_E_NOT_FOUND;
+    bool was_stalled;
+
+    pthread_mutex_lock(&center->mutex);
+    was_stalled = center->stats.stalled != 0;
+    center->stats = center->ingest.stats;
+    center->stats.stalled = stalled ? 1 : 0;
+    pthread_mutex_unlock(&center->mutex);
+    if (stalled && !was_stalled) {
+        vd_log(VD_LOG_ERROR, "center.stalled", "offset=%llu problem=\"%s\"",
+            (unsigned long long)center->ingest.stats.next_offset, vd_error_text(error));
+    } else if (!stalled && was_stalled) {
+        vd_log(VD_LOG_INFO, "center.resumed", "offset=%llu",
+            (unsigned long long)center->ingest.stats.next_offset);
+    }
+}
+
+/* Waits for the next record. */
+static int wait_for_more(struct vd_center *center)
+{
+    int error = vd_event_log_wait(
+        center->ingest.log, 0, center->ingest.stats.next_offset, VD_INGEST_WAIT_MS);
+
+    if (error == VD_E_CLOSED) {
+        pause_for(center, VD_INGEST_WAIT_MS); /* interrupted: vd_center_stop is about to follow */
+    }
+    return error == VD_E_TIMEOUT || error == VD_E_CLOSED ? VD_OK : error;
+}
+
+static int center_turn(struct vd_center *center)
+{
+    int error = vd_ingest_refresh_indicators(&center->ingest);
+
+    if (error == VD_OK) {
+        error = vd_ingest_step(&center->ingest);
+    }
+    if (error == VD_OK || error == VD_E_NOT_FOUND) {
+        int settled = vd_ingest_settle(&center->ingest);
+
+        error = settled != VD_OK ? settled : error;
+    }
+    return error;
+}
+
+static void *center_main(void *argument)
+{
+    struct vd_center *center = argument;
+    int64_t retry_ms = VD_INGEST_RETRY_MIN_MS;
+
+    while (!center_is_stopping(center)) {
+        int error = center_turn(center);
+
+        publish(center, error);
+        if (error == VD_E_NOT_FOUND) {
+            error = wait_for_more(center);
+        }
+        if (error == VD_OK) {
+            retry_ms = VD_INGEST_RETRY_MIN_MS;
+            continue;
+        }
+        pause_for(center, retry_ms);
+        retry_ms = retry_ms * 2 < VD_INGEST_RETRY_MAX_MS ? retry_ms * 2 : VD_INGEST_RETRY_MAX_MS;
+    }
+    return NULL;
+}
+
+static void center_free(struct vd_center *center)
+{
+    vd_ingest_release(&center->ingest);
+    pthread_mutex_destroy(&center->mutex);
+    pthread_cond_destroy(&center->changed);
+    free(center);
+}
+
+int vd_center_start(struct vd_event_log *log, struct vd_analytics *analytics,
+    struct vd_alert_store *store, struct vd_center **out)
+{
+    struct vd_center *center = calloc(1, sizeof *center);
+    pthread_condattr_t attributes;
+    int error;
+
+    if (center == NULL) {
+        return VD_E_NOMEM;
+    }
+    pthread_mutex_init(&center->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&center->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    error = vd_ingest_init(&center->ingest, log, analytics, store);
+    if (error == VD_OK) {
+        center->stats = center->ingest.stats;
+        error = vd_error_from_errno(pthread_create(&center->thread, NULL, center_main, center));
+    }
+    if (error != VD_OK) {
+        center_free(center);
+        return error;
+    }
+    *out = center;
+    return VD_OK;
+}
+
+void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)
+{
+    pthread_mutex_lock(&center->mutex);
+    *out = center->stats;
+    pthread_mutex_unlock(&center->mutex);
+}
+
+void vd_center_stop(struct vd_center *center)
+{
+    if (center == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&center->mutex);
+    center->stopping = true;
+    pthread_cond_signal(&center->changed);
+    pthread_mutex_unlock(&center->mutex);
+    pthread_join(center->thread, NULL);
+    center_free(center);
+}

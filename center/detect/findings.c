@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* A hash table of the alerts of a batch, each with its count and bounded evidence. */
+
+#include "center/detect/findings.h"
+
+#include "center/detect/rule.h"
+#include "center/store/alert_store_internal.h"
+#include "lib/clock.h"
+
+#define INDEX_MIN 64
+
+int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)
+{
+    struct vd_buf key = {0};
+    int error;
+
+    /* None of the parts holds a NUL, so the key is unambiguous. */
+    vd_buf_append(&key, finding->rule->alert_type, strlen(finding->rule->alert_type) + 1);
+    vd_buf_append(&key, finding->device_id.data, finding->device_id.length);
+    vd_buf_append(&key, "", 1);
+    vd_buf_append(&key, finding->module_id.data, finding->module_id.length);
+    vd_buf_append(&key, "", 1);
+    vd_buf_append(&key, finding->subject, strlen(finding->subject) + 1);
+    vd_buf_printf(&key, "%d", (int)vd_time_day(finding->end_ms));
+    error = key.error != VD_OK ? key.error : vd_uuid_derived(key.data, key.length, id);
+    vd_buf_release(&key);
+    return error;
+}
+
+static size_t index_slot(const struct vd_findings *f, const struct vd_uuid *id)
+{
+    size_t slot = 0;
+
+    /* The id is a digest already. */
+    memcpy(&slot, id->bytes + 8, sizeof slot);
+    for (slot &= f->index_size - 1; f->index[slot] != 0; slot = (slot + 1) & (f->index_size - 1)) {
+        if (memcmp(&f->alerts[f->index[slot] - 1]->id, id, sizeof *id) == 0) {
+            break;
+        }
+    }
+    return slot;
+}
+
+/* Room for one more alert, in the list and in the index (at most half full). */
+static int findings_grow(struct vd_findings *f)
+{
+    size_t capacity = f->capacity != 0 ? f->capacity * 2 : INDEX_MIN / 2;
+    struct vd_pending_alert **alerts;
+    uint32_t *index;
+
+    if (f->count < f->capacity) {
+        return VD_OK;
+    }
+    alerts = realloc(f->alerts, capacity * sizeof(struct vd_pending_alert *));
+    if (alerts == NULL) {
+        return VD_E_NOMEM;
+    }
+    f->alerts = alerts;
+    index = calloc(capacity * 2, sizeof *index);
+    if (index == NULL) {
+        return VD_E_NOMEM;
+    }
+    free(f->index);
+    f->index = index;
+    f->index_size = capacity * 2;
+    f->capacity = capacity;
+    for (size_t i = 0; i < f->count; i++) {
+        f->index[index_slot(f, &f->alerts[i]->id)] = (uint32_t)i + 1;
+    }
+    return VD_OK;
+}
+
+static const char *keep_text(struct vd_findings *f, struct vd_str text)
+{
+    char *copy = vd_arena_alloc(&f->memory, text.length + 1);
+
+    if (copy != NULL) {
+        if (text.length > 0) {
+            memcpy(copy, text.data, text.length);
+        }
+        copy[text.length] = '\0';
+    }
+    return copy;
+}
+
+/* A copy of the finding with its own texts; NULL without memory. */
+static struct vd_pending_alert *pending_new(
+    struct vd_findings *f, const struct vd_finding *finding, const struct vd_uuid *id)
+{
+    struct vd_pending_alert *alert = vd_arena_alloc(&f->memory, sizeof *alert);
+
+    if (alert == NULL) {
+        return NULL;
+    }
+    memset(alert, 0, sizeof *alert);
+    alert->id = *id;
+    alert->first = *finding;
+    alert->start_ms = finding->start_ms;
+    alert->end_ms = finding->end_ms;
+    alert->first.device_id.data = keep_text(f, finding->device_id);
+    alert->first.module_id.data = keep_text(f, finding->module_id);
+    alert->description = keep_text(f, finding->description);
+    if (finding->indicator_value != NULL) {
+        alert->first.indicator_value = keep_text(f, vd_str_from(finding->indicator_value));
+        alert->first.indicator_source = keep_text(f, vd_str_from(finding->indicator_source));
+    }
+    if (alert->first.device_id.data == NULL || alert->first.module_id.data == NULL ||
+        alert->description == NULL ||
+        (finding->indicator_value != NULL &&
+            (alert->first.indicator_value == NULL || alert->first.indicator_source == NULL))) {
+        return NULL;
+    }
+    return alert;
+}
+
+/* Where finding `i` of an alert is kept, once `i` is among those that are. */
+static size_t evidence_slot(uint64_t i)
+{
+    if (i < VD_ALERT_EVIDENCE_FIRST) {
+        return (size_t)i;
+    }
+    return VD_ALERT_EVIDENCE_FIRST +
+        (size_t)((i - VD_ALERT_EVIDENCE_FIRST) % VD_ALERT_EVIDENCE_LAST);
+}
+
+int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
+{
+    struct vd_pending_alert *alert;
+    struct vd_uuid id;
+    const char *evidence;
+    size_t slot;
+    int error = vd_finding_alert_id(finding, &id);
+
+    if (error != VD_OK || (error = findings_grow(f)) != VD_OK) {
+        return error;
+    }
+    evidence = keep_text(f, finding->evidence);
+    if (evidence == NULL) {
+        return VD_E_NOMEM;
+    }
+    slot = index_slot(f, &id);
+    if (f->index[slot] == 0) {
+        alert = pending_new(f, finding, &id);
+        if (alert == NULL) {
+            return VD_E_NOMEM;
+        }
+        f->alerts[f->count++] = alert;
+        f->index[slot] = (uint32_t)f->count;
+    }
+    alert = f->alerts[f->index[slot] - 1];
+    alert->evidence[evidence_slot(alert->count++)] = evidence;
+    if (finding->start_ms < alert->start_ms) {
+        alert->start_ms = finding->start_ms;
+    }
+    if (finding->end_ms > alert->end_ms) {
+        alert->end_ms = finding->end_ms;
+    }
+    return VD_OK;
+}
+
+static const char *update_evidence(const struct vd_alert_update *update, uint64_t i)
+{
+    const struct vd_pending_alert *alert = update->evidence_context;
+
+    return alert->evidence[evidence_slot(i)];
+}
+
+/* A NULL-terminated list as JSON text; the caller's, NULL without memory. */
+static char *list_json(const char *const *list)
+{
+    json_t *array = json_array();
+    char *text;
+
+    for (; *list != NULL; list++) {
+        json_array_append_new(array, json_string(*list));
+    }
+    text = json_dumps(array, JSON_COMPACT);
+    json_decref(array);
+    return text;
+}
+
+static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_store *store,
+    int64_t now_ms, bool *raised)
+{
+    const struct vd_rule *rule = alert->first.rule;
+    char *remediation = list_json(rule->remediation_steps);
+    char *techniques = list_json(rule->techniques);
+    struct vd_alert_update update = {
+        .id = alert->id,
+        .type = rule->alert_type,
+        .display_name = rule->display_name,
+        .severity = rule->severity,
+        .device_id = alert->first.device_id,
+        .module_id = alert->first.module_id,
+        .subject = alert->first.subject,
+        .day = vd_time_day(alert->first.end_ms),
+        .start_ms = alert->start_ms,
+        .end_ms = alert->end_ms,
+        .generated_ms = now_ms,
+        .description = alert->description,
+        .remediation_json = remediation,
+        .techniques_json = techniques,
+        .indicator_value = alert->first.indicator_value,
+        .indicator_source = alert->first.indicator_source,
+        .count = alert->count,
+        .evidence = update_evidence,
+        .evidence_context = alert,
+    };
+    int error = VD_E_NOMEM;
+
+    if (remediation != NULL && techniques != NULL) {
+        error = vd_alert_store_apply(store, &update, raised);
+    }
+    free(remediation);
+    free(techniques);
+    return error;
+}
+
+int vd_findings_store(const struct vd_findings *findings, struct vd_alert_store *store,
+    int64_t now_ms, struct vd_findings_tally *tally)
+{
+    *tally = (struct vd_findings_tally){0};
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct vd_pending_alert *alert = findings->alerts[i];
+        bool raised = false;
+        int error = store_alert(alert, store, now_ms, &raised);
+
+        if (error != VD_OK) {
+            return error;
+        }
+        tally->raised += raised ? 1 : 0;
+        tally->repeated += alert->count - (raised ? 1 : 0);
+    }
+    return VD_OK;
+}
+
+void vd_findings_clear(struct vd_findings *findings)
+{
+    findings->count = 0;
+    if (findings->index != NULL) {
+        memset(findings->index, 0, findings->index_size * sizeof *findings->index);
+    }
+    vd_arena_reset(&findings->memory);
+}
+
+void vd_findings_release(struct vd_findings *findings)
+{
+    free(findings->alerts);
+    free(findings->index);
+    vd_arena_release(&findings->memory);
+    *findings = (struct vd_findings){0};
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rules found in a batch, gathered by alert, so that a repeat costs no write of its own. */
+
+#ifndef VEDETTE_CENTER_DETECT_FINDINGS_H
+#define VEDETTE_CENTER_DETECT_FINDINGS_H
+
+#include "center/arena.h"
+#include "center/limits.h"
+#include "lib/uuid.h"
+
+struct vd_rule;
+struct vd_alert_store;
+
+/* Letters of what an alert is about, such as an address. */
+#define VD_SUBJECT_SIZE 64
+
+/* One thing that a rule found. */
+struct vd_finding {
+    const struct vd_rule *rule;
+    struct vd_str device_id;
+    struct vd_str module_id;
+    char subject[VD_SUBJECT_SIZE];
+    int64_t start_ms;
+    int64_t end_ms;              /* its UTC day is part of the alert's key */
+    const char *indicator_value; /* NULL: none; copied, as all text is */
+    const char *indicator_source;
+    struct vd_str description; /* of the alert, should this be its first finding */
+    struct vd_str evidence;    /* JSON object */
+};
+
+struct vd_pending_alert {
+    struct vd_uuid id;
+    struct vd_finding first;
+    const char *description;
+    int64_t start_ms;
+    int64_t end_ms;
+    uint64_t count;
+    /* The first findings, and behind them a ring of the latest. */
+    const char *evidence[VD_ALERT_EVIDENCE_FIRST + VD_ALERT_EVIDENCE_LAST];
+};
+
+/* All zero is an empty one. */
+struct vd_findings {
+    struct vd_pending_alert **alerts; /* in the order of their first findings */
+    size_t count;
+    size_t capacity;
+    uint32_t *index; /* open hash table of positions + 1 */
+    size_t index_size;
+    struct vd_arena memory;
+};
+
+/* The id of the alert that a finding belongs to. VD_E_NOMEM. */
+VD_NODISCARD int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id);
+
+/* Adds a finding. VD_E_NOMEM. */
+VD_NODISCARD int vd_findings_add(struct vd_findings *findings, const struct vd_finding *finding);
+
+/* How often an alert was raised and repeated. */
+struct vd_findings_tally {
+    uint64_t raised;
+    uint64_t repeated;
+};
+
+/* Writes all of it within the store's open transaction. `now_ms`: when the alerts are made. */
+VD_NODISCARD int vd_findings_store(const struct vd_findings *findings, struct vd_alert_store *store,
+    int64_t now_ms, struct vd_findings_tally *tally);
+
+void vd_findings_clear(struct vd_findings *findings);
+void vd_findings_release(struct vd_findings *findings);
+
+#endif

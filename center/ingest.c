@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads records, decodes, detects, and commits to the alert store and then to the query tables. */
+
+#include "center/ingest.h"
+
+#include "center/detect/rule.h"
+#include "center/limits.h"
+#include "center/store/alert_store_internal.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define PARTITION 0
+/* A batch without rows moves the query tables' offset this much later at most. */
+#define OFFSET_SAVE_INTERVAL_MS 1000
+
+/* One batch under way. */
+struct batch {
+    uint64_t alerts_from; /* the sinks' offsets before the batch */
+    uint64_t rows_from;
+    uint64_t next;    /* the offset behind the last record taken */
+    int32_t seen_day; /* of the table that new events go to */
+    int32_t day;      /* of the records: a batch holds one day's */
+    bool started;
+    struct vd_center_stats counted; /* what the batch adds once it is committed */
+};
+
+int vd_ingest_init(struct vd_ingest *ingest, struct vd_event_log *log,
+    struct vd_analytics *analytics, struct vd_alert_store *store)
+{
+    uint64_t end;
+    uint64_t alerts;
+    uint64_t rows;
+    int error;
+
+    *ingest = (struct vd_ingest){
+        .log = log,
+        .analytics = analytics,
+        .store = store,
+        .read_bytes = VD_INGEST_READ_BYTES,
+        .indicator_generation = -1,
+    };
+    error = vd_event_log_end(log, PARTITION, &end);
+    if (error == VD_OK) {
+        error = vd_alert_store_offset(store, &alerts);
+    }
+    if (error == VD_OK) {
+        error = vd_analytics_offset(analytics, &rows);
+    }
+    if (error != VD_OK) {
+        return error;
+    }
+    if (alerts > end || rows > end) {
+        vd_log(VD_LOG_ERROR, "center.ahead_of_log",
+            "log_end=%llu alerts=%llu rows=%llu problem=\"the event log is not the one that the "
+            "stores were filled from\"",
+            (unsigned long long)end, (unsigned long long)alerts, (unsigned long long)rows);
+        return VD_E_CORRUPT;
+    }
+    ingest->stats.next_offset = alerts < rows ? alerts : rows;
+    return VD_OK;
+}
+
+void vd_ingest_release(struct vd_ingest *ingest)
+{
+    vd_indicator_set_free(ingest->indicators);
+    vd_event_batch_release(&ingest->records);
+    vd_security_message_release(&ingest->message);
+    vd_raw_events_release(&ingest->rows);
+    vd_findings_release(&ingest->findings);
+}
+
+int vd_ingest_refresh_indicators(struct vd_ingest *ingest)
+{
+    struct vd_indicator_set *set = NULL;
+    int64_t generation;
+    int error = vd_alert_store_indicator_generation(ingest->store, &generation);
+
+    if (error != VD_OK || generation == ingest->indicator_generation) {
+        return error;
+    }
+    error = vd_alert_store_load_indicators(ingest->store, &generation, &set);
+    if (error == VD_OK) {
+        vd_indicator_set_free(ingest->indicators);
+        ingest->indicators = set;
+        ingest->indicator_generation = generation;
+        vd_log(VD_LOG_INFO, "center.indicators", "count=%u generation=%lld",
+            vd_indicator_set_count(set), (long long)generation);
+    }
+    return error;
+}
+
+/* ---- One record ---- */
+
+/*
+ * Whether the event came in an earlier record. The alert store remembers first, so the query tables,
+ * which may run a batch behind, get the same answer for the same record.
+ */
+static int judge_duplicate(struct vd_ingest *ingest, const struct batch *batch, uint64_t offset,
+    const struct vd_event *record, const struct vd_uuid *event_id, bool *duplicate)
+{
+    struct vd_uuid key;
+    uint64_t first = 0;
+    int error = vd_event_key(record->device_id, record->module_id, event_id, &key);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = vd_event_seen_get(ingest->store, &key, &first);
+    if (error == VD_E_NOT_FOUND && offset >= batch->alerts_from) {
+        error = vd_event_seen_add(ingest->store, batch->seen_day, &key, offset);
+        first = offset;
+    } else if (error == VD_E_NOT_FOUND) {
+        error = VD_OK; /* forgotten since: it was new then */
+        first = offset;
+    }
+    *duplicate = first < offset;
+    return error;
+}
+
+static int take_event(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
+    const struct vd_event *record, const struct vd_security_event *event)
+{
+    struct vd_event_time time =
+        vd_event_time_judge(record->enqueued_ms, event->time_s, event->interval_s);
+    bool duplicate = false;
+    int error = judge_duplicate(ingest, batch, offset, record, &event->id, &duplicate);
+
+    if (error == VD_OK && duplicate) {
+        batch->counted.duplicates += offset >= batch->alerts_from ? 1 : 0;
+        return VD_OK;
+    }
+    if (error == VD_OK && offset >= batch->alerts_from) {
+        struct vd_detect_input input = {
+            .device_id = record->device_id,
+            .module_id = record->module_id,
+            .message = &ingest->message,
+            .event = event,
+            .time = time,
+            .indicators = ingest->indicators,
+        };
+
+        error = vd_rules_examine(&input, &ingest->findings);
+    }
+    if (error == VD_OK && offset >= batch->rows_from) {
+        struct vd_raw_source source = {
+            .device_id = record->device_id,
+            .module_id = record->module_id,
+            .enqueued_ms = record->enqueued_ms,
+            .message = &ingest->message,
+        };
+
+        error = vd_raw_events_add(&ingest->rows, &source, event, &time);
+    }
+    return error;
+}
+
+/* Checks and decodes the record's message; the reason where it cannot be read. VD_E_INVALID, VD_E_NOMEM. */
+static int decode_record(
+    struct vd_ingest *ingest, const struct vd_event *record, char reason[VD_DECODE_REASON_SIZE])
+{
+    if (!vd_device_id_is_valid(record->device_id.data, record->device_id.length)) {
+        snprintf(reason, VD_DECODE_REASON_SIZE, "the device id is malformed");
+        return VD_E_INVALID;
+    }
+    if (record->module_id.length > 0 &&
+        !vd_device_id_is_valid(record->module_id.data, record->module_id.length)) {
+        snprintf(reason, VD_DECODE_REASON_SIZE, "the module id is malformed");
+        return VD_E_INVALID;
+    }
+    return vd_security_message_decode(&ingest->message, record->body, reason);
+}
+
+static int take_record(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    char reason[VD_DECODE_REASON_SIZE];
+    bool fresh = offset >= batch->alerts_from;
+    int error;
+
+    batch->counted.records += fresh ? 1 : 0;
+    if (record->kind != VD_EVENT_SECURITY) {
+        return VD_OK;
+    }
+    error = decode_record(ingest, record, reason);
+    if (error == VD_E_INVALID) {
+        batch->counted.dead_letters += fresh ? 1 : 0;
+        return fresh ? vd_dead_letter_add(ingest->store, offset, record, reason) : VD_OK;
+    }
+    batch->counted.messages += fresh ? 1 : 0;
+    for (uint32_t i = 0; error == VD_OK && i < ingest->message.events.count; i++) {
+        error = take_event(
+            ingest, batch, offset, record, vd_security_message_event(&ingest->message, i));
+    }
+    return error;
+}
+
+/* ---- One batch ---- */
+
+static int start_day(struct vd_ingest *ingest, struct batch *batch, const struct vd_event *record)
+{
+    batch->started = true;
+    batch->day = vd_time_day(record->enqueued_ms);
+    return vd_event_seen_start(ingest->store, record->enqueued_ms, &batch->seen_day);
+}
+
+/* A batch ends with its day, and when enough came of it. */
+static bool batch_is_full(
+    const struct vd_ingest *ingest, const struct batch *batch, const struct vd_event *next)
+{
+    return vd_time_day(next->enqueued_ms) != batch->day ||
+        ingest->rows.count >= VD_INGEST_ROWS_MAX ||
+        ingest->rows.text.bytes + ingest->findings.memory.bytes >= VD_INGEST_TEXT_BYTES_MAX;
+}
+
+/* Takes records from `reader`, of which the first has offset batch->next. */
+static int take_records(struct vd_ingest *ingest, struct batch *batch, struct vd_reader *reader)
+{
+    struct vd_event record;
+    int error;
+
+    while ((error = vd_event_next(reader, &record)) == VD_OK) {
+        if (!batch->started) {
+            error = start_day(ingest, batch, &record);
+        } else if (batch_is_full(ingest, batch, &record)) {
+            return VD_OK;
+        }
+        if (error == VD_OK) {
+            error = take_record(ingest, batch, batch->next, &record);
+        }
+        if (error != VD_OK) {
+            return error;
+        }
+        batch->next++;
+    }
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+/* Writes alerts and the offset, unless the alert store has had all of these records. */
+static int finish_alerts(struct vd_ingest *ingest, struct batch *batch)
+{
+    struct vd_findings_tally tally;
+    int error;
+
+    if (batch->next <= batch->alerts_from) {
+        return VD_OK;
+    }
+    error = vd_findings_store(&ingest->findings, ingest->store, vd_clock_utc_ms(), &tally);
+    if (error == VD_OK) {
+        error = vd_alert_store_set_offset(ingest->store, batch->next);
+        batch->counted.alerts_raised = tally.raised;
+        batch->counted.alerts_repeated = tally.repeated;
+    }
+    return error;
+}
+
+static void add_counters(struct vd_center_stats *total, const struct vd_center_stats *more)
+{
+    total->records += more->records;
+    total->messages += more->messages;
+    total->dead_letters += more->dead_letters;
+    total->duplicates += more->duplicates;
+    total->alerts_raised += more->alerts_raised;
+    total->alerts_repeated += more->alerts_repeated;
+}
+
+/* The alert store's part of the batch, in one transaction. */
+static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
+{
+    struct vd_reader reader;
+    int error = vd_alert_store_begin(ingest->store);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    vd_reader_init(&reader, ingest->records.bytes.data, ingest->records.bytes.length);
+    error = take_records(ingest, batch, &reader);
+    if (error == VD_OK) {
+        error = finish_alerts(ingest, batch);
+    }
+    if (error != VD_OK) {
+        vd_alert_store_rollback(ingest->store);
+        return error;
+    }
+    error = vd_alert_store_commit(ingest->store);
+    if (error == VD_OK) {
+        add_counters(&ingest->stats, &batch->counted);
+    }
+    return error;
+}
+
+static int commit_rows(struct vd_ingest *ingest, const struct batch *batch)
+{
+    int64_t now = vd_clock_monotonic_ms();
+    int error;
+
+    if (batch->next <= batch->rows_from) {
+        return VD_OK;
+    }
+    if (ingest->rows.count == 0 && now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
+        ingest->rows_next = batch->next;
+        return VD_OK;
+    }
+    error =
+        vd_analytics_append(ingest->analytics, ingest->rows.rows, ingest->rows.count, batch->next);
+    if (error == VD_OK) {
+        ingest->offset_saved_ms = now;
+        ingest->rows_next = batch->next;
+        ingest->stats.raw_events += ingest->rows.count;
+    }
+    return error;
+}
+
+/* Where both sinks go on. */
+static int read_offsets(struct vd_ingest *ingest, struct batch *batch)
+{
+    int error = vd_alert_store_offset(ingest->store, &batch->alerts_from);
+
+    if (error == VD_OK) {
+        error = vd_analytics_offset(ingest->analytics, &batch->rows_from);
+    }
+    if (error == VD_OK && batch->rows_from < ingest->rows_next) {
+        batch->rows_from = ingest->rows_next;
+    }
+    return error;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Reads what comes next for the sink that is behind; batch->next becomes the first record's offset. */
+static int read_records(struct vd_ingest *ingest, struct batch *batch)
+{
+    uint64_t from = smaller(batch->alerts_from, batch->rows_from);
+    int error = vd_event_log_read(
+        ingest->log, PARTITION, from, ingest->read_bytes, &ingest->records, &batch->next);
+
+    ingest->stats.next_offset = from;
+    if (error == VD_OK && batch->next > from) {
+        vd_log(VD_LOG_ERROR, "center.log_gap", "from=%llu to=%llu", (unsigned long long)from,
+            (unsigned long long)batch->next);
+    }
+    return error;
+}
+
+int vd_ingest_step(struct vd_ingest *ingest)
+{
+    struct batch batch = {0};
+    int error;
+
+    vd_raw_events_clear(&ingest->rows);
+    vd_findings_clear(&ingest->findings);
+    error = read_offsets(ingest, &batch);
+    if (error == VD_OK) {
+        error = read_records(ingest, &batch);
+    }
+    if (error == VD_OK) {
+        error = commit_alerts(ingest, &batch);
+    }
+    if (error == VD_OK) {
+        error = commit_rows(ingest, &batch);
+    }
+    if (error == VD_OK) {
+        ingest->stats.next_offset = batch.next;
+    }
+    return error;
+}
+
+/* Tells the query tables of an offset that they have not been told yet. */
+static int save_offset(struct vd_ingest *ingest, int64_t now, uint64_t *saved)
+{
+    int error = vd_analytics_offset(ingest->analytics, saved);
+
+    if (error != VD_OK || *saved >= ingest->rows_next) {
+        return error;
+    }
+    error = vd_analytics_append(ingest->analytics, NULL, 0, ingest->rows_next);
+    if (error == VD_OK) {
+        ingest->offset_saved_ms = now;
+        *saved = ingest->rows_next;
+    }
+    return error;
+}
+
+int vd_ingest_settle(struct vd_ingest *ingest)
+{
+    int64_t now = vd_clock_monotonic_ms();
+    uint64_t alerts;
+    uint64_t rows;
+    int error;
+
+    if (now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
+        return VD_OK;
+    }
+    error = save_offset(ingest, now, &rows);
+    if (error != VD_OK || now - ingest->trimmed_ms < VD_INGEST_TRIM_INTERVAL_MS) {
+        return error;
+    }
+    error = vd_alert_store_offset(ingest->store, &alerts);
+    if (error == VD_OK) {
+        error = vd_event_log_trim(ingest->log, PARTITION, smaller(alerts, rows));
+    }
+    if (error == VD_OK) {
+        ingest->trimmed_ms = now;
+    }
+    return error;
+}

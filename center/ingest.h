@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* One batch from the log into both stores, each with its own offset: what makes the center exactly once. */
+
+#ifndef VEDETTE_CENTER_INGEST_H
+#define VEDETTE_CENTER_INGEST_H
+
+#include "center/center.h"
+#include "center/detect/findings.h"
+#include "center/intel/indicator_set.h"
+#include "center/raw_events.h"
+
+/* Where the center reads from and writes to, and what it keeps between batches. One thread. */
+struct vd_ingest {
+    struct vd_event_log *log;
+    struct vd_analytics *analytics;
+    struct vd_alert_store *store;
+    size_t read_bytes; /* of one read from the log; more than 0 */
+
+    struct vd_indicator_set *indicators;
+    int64_t indicator_generation;
+    struct vd_event_batch records;
+    struct vd_security_message message;
+    struct vd_raw_events rows;
+    struct vd_findings findings;
+    /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */
+    uint64_t rows_next;
+    int64_t offset_saved_ms;      /* monotonic: when the query tables last learnt their offset */
+    int64_t trimmed_ms;           /* monotonic */
+    struct vd_center_stats stats; /* next_offset and counters; `stalled` is the caller's */
+};
+
+/* Clears *ingest and starts from the stores' offsets. VD_E_CORRUPT: a store is ahead of the log. */
+VD_NODISCARD int vd_ingest_init(struct vd_ingest *ingest, struct vd_event_log *log,
+    struct vd_analytics *analytics, struct vd_alert_store *store);
+void vd_ingest_release(struct vd_ingest *ingest);
+
+/*
+ * Takes one batch from where the sink that is behind goes on: the alert store first (events seen, dead letters, alerts,
+ * offset in one transaction), then the query tables (rows, offset in one transaction).
+ * VD_OK, VD_E_NOT_FOUND (all is done), or what a store or the log answered: then that store has nothing of the batch
+ * and the same call tries again.
+ */
+VD_NODISCARD int vd_ingest_step(struct vd_ingest *ingest);
+
+/* Looks whether the indicators have changed and takes them over. */
+VD_NODISCARD int vd_ingest_refresh_indicators(struct vd_ingest *ingest);
+
+/* Writes what may be written later (the query tables' offset) and lets the log go of what both stores have. */
+VD_NODISCARD int vd_ingest_settle(struct vd_ingest *ingest);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* EventDetails of each kind of event, in PascalCase as the table's users know it. */
+
+#include "center/raw_events.h"
+
+#include "center/json_text.h"
+#include "lib/clock.h"
+
+#define VERSION_TEXT_SIZE 16
+
+static const char *const check_results[] = {"Pass", "Fail", "Error"};
+static const char *const check_severities[] = {"Critical", "Important", "Warning", "Informational"};
+static const char *const process_types[] = {"Fork", "Exec", "Exit"};
+static const char *const record_levels[] = {"NotSet", "Fatal", "Error", "Warn", "Info", "Debug"};
+
+#define NAMES(table) table, sizeof table / sizeof table[0]
+
+/* A value of an enumeration by its name, or as its number where a later version added one. */
+static void append_enum(
+    struct vd_buf *out, const char *name, const char *const *names, size_t count, uint8_t value)
+{
+    if (value < count) {
+        vd_json_append_text_member(out, name, vd_str_from(names[value]));
+    } else {
+        vd_json_append_number_member(out, name, value);
+    }
+}
+
+static void append_optional(struct vd_buf *out, const char *name, struct vd_str value)
+{
+    if (value.data != NULL) {
+        vd_json_append_text_member(out, name, value);
+    }
+}
+
+static void append_address(
+    struct vd_buf *out, const char *name, const struct vd_address *address, bool ipv6)
+{
+    char text[VD_ADDRESS_TEXT_SIZE];
+
+    vd_address_format(address, ipv6, text);
+    vd_json_append_text_member(out, name, vd_str_from(text));
+}
+
+static void append_protocol(struct vd_buf *out, uint8_t protocol)
+{
+    char scratch[4];
+
+    vd_json_append_text_member(out, "Protocol", vd_str_from(vd_protocol_name(protocol, scratch)));
+}
+
+static void details_flow(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_flow *flow = vd_security_message_flow(m, i);
+
+    append_address(out, "LocalAddress", &flow->local, flow->ipv6);
+    vd_json_append_number_member(out, "LocalPort", flow->local_port);
+    append_address(out, "RemoteAddress", &flow->remote, flow->ipv6);
+    vd_json_append_number_member(out, "RemotePort", flow->remote_port);
+    append_protocol(out, flow->protocol);
+    vd_json_append_number_member(out, "BytesIn", flow->bytes_in);
+    vd_json_append_number_member(out, "BytesOut", flow->bytes_out);
+    if (flow->process_id != 0 || flow->user_id != 0 || flow->executable.data != NULL) {
+        vd_json_append_number_member(out, "ProcessId", flow->process_id);
+        vd_json_append_number_member(out, "UserId", flow->user_id);
+    }
+    append_optional(out, "Executable", flow->executable);
+    append_optional(out, "CommandLine", flow->commandline);
+}
+
+static void details_system(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_system_information *s = vd_security_message_system(m, i);
+
+    append_optional(out, "OSInfo", s->os_info);
+    append_optional(out, "KernelInfo", s->kernel_info);
+    append_optional(out, "HardwareInfo", s->hw_info);
+}
+
+static void details_port(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_listening_port *port = vd_security_message_port(m, i);
+
+    append_address(out, "LocalAddress", &port->local, port->ipv6);
+    vd_json_append_number_member(out, "LocalPort", port->port);
+    append_protocol(out, port->protocol);
+}
+
+static void details_check(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_baseline_check *c = vd_security_message_check(m, i);
+
+    vd_json_append_text_member(out, "Id", c->id);
+    append_enum(out, "Result", NAMES(check_results), c->result);
+    append_enum(out, "Severity", NAMES(check_severities), c->severity);
+    append_optional(out, "Error", c->error);
+    append_optional(out, "Description", c->description);
+    append_optional(out, "Remediation", c->remediation);
+}
+
+static void details_process(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_process *p = vd_security_message_process(m, i);
+
+    append_optional(out, "Executable", p->executable);
+    append_optional(out, "CommandLine", p->commandline);
+    vd_json_append_number_member(out, "ProcessId", p->process_id);
+    vd_json_append_number_member(out, "ParentProcessId", p->parent_process_id);
+    vd_json_append_number_member(out, "UserId", p->user_id);
+    append_optional(out, "UserName", p->user_name);
+    append_enum(out, "EventType", NAMES(process_types), p->event_type);
+    vd_json_append_number_member(out, "HitCount", p->hit_count);
+}
+
+static void details_record(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_log_record *r = vd_security_message_record(m, i);
+
+    vd_json_append_text_member(out, "Message", r->message);
+    append_enum(out, "Level", NAMES(record_levels), r->level);
+    vd_json_append_number_member(out, "Timestamp", r->timestamp);
+    vd_json_append_text_member(out, "FileName", r->filename);
+    vd_json_append_number_member(out, "Line", r->line);
+}
+
+typedef void (*details_fn)(struct vd_buf *, const struct vd_security_message *, uint32_t);
+
+static details_fn details_of(enum vd_payload payload)
+{
+    switch (payload) {
+    case VD_PAYLOAD_NETWORK_ACTIVITY:
+        return details_flow;
+    case VD_PAYLOAD_SYSTEM_INFORMATION:
+        return details_system;
+    case VD_PAYLOAD_LISTENING_PORTS:
+        return details_port;
+    case VD_PAYLOAD_BASELINE:
+        return details_check;
+    case VD_PAYLOAD_PROCESS:
+        return details_process;
+    case VD_PAYLOAD_LOG:
+        return details_record;
+    case VD_PAYLOAD_HEARTBEAT:
+    case VD_PAYLOAD_UNKNOWN:
+        break;
+    }
+    return NULL;
+}
+
+static struct vd_raw_event *raw_events_grow(struct vd_raw_events *out)
+{
+    size_t capacity = out->capacity != 0 ? out->capacity * 2 : 256;
+    struct vd_raw_event *rows;
+
+    if (out->count == out->capacity) {
+        rows = realloc(out->rows, capacity * sizeof *rows);
+        if (rows == NULL) {
+            return NULL;
+        }
+        out->rows = rows;
+        out->capacity = capacity;
+    }
+    return &out->rows[out->count];
+}
+
+/* Writes the details of item `i` (or of an event without items) to the scratch buffer. */
+static void write_details(struct vd_buf *out, const struct vd_raw_source *source,
+    const struct vd_security_event *event, const struct vd_event_time *time, bool has_item,
+    uint32_t i)
+{
+    details_fn details = details_of(event->payload);
+    char text[VD_TIME_TEXT_SIZE];
+
+    vd_buf_clear(out);
+    vd_buf_append(out, "{", 1);
+    if (has_item) {
+        details(out, source->message, event->first + i);
+    }
+    if (event->payload == VD_PAYLOAD_UNKNOWN) {
+        vd_json_append_number_member(out, "PayloadType", event->payload_type);
+    }
+    if (source->module_id.length > 0) {
+        vd_json_append_text_member(out, "ModuleId", source->module_id);
+    }
+    if (!time->trusted) {
+        vd_time_format(time->device_ms, text);
+        vd_json_append_text_member(out, "DeviceTime", vd_str_from(text));
+    }
+    vd_buf_append(out, "}", 1);
+}
+
+static struct vd_str version_text(struct vd_raw_events *out, uint32_t version)
+{
+    char text[VERSION_TEXT_SIZE];
+    int length = snprintf(
+        text, sizeof text, "%u.%u.%u", version >> 24, version >> 16 & 0xff, version & 0xffff);
+
+    return vd_arena_copy(&out->text, text, (size_t)length);
+}
+
+int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *source,
+    const struct vd_security_event *event, const struct vd_event_time *time)
+{
+    size_t count_before = out->count;
+    uint32_t rows = event->count > 0 ? event->count : 1;
+    struct vd_raw_event row = {
+        .time_generated_ms = source->enqueued_ms,
+        .timestamp_ms = time->end_ms,
+        .id = event->id,
+        .device_id = source->device_id,
+        .agent_version = version_text(out, source->message->version),
+        .name = vd_str_from(vd_payload_name(event->payload)),
+        .type = VD_STR_LITERAL("Security"),
+        .category = event->payload == VD_PAYLOAD_PROCESS ? VD_STR_LITERAL("Triggered")
+                                                         : VD_STR_LITERAL("Periodic"),
+        .is_empty = event->count == 0 && details_of(event->payload) != NULL,
+    };
+
+    for (uint32_t i = 0; i < rows; i++) {
+        struct vd_raw_event *slot = raw_events_grow(out);
+
+        write_details(&out->scratch, source, event, time, event->count > 0, i);
+        row.details = vd_arena_copy(&out->text, out->scratch.data, out->scratch.length);
+        if (slot == NULL || out->scratch.error != VD_OK || row.details.data == NULL ||
+            row.agent_version.data == NULL) {
+            out->count = count_before;
+            return VD_E_NOMEM;
+        }
+        *slot = row;
+        out->count++;
+    }
+    return VD_OK;
+}
+
+void vd_raw_events_clear(struct vd_raw_events *out)
+{
+    out->count = 0;
+    vd_arena_reset(&out->text);
+}
+
+void vd_raw_events_release(struct vd_raw_events *out)
+{
+    free(out->rows);
+    vd_arena_release(&out->text);
+    vd_buf_release(&out->scratch);
+    *out = (struct vd_raw_events){0};
+}
