@@ -23,7 +23,8 @@
 #define VD_FILE_LOCK       "lock"
 #define VD_FILE_SOCKET     "api.sock"
 
-#define VD_PATH_SIZE 4096
+/* More than enough: the path of the socket in it may have 107 characters. */
+#define VD_PATH_SIZE 512
 
 /* Writes `dir`/`name` into out. VD_E_LIMIT (out is then an empty text) if that is longer than a path can be. */
 VD_NODISCARD int vd_data_path(const char *dir, const char *name, char out[VD_PATH_SIZE]);
