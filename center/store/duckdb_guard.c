@@ -188,13 +188,17 @@ static bool judge(struct guard *g, const json_t *value, bool is_table, unsigned 
 
 int vd_duckdb_guard(const char *tree_json, char *text, size_t text_size)
 {
-    json_t *tree = json_loads(tree_json, 0, NULL);
+    /* As real numbers: where a place is not known DuckDB writes 2^64 - 1, more than jansson takes as an integer. */
+    json_t *tree = json_loads(tree_json, JSON_DECODE_INT_AS_REAL, NULL);
     json_t *statements = json_object_get(tree, "statements");
     struct guard g = {.text = text, .text_size = text_size};
     int error = VD_E_INVALID;
 
     if (tree == NULL) {
-        snprintf(text, text_size, "the query is nested too deeply");
+        snprintf(text, text_size, "%s",
+            json_error_code(&problem) == json_error_stack_overflow
+                ? "the query is nested too deeply"
+                : problem.text);
     } else if (json_is_true(json_object_get(tree, "error"))) {
         snprintf(text, text_size, "%s", member(tree, "error_message"));
         if (strstr(text, "Only SELECT statements") != NULL) {
