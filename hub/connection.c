@@ -261,7 +261,7 @@ static void serve(struct connection *c, size_t length)
 
     hub->input.cur = hub->ciphertext;
     hub->input.end = hub->ciphertext + length;
-    c->input = &hub->input;
+    c->wire.input = &hub->input;
     if (c->session.state == VD_SESSION_HANDSHAKING) {
         handshake(c);
     }
@@ -269,7 +269,7 @@ static void serve(struct connection *c, size_t length)
         (c->session.state == VD_SESSION_CONNECTING || c->session.state == VD_SESSION_CONNECTED) &&
         read_some(c)) {
     }
-    c->input = NULL;
+    c->wire.input = NULL;
     note_progress(c, now_ms);
     if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
         pause_reading(c);
@@ -329,7 +329,7 @@ static void say_goodbye(struct connection *c)
         ERR_clear_error();
         SSL_shutdown(c->ssl);
         ERR_clear_error();
-        shutdown(c->fd, SHUT_WR);
+        shutdown(c->wire.fd, SHUT_WR);
     }
 }
 
@@ -556,11 +556,11 @@ void vd_connection_open(struct vd_hub *hub, int fd, const char *address)
         return;
     }
     c->hub = hub;
-    c->fd = fd;
+    c->wire.fd = fd;
     c->out.max = VD_HUB_OUTPUT_MAX_BYTES;
     c->opened_ms = vd_clock_monotonic_ms();
     c->progress_ms = c->opened_ms;
-    c->ssl = vd_tls_new(hub->tls, fd, &c->input);
+    c->ssl = vd_tls_new(hub->tls, &c->wire);
     if (c->ssl == NULL || !vd_hub_slot_take(hub, c, &c->slot)) {
         SSL_free(c->ssl);
         close(fd);
@@ -593,7 +593,7 @@ void vd_connection_free(struct connection *c)
     vd_buf_release(&c->in);
     vd_buf_release(&c->out);
     SSL_free(c->ssl);
-    close(c->fd);
+    close(c->wire.fd);
     free(c);
     atomic_fetch_sub(&hub->connections, 1);
 }

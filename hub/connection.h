@@ -10,8 +10,7 @@ struct connection {
     struct vd_session session; /* first: a session's owner is found by its address */
     struct vd_hub *hub;
     SSL *ssl;
-    struct vd_tls_input *input; /* the hub's while this connection is served, else NULL */
-    int fd;
+    struct vd_tls_wire wire;
     uint32_t slot;
     struct event readable;
     struct event writable;

@@ -17,7 +17,7 @@
 
 static struct timeval timeval_of(int ms)
 {
-    return (struct timeval){ms / 1000, ms % 1000 * 1000};
+    return (struct timeval){ms / 1000, ms % 1000 * 1000L};
 }
 
 bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot)
@@ -284,15 +284,18 @@ static int parse_address(const struct vd_hub_config *config, struct sockaddr_sto
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address;
     socklen_t length = sizeof address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+    memset(&address, 0, sizeof address);
+    if (getsockname(fd, &address.any, &length) != 0) {
         return 0;
     }
-    return ntohs(address.ss_family == AF_INET6
-            ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
-            : ((struct sockaddr_in *)(void *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
 }
 
 static int open_listener(

@@ -159,7 +159,7 @@ struct vd_str vd_sas_host_path(struct vd_str resource, const char *hub_name)
 static bool covers(
     struct vd_str resource, const char *hub_name, const char *device_id, const char *module_id)
 {
-    char target[sizeof "/devices//modules/" + 2 * VD_ID_MAX];
+    char target[sizeof "/devices//modules/" + VD_ID_MAX + VD_ID_MAX];
     struct vd_str path = vd_sas_host_path(resource, hub_name);
     int n = module_id != NULL && module_id[0] != '\0'
         ? snprintf(target, sizeof target, "/devices/%s/modules/%s", device_id, module_id)

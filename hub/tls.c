@@ -10,12 +10,10 @@
 
 static BIO_METHOD *bio_method;
 static pthread_once_t bio_method_once = PTHREAD_ONCE_INIT;
-static int bio_input_index = -1;
 
 static int bio_read(BIO *bio, char *out, int size)
 {
-    struct vd_tls_input **slot = BIO_get_data(bio);
-    struct vd_tls_input *input = *slot;
+    struct vd_tls_input *input = ((struct vd_tls_wire *)BIO_get_data(bio))->input;
     size_t length = size > 0 ? (size_t)size : 0;
 
     BIO_clear_retry_flags(bio);
@@ -33,8 +31,8 @@ static int bio_read(BIO *bio, char *out, int size)
 
 static int bio_write(BIO *bio, const char *data, int length)
 {
-    int fd = (int)(intptr_t)BIO_get_ex_data(bio, bio_input_index);
-    ssize_t n = send(fd, data, (size_t)length, MSG_NOSIGNAL);
+    const struct vd_tls_wire *wire = BIO_get_data(bio);
+    ssize_t n = send(wire->fd, data, (size_t)length, MSG_NOSIGNAL);
 
     BIO_clear_retry_flags(bio);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -53,7 +51,6 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static void bio_method_make(void)
 {
-    bio_input_index = BIO_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "vedette");
     if (bio_method != NULL) {
         BIO_meth_set_read(bio_method, bio_read);
@@ -87,7 +84,7 @@ int vd_tls_context_new(const char *certificate_file, const char *private_key_fil
     pthread_once(&bio_method_once, bio_method_make);
     ERR_clear_error();
     made = SSL_CTX_new(TLS_server_method());
-    if (made == NULL || bio_method == NULL || bio_input_index < 0) {
+    if (made == NULL || bio_method == NULL) {
         SSL_CTX_free(made);
         return VD_E_NOMEM;
     }
@@ -112,18 +109,17 @@ int vd_tls_context_new(const char *certificate_file, const char *private_key_fil
     return VD_OK;
 }
 
-SSL *vd_tls_new(SSL_CTX *context, int fd, struct vd_tls_input **input)
+SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire)
 {
     SSL *ssl = SSL_new(context);
     BIO *bio = BIO_new(bio_method);
 
-    if (ssl == NULL || bio == NULL ||
-        BIO_set_ex_data(bio, bio_input_index, (void *)(intptr_t)fd) != 1) {
+    if (ssl == NULL || bio == NULL) {
         SSL_free(ssl);
         BIO_free(bio);
         return NULL;
     }
-    BIO_set_data(bio, input);
+    BIO_set_data(bio, wire);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);

@@ -19,11 +19,17 @@ struct vd_tls_input {
 VD_NODISCARD int vd_tls_context_new(const char *certificate_file, const char *private_key_file,
     SSL_CTX **context, char *error_text, size_t error_size);
 
+/* Where a connection's TLS reads and writes. */
+struct vd_tls_wire {
+    int fd;                     /* written to, never read */
+    struct vd_tls_input *input; /* NULL while another connection is served */
+};
+
 /*
- * A server's SSL on `fd`: it writes to fd, and reads from *input alone. The caller receives into the input, lets
- * SSL take all of it before another connection uses it, and closes fd after SSL_free. NULL: no memory.
+ * A server's SSL that writes to the wire's fd and reads from its input alone. The caller receives into the input
+ * and lets SSL take all of it before another connection uses it; `wire` must outlive the SSL. NULL: no memory.
  */
-SSL *vd_tls_new(SSL_CTX *context, int fd, struct vd_tls_input **input);
+SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire);
 
 /* What OpenSSL says is wrong, and forgets it; "" if nothing. Valid until the next call on the thread. */
 const char *vd_tls_error_text(void);

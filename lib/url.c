@@ -141,7 +141,7 @@ bool vd_utf8_is_valid(struct vd_str s)
 /* True if the part has only good escapes and is UTF-8 once they are decoded. */
 static bool part_is_valid(struct vd_str part)
 {
-    char decoded[512];
+    char decoded[512] = {0};
     size_t kept = 0;
     size_t at = 0;
 

@@ -19,6 +19,8 @@
 
 #define READ_BYTES 65536
 #define EVENTS     256
+/* What one machine's ephemeral ports allow. */
+#define CLIENTS_MAX 28000
 
 struct options {
     uint16_t port;
@@ -32,22 +34,23 @@ struct options {
 
 /* Every message is a TLS record of its own, as devices send them; what is written in one turn is sent at once. */
 struct client {
-    int fd;
     SSL *ssl;
     BIO *from_peer; /* owned by ssl, as is to_peer */
     BIO *to_peer;
-    bool connected;
-    uint16_t next_id;
-    unsigned in_flight;
-    uint8_t ack[4];
-    size_t ack_length;
     struct vd_buf connect;
     struct vd_buf publish;
     size_t id_at; /* where the packet id stands in `publish` */
+    size_t ack_length;
+    uint8_t ack[4];
+    unsigned in_flight;
+    uint16_t next_id;
+    bool connected;
     bool wants_write;
+    int fd;
 };
 
 static struct options options = {.connections = 50, .window = 64, .body_bytes = 500, .seconds = 5};
+static struct client clients[CLIENTS_MAX];
 static uint64_t acknowledged;
 static unsigned connected;
 
@@ -341,7 +344,6 @@ int main(int argc, char **argv)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     struct rlimit files = {0};
-    struct client *clients;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     int64_t start;
     uint64_t before;
@@ -350,8 +352,8 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    clients = calloc(options.connections, sizeof *clients);
-    if (context == NULL || clients == NULL || epoll < 0) {
+    if (context == NULL || epoll < 0 || options.connections == 0 ||
+        options.connections > CLIENTS_MAX) {
         die("start");
     }
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);

@@ -139,7 +139,7 @@ void contract_trim(struct vd_event_log *log)
     uint64_t first = 0;
     uint64_t end = 0;
 
-    for (uint32_t i = 0; i < 200; i++) {
+    for (uint64_t i = 0; i < 200; i++) {
         contract_append(log, 10 * i, 10);
     }
     assert_int_equal(vd_event_log_trim(log, 0, 1995), VD_OK);
@@ -191,8 +191,9 @@ void contract_wait(struct vd_event_log *log)
     assert_int_equal(vd_event_log_wait(log, 0, 2, 30000), VD_E_CLOSED);
 }
 
-#define THREAD_BATCHES 200
-#define THREAD_RECORDS 7
+#define THREAD_BATCHES 200u
+#define THREAD_RECORDS 7u
+#define THREAD_TOTAL   ((uint64_t)THREAD_BATCHES * THREAD_RECORDS)
 
 static void *append_many(void *argument)
 {
@@ -213,7 +214,7 @@ void contract_threads(struct vd_event_log *log)
     uint64_t first = 0;
 
     assert_int_equal(pthread_create(&thread, NULL, append_many, log), 0);
-    while (at < THREAD_BATCHES * THREAD_RECORDS) {
+    while (at < THREAD_TOTAL) {
         assert_int_equal(vd_event_log_wait(log, 0, at, 30000), VD_OK);
         assert_int_equal(vd_event_log_read(log, 0, at, 1000, &batch, &first), VD_OK);
         assert_int_equal(first, at);

@@ -350,7 +350,7 @@ static void test_event_log_sqlite__kill_9(void **state)
     uint64_t reported = 0;
 
     for (int round = 0; round < 5; round++) {
-        uint64_t stop_at = reported + 17 * 20;
+        uint64_t stop_at = reported + 17ULL * 20;
         uint64_t end = 0;
         int fds[2];
         pid_t child;

@@ -183,35 +183,34 @@ static void test_mqtt__connect_fields(void **state)
 static void test_mqtt__publish(void **state)
 {
     static const struct {
-        uint8_t flags;
         const uint8_t *data;
         size_t length;
         int expected;
+        uint8_t flags;
     } cases[] = {
-        {0, BYTES("\x00\x01t"), VD_OK},
-        {0, BYTES("\x00\x01tbody"), VD_OK},
-        {1, BYTES("\x00\x01tbody"), VD_OK},
-        {2, BYTES("\x00\x01t\x00\x01"), VD_OK},
-        {10, BYTES("\x00\x01t\xff\xff"), VD_OK},
-        {4, BYTES("\x00\x01t\x00\x01"), VD_OK},
+        {BYTES("\x00\x01t"), VD_OK, 0},
+        {BYTES("\x00\x01tbody"), VD_OK, 0},
+        {BYTES("\x00\x01tbody"), VD_OK, 1},
+        {BYTES("\x00\x01t\x00\x01"), VD_OK, 2},
+        {BYTES("\x00\x01t\xff\xff"), VD_OK, 10},
+        {BYTES("\x00\x01t\x00\x01"), VD_OK, 4},
         /* QoS 3 [MQTT-3.3.1-4], DUP at QoS 0 [MQTT-3.3.1-2], packet id 0 [MQTT-2.3.1-1] */
-        {6, BYTES("\x00\x01t\x00\x01"), VD_E_INVALID},
-        {8, BYTES("\x00\x01t"), VD_E_INVALID},
-        {2, BYTES("\x00\x01t\x00\x00"), VD_E_INVALID},
-        {2, BYTES("\x00\x01t\x00"), VD_E_INVALID},
-        {2, BYTES("\x00\x01t"), VD_E_INVALID},
+        {BYTES("\x00\x01t\x00\x01"), VD_E_INVALID, 6},
+        {BYTES("\x00\x01t"), VD_E_INVALID, 8},
+        {BYTES("\x00\x01t\x00\x00"), VD_E_INVALID, 2},
+        {BYTES("\x00\x01t\x00"), VD_E_INVALID, 2},
+        {BYTES("\x00\x01t"), VD_E_INVALID, 2},
         /* topics: empty, wildcards [MQTT-3.3.2-2], a length that lies, not UTF-8 */
-        {0, BYTES("\x00\x00"), VD_E_INVALID},
-        {0, BYTES("\x00\x01#"), VD_E_INVALID},
-        {0,
-            BYTES("\x00\x03"
-                  "a/+"),
-            VD_E_INVALID},
-        {0, BYTES("\x00\x02t"), VD_E_INVALID},
-        {0, BYTES("\xff\xfft"), VD_E_INVALID},
-        {0, BYTES("\x00\x02\xc0\x80"), VD_E_INVALID},
-        {0, BYTES("\x00"), VD_E_INVALID},
-        {0, BYTES(""), VD_E_INVALID},
+        {BYTES("\x00\x00"), VD_E_INVALID, 0},
+        {BYTES("\x00\x01#"), VD_E_INVALID, 0},
+        {BYTES("\x00\x03"
+               "a/+"),
+            VD_E_INVALID, 0},
+        {BYTES("\x00\x02t"), VD_E_INVALID, 0},
+        {BYTES("\xff\xfft"), VD_E_INVALID, 0},
+        {BYTES("\x00\x02\xc0\x80"), VD_E_INVALID, 0},
+        {BYTES("\x00"), VD_E_INVALID, 0},
+        {BYTES(""), VD_E_INVALID, 0},
     };
 
     (void)state;
@@ -230,52 +229,52 @@ static void test_mqtt__filters(void **state)
     static const struct {
         const uint8_t *data;
         size_t length;
-        bool with_qos;
         int expected; /* VD_E_NOT_FOUND: all read */
         int count;
+        bool with_qos;
     } cases[] = {
         {BYTES("\x00\x01\x00\x01"
                "a\x00"),
-            true, VD_E_NOT_FOUND, 1},
+            VD_E_NOT_FOUND, 1, true},
         {BYTES("\x00\x01\x00\x01"
                "a\x02\x00\x03"
                "b/#\x01"),
-            true, VD_E_NOT_FOUND, 2},
+            VD_E_NOT_FOUND, 2, true},
         {BYTES("\x00\x01\x00\x01"
                "a\x00\x03"
                "+/b"),
-            false, VD_E_NOT_FOUND, 2},
-        {BYTES("\x00\x01\x00\x01#\x01"), true, VD_E_NOT_FOUND, 1},
-        {BYTES("\x00\x01\x00\x01+\x01"), true, VD_E_NOT_FOUND, 1},
+            VD_E_NOT_FOUND, 2, false},
+        {BYTES("\x00\x01\x00\x01#\x01"), VD_E_NOT_FOUND, 1, true},
+        {BYTES("\x00\x01\x00\x01+\x01"), VD_E_NOT_FOUND, 1, true},
         /* none at all [MQTT-3.8.3-3], id 0 */
-        {BYTES("\x00\x01"), true, VD_E_INVALID, 0},
+        {BYTES("\x00\x01"), VD_E_INVALID, 0, true},
         {BYTES("\x00\x00\x00\x01"
                "a\x00"),
-            true, VD_E_INVALID, 0},
-        {BYTES("\x00"), true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
+        {BYTES("\x00"), VD_E_INVALID, 0, true},
         /* QoS 3 or reserved bits [MQTT-3-8.3-4], no QoS, an empty filter, wildcards in the wrong place */
         {BYTES("\x00\x01\x00\x01"
                "a\x03"),
-            true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
         {BYTES("\x00\x01\x00\x01"
                "a\x80"),
-            true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
         {BYTES("\x00\x01\x00\x01"
                "a"),
-            true, VD_E_INVALID, 0},
-        {BYTES("\x00\x01\x00\x00\x00"), true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
+        {BYTES("\x00\x01\x00\x00\x00"), VD_E_INVALID, 0, true},
         {BYTES("\x00\x01\x00\x02"
                "a#\x00"),
-            true, VD_E_INVALID, 0},
-        {BYTES("\x00\x01\x00\x03#/a\x00"), true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
+        {BYTES("\x00\x01\x00\x03#/a\x00"), VD_E_INVALID, 0, true},
         {BYTES("\x00\x01\x00\x02"
                "a+\x00"),
-            true, VD_E_INVALID, 0},
-        {BYTES("\x00\x01\x00\x02+a\x00"), true, VD_E_INVALID, 0},
+            VD_E_INVALID, 0, true},
+        {BYTES("\x00\x01\x00\x02+a\x00"), VD_E_INVALID, 0, true},
         {BYTES("\x00\x01\x00\x01"
                "a\x00\x00\x05"
                "b"),
-            true, VD_E_INVALID, 1},
+            VD_E_INVALID, 1, true},
     };
 
     (void)state;

@@ -68,7 +68,7 @@ struct login {
     const char *client_id;
     const char *user_name;
     const char *resource; /* of the token; NULL: `password` as it is */
-    char key;
+    const char *key;
     int64_t expiry_s;
     const char *policy;
     const char *password;
@@ -79,75 +79,75 @@ struct login {
 #define SR_DEV1   PACKET_HUB_NAME "/devices/dev1"
 
 static const struct login logins[] = {
-    {"dev1", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1", USER_DEV1, SR_DEV1, 'b', FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1", USER_DEV1, PACKET_HUB_NAME, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1", "HUB.EXAMPLE/dev1/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
+    {"dev1", USER_DEV1, SR_DEV1, "b", FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
+    {"dev1", USER_DEV1, PACKET_HUB_NAME, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
+    {"dev1", "HUB.EXAMPLE/dev1/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_NOT},
-    {"dev1", "hub.example:8883/dev1/?api-version=2021-04-12", "hub.example:8883/devices/dev1", 'a',
+    {"dev1", "hub.example:8883/dev1/?api-version=2021-04-12", "hub.example:8883/devices/dev1", "a",
         FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1", "hub.example/dev1/api-version=2016-11-14", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", "hub.example/dev1/api-version=2016-11-14", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_NOT},
     {"dev1", "hub.example/dev1/?model-id=dtmi:a:b;1&api-version=2021-04-12&DeviceClientType=x%2F1",
-        SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
+        SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
     {"dev1/mod", "hub.example/dev1/mod/?api-version=2021-04-12",
-        "hub.example/devices/dev1/modules/mod", 'c', FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1/mod", "hub.example/dev1/mod/?api-version=2021-04-12", SR_DEV1, 'd', FAKE_LATER_S, NULL,
+        "hub.example/devices/dev1/modules/mod", "c", FAKE_LATER_S, NULL, NULL, VD_REFUSED_NOT},
+    {"dev1/mod", "hub.example/dev1/mod/?api-version=2021-04-12", SR_DEV1, "d", FAKE_LATER_S, NULL,
         NULL, VD_REFUSED_NOT},
     /* client id */
-    {"", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
-    {"dev 1", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
-    {"dev1/", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
-    {"/mod", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
-    {"dev1/mod/x", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
+    {"", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
+    {"dev 1", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
+    {"dev1/", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
+    {"/mod", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
+    {"dev1/mod/x", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_CLIENT_ID},
     /* user name */
-    {"dev1", NULL, NULL, 0, 0, NULL, NULL, VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example/dev1", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example/dev1/", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example/dev1/?api-version=", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", NULL, NULL, NULL, 0, NULL, NULL, VD_REFUSED_USER_NAME},
+    {"dev1", "hub.example", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
+    {"dev1", "hub.example/dev1", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
+    {"dev1", "hub.example/dev1/", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
+    {"dev1", "hub.example/dev1/?api-version=", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example/dev2/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", "hub.example/dev2/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_USER_NAME},
-    {"dev1", "hub.example/dev1/mod/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", "hub.example/dev1/mod/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_USER_NAME},
-    {"dev1/mod", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
-    {"dev1", "other.example/dev1/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1/mod", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_USER_NAME},
+    {"dev1", "other.example/dev1/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_HUB_NAME},
-    {"dev1", "hub.example.org/dev1/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", "hub.example.org/dev1/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_HUB_NAME},
-    {"dev1", "", SR_DEV1, 'a', FAKE_LATER_S, NULL, NULL, VD_REFUSED_HUB_NAME},
+    {"dev1", "", SR_DEV1, "a", FAKE_LATER_S, NULL, NULL, VD_REFUSED_HUB_NAME},
     /* password */
-    {"dev1", USER_DEV1, NULL, 0, 0, NULL, NULL, VD_REFUSED_NO_PASSWORD},
-    {"dev1", USER_DEV1, NULL, 0, 0, NULL, "", VD_REFUSED_NO_PASSWORD},
-    {"dev1", USER_DEV1, NULL, 0, 0, NULL, "secret", VD_REFUSED_TOKEN},
-    {"dev1", USER_DEV1, NULL, 0, 0, NULL, "SharedAccessSignature sr=a&se=1", VD_REFUSED_TOKEN},
-    {"dev1", USER_DEV1, SR_DEV1, 'a', FAKE_LATER_S, "device", NULL, VD_REFUSED_POLICY},
+    {"dev1", USER_DEV1, NULL, NULL, 0, NULL, NULL, VD_REFUSED_NO_PASSWORD},
+    {"dev1", USER_DEV1, NULL, NULL, 0, NULL, "", VD_REFUSED_NO_PASSWORD},
+    {"dev1", USER_DEV1, NULL, NULL, 0, NULL, "secret", VD_REFUSED_TOKEN},
+    {"dev1", USER_DEV1, NULL, NULL, 0, NULL, "SharedAccessSignature sr=a&se=1", VD_REFUSED_TOKEN},
+    {"dev1", USER_DEV1, SR_DEV1, "a", FAKE_LATER_S, "device", NULL, VD_REFUSED_POLICY},
     /* identity */
-    {"dev2", "hub.example/dev2/?api-version=2021-04-12", "hub.example/devices/dev2", 'a',
+    {"dev2", "hub.example/dev2/?api-version=2021-04-12", "hub.example/devices/dev2", "a",
         FAKE_LATER_S, NULL, NULL, VD_REFUSED_UNKNOWN},
-    {"dev1/other", "hub.example/dev1/other/?api-version=2021-04-12", SR_DEV1, 'a', FAKE_LATER_S,
+    {"dev1/other", "hub.example/dev1/other/?api-version=2021-04-12", SR_DEV1, "a", FAKE_LATER_S,
         NULL, NULL, VD_REFUSED_UNKNOWN},
-    {"DEV1", "hub.example/DEV1/?api-version=2021-04-12", "hub.example/devices/DEV1", 'a',
+    {"DEV1", "hub.example/DEV1/?api-version=2021-04-12", "hub.example/devices/DEV1", "a",
         FAKE_LATER_S, NULL, NULL, VD_REFUSED_UNKNOWN},
-    {"off", "hub.example/off/?api-version=2021-04-12", "hub.example/devices/off", 'a', FAKE_LATER_S,
+    {"off", "hub.example/off/?api-version=2021-04-12", "hub.example/devices/off", "a", FAKE_LATER_S,
         NULL, NULL, VD_REFUSED_DISABLED},
     /* token */
-    {"dev1", USER_DEV1, SR_DEV1, 'x', FAKE_LATER_S, NULL, NULL, VD_REFUSED_SIGNATURE},
-    {"dev1", USER_DEV1, SR_DEV1, 'c', FAKE_LATER_S, NULL, NULL, VD_REFUSED_SIGNATURE},
-    {"dev1", USER_DEV1, SR_DEV1, 'x', 1, NULL, NULL, VD_REFUSED_SIGNATURE},
-    {"dev1", USER_DEV1, "hub.example/devices/dev2", 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", USER_DEV1, SR_DEV1, "x", FAKE_LATER_S, NULL, NULL, VD_REFUSED_SIGNATURE},
+    {"dev1", USER_DEV1, SR_DEV1, "c", FAKE_LATER_S, NULL, NULL, VD_REFUSED_SIGNATURE},
+    {"dev1", USER_DEV1, SR_DEV1, "x", 1, NULL, NULL, VD_REFUSED_SIGNATURE},
+    {"dev1", USER_DEV1, "hub.example/devices/dev2", "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_RESOURCE},
-    {"dev1", USER_DEV1, "other.example/devices/dev1", 'a', FAKE_LATER_S, NULL, NULL,
+    {"dev1", USER_DEV1, "other.example/devices/dev1", "a", FAKE_LATER_S, NULL, NULL,
         VD_REFUSED_RESOURCE},
-    {"dev1", USER_DEV1, SR_DEV1, 'a', FAKE_NOW_MS / 1000, NULL, NULL, VD_REFUSED_EXPIRED},
-    {"dev1", USER_DEV1, SR_DEV1, 'a', FAKE_NOW_MS / 1000 + 1, NULL, NULL, VD_REFUSED_NOT},
-    {"dev1", USER_DEV1, SR_DEV1, 'b', 1, NULL, NULL, VD_REFUSED_EXPIRED},
+    {"dev1", USER_DEV1, SR_DEV1, "a", FAKE_NOW_MS / 1000, NULL, NULL, VD_REFUSED_EXPIRED},
+    {"dev1", USER_DEV1, SR_DEV1, "a", FAKE_NOW_MS / 1000 + 1, NULL, NULL, VD_REFUSED_NOT},
+    {"dev1", USER_DEV1, SR_DEV1, "b", 1, NULL, NULL, VD_REFUSED_EXPIRED},
 };
 
 static void login(struct fake_host *fake, const struct login *login)
 {
-    struct vd_key key = memory_key(login->key);
+    struct vd_key key = memory_key((login->key != NULL ? login->key : "")[0]);
     struct vd_buf packet = {0};
     struct packet_connect connect = {login->client_id, login->user_name, login->password, 60};
     char token[1024];
