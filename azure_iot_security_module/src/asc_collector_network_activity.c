@@ -1,91 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The network activity collector: the packet hook's work, and the flows' way into a message. */
+/* The network activity collector: the flows' way into a message. */
 
 #include "azure_iot_security_module/src/asc_collector_network_activity.h"
 
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
 
 #include "azure_iot_security_module/src/asc_flow.h"
-#include "azure_iot_security_module/src/asc_packet.h"
 
 #if ASC_FLOWS4 == 0 && ASC_FLOWS6 == 0
 #error "the network activity collector needs flows of IPv4 or of IPv6, or must be off"
 #endif
-
-/* --- Packets ------------------------------------------------------------------------------------ */
-
-static inline void count(uint32_t *counter)
-{
-    const uint32_t next = *counter + 1u;
-
-    *counter = next != 0 ? next : UINT32_MAX;
-}
-
-static void count_overflow(
-    struct asc_module *m, enum asc_direction direction, const struct asc_packet *packet)
-{
-    uint32_t *bytes = &m->counters.bytes_overflowed[direction];
-    const uint32_t sum = *bytes + packet->bytes;
-
-    *bytes = sum < packet->bytes ? UINT32_MAX : sum;
-    count(&m->counters.packets_overflowed);
-}
-
-/* A family that is left out counts as not collected, not as lost. */
-static bool family_collected(const struct asc_packet *packet)
-{
-    return packet->ipv6 ? ASC_FLOWS6 > 0 : ASC_FLOWS4 > 0;
-}
-
-static inline void count_packet(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *data, uint32_t length, uint32_t present)
-{
-    struct asc_packet packet;
-    const enum asc_verdict verdict = asc_packet_parse(data, length, present, &packet);
-
-    if (verdict == ASC_PACKET_MALFORMED) {
-        count(&m->counters.packets_malformed);
-    } else if (verdict == ASC_PACKET_IGNORED || !family_collected(&packet)) {
-        count(&m->counters.packets_ignored);
-    } else if (verdict != ASC_PACKET_UNKNOWN &&
-        asc_flow_count(&m->network, &packet, verdict == ASC_PACKET_FRAGMENT, direction)) {
-        count(&m->counters.packets_counted);
-    } else {
-        count_overflow(m, direction, &packet);
-    }
-}
-
-/* A packet whose headers are spread over segments. */
-static void count_split(
-    struct asc_module *m, enum asc_direction direction, const struct asc_segment *packet)
-{
-    uint8_t headers[ASC_HEADER_BYTES];
-    const uint32_t length = asc_packet_pull(packet, headers, sizeof headers);
-
-    count_packet(m, direction, headers, length, asc_packet_present(packet));
-}
-
-void asc_network_activity_packet(struct asc_module *m, enum asc_direction direction,
-    enum asc_cast cast, const struct asc_segment *packet)
-{
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY
-    if (cast != ASC_UNICAST && direction == ASC_IN) {
-        count(&m->counters.packets_ignored);
-        return;
-    }
-#else
-    (void)cast;
-#endif
-    if (!asc_packet_in_one(packet)) {
-        count_split(m, direction, packet);
-        return;
-    }
-    count_packet(m, direction, packet->data,
-        packet->length < ASC_HEADER_BYTES ? packet->length : ASC_HEADER_BYTES,
-        packet->next == NULL ? packet->length : asc_packet_present(packet));
-}
-
-/* --- Messages ----------------------------------------------------------------------------------- */
 
 enum common_field {
     COMMON_LOCAL_PORT,

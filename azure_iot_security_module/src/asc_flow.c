@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The flow tables: a seeded hash, chains of bounded length, and the memory of fragmented datagrams. */
+/* The flow tables: entering and dropping flows, and the memory of fragmented datagrams. */
 
 #include "azure_iot_security_module/src/asc_flow.h"
 
 #include <string.h>
 
-#include "azure_iot_security_module/src/asc_bytes.h"
+#include "azure_iot_security_module/src/asc_flow_count.h"
 #include "azure_iot_security_module/src/asc_packet.h"
 
 /* What a tag begins with, so that one of IPv4 never equals one of IPv6. */
@@ -15,139 +15,59 @@
 /* Collections that a datagram may live through: its fragments may straddle one. */
 #define DATAGRAM_AGE_MAX 2u
 
-/* The arrays of one family's table; `words` is a constant where these functions are inlined. */
-struct table {
-    struct asc_flow *flow;
-    uint32_t *remote;
-    uint32_t *local;
-    uint16_t *count;
-    uint8_t *local_count;
-    uint8_t *local_last;
-    unsigned capacity;
-    unsigned words;
-};
-
-#if ASC_FLOWS4 > 0
-#define TABLE4(n)                                                                    \
-    {                                                                                \
-        (n)->flows4.flow, (n)->flows4.remote, (n)->flows4.local, &(n)->flows4.count, \
-            &(n)->flows4.local_count, &(n)->flows4.local_last, ASC_FLOWS4, 1         \
-    }
+static struct asc_flow_table table_of(struct asc_network *n, bool ipv6)
+{
+    /* With one family left out the other is the only one that is asked for. */
+#if ASC_FLOWS4 > 0 && ASC_FLOWS6 > 0
+    return ipv6 ? asc_flow_table6(n) : asc_flow_table4(n);
+#elif ASC_FLOWS4 > 0
+    (void)ipv6;
+    return asc_flow_table4(n);
+#else
+    (void)ipv6;
+    return asc_flow_table6(n);
 #endif
-#if ASC_FLOWS6 > 0
-#define TABLE6(n)                                                                    \
-    {                                                                                \
-        (n)->flows6.flow, (n)->flows6.remote, (n)->flows6.local, &(n)->flows6.count, \
-            &(n)->flows6.local_count, &(n)->flows6.local_last, ASC_FLOWS6, 4         \
-    }
-#endif
-
-/* Multilinear hashing, strongly universal in its upper half: two keys collide with the probability of
- * chance whatever they are, as long as the keys of the hash are not known. (Lemire and Kaser, "Strongly
- * universal string hashing is fast", 2014.) */
-static inline uint64_t hash_words(
-    uint64_t sum, const uint64_t *key, const uint32_t *word, unsigned words)
-{
-    for (unsigned i = 0; i < words; i++) {
-        sum += key[i] * word[i];
-    }
-    return sum;
 }
 
-static inline bool same_words(const uint32_t *a, const uint32_t *b, unsigned words)
+unsigned asc_flow_local(struct asc_network *n, bool ipv6, const uint8_t *address)
 {
-    for (unsigned i = 0; i < words; i++) {
-        if (a[i] != b[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static inline void add_saturating(uint32_t *counter, uint32_t value)
-{
-    const uint32_t sum = *counter + value;
-
-    *counter = sum < value ? UINT32_MAX : sum;
-}
-
-/* Returns the index of a local address, which is entered if need be; ASC_LOCALS if there is no room. */
-static unsigned find_local(const struct table *t, const uint32_t *address)
-{
-    const unsigned count = *t->local_count;
+    const struct asc_flow_table t = table_of(n, ipv6);
+    const size_t bytes = t.words * sizeof *t.local;
     unsigned i = 0;
 
-    while (i < count && !same_words(t->local + i * t->words, address, t->words)) {
+    while (i < *t.local_count && memcmp(t.local + i * t.words, address, bytes) != 0) {
         i++;
     }
     if (i == ASC_LOCALS) {
         return ASC_LOCALS;
     }
-    if (i == count) {
-        memcpy(t->local + i * t->words, address, t->words * sizeof *address);
-        *t->local_count = (uint8_t)(count + 1);
+    if (i == *t.local_count) {
+        memcpy(t.local + i * t.words, address, bytes);
+        *t.local_count = (uint8_t)(i + 1);
     }
-    *t->local_last = (uint8_t)i;
+    *t.local_last = (uint8_t)i;
     return i;
 }
 
-static bool enter_flow(
-    const struct table *t, unsigned bucket, const uint32_t *remote, const struct asc_flow *values)
+unsigned asc_flow_enter(struct asc_network *n, bool ipv6, unsigned bucket, const uint8_t *remote,
+    uint32_t ports, uint32_t endpoint)
 {
-    const unsigned i = *t->count;
-    struct asc_flow *flow = t->flow + i;
+    const struct asc_flow_table t = table_of(n, ipv6);
+    const unsigned i = *t.count;
+    struct asc_flow *flow = t.flow + i;
 
-    if (i >= t->capacity) {
-        return false;
+    if (i >= t.capacity) {
+        return ASC_FLOW_NONE;
     }
-    flow->ports = values->ports;
-    flow->endpoint = values->endpoint;
-    flow->bytes[0] = values->bytes[0];
-    flow->bytes[1] = values->bytes[1];
-    memcpy(t->remote + i * t->words, remote, t->words * sizeof *remote);
-    flow->next = t->flow[bucket].head;
-    t->flow[bucket].head = (asc_flow_index)i;
-    *t->count = (uint16_t)(i + 1);
-    return true;
-}
-
-/* `ports` are local, remote here. */
-static inline bool count_in(const struct table *t, const uint64_t *key, const uint32_t *local,
-    const uint32_t *remote, uint32_t ports, uint32_t protocol, uint32_t bytes,
-    enum asc_direction direction)
-{
-    struct asc_flow values = {ports, {0, 0}, 0, 0, 0};
-    unsigned index = *t->local_last;
-    unsigned bucket;
-    uint32_t endpoint;
-    uint64_t sum;
-
-    if (!same_words(t->local + index * t->words, local, t->words) || *t->local_count == 0) {
-        index = find_local(t, local);
-        if (index == ASC_LOCALS) {
-            return false;
-        }
-    }
-    endpoint = index | protocol << 8;
-    sum = hash_words(key[0] + key[1] * ports + key[2] * endpoint, key + 3, remote, t->words);
-    bucket = (unsigned)((sum >> 32) * t->capacity >> 32);
-    index = t->flow[bucket].head;
-    for (unsigned depth = 0; index != ASC_FLOW_NONE; depth++) {
-        struct asc_flow *flow = t->flow + index;
-
-        if (flow->ports == ports && flow->endpoint == endpoint &&
-            same_words(t->remote + index * t->words, remote, t->words)) {
-            add_saturating(&flow->bytes[direction], bytes);
-            return true;
-        }
-        if (depth + 1 == ASC_CHAIN_MAX) {
-            return false;
-        }
-        index = flow->next;
-    }
-    values.endpoint = (uint16_t)endpoint;
-    values.bytes[direction] = bytes;
-    return enter_flow(t, bucket, remote, &values);
+    flow->ports = ports;
+    flow->endpoint = (uint16_t)endpoint;
+    flow->bytes[ASC_IN] = 0;
+    flow->bytes[ASC_OUT] = 0;
+    memcpy(t.remote + i * t.words, remote, t.words * sizeof *t.remote);
+    flow->next = t.flow[bucket].head;
+    t.flow[bucket].head = (asc_flow_index)i;
+    *t.count = (uint16_t)(i + 1);
+    return i;
 }
 
 static void remember_datagram(
@@ -181,11 +101,13 @@ static const struct asc_datagram *find_datagram(const struct asc_network *n, uin
 
 /* Fragments: the first tells the ports, later ones ask for them; false if they are not known. */
 static bool datagram_ports(struct asc_network *n, const struct asc_packet *packet, bool later,
-    const uint32_t *addresses, uint32_t what, uint32_t *ports, uint32_t *protocol)
+    enum asc_direction direction, uint32_t *ports, uint32_t *protocol)
 {
-    const unsigned words = packet->ipv6 ? 8 : 2;
+    const uint32_t what = (packet->ipv6 ? TAG_IPV6 : TAG_IPV4) | (uint32_t)direction << 8;
     const uint64_t start = n->key[0] + n->key[1] * what + n->key[2] * packet->identification;
-    const uint32_t tag = (uint32_t)(hash_words(start, n->key + 3, addresses, words) >> 32);
+    const uint32_t tag =
+        (uint32_t)(asc_hash_words(start, n->key + 3, packet->addresses, packet->ipv6 ? 8 : 2) >>
+            32);
     const struct asc_datagram *datagram;
 
     if (!later) {
@@ -201,50 +123,18 @@ static bool datagram_ports(struct asc_network *n, const struct asc_packet *packe
     return true;
 }
 
-/* The two ports of a packet, source first, as local and remote. */
-static inline uint32_t turn_ports(uint32_t ports, enum asc_direction direction)
-{
-    return direction == ASC_OUT ? ports : (ports << 16 | ports >> 16);
-}
-
-static inline bool count_family(struct asc_network *n, const struct table *t,
-    const struct asc_packet *packet, bool later, enum asc_direction direction, uint32_t tag_family)
-{
-    uint32_t address[8];
-    uint32_t ports = packet->ports;
-    uint32_t protocol = packet->protocol;
-    const unsigned local = direction == ASC_OUT ? 0 : t->words;
-
-    for (unsigned i = 0; i < 2 * t->words; i++) {
-        address[i] = asc_raw32(packet->addresses + 4 * i);
-    }
-    if (later || packet->first_fragment) {
-        if (!datagram_ports(n, packet, later, address, tag_family | (uint32_t)direction << 8,
-                &ports, &protocol)) {
-            return false;
-        }
-    }
-    return count_in(t, n->key, address + local, address + (t->words - local),
-        turn_ports(ports, direction), protocol, packet->bytes, direction);
-}
-
 bool asc_flow_count(struct asc_network *n, const struct asc_packet *packet, bool later,
     enum asc_direction direction)
 {
-    if (!packet->ipv6) {
-#if ASC_FLOWS4 > 0
-        const struct table t = TABLE4(n);
+    const struct asc_flow_table t = table_of(n, packet->ipv6);
+    uint32_t ports = packet->ports;
+    uint32_t protocol = packet->protocol;
 
-        return count_family(n, &t, packet, later, direction, TAG_IPV4);
-#endif
-    } else {
-#if ASC_FLOWS6 > 0
-        const struct table t = TABLE6(n);
-
-        return count_family(n, &t, packet, later, direction, TAG_IPV6);
-#endif
+    if ((later || packet->first_fragment) &&
+        !datagram_ports(n, packet, later, direction, &ports, &protocol)) {
+        return false;
     }
-    return false;
+    return asc_flow_count_in(n, &t, packet->addresses, ports, protocol, packet->bytes, direction);
 }
 
 static inline asc_flow_index shifted(asc_flow_index index, unsigned dropped)
@@ -254,7 +144,7 @@ static inline asc_flow_index shifted(asc_flow_index index, unsigned dropped)
 }
 
 /* A chain goes from newer to older, so what is dropped of it is its tail. */
-static void drop(const struct table *t, unsigned dropped)
+static void drop(const struct asc_flow_table *t, unsigned dropped)
 {
     const unsigned count = *t->count;
 
@@ -281,7 +171,7 @@ static void drop(const struct table *t, unsigned dropped)
 #if ASC_FLOWS4 > 0
 void asc_flow_drop4(struct asc_network *n, unsigned count)
 {
-    const struct table t = TABLE4(n);
+    const struct asc_flow_table t = asc_flow_table4(n);
 
     drop(&t, count);
 }
@@ -290,13 +180,13 @@ void asc_flow_drop4(struct asc_network *n, unsigned count)
 #if ASC_FLOWS6 > 0
 void asc_flow_drop6(struct asc_network *n, unsigned count)
 {
-    const struct table t = TABLE6(n);
+    const struct asc_flow_table t = asc_flow_table6(n);
 
     drop(&t, count);
 }
 #endif
 
-static void empty(const struct table *t)
+static void empty(const struct asc_flow_table *t)
 {
     for (unsigned i = 0; i < t->capacity; i++) {
         t->flow[i].head = ASC_FLOW_NONE;
@@ -309,12 +199,12 @@ static void empty(const struct table *t)
 void asc_flow_reset(struct asc_network *n)
 {
 #if ASC_FLOWS4 > 0
-    const struct table t4 = TABLE4(n);
+    const struct asc_flow_table t4 = asc_flow_table4(n);
 
     empty(&t4);
 #endif
 #if ASC_FLOWS6 > 0
-    const struct table t6 = TABLE6(n);
+    const struct asc_flow_table t6 = asc_flow_table6(n);
 
     empty(&t6);
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "azure_iot_security_module/src/asc_collector.h"
-#include "azure_iot_security_module/src/asc_collector_network_activity.h"
 
 /* Milliseconds: the longest that asc_module_step() asks to be left alone. Far below 2^31, so that
  * differences of wrapping times stay right. */
@@ -171,24 +170,7 @@ enum asc_state asc_module_state(const struct asc_module *m)
     return m->state;
 }
 
-/* --- Packets ------------------------------------------------------------------------------------ */
-
-void asc_module_packet(struct asc_module *m, enum asc_direction direction, enum asc_cast cast,
-    const struct asc_segment *packet)
-{
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
-    asc_lock(m);
-    if (m->counting) {
-        asc_network_activity_packet(m, direction, cast, packet);
-    }
-    asc_unlock(m);
-#else
-    (void)m;
-    (void)direction;
-    (void)cast;
-    (void)packet;
-#endif
-}
+/* --- Counters ----------------------------------------------------------------------------------- */
 
 struct asc_counters asc_module_counters(struct asc_module *m)
 {

@@ -7,7 +7,6 @@
 
 void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size)
 {
-    memset(data, 0, size);
     w->data = data;
     w->size = size;
     w->used = 4;
@@ -41,6 +40,7 @@ static uint32_t write_vtable(struct asc_writer *w, const struct asc_shape *shape
     if (position == 0) {
         return 0;
     }
+    memset(w->data + position, 0, 4 + 2 * fields);
     /* The widest first: so no field needs padding before it. */
     bytes = place(w->data + position, shape, mask, 4, 4, UINT8_MAX);
     bytes = place(w->data + position, shape, mask, bytes, 2, 2);
@@ -86,6 +86,8 @@ uint32_t asc_writer_vector(struct asc_writer *w, uint32_t slot, uint32_t capacit
     const uint32_t position = asc_writer_take(w, 4 + 4 * capacity);
 
     if (position != 0) {
+        /* Also what stays unused: old bytes must not leave the device. */
+        memset(w->data + position, 0, 4 + 4 * capacity);
         asc_writer_refer(w, slot, position);
     }
     return position;

@@ -27,7 +27,7 @@ struct asc_shape {
 /* Bytes that a vtable of `fields` fields takes. */
 #define ASC_VTABLE_BYTES(fields) ((4u + 2u * (fields) + 3u) & ~3u)
 
-/* Takes `size` bytes at `data`, a multiple of four and at most 65536, and clears them. */
+/* Takes `size` bytes at `data`, a multiple of four and at most 65532. */
 void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size);
 
 static inline uint32_t asc_writer_room(const struct asc_writer *w)
@@ -35,7 +35,8 @@ static inline uint32_t asc_writer_room(const struct asc_writer *w)
     return w->size - w->used;
 }
 
-/* Takes the next `bytes` bytes, which are zero. Returns their position; 0 if there is no room. */
+/* Takes the next `bytes` bytes, at least one, which the caller fills; the padding after them is zero.
+ * Returns their position; 0 if there is no room. */
 static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
 {
     const uint32_t position = w->used;
@@ -45,10 +46,11 @@ static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
         return 0;
     }
     w->used += bytes;
+    asc_put_le32(w->data + w->used - 4, 0);
     return position;
 }
 
-/* Begins a table that has the fields of `mask` (bit by id). `*vtable` is 0, or the position of the
+/* Begins a table that has the fields of `mask` (bit by id), which the caller then writes. `*vtable` is 0, or the position of the
  * vtable of the same shape and mask, and then it is shared; on return it is that position.
  * Returns the table's position; 0 if there is no room. */
 uint32_t asc_writer_table(
