@@ -188,8 +188,9 @@ static bool judge(struct guard *g, const json_t *value, bool is_table, unsigned 
 
 int vd_duckdb_guard(const char *tree_json, char *text, size_t text_size)
 {
+    json_error_t problem;
     /* As real numbers: where a place is not known DuckDB writes 2^64 - 1, more than jansson takes as an integer. */
-    json_t *tree = json_loads(tree_json, JSON_DECODE_INT_AS_REAL, NULL);
+    json_t *tree = json_loads(tree_json, JSON_DECODE_INT_AS_REAL, &problem);
     json_t *statements = json_object_get(tree, "statements");
     struct guard g = {.text = text, .text_size = text_size};
     int error = VD_E_INVALID;
