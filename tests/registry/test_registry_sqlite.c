@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQLite registry: the contract, and what is its own: the file, its versions, the sealed keys. */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/secret.h"
+#include "tests/registry/contract.h"
+
+struct place {
+    char folder[64];
+    char path[96];
+    uint8_t key[VD_MASTER_KEY_BYTES];
+};
+
+static int set_up(void **state)
+{
+    static struct place place;
+
+    snprintf(place.folder, sizeof place.folder, "/tmp/vedette-registry-XXXXXX");
+    if (mkdtemp(place.folder) == NULL) {
+        return -1;
+    }
+    snprintf(place.path, sizeof place.path, "%s/registry.db", place.folder);
+    memset(place.key, 7, sizeof place.key);
+    *state = &place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+
+    for (const char *const *end = (const char *const[]){"", "-wal", "-shm", "-journal", NULL};
+         *end != NULL; end++) {
+        snprintf(path, sizeof path, "%s%s", place->path, *end);
+        unlink(path);
+    }
+    return rmdir(place->folder);
+}
+
+static struct vd_registry *open_registry(struct place *place)
+{
+    struct vd_registry *registry = NULL;
+
+    assert_int_equal(vd_registry_sqlite_open(place->path, place->key, &registry), VD_OK);
+    return registry;
+}
+
+static void run_contract(void **state, void (*part)(struct vd_registry *registry))
+{
+    struct vd_registry *registry = open_registry(*state);
+
+    part(registry);
+    vd_registry_close(registry);
+}
+
+#define CONTRACT(name)                                              \
+    static void test_registry_sqlite__contract_##name(void **state) \
+    {                                                               \
+        run_contract(state, registry_contract_##name);              \
+    }
+CONTRACT(create_get)
+CONTRACT(refused)
+CONTRACT(modules)
+CONTRACT(list)
+CONTRACT(remove)
+CONTRACT(threads)
+
+static void execute(const struct place *place, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void test_registry_sqlite__survives_closing(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    struct vd_identity made = registry_identity("a", "");
+    struct vd_identity got = {0};
+    struct stat about;
+
+    assert_int_equal(vd_registry_create(registry, &made), VD_OK);
+    vd_registry_close(registry);
+    assert_int_equal(stat(place->path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    registry = open_registry(place);
+    assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_OK);
+    assert_string_equal(got.generation_id, made.generation_id);
+    vd_registry_close(registry);
+    vd_registry_close(NULL);
+}
+
+static void test_registry_sqlite__two_at_a_time(void **state)
+{
+    struct vd_registry *one = open_registry(*state);
+    struct vd_registry *two = open_registry(*state);
+    struct vd_identity made = registry_identity("a", "");
+    struct vd_identity got = {0};
+
+    assert_int_equal(vd_registry_create(one, &made), VD_OK);
+    assert_int_equal(vd_registry_get(two, "a", "", &got), VD_OK);
+    assert_int_equal(vd_registry_remove(two, "a", ""), VD_OK);
+    assert_int_equal(vd_registry_get(one, "a", "", &got), VD_E_NOT_FOUND);
+    vd_registry_close(one);
+    vd_registry_close(two);
+}
+
+static void test_registry_sqlite__another_master_key(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+
+    vd_registry_close(registry);
+    registry = NULL;
+    place->key[31] ^= 1;
+    assert_int_equal(vd_registry_sqlite_open(place->path, place->key, &registry), VD_E_DENIED);
+    assert_null(registry);
+    place->key[31] ^= 1;
+    vd_registry_close(open_registry(place));
+}
+
+/* Keys stand nowhere in the file in clear, and do not open in another row. */
+static void test_registry_sqlite__keys_are_sealed(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    struct vd_identity a = registry_identity("a", "");
+    struct vd_identity b = registry_identity("b", "");
+    struct vd_identity got = {0};
+    char bytes[65536];
+    size_t length;
+    FILE *file;
+
+    assert_int_equal(vd_registry_create(registry, &a), VD_OK);
+    assert_int_equal(vd_registry_create(registry, &b), VD_OK);
+    vd_registry_close(registry);
+    file = fopen(place->path, "r");
+    assert_non_null(file);
+    length = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(length > 4096 && length < sizeof bytes);
+    assert_null(memmem(bytes, length, a.primary_key.bytes, a.primary_key.length));
+    assert_null(memmem(bytes, length, a.secondary_key.bytes + 8, 16));
+
+    execute(place,
+        "UPDATE identity SET keys = (SELECT keys FROM identity WHERE device_id = 'b') "
+        "WHERE device_id = 'a'");
+    registry = open_registry(place);
+    assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_E_CORRUPT);
+    assert_int_equal(vd_registry_get(registry, "b", "", &got), VD_OK);
+    vd_registry_close(registry);
+}
+
+static void test_registry_sqlite__damaged_rows(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE identity SET keys = zeroblob(158)",
+        "UPDATE identity SET keys = x'00'",
+        "UPDATE identity SET generation_id = 'another'",
+        "UPDATE identity SET generation_id = printf('%.100c', 'g')",
+    };
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    struct vd_identity got = {0};
+
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        struct vd_identity made = registry_identity("a", "");
+
+        assert_int_equal(vd_registry_create(registry, &made), VD_OK);
+        execute(place, damages[i]);
+        assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_E_CORRUPT);
+        assert_int_equal(vd_registry_remove(registry, "a", ""), VD_OK);
+    }
+    vd_registry_close(registry);
+}
+
+static void test_registry_sqlite__other_files(void **state)
+{
+    static const struct {
+        const char *sql;
+        int error;
+    } cases[] = {
+        {"PRAGMA user_version = 2", VD_E_NEWER},
+        {"PRAGMA user_version = 0", VD_E_CORRUPT},
+        {"PRAGMA user_version = 1; PRAGMA application_id = 1", VD_E_CORRUPT},
+        {"PRAGMA application_id = 0x56645267; DELETE FROM meta", VD_E_CORRUPT},
+        {"INSERT INTO meta VALUES ('check', x'00')", VD_E_CORRUPT},
+    };
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    FILE *file;
+
+    vd_registry_close(registry);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        registry = NULL;
+        execute(place, cases[i].sql);
+        assert_int_equal(
+            vd_registry_sqlite_open(place->path, place->key, &registry), cases[i].error);
+        assert_null(registry);
+    }
+    file = fopen(place->path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++) {
+        fputs("not a database\n", file);
+    }
+    fclose(file);
+    assert_int_equal(vd_registry_sqlite_open(place->path, place->key, &registry), VD_E_CORRUPT);
+    assert_int_equal(
+        vd_registry_sqlite_open("/nowhere/registry.db", place->key, &registry), VD_E_NOT_FOUND);
+}
+
+/* A file that may not grow stands for a full disk: nothing is stored, and it goes on once there is room. */
+static void test_registry_sqlite__no_room(void **state)
+{
+    struct vd_registry *registry = open_registry(*state);
+    struct vd_identity made = registry_identity("a", "");
+    struct vd_identity got = {0};
+    struct rlimit before;
+    struct rlimit none;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 1;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_not_equal(vd_registry_create(registry, &made), VD_OK);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_E_NOT_FOUND);
+    assert_int_equal(vd_registry_create(registry, &made), VD_OK);
+    vd_registry_close(registry);
+}
+
+/* The child reports each identity once it is created; what it reported is there after its death. */
+static void test_registry_sqlite__survives_kill(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry;
+    struct vd_identity got = {0};
+    int ends[2];
+    int created = 0;
+    char byte;
+    pid_t child;
+
+    vd_registry_close(open_registry(place));
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        registry = open_registry(place);
+        for (int i = 0;; i++) {
+            char id[16];
+            struct vd_identity made;
+
+            snprintf(id, sizeof id, "d%d", i);
+            made = registry_identity(id, "");
+            if (vd_registry_create(registry, &made) != VD_OK || write(ends[1], "+", 1) != 1) {
+                _exit(1);
+            }
+        }
+    }
+    close(ends[1]);
+    while (created < 20 && read(ends[0], &byte, 1) == 1) {
+        created++;
+    }
+    kill(child, SIGKILL);
+    while (read(ends[0], &byte, 1) == 1) {
+        created++;
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(created >= 20);
+    registry = open_registry(place);
+    for (int i = 0; i < created; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "d%d", i);
+        assert_int_equal(vd_registry_get(registry, id, "", &got), VD_OK);
+    }
+    vd_registry_close(registry);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_registry_sqlite__##name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(contract_create_get),
+        TEST(contract_refused),
+        TEST(contract_modules),
+        TEST(contract_list),
+        TEST(contract_remove),
+        TEST(contract_threads),
+        TEST(survives_closing),
+        TEST(two_at_a_time),
+        TEST(another_master_key),
+        TEST(keys_are_sealed),
+        TEST(damaged_rows),
+        TEST(other_files),
+        TEST(no_room),
+        TEST(survives_kill),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
