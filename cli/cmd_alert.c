@@ -254,8 +254,9 @@ static void print_alert(const json_t *alert)
         vd_print_safe(text_of(indicator, "source"));
         putchar('\n');
     }
-    printf("%-10s %lld times, %s to %s UTC\n", "seen", number_of(alert, "count"),
-        short_time(alert, "startTime", first), short_time(alert, "endTime", last));
+    printf("%-10s %lld time%s, %s to %s UTC\n", "seen", number_of(alert, "count"),
+        number_of(alert, "count") == 1 ? "" : "s", short_time(alert, "startTime", first),
+        short_time(alert, "endTime", last));
     print_field("status", text_of(alert, "status"));
     print_field("type", text_of(alert, "alertType"));
     print_field("id", text_of(alert, "id"));

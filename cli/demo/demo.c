@@ -353,7 +353,7 @@ static bool set_up(struct demo *demo)
     if (!init(demo) || !start_service(demo)) {
         return false;
     }
-    printf("hub     and security center: vedette serve, %s\n", site->hub_address);
+    printf("service vedette serve: hub and security center at %s\n", site->hub_address);
     if (!import_indicators(demo)) {
         return false;
     }
