@@ -470,7 +470,7 @@ static bool decode_message(struct decoder *d, struct vd_str body)
     struct vd_security_message *m = d->message;
     struct vd_fb_table root;
     struct vd_fb_vector events;
-    uint8_t timezone;
+    uint8_t zone;
     bool present;
 
     if (!vd_fb_init(
@@ -478,10 +478,10 @@ static bool decode_message(struct decoder *d, struct vd_str body)
         !vd_fb_root(&d->fb, &root) ||
         !required_string(d, &root, MESSAGE_MODULE_ID, "security_module_id", &m->module_id) ||
         !u32_field(d, &root, MESSAGE_MODULE_VERSION, "security_module_version", &m->version) ||
-        !u8_field(d, &root, MESSAGE_TIMEZONE, "timezone", &timezone)) {
+        !u8_field(d, &root, MESSAGE_TIMEZONE, "timezone", &zone)) {
         return false;
     }
-    m->timezone = (int8_t)timezone;
+    m->timezone = (int8_t)zone;
     if (!at_field(d, "events",
             vd_fb_vector(&d->fb, &root, MESSAGE_EVENTS, VECTOR_OFFSET_BYTES, &events, &present))) {
         return false;
