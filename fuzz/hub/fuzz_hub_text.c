@@ -23,7 +23,10 @@ static void fuzz_token(struct vd_str text)
         /* Nobody makes a signature for this key by chance. */
         memset(key.bytes, 'z', sizeof key.bytes);
         check(!vd_sas_signed_by(&token, &key));
-        check(!vd_sas_covers(&token, "a.hub.that.nobody.names", "dev1", ""));
+        /* No fixed name is safe from a fuzzer that watches comparisons, but what covers a device covers
+         * its modules. */
+        check(!vd_sas_covers(&token, "hub.example", "dev1", "") ||
+            vd_sas_covers(&token, "hub.example", "dev1", "mod"));
         (void)!vd_sas_covers(&token, "hub.example", "dev1", "mod");
     }
 }
