@@ -8,7 +8,7 @@ help:
 	@echo 'make test    every test        make run    the demo'
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make bench   all benchmarks; bench-device, bench-hub, bench-center for one part'
+	@echo 'make bench   all benchmarks; bench-device, bench-hub for one part'
 	@echo 'make size    bytes of code, constants, RAM and stack of the device module'
 
 check:
@@ -31,7 +31,7 @@ fmt-check:
 fuzz:
 	@tools/fuzz $(FUZZ_SECONDS)
 
-bench: bench-device bench-hub bench-center
+bench: $(patsubst bench/%/run,bench-%,$(wildcard bench/*/run))
 	@tools/bench report
 
 bench-%:
