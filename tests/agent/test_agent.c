@@ -524,6 +524,7 @@ static void test_agent__stops_without_a_hub(void **state)
     f->agent = 0;
     clock_gettime(CLOCK_MONOTONIC, &end);
     assert_in_range(end.tv_sec - start.tv_sec, 0, 10);
+    assert_true(logged(f, "event=stopped_unsent"));
 }
 
 /* --- The command line ----------------------------------------------------------------------------- */

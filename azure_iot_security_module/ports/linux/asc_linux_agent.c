@@ -27,7 +27,8 @@ struct agent {
     struct asc_linux_system system;
     const char *device_id;
     enum asc_state logged_state;
-    uint32_t ahead_ms; /* how far the module's clock runs ahead */
+    uint32_t ahead_ms; /* how far the module's clock runs ahead: 0 until it stops */
+    uint32_t due_ms;   /* when the module wanted its next step, as of the last one */
     uint32_t drops_seen_ms;
     uint64_t drops_seen;
 };
@@ -166,10 +167,10 @@ static bool turn(struct agent *a, int stop_fd, uint32_t most_ms)
 {
     struct pollfd fds[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = -1}};
     uint32_t wait_ms = asc_linux_hub_step(a->hub);
-    uint32_t module_ms = asc_module_step(&a->module);
 
+    a->due_ms = asc_module_step(&a->module);
     log_state(a);
-    wait_ms = module_ms < wait_ms ? module_ms : wait_ms;
+    wait_ms = a->due_ms < wait_ms ? a->due_ms : wait_ms;
     wait_ms = most_ms < wait_ms ? most_ms : wait_ms;
     /* After the module's step, which may have given the connection something to write. */
     asc_linux_hub_poll(a->hub, &fds[1].fd, &fds[1].events);
@@ -183,19 +184,33 @@ static bool all_sent(struct agent *a)
     return c.messages_built == c.messages_sent + c.messages_given_up;
 }
 
+/* Moves the module's clock on to its next step, an interval in all: what would be due at the end of
+   the interval is due now. False: the clock has yet to get there. */
+static bool collect_now(struct agent *a)
+{
+    uint32_t interval_ms = a->module.settings.high_interval_s * 1000;
+    uint32_t left_ms = interval_ms - a->ahead_ms;
+
+    if (asc_module_state(&a->module) == ASC_STATE_ACTIVE) {
+        a->ahead_ms += a->due_ms < left_ms ? a->due_ms : left_ms;
+    }
+    return a->ahead_ms == interval_ms;
+}
+
 /* Collects what the interval has so far, and waits a bounded time until the hub has it. */
 static void drain(struct agent *a)
 {
-    uint32_t start = uptime_ms(), passed = 0;
+    uint32_t start = uptime_ms();
+    bool sent = false;
 
-    /* What would be due at the end of the interval is due now. */
-    a->ahead_ms = a->module.settings.high_interval_s * 1000;
     do {
-        (void)turn(a, -1, passed > DRAIN_MS ? 0 : 20);
-        passed = uptime_ms() - start;
-    } while (
-        passed < DRAIN_MS && !all_sent(a) && asc_linux_hub_state(a->hub) != ASC_LINUX_HUB_WAITING);
-    if (!all_sent(a)) {
+        bool collected = collect_now(a);
+
+        (void)turn(a, -1, collected ? 20 : 1);
+        sent = collected && all_sent(a);
+    } while (!sent && uptime_ms() - start < DRAIN_MS &&
+        asc_linux_hub_state(a->hub) != ASC_LINUX_HUB_WAITING);
+    if (!sent) {
         asc_linux_log(ASC_LINUX_LOG_WARN, "stopped_unsent", "reason=\"the hub was not reached\"");
     }
 }

@@ -26,7 +26,9 @@ struct asc_linux_capture_counters {
 /*
  * Starts capturing on `interface`, which must exist. Needs CAP_NET_RAW. Packets of other hosts
  * (promiscuous mode) are not taken; on a loopback interface, where each packet passes twice, the
- * incoming copy is. When the interface goes down, or is deleted and made anew under its name, the
+ * incoming copy is. Where the interface segments TCP itself (TSO, GRO), a packet is what the kernel
+ * handed over or was given, up to 64 KiB with one header: byte counts then lack the headers of the
+ * further segments on the wire. When the interface goes down, or is deleted and made anew under its name, the
  * capture says so in the log and goes on when it is back.
  * Returns NULL with what to do about it in `error`. Stop with asc_linux_capture_stop.
  */
