@@ -30,13 +30,15 @@ void flatc_open(struct flatc *flatc)
 void flatc_add(struct flatc *flatc, const uint8_t *message, size_t length)
 {
     char path[128];
+    size_t written;
     FILE *file;
 
     require(flatc->count < FLATC_MESSAGES_MAX, "too many messages for one run");
     path_of(flatc, flatc->count, "bin", path, sizeof path);
     file = fopen(path, "wb");
-    require(file != NULL && fwrite(message, 1, length, file) == length && fclose(file) == 0,
-        "cannot write a message");
+    require(file != NULL, "cannot make a message's file");
+    written = fwrite(message, 1, length, file);
+    require(fclose(file) == 0 && written == length, "cannot write a message");
     flatc->count++;
 }
 
