@@ -13,7 +13,7 @@ struct vd_api_http;
 
 /*
  * Listens on the unix socket `path` (mode 0600; one that is left over is replaced) and answers in threads of its own.
- * `api` and what it points to must outlive it.
+ * `api` and what it points to must outlive it. The process must ignore SIGPIPE.
  * VD_E_INVALID (path too long), VD_E_IO, VD_E_NOMEM with the reason in error_text.
  */
 VD_NODISCARD int vd_api_http_start(const struct vd_api *api, const char *path,

@@ -38,8 +38,7 @@ void vd_api_alert_get(
 
     if (error == VD_E_INVALID) {
         vd_api_fail(answer, 400, "AmbiguousId",
-            "%.64s is shorter than 4 characters or begins the ids of several alerts: give more of it",
-            args->id);
+            "%.64s begins the ids of several alerts: give more of it", args->id);
     } else if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);
     } else {

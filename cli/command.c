@@ -166,7 +166,7 @@ static int command_run(
         forms[i].has_arg = options[i].value != NULL ? required_argument : no_argument;
     }
     opterr = 0;
-    optind = 1;
+    optind = 0; /* forgets an earlier parse */
     while ((c = getopt_long(argc, argv, ":h", forms, &index)) != -1) {
         if (c == 'h' || (c == 0 && strcmp(forms[index].name, "help") == 0)) {
             print_help(command, invocation->command);
@@ -217,7 +217,7 @@ int vd_command_main(const struct vd_command *root, int argc, char **argv)
     const struct vd_command *command = root;
     struct vd_invocation invocation = {.data_dir = getenv("VEDETTE_DATA_DIR")};
     char path[PATH_MAX_BYTES];
-    int depth = 0;
+    int depth = 0; /* argv[depth] is the name of `command` */
 
     if (invocation.data_dir == NULL || invocation.data_dir[0] == '\0') {
         invocation.data_dir = VD_DATA_DIR_DEFAULT;
@@ -246,6 +246,10 @@ int vd_command_main(const struct vd_command *root, int argc, char **argv)
         snprintf(path + strlen(path), sizeof path - strlen(path), " %s", command->name);
     }
     if (command->raw != NULL) {
+        if (argc == depth + 2 && strcmp(argv[depth + 1], "--version") == 0) {
+            printf("vedette %s\n", VD_VERSION);
+            return VD_EXIT_OK;
+        }
         return command->raw(argc - depth, argv + depth);
     }
     return command_run(command, &invocation, argc - depth, argv + depth);

@@ -54,7 +54,8 @@ struct vd_command {
     const struct vd_option *options; /* up to one without a name; NULL: none */
     const char *details;             /* more for the help; NULL: nothing */
     int (*run)(const struct vd_invocation *invocation);
-    int (*raw)(int argc, char **argv); /* instead of run: parses its arguments itself */
+    int (*raw)(
+        int argc, char **argv); /* instead of run: parses its arguments itself, but for --version */
     const struct vd_command *children; /* instead of both: up to one without a name */
 };
 

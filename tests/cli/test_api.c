@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* The API without a transport, on real stores: routes, devices, indicators, queries, faults. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "api/api.h"
+#include "tests/cli/folder.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define KEY_16 "MDEyMzQ1Njc4OWFiY2RlZg=="
+
+/* A bus that notes what it was asked for: the hub's side is tested with the hub. */
+struct noting_bus {
+    struct vd_bus base;
+    char disconnected[64];
+    const char *connected;
+};
+
+static void note_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    struct noting_bus *noting = (struct noting_bus *)bus;
+
+    assert_null(module_id);
+    snprintf(noting->disconnected, sizeof noting->disconnected, "%s", device_id);
+}
+
+static bool answer_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    struct noting_bus *noting = (struct noting_bus *)bus;
+
+    assert_null(module_id);
+    return noting->connected != NULL && strcmp(noting->connected, device_id) == 0;
+}
+
+static const struct vd_bus_ops noting_ops = {note_disconnect, answer_connected};
+
+static struct vd_stores stores;
+static struct noting_bus bus;
+static struct vd_api api;
+
+static int set_up(void **state)
+{
+    struct vd_config config;
+
+    if (folder_set_up(state) != 0) {
+        return -1;
+    }
+    folder_open_stores(*state, &config, &stores);
+    bus = (struct noting_bus){.base = {&noting_ops}};
+    api = (struct vd_api){
+        .registry = stores.registry,
+        .alerts = stores.alerts,
+        .analytics = stores.analytics,
+        .log = stores.log,
+        .bus = &bus.base,
+        .host_name = "hub.test:9883",
+        .query_limits = {.max_rows = 3, .timeout_ms = 10000},
+    };
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    vd_stores_close(&stores);
+    return folder_tear_down(state);
+}
+
+/* The answer's JSON, the caller's to free; fails unless it has that status. */
+static json_t *call(
+    int status, const char *method, const char *path, const char *query, const char *body)
+{
+    const struct vd_api_request request = {
+        method, path, query, vd_str_from(body != NULL ? body : "")};
+    struct vd_api_answer answer;
+
+    vd_api_call(&api, &request, &answer);
+    if (answer.status != status) {
+        char *text = answer.body != NULL ? json_dumps(answer.body, 0) : NULL;
+
+        fail_msg("%s %s: %d and not %d: %s", method, path, answer.status, status,
+            text != NULL ? text : "");
+    }
+    return answer.body;
+}
+
+static const char *text_at(json_t *json, const char *outer, const char *name)
+{
+    json_t *object = outer != NULL ? json_object_get(json, outer) : json;
+
+    return json_string_value(json_object_get(object, name));
+}
+
+static void test_api__faults(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *path;
+        const char *query;
+        const char *body;
+        int status;
+        const char *code;
+    } cases[] = {
+        {"GET", "", NULL, NULL, 404, "NotFound"},
+        {"GET", "/", NULL, NULL, 404, "NotFound"},
+        {"GET", "/nothing", NULL, NULL, 404, "NotFound"},
+        {"GET", "/devices/", NULL, NULL, 404, "NotFound"},
+        {"GET", "/devices/a/b", NULL, NULL, 404, "NotFound"},
+        {"GET", "/devicesx", NULL, NULL, 404, "NotFound"},
+        {"PUT", "/devices", NULL, NULL, 405, "MethodNotAllowed"},
+        {"DELETE", "/alerts/x", NULL, NULL, 405, "MethodNotAllowed"},
+        {"get", "/devices", NULL, NULL, 405, "MethodNotAllowed"},
+        {"GET", "/devices/a%00b", NULL, NULL, 400, "InvalidPath"},
+        {"GET", "/devices/none", NULL, NULL, 404, "NotFound"},
+        {"DELETE", "/devices/none", NULL, NULL, 404, "NotFound"},
+        {"POST", "/devices", NULL, "", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "[]", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"deviceId\":\"b\"}", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"more\":1}", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"\xff\"}", 400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{}", 400, "InvalidDeviceId"},
+        {"POST", "/devices", NULL, "{\"deviceId\":5}", 400, "InvalidDeviceId"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"\"}", 400, "InvalidDeviceId"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a b\"}", 400, "InvalidDeviceId"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"primaryKey\":\"x\"}", 400, "InvalidKey"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"primaryKey\":\"Zm9v\"}", 400,
+            "InvalidKey"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"secondaryKey\":null}", 400, "InvalidKey"},
+        {"GET", "/alerts", "limit=x", NULL, 400, "InvalidParameter"},
+        {"GET", "/alerts", "limit=", NULL, 400, "InvalidParameter"},
+        {"GET", "/alerts", "limit=100001", NULL, 400, "InvalidParameter"},
+        {"GET", "/alerts", "changedAfter=-1", NULL, 400, "InvalidParameter"},
+        {"GET", "/alerts", "changedAfter=9223372036854775808", NULL, 400, "InvalidParameter"},
+        {"GET", "/alerts", "a=b&c", NULL, 400, "InvalidQuery"},
+        {"GET", "/alerts/00000000", NULL, NULL, 404, "NotFound"},
+        {"GET", "/dead-letters", "limit=1x", NULL, 400, "InvalidParameter"},
+        {"POST", "/indicators", NULL, "1.2.3.4", 400, "InvalidParameter"},
+        {"POST", "/indicators", "feed=", "1.2.3.4", 400, "InvalidParameter"},
+        {"POST", "/indicators", "feed=a%2Fb", "1.2.3.4", 400, "InvalidParameter"},
+        {"POST", "/indicators", "feed=f", "1.2.3.4\nnonsense\n", 400, "InvalidIndicator"},
+        {"POST", "/query", NULL, "{\"sql\":1}", 400, "InvalidBody"},
+        {"POST", "/query", NULL, "{\"sql\":\"SELEC\"}", 400, "InvalidQuery"},
+        {"POST", "/query", NULL, "{\"sql\":\"DROP TABLE x\"}", 400, "InvalidQuery"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        json_t *answer =
+            call(cases[i].status, cases[i].method, cases[i].path, cases[i].query, cases[i].body);
+
+        assert_string_equal(text_at(answer, "error", "code"), cases[i].code);
+        assert_true(strlen(text_at(answer, "error", "message")) > 5);
+        json_decref(answer);
+    }
+    /* None of them made a device or an indicator. */
+    {
+        json_t *answer = call(200, "GET", "/devices", NULL, NULL);
+
+        assert_int_equal(json_array_size(json_object_get(answer, "devices")), 0);
+        json_decref(answer);
+        answer = call(200, "GET", "/status", NULL, NULL);
+        assert_int_equal(json_integer_value(json_object_get(answer, "indicators")), 0);
+        json_decref(answer);
+    }
+}
+
+static void test_api__needs(void **state)
+{
+    const struct vd_api_request devices = {"GET", "/devices/a", NULL, {NULL, 0}};
+    const struct vd_api_request query = {"POST", "/query", NULL, {NULL, 0}};
+    const struct vd_api_request nothing = {"POST", "/nothing", NULL, {NULL, 0}};
+
+    (void)state;
+    assert_int_equal(vd_api_needs(&devices), VD_NEEDS_REGISTRY);
+    assert_int_equal(vd_api_needs(&query), VD_NEEDS_ANALYTICS);
+    assert_int_equal(vd_api_needs(&nothing), 0);
+}
+
+static void test_api__device_life(void **state)
+{
+    json_t *answer =
+        call(201, "POST", "/devices", NULL, "{\"deviceId\":\"a\",\"primaryKey\":\"" KEY_16 "\"}");
+    const json_t *keys = json_object_get(json_object_get(answer, "authentication"), "symmetricKey");
+
+    (void)state;
+    assert_string_equal(text_at(answer, NULL, "deviceId"), "a");
+    assert_string_equal(text_at(answer, NULL, "status"), "enabled");
+    assert_string_equal(text_at(answer, NULL, "connectionState"), "Disconnected");
+    assert_string_equal(json_string_value(json_object_get(keys, "primaryKey")), KEY_16);
+    assert_int_equal(json_string_length(json_object_get(keys, "secondaryKey")), 44);
+    assert_string_equal(text_at(answer, NULL, "connectionString"),
+        "HostName=hub.test:9883;DeviceId=a;SharedAccessKey=" KEY_16);
+    json_decref(answer);
+
+    answer = call(409, "POST", "/devices", NULL, "{\"deviceId\":\"a\"}");
+    assert_string_equal(text_at(answer, "error", "code"), "AlreadyExists");
+    json_decref(answer);
+
+    bus.connected = "a";
+    answer = call(200, "GET", "/devices/a", NULL, NULL);
+    assert_string_equal(text_at(answer, NULL, "connectionState"), "Connected");
+    json_decref(answer);
+    answer = call(200, "GET", "/devices", NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer, "devices")), 1);
+    assert_null(
+        json_object_get(json_array_get(json_object_get(answer, "devices"), 0), "authentication"));
+    json_decref(answer);
+
+    assert_null(call(204, "DELETE", "/devices/a", NULL, NULL));
+    assert_string_equal(bus.disconnected, "a");
+    json_decref(call(404, "GET", "/devices/a", NULL, NULL));
+}
+
+/* Every letter that an id may have, percent-encoded in a path. */
+static void test_api__encoded_ids(void **state)
+{
+    json_t *answer = call(201, "POST", "/devices", NULL, "{\"deviceId\":\"%41#?=:@$'+.._\"}");
+
+    (void)state;
+    json_decref(answer);
+    answer = call(200, "GET", "/devices/%2541%23%3F%3D%3A%40%24%27%2B.._", NULL, NULL);
+    assert_string_equal(text_at(answer, NULL, "deviceId"), "%41#?=:@$'+.._");
+    json_decref(answer);
+    json_decref(call(404, "GET", "/devices/%41%23%3F%3D%3A%40%24%27%2B.._", NULL, NULL));
+}
+
+static void test_api__without_a_hub(void **state)
+{
+    json_t *answer;
+
+    (void)state;
+    api.bus = NULL;
+    json_decref(call(201, "POST", "/devices", NULL, "{\"deviceId\":\"a\"}"));
+    answer = call(200, "GET", "/devices/a", NULL, NULL);
+    assert_string_equal(text_at(answer, NULL, "connectionState"), "Disconnected");
+    json_decref(answer);
+    assert_null(call(204, "DELETE", "/devices/a", NULL, NULL));
+    answer = call(200, "GET", "/status", NULL, NULL);
+    assert_true(json_is_false(json_object_get(answer, "running")));
+    assert_null(json_object_get(answer, "hub"));
+    json_decref(answer);
+}
+
+static void test_api__indicators(void **state)
+{
+    json_t *answer =
+        call(200, "POST", "/indicators", "feed=list%201", "# c\n203.0.113.66\n2001:db8::/32\n");
+
+    (void)state;
+    assert_string_equal(text_at(answer, NULL, "feed"), "list 1");
+    assert_int_equal(json_integer_value(json_object_get(answer, "added")), 2);
+    assert_int_equal(json_integer_value(json_object_get(answer, "total")), 2);
+    json_decref(answer);
+    answer = call(200, "POST", "/indicators", "feed=list+1", "203.0.113.66\n203.0.113.67");
+    assert_int_equal(json_integer_value(json_object_get(answer, "added")), 1);
+    assert_int_equal(json_integer_value(json_object_get(answer, "known")), 1);
+    assert_int_equal(json_integer_value(json_object_get(answer, "total")), 3);
+    json_decref(answer);
+}
+
+static void test_api__query(void **state)
+{
+    json_t *answer =
+        call(200, "POST", "/query", NULL, "{\"sql\":\"SELECT DeviceId FROM SecurityIoTRawEvent\"}");
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(answer, "rows")), 0);
+    json_decref(answer);
+    answer = call(200, "POST", "/query", NULL, "{\"sql\":\"SELECT * FROM range(10)\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "rows")), 3);
+    assert_true(json_is_true(json_object_get(answer, "truncated")));
+    json_decref(answer);
+}
+
+static void test_api__empty_lists(void **state)
+{
+    json_t *answer = call(200, "GET", "/alerts", "changedAfter=0&device=a%20b&limit=5", NULL);
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(answer, "alerts")), 0);
+    assert_true(json_is_array(json_object_get(answer, "alerts")));
+    json_decref(answer);
+    answer = call(200, "GET", "/dead-letters", NULL, NULL);
+    assert_true(json_is_array(json_object_get(answer, "deadLetters")));
+    json_decref(answer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_api__##name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(faults),
+        TEST(needs),
+        TEST(device_life),
+        TEST(encoded_ids),
+        TEST(without_a_hub),
+        TEST(indicators),
+        TEST(query),
+        TEST(empty_lists),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* The program itself: help everywhere, init whole or not at all, a database of a newer version. */
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/str.h"
+#include "tests/cli/folder.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static char output[65536]; /* of the last run, both streams */
+
+/* Runs `vedette WORDS` by the shell; its exit status. */
+__attribute__((format(printf, 1, 2))) static int vedette(const char *format, ...)
+{
+    char words[512];
+    char command[1024];
+    va_list args;
+    FILE *stream;
+    int status;
+
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    snprintf(command, sizeof command, "'%s' %s 2>&1", VD_PROGRAM, words);
+    stream = popen(command, "r");
+    assert_non_null(stream);
+    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
+    status = pclose(stream);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void assert_said(const char *text)
+{
+    if (strstr(output, text) == NULL) {
+        fail_msg("no \"%s\" in: %s", text, output);
+    }
+}
+
+static size_t entries(const char *path)
+{
+    struct dirent *entry;
+    size_t count = 0;
+    DIR *dir = opendir(path);
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(dir);
+    return count;
+}
+
+static void test_program__help_everywhere(void **state)
+{
+    static const char *const commands[] = {"", "init", "serve", "device", "device create",
+        "device list", "device show", "device delete", "agent", "intel", "intel import", "alert",
+        "alert list", "alert show", "dead-letter", "dead-letter list", "query", "status", "demo",
+        "config"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        assert_int_equal(vedette("%s --help", commands[i]), 0);
+        assert_said("Usage: vedette");
+        assert_said(commands[i]);
+        assert_int_equal(vedette("%s --version", commands[i]), 0);
+        assert_said("vedette " VD_VERSION "\n");
+        assert_int_equal(vedette("%s --no-such-option", commands[i]), 2);
+        assert_said("--help");
+    }
+    assert_int_equal(vedette("no-such-command"), 2);
+    assert_int_equal(vedette("%s", ""), 2);
+    /* An output that takes nothing is a failure, not a silent end. */
+    assert_int_equal(vedette("config --reference > /dev/full"), 1);
+}
+
+static void test_program__init(void **state)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } files[] = {{"ca.pem", 0644}, {"ca.key", 0600}, {"server.pem", 0644}, {"server.key", 0600},
+        {"master.key", 0600}, {"vedette.conf", 0666}, {"registry.db", 0600}, {"alerts.db", 0600},
+        {"events.db", 0600}, {"analytics", 0700}};
+    const struct folder *folder = *state;
+    struct stat about;
+    char path[128];
+
+    assert_int_equal(vedette("init --hub-name hub.test --data-dir %s/", folder->data), 0);
+    assert_said("hub.test");
+    assert_int_equal(entries(folder->path), 1);
+    assert_int_equal(stat(folder->data, &about), 0);
+    assert_int_equal(about.st_mode & 07777, 0700);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder->data, files[i].name);
+        assert_int_equal(stat(path, &about), 0);
+        assert_int_equal(about.st_mode & 0777 & ~files[i].mode, 0);
+    }
+    assert_int_equal(vedette("init --hub-name other.test --data-dir %s", folder->data), 1);
+    assert_said("initialised already");
+    snprintf(path, sizeof path, "grep -q '^hub.name = hub.test$' %s/vedette.conf", folder->data);
+    assert_int_equal(system(path), 0);
+}
+
+static void test_program__init_leaves_nothing_half_done(void **state)
+{
+    const struct folder *folder = *state;
+    char path[128];
+
+    assert_int_equal(vedette("init --san 'not a name' --data-dir %s", folder->data), 1);
+    assert_said("not a name");
+    assert_int_equal(entries(folder->path), 0);
+    assert_int_equal(vedette("init --hub-name a_b --data-dir %s", folder->data), 2);
+    assert_int_equal(vedette("init --data-dir %s/a/b", folder->data), 1);
+    assert_int_equal(entries(folder->path), 0);
+
+    /* A directory that is there already: taken if it is empty, however init ended before. */
+    assert_int_equal(mkdir(folder->data, 0755), 0);
+    assert_int_equal(vedette("init --san '*' --data-dir %s", folder->data), 1);
+    assert_int_equal(entries(folder->data), 0);
+    snprintf(path, sizeof path, "%s/.init-abcdef", folder->data);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(vedette("init --data-dir %s", folder->data), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(vedette("device list --data-dir %s", folder->data), 0);
+}
+
+static void test_program__init_spares_other_files(void **state)
+{
+    const struct folder *folder = *state;
+    char path[128];
+    FILE *file;
+
+    assert_int_equal(mkdir(folder->data, 0755), 0);
+    snprintf(path, sizeof path, "%s/precious", folder->data);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(vedette("init --data-dir %s", folder->data), 1);
+    assert_said("holds files");
+    assert_int_equal(entries(folder->data), 1);
+    assert_int_equal(vedette("init --data-dir %s/precious", folder->data), 1);
+}
+
+static void test_program__commands_without_a_service(void **state)
+{
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("status --data-dir %s", folder->data), 1);
+    assert_said("vedette init");
+    assert_int_equal(vedette("serve --data-dir %s", folder->data), 1);
+    assert_said("vedette init");
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device create d1 --data-dir %s", folder->data), 0);
+    assert_said("HostName=h;DeviceId=d1;SharedAccessKey=");
+    assert_int_equal(vedette("device create d1 --data-dir %s", folder->data), 1);
+    assert_said("exists already");
+    assert_int_equal(vedette("device list --output json --data-dir %s", folder->data), 0);
+    assert_said("\"deviceId\": \"d1\"");
+    assert_int_equal(vedette("alert list --data-dir %s", folder->data), 0);
+    assert_said("no alerts");
+    assert_int_equal(
+        vedette("query --sql 'SELECT 1 AS a, 2 AS b' --output csv --data-dir %s", folder->data), 0);
+    assert_string_equal(output, "a,b\r\n1,2\r\n");
+    assert_int_equal(vedette("intel import /nowhere --data-dir %s", folder->data), 1);
+    assert_said("/nowhere: No such file");
+    assert_int_equal(vedette("device delete d1 --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device show d1 --data-dir %s", folder->data), 1);
+    assert_said("not found");
+}
+
+static void test_program__wrong_configuration(void **state)
+{
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("serve --set log.levl=info --data-dir %s", folder->data), 1);
+    assert_said("log.levl");
+    assert_int_equal(vedette("serve --set analytics.threads=0 --data-dir %s", folder->data), 1);
+    assert_said("1 to 256");
+}
+
+static void test_program__newer_database(void **state)
+{
+    static const char *const files[] = {"registry.db", "alerts.db", "events.db"};
+    const struct folder *folder = *state;
+    char path[128];
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        sqlite3 *db = NULL;
+
+        snprintf(path, sizeof path, "%s/%s", folder->data, files[i]);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 77", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(
+            vedette("serve --set mqtt.listen=127.0.0.1:0 --data-dir %s", folder->data), 1);
+        assert_said(files[i]);
+        assert_said("77");
+        assert_said(VD_VERSION);
+        assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+    }
+}
+
+static void test_program__lost_master_key(void **state)
+{
+    const struct folder *folder = *state;
+    char command[256];
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    snprintf(command, sizeof command, "chmod 640 %s/master.key", folder->data);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(vedette("device list --data-dir %s", folder->data), 1);
+    assert_said("mode 0600");
+    snprintf(command, sizeof command,
+        "cd %s && rm master.key && head -c 32 /dev/urandom | base64 > master.key && chmod 600 master.key",
+        folder->data);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(vedette("device list --data-dir %s", folder->data), 1);
+    assert_said("does not open with master.key");
+}
+
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(test_program__##name, folder_set_up, folder_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(help_everywhere),
+        TEST(init),
+        TEST(init_leaves_nothing_half_done),
+        TEST(init_spares_other_files),
+        TEST(commands_without_a_service),
+        TEST(wrong_configuration),
+        TEST(newer_database),
+        TEST(lost_master_key),
+    };
+
+    unsetenv("VEDETTE_DATA_DIR");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
