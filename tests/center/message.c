@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages, files and folders for the tests of the center. */
+/* Messages for the tests and benchmarks of the center; a caller's fault ends the program. */
 
 #include "tests/center/message.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+static void must(bool ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
 
 static void put_u16(struct vd_buf *out, uint16_t value)
 {
@@ -70,8 +70,8 @@ static void put_flow(struct vd_buf *out, size_t place, const struct test_flow *f
     int family = ipv6 ? AF_INET6 : AF_INET;
     size_t half = ipv6 ? 16 : 4;
 
-    assert_int_equal(inet_pton(family, flow->local, addresses), 1);
-    assert_int_equal(inet_pton(family, flow->remote, addresses + half), 1);
+    must(inet_pton(family, flow->local, addresses) == 1);
+    must(inet_pton(family, flow->remote, addresses + half) == 1);
     begin_table(out, place, ipv6 ? flow_fields6 : flow_fields4, 2, (uint16_t)(8 + 2 * half));
     vd_buf_append(out, addresses, 2 * half);
     common = out->length;
@@ -162,7 +162,7 @@ void test_message_write(struct vd_buf *out, const struct test_event *events, siz
     for (size_t i = 0; i < count; i++) {
         put_event(&message, first + 4 * i, &events[i]);
     }
-    assert_int_equal(message.error, VD_OK);
+    must(message.error == VD_OK);
     vd_buf_append(out, message.data, message.length);
     vd_buf_release(&message);
 }
@@ -175,57 +175,4 @@ struct vd_uuid test_uuid(uint64_t number)
         id.bytes[15 - i] = (uint8_t)(number >> (8 * i));
     }
     return id;
-}
-
-const char *test_vectors(void)
-{
-    const char *folder = getenv("VEDETTE_VECTORS");
-
-    if (folder == NULL) {
-        folder = VD_SOURCE_DIR "/../shared/vectors";
-    }
-    if (access(folder, R_OK) != 0) {
-        fprintf(stderr, "no known answers at %s: passed without them\n", folder);
-        return NULL;
-    }
-    return folder;
-}
-
-void test_read_file(const char *path, struct vd_buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    uint8_t piece[4096];
-    size_t n;
-
-    if (file == NULL) {
-        fail_msg("cannot read %s", path);
-    }
-    while ((n = fread(piece, 1, sizeof piece, file)) > 0) {
-        vd_buf_append(out, piece, n);
-    }
-    fclose(file);
-    assert_int_equal(out->error, VD_OK);
-}
-
-char *test_folder_new(void)
-{
-    char *path = strdup(VD_BINARY_DIR "/center-test-XXXXXX");
-
-    assert_non_null(path);
-    assert_non_null(mkdtemp(path));
-    return path;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-void test_folder_remove(char *path)
-{
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    free(path);
 }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Known answers, files and folders for the tests of the center. */
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/center/message.h"
+
+const char *test_vectors(void)
+{
+    const char *folder = getenv("VEDETTE_VECTORS");
+
+    if (folder == NULL) {
+        folder = VD_SOURCE_DIR "/../shared/vectors";
+    }
+    if (access(folder, R_OK) != 0) {
+        fprintf(stderr, "no known answers at %s: passed without them\n", folder);
+        return NULL;
+    }
+    return folder;
+}
+
+void test_read_file(const char *path, struct vd_buf *out)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t piece[4096];
+    size_t n;
+
+    if (file == NULL) {
+        fail_msg("cannot read %s", path);
+    }
+    while ((n = fread(piece, 1, sizeof piece, file)) > 0) {
+        vd_buf_append(out, piece, n);
+    }
+    fclose(file);
+    assert_int_equal(out->error, VD_OK);
+}
+
+char *test_folder_new(void)
+{
+    char *path = strdup(VD_BINARY_DIR "/center-test-XXXXXX");
+
+    assert_non_null(path);
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void test_folder_remove(char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    free(path);
+}
