@@ -91,7 +91,7 @@
 #endif
 
 /* Addresses, 1 to 64: local addresses of one family that flows refer to between two collections.
- * Packets of further local addresses are counted as overflow. */
+ * Packets of new flows of further local addresses are counted as overflow. */
 #ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES 8
 #endif

@@ -128,13 +128,15 @@ struct asc_module {
     const struct asc_port *port;
     void *context;
     struct asc_settings settings;
-    struct asc_counters counters;
+    uint64_t packets_counted;     /* with 64 bits cheaper than to saturate */
+    struct asc_counters counters; /* all others */
     enum asc_state state;
     uint32_t entered_ms;                       /* when `state` was entered */
     uint32_t retry_ms;                         /* when the last attempt to send failed */
     uint32_t collected_ms[ASC_COLLECTORS_MAX]; /* when each collector's last event ended */
-    uint8_t collected;                         /* bit by collector: has reported since start */
+    uint32_t period_ms[ASC_COLLECTORS_MAX];    /* from then until its next */
     bool counting;                             /* the hook counts; changed under the lock only */
+    bool counting_unlocked;                    /* it does, and the port has no lock to take */
     bool in_flight;                            /* the message is with the port */
     bool retrying;                             /* wait for retry_time_s before the next attempt */
     uint32_t message_bytes;                    /* 0: no message is held */

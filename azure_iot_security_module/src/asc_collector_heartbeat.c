@@ -5,7 +5,7 @@
 
 #if ASC_COLLECTOR_HEARTBEAT_ENABLED
 
-static const struct asc_shape heartbeat_shape = {0, {0}};
+static const struct asc_shape heartbeat_shape = {0, {{0, 0}}};
 
 enum asc_collected asc_collect_heartbeat(
     struct asc_module *m, struct asc_message *message, uint32_t interval_s)

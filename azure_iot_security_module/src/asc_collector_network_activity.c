@@ -27,10 +27,12 @@ enum network_field {
     NETWORK_IPV6
 };
 
-static const struct asc_shape common_shape = {5, {2, 2, 4, 4, 1}};
-static const struct asc_shape flow4_shape = {2, {8, 4}};
-static const struct asc_shape flow6_shape = {2, {32, 4}};
-static const struct asc_shape network_shape = {2, {4, 4}};
+static const struct asc_shape common_shape = {5,
+    {{COMMON_IN, 4}, {COMMON_OUT, 4}, {COMMON_LOCAL_PORT, 2}, {COMMON_REMOTE_PORT, 2},
+        {COMMON_PROTOCOL, 1}}};
+static const struct asc_shape flow4_shape = {2, {{FLOW_ADDRESSES, 8}, {FLOW_COMMON, 4}}};
+static const struct asc_shape flow6_shape = {2, {{FLOW_ADDRESSES, 32}, {FLOW_COMMON, 4}}};
+static const struct asc_shape network_shape = {2, {{NETWORK_IPV4, 4}, {NETWORK_IPV6, 4}}};
 
 /* Bytes of the largest NetworkActivityCommon, and of the smallest: some byte count is never 0. */
 #define COMMON_BYTES_MAX 20u
@@ -50,47 +52,47 @@ struct flow_vtables {
     uint16_t flow[2];
 };
 
-static uint32_t common_mask(const struct asc_flow *flow, const uint8_t *ports)
-{
-    return (asc_be16(ports) != 0 ? 1u << COMMON_LOCAL_PORT : 0) |
-        (asc_be16(ports + 2) != 0 ? 1u << COMMON_REMOTE_PORT : 0) |
-        (flow->bytes[ASC_IN] != 0 ? 1u << COMMON_IN : 0) |
-        (flow->bytes[ASC_OUT] != 0 ? 1u << COMMON_OUT : 0) |
-        (flow->endpoint >> 8 != 0 ? 1u << COMMON_PROTOCOL : 0);
-}
-
 static void write_common(
     struct asc_writer *w, uint16_t *vtables, const struct asc_flow *flow, uint32_t slot)
 {
+    const uint32_t protocol = flow->protocol;
     uint8_t ports[4];
+    uint32_t local_port;
+    uint32_t remote_port;
     uint32_t mask;
-    uint32_t vtable;
     uint32_t table;
+    uint8_t *out;
 
     memcpy(ports, &flow->ports, sizeof ports);
-    mask = common_mask(flow, ports);
+    remote_port = asc_be16(ports);
+    local_port = asc_be16(ports + 2);
+    mask = (uint32_t)(local_port != 0) << COMMON_LOCAL_PORT |
+        (uint32_t)(remote_port != 0) << COMMON_REMOTE_PORT |
+        (uint32_t)(flow->bytes[ASC_IN] != 0) << COMMON_IN |
+        (uint32_t)(flow->bytes[ASC_OUT] != 0) << COMMON_OUT |
+        (uint32_t)(protocol != 0) << COMMON_PROTOCOL;
     table = asc_writer_table(w, &common_shape, mask, &vtables[mask]);
-    vtable = vtables[mask];
     asc_writer_refer(w, slot, table);
-    /* A field that is not there has the offset 0; it is written over by what comes first. */
-    if ((mask & 1u << COMMON_LOCAL_PORT) != 0) {
-        asc_put_le16(
-            w->data + asc_writer_field(w, vtable, table, COMMON_LOCAL_PORT), asc_be16(ports));
+    /* The fields that are there follow each other in the order of common_shape. */
+    out = w->data + table + 4;
+    if (flow->bytes[ASC_IN] != 0) {
+        asc_put_le32(out, flow->bytes[ASC_IN]);
+        out += 4;
     }
-    if ((mask & 1u << COMMON_REMOTE_PORT) != 0) {
-        asc_put_le16(
-            w->data + asc_writer_field(w, vtable, table, COMMON_REMOTE_PORT), asc_be16(ports + 2));
+    if (flow->bytes[ASC_OUT] != 0) {
+        asc_put_le32(out, flow->bytes[ASC_OUT]);
+        out += 4;
     }
-    if ((mask & 1u << COMMON_IN) != 0) {
-        asc_put_le32(w->data + asc_writer_field(w, vtable, table, COMMON_IN), flow->bytes[ASC_IN]);
+    if (local_port != 0) {
+        asc_put_le16(out, local_port);
+        out += 2;
     }
-    if ((mask & 1u << COMMON_OUT) != 0) {
-        asc_put_le32(
-            w->data + asc_writer_field(w, vtable, table, COMMON_OUT), flow->bytes[ASC_OUT]);
+    if (remote_port != 0) {
+        asc_put_le16(out, remote_port);
+        out += 2;
     }
-    if ((mask & 1u << COMMON_PROTOCOL) != 0) {
-        w->data[asc_writer_field(w, vtable, table, COMMON_PROTOCOL)] =
-            (uint8_t)(flow->endpoint >> 8);
+    if (protocol != 0) {
+        *out = (uint8_t)protocol;
     }
 }
 
@@ -103,20 +105,28 @@ struct flows {
     unsigned words;
 };
 
+static uint8_t *put_address(uint8_t *out, const uint32_t *address, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++) {
+        memcpy(out, address + i, 4);
+        out += 4;
+    }
+    return out;
+}
+
 static void write_flow(struct asc_writer *w, struct flow_vtables *vtables, uint32_t vector,
     const struct flows *flows, unsigned i)
 {
+    const unsigned words = flows->words;
     const struct asc_flow *flow = &flows->flow[i];
-    const size_t bytes = flows->words * sizeof *flows->local;
-    uint16_t *vtable = &vtables->flow[flows->words == 4];
-    const uint32_t table = asc_writer_table(w, flows->words == 4 ? &flow6_shape : &flow4_shape,
-        1u << FLOW_ADDRESSES | 1u << FLOW_COMMON, vtable);
-    uint8_t *addresses = w->data + asc_writer_field(w, *vtable, table, FLOW_ADDRESSES);
+    const uint32_t table = asc_writer_table(w, words == 4 ? &flow6_shape : &flow4_shape,
+        1u << FLOW_ADDRESSES | 1u << FLOW_COMMON, &vtables->flow[words == 4]);
+    uint8_t *out = w->data + table + 4;
 
     asc_writer_push(w, vector, table);
-    memcpy(addresses, flows->local + (flow->endpoint & 0xff) * flows->words, bytes);
-    memcpy(addresses + bytes, flows->remote + i * flows->words, bytes);
-    write_common(w, vtables->common, flow, asc_writer_field(w, *vtable, table, FLOW_COMMON));
+    out = put_address(out, flows->local + flow->local * words, words);
+    out = put_address(out, flows->remote + i * words, words);
+    write_common(w, vtables->common, flow, (uint32_t)(out - w->data));
 }
 
 /* Writes the flows that fit while `reserve` bytes stay free, and the vector that holds them. Returns

@@ -5,7 +5,7 @@
 
 #if ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED
 
-static const struct asc_shape information_shape = {3, {4, 4, 4}};
+static const struct asc_shape information_shape = {3, {{0, 4}, {1, 4}, {2, 4}}};
 
 /* Bytes of a string that fit, without a part of a character of UTF-8 at the end. */
 static uint32_t cut(const char *text)

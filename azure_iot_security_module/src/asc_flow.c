@@ -15,61 +15,6 @@
 /* Collections that a datagram may live through: its fragments may straddle one. */
 #define DATAGRAM_AGE_MAX 2u
 
-static struct asc_flow_table table_of(struct asc_network *n, bool ipv6)
-{
-    /* With one family left out the other is the only one that is asked for. */
-#if ASC_FLOWS4 > 0 && ASC_FLOWS6 > 0
-    return ipv6 ? asc_flow_table6(n) : asc_flow_table4(n);
-#elif ASC_FLOWS4 > 0
-    (void)ipv6;
-    return asc_flow_table4(n);
-#else
-    (void)ipv6;
-    return asc_flow_table6(n);
-#endif
-}
-
-unsigned asc_flow_local(struct asc_network *n, bool ipv6, const uint8_t *address)
-{
-    const struct asc_flow_table t = table_of(n, ipv6);
-    const size_t bytes = t.words * sizeof *t.local;
-    unsigned i = 0;
-
-    while (i < *t.local_count && memcmp(t.local + i * t.words, address, bytes) != 0) {
-        i++;
-    }
-    if (i == ASC_LOCALS) {
-        return ASC_LOCALS;
-    }
-    if (i == *t.local_count) {
-        memcpy(t.local + i * t.words, address, bytes);
-        *t.local_count = (uint8_t)(i + 1);
-    }
-    *t.local_last = (uint8_t)i;
-    return i;
-}
-
-unsigned asc_flow_enter(struct asc_network *n, bool ipv6, unsigned bucket, const uint8_t *remote,
-    uint32_t ports, uint32_t endpoint)
-{
-    const struct asc_flow_table t = table_of(n, ipv6);
-    const unsigned i = *t.count;
-    struct asc_flow *flow = t.flow + i;
-
-    if (i >= t.capacity) {
-        return ASC_FLOW_NONE;
-    }
-    flow->ports = ports;
-    flow->endpoint = (uint16_t)endpoint;
-    flow->bytes[ASC_IN] = 0;
-    flow->bytes[ASC_OUT] = 0;
-    memcpy(t.remote + i * t.words, remote, t.words * sizeof *t.remote);
-    flow->next = t.flow[bucket].head;
-    t.flow[bucket].head = (asc_flow_index)i;
-    *t.count = (uint16_t)(i + 1);
-    return i;
-}
-
 static void remember_datagram(
     struct asc_network *n, uint32_t tag, uint32_t ports, uint32_t protocol)
 {
@@ -99,42 +44,36 @@ static const struct asc_datagram *find_datagram(const struct asc_network *n, uin
     return NULL;
 }
 
-/* Fragments: the first tells the ports, later ones ask for them; false if they are not known. */
-static bool datagram_ports(struct asc_network *n, const struct asc_packet *packet, bool later,
-    enum asc_direction direction, uint32_t *ports, uint32_t *protocol)
+bool asc_flow_datagram(
+    struct asc_network *n, struct asc_packet *packet, bool later, enum asc_direction direction)
 {
     const uint32_t what = (packet->ipv6 ? TAG_IPV6 : TAG_IPV4) | (uint32_t)direction << 8;
     const uint64_t start = n->key[0] + n->key[1] * what + n->key[2] * packet->identification;
-    const uint32_t tag =
-        (uint32_t)(asc_hash_words(start, n->key + 3, packet->addresses, packet->ipv6 ? 8 : 2) >>
-            32);
+    const uint64_t hash = packet->ipv6 ? asc_hash_words(start, n->key + 3, packet->header + 8, 8)
+                                       : asc_hash_words(start, n->key + 3, packet->header + 12, 2);
+    const uint32_t tag = (uint32_t)(hash >> 32);
     const struct asc_datagram *datagram;
 
     if (!later) {
-        remember_datagram(n, tag, *ports, *protocol);
+        remember_datagram(n, tag, packet->ports, packet->protocol);
         return true;
     }
     datagram = find_datagram(n, tag);
     if (datagram == NULL) {
         return false;
     }
-    *ports = datagram->ports;
-    *protocol = datagram->protocol;
+    packet->ports = datagram->ports;
+    packet->protocol = datagram->protocol;
     return true;
 }
 
-bool asc_flow_count(struct asc_network *n, const struct asc_packet *packet, bool later,
-    enum asc_direction direction)
+static void empty(const struct asc_flow_table *t)
 {
-    const struct asc_flow_table t = table_of(n, packet->ipv6);
-    uint32_t ports = packet->ports;
-    uint32_t protocol = packet->protocol;
-
-    if ((later || packet->first_fragment) &&
-        !datagram_ports(n, packet, later, direction, &ports, &protocol)) {
-        return false;
+    for (unsigned i = 0; i < t->capacity; i++) {
+        t->flow[i].head = ASC_FLOW_NONE;
     }
-    return asc_flow_count_in(n, &t, packet->addresses, ports, protocol, packet->bytes, direction);
+    *t->count = 0;
+    *t->local_count = 0;
 }
 
 static inline asc_flow_index shifted(asc_flow_index index, unsigned dropped)
@@ -148,6 +87,10 @@ static void drop(const struct asc_flow_table *t, unsigned dropped)
 {
     const unsigned count = *t->count;
 
+    if (dropped == count) {
+        empty(t);
+        return;
+    }
     for (unsigned i = 0; i < t->capacity; i++) {
         t->flow[i].head = shifted(t->flow[i].head, dropped);
     }
@@ -162,10 +105,6 @@ static void drop(const struct asc_flow_table *t, unsigned dropped)
     memmove(t->remote, t->remote + dropped * t->words,
         (count - dropped) * t->words * sizeof *t->remote);
     *t->count = (uint16_t)(count - dropped);
-    if (*t->count == 0) {
-        *t->local_count = 0;
-        *t->local_last = 0;
-    }
 }
 
 #if ASC_FLOWS4 > 0
@@ -185,16 +124,6 @@ void asc_flow_drop6(struct asc_network *n, unsigned count)
     drop(&t, count);
 }
 #endif
-
-static void empty(const struct asc_flow_table *t)
-{
-    for (unsigned i = 0; i < t->capacity; i++) {
-        t->flow[i].head = ASC_FLOW_NONE;
-    }
-    *t->count = 0;
-    *t->local_count = 0;
-    *t->local_last = 0;
-}
 
 void asc_flow_reset(struct asc_network *n)
 {

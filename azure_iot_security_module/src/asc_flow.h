@@ -42,9 +42,10 @@ enum asc_direction {
 
 /* A flow without its remote address, which lies in the table's own array. */
 struct asc_flow {
-    uint32_t ports;      /* local, then remote port, each in network order as in a packet */
+    uint32_t ports;      /* remote, then local port, each in network order as in a packet */
     uint32_t bytes[2];   /* IP payload by enum asc_direction; saturates */
-    uint16_t endpoint;   /* index of the local address | enum asc_protocol << 8 */
+    uint8_t local;       /* index of the local address */
+    uint8_t protocol;    /* enum asc_protocol */
     asc_flow_index next; /* in this flow's bucket: always an older flow */
     asc_flow_index head; /* of the bucket with this flow's index: the newest flow there */
 };
@@ -56,8 +57,7 @@ struct asc_flows4 {
     uint32_t remote[ASC_FLOWS4];
     uint32_t local[ASC_LOCALS];
     uint16_t count;
-    uint8_t local_count;
-    uint8_t local_last; /* index of the local address last used */
+    uint16_t local_count;
 };
 #endif
 #if ASC_FLOWS6 > 0
@@ -66,8 +66,7 @@ struct asc_flows6 {
     uint32_t remote[ASC_FLOWS6 * 4];
     uint32_t local[ASC_LOCALS * 4];
     uint16_t count;
-    uint8_t local_count;
-    uint8_t local_last;
+    uint16_t local_count;
 };
 #endif
 
@@ -101,11 +100,10 @@ struct asc_packet;
 /* Empties the tables. The caller has set `key`, or sets it before the first packet. */
 void asc_flow_reset(struct asc_network *n);
 
-/* Counts a packet of the verdict ASC_PACKET_FLOW, or of ASC_PACKET_FRAGMENT with `later` set, in its
- * flow; enters the flow if there is room. Returns false where it belongs to no flow that the tables
- * hold. Cost: at most ASC_CHAIN_MAX flows, ASC_LOCALS addresses and ASC_DATAGRAMS tags are compared. */
-bool asc_flow_count(struct asc_network *n, const struct asc_packet *packet, bool later,
-    enum asc_direction direction);
+/* For a fragment: the first of a datagram tells its ports and protocol, which a later one (`later`) is
+ * given in `packet`. Returns false where they are not known. */
+bool asc_flow_datagram(
+    struct asc_network *n, struct asc_packet *packet, bool later, enum asc_direction direction);
 
 /* Forgets the `count` oldest flows of a family; the others keep their order. Cost: one pass. */
 void asc_flow_drop4(struct asc_network *n, unsigned count);

@@ -20,8 +20,7 @@ struct asc_flow_table {
     uint32_t *remote;
     uint32_t *local;
     uint16_t *count;
-    uint8_t *local_count;
-    uint8_t *local_last;
+    uint16_t *local_count;
     unsigned capacity;
     unsigned words;
 };
@@ -30,7 +29,7 @@ struct asc_flow_table {
 static ASC_INLINE struct asc_flow_table asc_flow_table4(struct asc_network *n)
 {
     const struct asc_flow_table t = {n->flows4.flow, n->flows4.remote, n->flows4.local,
-        &n->flows4.count, &n->flows4.local_count, &n->flows4.local_last, ASC_FLOWS4, 1};
+        &n->flows4.count, &n->flows4.local_count, ASC_FLOWS4, 1};
 
     return t;
 }
@@ -40,19 +39,20 @@ static ASC_INLINE struct asc_flow_table asc_flow_table4(struct asc_network *n)
 static ASC_INLINE struct asc_flow_table asc_flow_table6(struct asc_network *n)
 {
     const struct asc_flow_table t = {n->flows6.flow, n->flows6.remote, n->flows6.local,
-        &n->flows6.count, &n->flows6.local_count, &n->flows6.local_last, ASC_FLOWS6, 4};
+        &n->flows6.count, &n->flows6.local_count, ASC_FLOWS6, 4};
 
     return t;
 }
 #endif
 
-/* Returns the index of a local address, which is entered if need be; ASC_LOCALS if there is no room. */
-unsigned asc_flow_local(struct asc_network *n, bool ipv6, const uint8_t *address);
-
-/* Enters a flow, without bytes yet, at the head of a bucket's chain. Returns its index;
- * ASC_FLOW_NONE if the table is full. */
-unsigned asc_flow_enter(struct asc_network *n, bool ipv6, unsigned bucket, const uint8_t *remote,
-    uint32_t ports, uint32_t endpoint);
+/* What makes a flow, and its bucket. */
+struct asc_flow_key {
+    const uint8_t *addresses; /* source, then destination, in the packet */
+    uint32_t ports;           /* remote, then local, as in struct asc_flow */
+    uint32_t protocol;        /* enum asc_protocol */
+    uint32_t bucket;
+    enum asc_direction direction; /* of the packet */
+};
 
 /* Multilinear hashing of `words` words at `bytes`, begun with `sum`. Strongly universal in its upper
  * half: two inputs collide with the probability of chance whatever they are, as long as the keys are
@@ -60,79 +60,168 @@ unsigned asc_flow_enter(struct asc_network *n, bool ipv6, unsigned bucket, const
 static ASC_INLINE uint64_t asc_hash_words(
     uint64_t sum, const uint64_t *key, const uint8_t *bytes, unsigned words)
 {
+    if (words == 4) {
+        return sum + key[0] * asc_raw32(bytes) + key[1] * asc_raw32(bytes + 4) +
+            key[2] * asc_raw32(bytes + 8) + key[3] * asc_raw32(bytes + 12);
+    }
     for (unsigned i = 0; i < words; i++) {
         sum += key[i] * asc_raw32(bytes + 4 * i);
     }
     return sum;
 }
 
+/* Compares an address of the table with one in a packet. */
 static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *bytes, unsigned words)
 {
-    uint32_t difference = held[0] ^ asc_raw32(bytes);
+    uint64_t a[2];
+    uint64_t b[2];
 
-    if (words == 4) {
-        difference |= held[1] ^ asc_raw32(bytes + 4);
-        difference |= held[2] ^ asc_raw32(bytes + 8);
-        difference |= held[3] ^ asc_raw32(bytes + 12);
+    if (words == 1) {
+        return held[0] == asc_raw32(bytes);
     }
-    return difference == 0;
+    memcpy(a, held, sizeof a);
+    memcpy(b, bytes, sizeof b);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
 }
 
-/* The two ports of a packet, source first, as local and remote. */
+static ASC_INLINE void asc_put_address(uint32_t *held, const uint8_t *bytes, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++) {
+        held[i] = asc_raw32(bytes + 4 * i);
+    }
+}
+
+/* Where a packet's local address lies, and its remote one. */
+static ASC_INLINE const uint8_t *asc_local_address(
+    const uint8_t *addresses, unsigned words, enum asc_direction direction)
+{
+    return addresses + 4u * words * (ASC_OUT - direction);
+}
+
+static ASC_INLINE const uint8_t *asc_remote_address(
+    const uint8_t *addresses, unsigned words, enum asc_direction direction)
+{
+    return addresses + 4u * words * (direction - ASC_IN);
+}
+
+/* The two ports of a packet, source first, as remote and local; no branch, and compilers know it for a
+ * rotation. */
 static ASC_INLINE uint32_t asc_turn_ports(uint32_t ports, enum asc_direction direction)
 {
-    return direction == ASC_OUT ? ports : (ports << 16 | ports >> 16);
+    const unsigned turn = 16u * direction;
+
+    return ports << turn | ports >> (-turn & 31u);
 }
 
-/* Counts a packet in its flow, as asc_flow_count(). `addresses` and `ports` are as in the packet. */
-static ASC_INLINE bool asc_flow_count_in(struct asc_network *n, const struct asc_flow_table *t,
-    const uint8_t *addresses, uint32_t ports, uint32_t protocol, uint32_t bytes,
+/* Returns the key of a packet's flow; `ports` are already turned. The hash leaves out the protocol and
+ * the local address, which one remote host can vary in a few ways only: the flows that he can put in
+ * one chain so are his own, and a chain is bounded. */
+static ASC_INLINE struct asc_flow_key asc_flow_key_of(const struct asc_network *n,
+    const struct asc_flow_table *t, const uint8_t *addresses, uint32_t ports, uint32_t protocol,
     enum asc_direction direction)
 {
-    const size_t size = t->words * sizeof *t->local;
-    const uint8_t *local = direction == ASC_OUT ? addresses : addresses + size;
-    const uint8_t *remote = direction == ASC_OUT ? addresses + size : addresses;
-    unsigned index = *t->local_last;
-    unsigned room = ASC_CHAIN_MAX;
-    struct asc_flow *flow;
-    unsigned bucket;
-    uint32_t endpoint;
-    uint64_t sum;
+    struct asc_flow_key key = {addresses, ports, protocol, 0, direction};
+    const uint64_t hash = asc_hash_words(n->key[0] + n->key[1] * ports, n->key + 2,
+        asc_remote_address(addresses, t->words, direction), t->words);
 
-    if (!asc_same_address(t->local + index * t->words, local, t->words) || *t->local_count == 0) {
-        index = asc_flow_local(n, t->words == 4, local);
-        if (index == ASC_LOCALS) {
-            return false;
-        }
+    key.bucket = (uint32_t)((hash >> 32) * t->capacity >> 32);
+    return key;
+}
+
+/* Whether the local address of a flow is that of a packet. */
+static ASC_INLINE bool asc_same_local(
+    const struct asc_flow_table *t, unsigned local, const struct asc_flow_key *key)
+{
+    if (t->words == 1) {
+        /* What remains of both addresses without the remote one, with no address to be computed. */
+        return t->local[local] ==
+            (asc_raw32(key->addresses) ^ asc_raw32(key->addresses + 4) ^
+                asc_raw32(asc_remote_address(key->addresses, 1, key->direction)));
     }
-    ports = asc_turn_ports(ports, direction);
-    endpoint = index | protocol << 8;
-    sum = n->key[0] + n->key[1] * ports + n->key[2] * endpoint;
-    sum = asc_hash_words(sum, n->key + 3, remote, t->words);
-    bucket = (unsigned)((sum >> 32) * t->capacity >> 32);
-    index = t->flow[bucket].head;
-    for (;;) {
-        if (index == ASC_FLOW_NONE) {
-            index = asc_flow_enter(n, t->words == 4, bucket, remote, ports, endpoint);
-            if (index == ASC_FLOW_NONE) {
-                return false;
-            }
-            flow = t->flow + index;
-            break;
-        }
-        flow = t->flow + index;
-        if (flow->ports == ports && flow->endpoint == endpoint &&
-            asc_same_address(t->remote + index * t->words, remote, t->words)) {
-            break;
-        }
-        if (--room == 0) {
-            return false;
-        }
-        index = flow->next;
+    return asc_same_address(t->local + local * t->words,
+        asc_local_address(key->addresses, t->words, key->direction), t->words);
+}
+
+/* Whether flow `i` is that of a packet. What differs most often comes first. */
+static ASC_INLINE bool asc_flow_is(
+    const struct asc_flow_table *t, unsigned i, const struct asc_flow_key *key)
+{
+    const uint8_t *remote = asc_remote_address(key->addresses, t->words, key->direction);
+
+    return asc_same_address(t->remote + i * t->words, remote, t->words) &&
+        t->flow[i].ports == key->ports && t->flow[i].protocol == (uint8_t)key->protocol &&
+        asc_same_local(t, t->flow[i].local, key);
+}
+
+static ASC_INLINE void asc_flow_add(
+    struct asc_flow *flow, uint32_t bytes, enum asc_direction direction)
+{
+    const uint32_t sum = flow->bytes[direction] + bytes;
+
+    flow->bytes[direction] = sum < bytes ? UINT32_MAX : sum;
+}
+
+/* Returns the index of a local address, which is entered if need be; ASC_LOCALS if there is no room. */
+static ASC_INLINE unsigned asc_enter_local(const struct asc_flow_table *t, const uint8_t *address)
+{
+    const unsigned count = *t->local_count;
+    unsigned i = 0;
+
+    while (i < count && !asc_same_address(t->local + i * t->words, address, t->words)) {
+        i++;
     }
-    bytes += flow->bytes[direction];
-    flow->bytes[direction] = bytes < flow->bytes[direction] ? UINT32_MAX : bytes;
+    if (i == count && i < ASC_LOCALS) {
+        asc_put_address(t->local + i * t->words, address, t->words);
+        *t->local_count = (uint16_t)(count + 1);
+    }
+    return i;
+}
+
+/* Enters a flow that is not in the table, with `bytes` bytes of its first packet. Returns false where
+ * the table or that of local addresses is full. */
+static ASC_INLINE bool asc_flow_enter(
+    const struct asc_flow_table *t, const struct asc_flow_key *key, uint32_t bytes)
+{
+    const unsigned i = *t->count;
+    struct asc_flow *flow = t->flow + i;
+    unsigned local;
+
+    if (i >= t->capacity) {
+        return false;
+    }
+    local = asc_enter_local(t, asc_local_address(key->addresses, t->words, key->direction));
+    if (local == ASC_LOCALS) {
+        return false;
+    }
+    asc_put_address(t->remote + i * t->words,
+        asc_remote_address(key->addresses, t->words, key->direction), t->words);
+    flow->ports = key->ports;
+    flow->bytes[ASC_IN] = 0;
+    flow->bytes[ASC_OUT] = 0;
+    flow->bytes[key->direction] = bytes;
+    flow->local = (uint8_t)local;
+    flow->protocol = (uint8_t)key->protocol;
+    flow->next = t->flow[key->bucket].head;
+    t->flow[key->bucket].head = (asc_flow_index)i;
+    *t->count = (uint16_t)(i + 1);
     return true;
+}
+
+/* Counts a packet in its flow, which is looked for in the whole chain and entered if it is not there.
+ * Returns false where there is no room for it. */
+static ASC_INLINE bool asc_flow_count(
+    const struct asc_flow_table *t, const struct asc_flow_key *key, uint32_t bytes)
+{
+    unsigned length = 0;
+
+    for (unsigned i = t->flow[key->bucket].head; i != ASC_FLOW_NONE; i = t->flow[i].next) {
+        if (asc_flow_is(t, i, key)) {
+            asc_flow_add(t->flow + i, bytes, key->direction);
+            return true;
+        }
+        length++;
+    }
+    return length < ASC_CHAIN_MAX && asc_flow_enter(t, key, bytes);
 }
 
 #endif

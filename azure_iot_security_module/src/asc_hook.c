@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The packet hook: a short way for the plain packet, the whole parser for all others. */
+/* The packet hook: a short way for the plain packet of a flow at hand, the whole one for all others. */
 
 #include "azure_iot_security_module/inc/security_module.h"
 
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
 
-#include "azure_iot_security_module/src/asc_collector.h"
 #include "azure_iot_security_module/src/asc_flow_count.h"
 #include "azure_iot_security_module/src/asc_packet.h"
 
@@ -15,12 +14,8 @@
 #define NOINLINE
 #endif
 
-/* What the short way found. */
-enum counted {
-    COUNTED,
-    OVERFLOWED, /* no flow has room for it */
-    NOT_PLAIN   /* the parser must look at it; nothing has been counted */
-};
+/* Bytes of IP payload that are there wherever the short way looks. */
+#define PLAIN_BYTES_MIN 13u
 
 static ASC_INLINE void count(uint32_t *counter)
 {
@@ -39,7 +34,60 @@ static NOINLINE void count_overflow(
     count(&m->counters.packets_overflowed);
 }
 
-/* --- Every packet ------------------------------------------------------------------------------- */
+/* --- In a flow ---------------------------------------------------------------------------------- */
+
+static ASC_INLINE void count_flow(struct asc_module *m, const struct asc_flow_table *t,
+    const struct asc_flow_key *key, uint32_t bytes)
+{
+    if (asc_flow_count(t, key, bytes)) {
+        m->packets_counted++;
+    } else {
+        count_overflow(m, key->direction, bytes);
+    }
+}
+
+/* A packet of any flow, known or new, whose IP header lies at `header`; `ports` are turned. */
+#if ASC_FLOWS4 > 0
+static NOINLINE void count_flow4(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, uint32_t ports, uint32_t protocol, uint32_t bytes)
+{
+    const struct asc_flow_table t = asc_flow_table4(&m->network);
+    const struct asc_flow_key key =
+        asc_flow_key_of(&m->network, &t, header + 12, ports, protocol, direction);
+
+    count_flow(m, &t, &key, bytes);
+}
+#endif
+
+#if ASC_FLOWS6 > 0
+static NOINLINE void count_flow6(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, uint32_t ports, uint32_t protocol, uint32_t bytes)
+{
+    const struct asc_flow_table t = asc_flow_table6(&m->network);
+    const struct asc_flow_key key =
+        asc_flow_key_of(&m->network, &t, header + 8, ports, protocol, direction);
+
+    count_flow(m, &t, &key, bytes);
+}
+#endif
+
+/* --- Any packet --------------------------------------------------------------------------------- */
+
+static void count_parsed_flow(
+    struct asc_module *m, enum asc_direction direction, const struct asc_packet *packet)
+{
+    const uint32_t ports = asc_turn_ports(packet->ports, direction);
+
+    if (packet->ipv6) {
+#if ASC_FLOWS6 > 0
+        count_flow6(m, direction, packet->header, ports, packet->protocol, packet->bytes);
+#endif
+    } else {
+#if ASC_FLOWS4 > 0
+        count_flow4(m, direction, packet->header, ports, packet->protocol, packet->bytes);
+#endif
+    }
+}
 
 /* A family that is left out counts as not collected, not as lost. */
 static bool family_collected(const struct asc_packet *packet)
@@ -52,16 +100,18 @@ static void count_parsed(struct asc_module *m, enum asc_direction direction, con
 {
     struct asc_packet packet;
     const enum asc_verdict verdict = asc_packet_parse(data, length, present, &packet);
+    const bool later = verdict == ASC_PACKET_FRAGMENT;
 
     if (verdict == ASC_PACKET_MALFORMED) {
         count(&m->counters.packets_malformed);
     } else if (verdict == ASC_PACKET_IGNORED || !family_collected(&packet)) {
         count(&m->counters.packets_ignored);
-    } else if (verdict != ASC_PACKET_UNKNOWN &&
-        asc_flow_count(&m->network, &packet, verdict == ASC_PACKET_FRAGMENT, direction)) {
-        count(&m->counters.packets_counted);
-    } else {
+    } else if (verdict == ASC_PACKET_UNKNOWN ||
+        ((later || packet.first_fragment) &&
+            !asc_flow_datagram(&m->network, &packet, later, direction))) {
         count_overflow(m, direction, packet.bytes);
+    } else {
+        count_parsed_flow(m, direction, &packet);
     }
 }
 
@@ -90,119 +140,146 @@ static NOINLINE void count_any(
 
 /* --- The plain packet --------------------------------------------------------------------------- */
 
-/* TCP or UDP right behind the IP header, whole and in one segment: `payload` bytes at `data`, all of
- * them there, as the parser would judge them. */
-static ASC_INLINE bool plain_tcp(const uint8_t *data, uint32_t payload)
+/* TCP or UDP right behind the IP header, whole and in one segment: `payload` bytes at `data`. Returns
+ * the enum asc_protocol if the headers are as the parser demands; -1 if the parser must look. */
+static ASC_INLINE int plain_protocol(uint32_t ip_protocol, const uint8_t *data, uint32_t payload)
 {
-    const uint32_t header = payload >= 20u ? (data[12] >> 2) & 0x3cu : 0;
+    if (ip_protocol == 6 && !ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED) {
+        const uint32_t header = (data[12] >> 2) & 0x3cu;
 
-    return !ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED && header >= 20u && header <= payload;
-}
-
-static ASC_INLINE bool plain_udp(const uint8_t *data, uint32_t payload)
-{
-    const uint32_t length = payload >= 8u ? asc_be16(data + 4) : 0;
-
-    return !ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED && length >= 8u && length <= payload;
-}
-
-static ASC_INLINE enum counted count_transport(struct asc_module *m, const struct asc_flow_table *t,
-    const uint8_t *addresses, uint32_t protocol, uint32_t payload, enum asc_direction direction)
-{
-    const uint8_t *data = addresses + 2 * t->words * sizeof *t->remote;
-
-    if (protocol == 6 && plain_tcp(data, payload)) {
-        protocol = ASC_PROTOCOL_TCP;
-    } else if (protocol == 17 && plain_udp(data, payload)) {
-        protocol = ASC_PROTOCOL_UDP;
-    } else {
-        return NOT_PLAIN;
+        return header >= 20u && header <= payload ? ASC_PROTOCOL_TCP : -1;
     }
-    if (asc_flow_count_in(
-            &m->network, t, addresses, asc_raw32(data), protocol, payload, direction)) {
-        return COUNTED;
+    if (ip_protocol == 17 && !ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED) {
+        const uint32_t length = asc_be16(data + 4);
+
+        return length >= 8u && length <= payload ? ASC_PROTOCOL_UDP : -1;
     }
-    count_overflow(m, direction, payload);
-    return OVERFLOWED;
+    return -1;
 }
 
+/* Looks at the two newest flows of the bucket only; in a full table nine packets in ten find theirs
+ * there. Returns whether one is the packet's, and then counts. */
+static ASC_INLINE bool count_newest(struct asc_module *m, const struct asc_flow_table *t,
+    const struct asc_flow_key *key, uint32_t bytes)
+{
+    unsigned i = t->flow[key->bucket].head;
+
+    if (i == ASC_FLOW_NONE) {
+        return false;
+    }
+    if (!asc_flow_is(t, i, key)) {
+        i = t->flow[i].next;
+        if (i == ASC_FLOW_NONE || !asc_flow_is(t, i, key)) {
+            return false;
+        }
+    }
+    asc_flow_add(t->flow + i, bytes, key->direction);
+    m->packets_counted++;
+    return true;
+}
+
+/* In these two, `data` and `length` are the packet's one segment. Every call is the last thing that happens on its way, so that the usual packet saves no
+ * registers. */
 #if ASC_FLOWS4 > 0
-/* IPv4 without options and not a fragment. */
-static ASC_INLINE enum counted count_plain4(
-    struct asc_module *m, enum asc_direction direction, const uint8_t *data, uint32_t length)
+/* IPv4 without options. */
+static NOINLINE void count_plain4(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *data, const struct asc_segment *packet, uint32_t length)
 {
+    /* More fragments, and the offset: RFC 791 section 3.1. */
+    static const uint8_t fragment[4] = {0, 0, 0x3f, 0xff};
     const struct asc_flow_table t = asc_flow_table4(&m->network);
     const uint32_t payload = asc_be16(data + 2) - 20u;
+    int protocol = -1;
+    struct asc_flow_key key;
+    uint32_t ports;
 
-    if (payload > length - 20u || (asc_be16(data + 6) & 0x3fffu) != 0) {
-        return NOT_PLAIN;
+    if (payload <= length - 20u && (asc_raw32(data + 4) & asc_raw32(fragment)) == 0) {
+        protocol = plain_protocol(data[9], data + 20, payload);
     }
-    return count_transport(m, &t, data + 12, data[9], payload, direction);
+    if (protocol < 0) {
+        count_any(m, direction, packet);
+        return;
+    }
+    ports = asc_turn_ports(asc_raw32(data + 20), direction);
+    key = asc_flow_key_of(&m->network, &t, data + 12, ports, (uint32_t)protocol, direction);
+    if (!count_newest(m, &t, &key, payload)) {
+        count_flow4(m, direction, data, ports, (uint32_t)protocol, payload);
+    }
 }
 #endif
 
 #if ASC_FLOWS6 > 0
-static ASC_INLINE enum counted count_plain6(
-    struct asc_module *m, enum asc_direction direction, const uint8_t *data, uint32_t length)
+static NOINLINE void count_plain6(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *data, const struct asc_segment *packet, uint32_t length)
 {
     const struct asc_flow_table t = asc_flow_table6(&m->network);
     const uint32_t payload = asc_be16(data + 4);
+    int protocol = -1;
+    struct asc_flow_key key;
+    uint32_t ports;
 
-    if (length < 40u || payload > length - 40u) {
-        return NOT_PLAIN;
+    if (payload <= length - 40u) {
+        protocol = plain_protocol(data[6], data + 40, payload);
     }
-    return count_transport(m, &t, data + 8, data[6], payload, direction);
+    if (protocol < 0) {
+        count_any(m, direction, packet);
+        return;
+    }
+    ports = asc_turn_ports(asc_raw32(data + 40), direction);
+    key = asc_flow_key_of(&m->network, &t, data + 8, ports, (uint32_t)protocol, direction);
+    if (!count_newest(m, &t, &key, payload)) {
+        count_flow6(m, direction, data, ports, (uint32_t)protocol, payload);
+    }
 }
 #endif
-
-static ASC_INLINE enum counted count_plain(
-    struct asc_module *m, enum asc_direction direction, const struct asc_segment *packet)
-{
-    const uint8_t *data = packet->data;
-    const uint32_t length = packet->length;
-
-    if (length < 28u) {
-        return NOT_PLAIN;
-    }
-#if ASC_FLOWS4 > 0
-    if (data[0] == 0x45) {
-        return count_plain4(m, direction, data, length);
-    }
-#endif
-#if ASC_FLOWS6 > 0
-    if ((data[0] & 0xf0) == 0x60) {
-        return count_plain6(m, direction, data, length);
-    }
-#endif
-    return NOT_PLAIN;
-}
 
 static ASC_INLINE void count_packet(struct asc_module *m, enum asc_direction direction,
     enum asc_cast cast, const struct asc_segment *packet)
 {
-    enum counted counted;
+    const uint8_t *data = packet->data;
+    const uint32_t length = packet->length;
 
     if (ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY && cast != ASC_UNICAST &&
         direction == ASC_IN) {
         count(&m->counters.packets_ignored);
         return;
     }
-    counted = count_plain(m, direction, packet);
-    if (counted == COUNTED) {
-        count(&m->counters.packets_counted);
-    } else if (counted == NOT_PLAIN) {
-        count_any(m, direction, packet);
+#if ASC_FLOWS4 > 0
+    if (length >= 20u + PLAIN_BYTES_MIN && data[0] == 0x45) {
+        count_plain4(m, direction, data, packet, length);
+        return;
     }
+#endif
+#if ASC_FLOWS6 > 0
+    if (length >= 40u + PLAIN_BYTES_MIN && data[0] >> 4 == 6) {
+        count_plain6(m, direction, data, packet, length);
+        return;
+    }
+#endif
+    count_any(m, direction, packet);
+}
+
+static NOINLINE void count_locked(struct asc_module *m, enum asc_direction direction,
+    enum asc_cast cast, const struct asc_segment *packet)
+{
+    if (m->port->lock == NULL) {
+        return;
+    }
+    m->port->lock(m->context);
+    if (m->counting) {
+        count_packet(m, direction, cast, packet);
+    }
+    m->port->unlock(m->context);
 }
 
 void asc_module_packet(struct asc_module *m, enum asc_direction direction, enum asc_cast cast,
     const struct asc_segment *packet)
 {
-    asc_lock(m);
-    if (m->counting) {
+    if (m->counting_unlocked) {
         count_packet(m, direction, cast, packet);
+    } else {
+        count_locked(m, direction, cast, packet);
     }
-    asc_unlock(m);
 }
 
 #else

@@ -21,8 +21,11 @@ enum event_field {
     EVENT_PAYLOAD
 };
 
-static const struct asc_shape message_shape = {4, {4, 4, 1, 4}};
-static const struct asc_shape event_shape = {5, {ASC_UUID_BYTES, 4, 4, 1, 4}};
+static const struct asc_shape message_shape = {
+    4, {{MESSAGE_ID, 4}, {MESSAGE_VERSION, 4}, {MESSAGE_EVENTS, 4}, {MESSAGE_TIMEZONE, 1}}};
+static const struct asc_shape event_shape = {5,
+    {{EVENT_ID, ASC_UUID_BYTES}, {EVENT_TIME, 4}, {EVENT_INTERVAL, 4}, {EVENT_PAYLOAD, 4},
+        {EVENT_PAYLOAD_TYPE, 1}}};
 
 bool asc_message_begin(struct asc_message *message, uint8_t *data, uint32_t size, const char *id,
     uint32_t id_length, int timezone_hours, uint32_t time_utc_s, uint32_t events_max)

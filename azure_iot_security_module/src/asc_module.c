@@ -95,25 +95,36 @@ static bool collects(enum asc_state state)
     return state == ASC_STATE_PENDING || state == ASC_STATE_ACTIVE;
 }
 
+/* Called within the lock. Where there is one, the hook reads `counting_unlocked` outside it, so it is
+ * not written. */
+static void set_counting(struct asc_module *m, bool counting)
+{
+    m->counting = counting;
+    if (m->port->lock == NULL) {
+        m->counting_unlocked = counting;
+    }
+}
+
 /* Forgets what was collected and starts to count from `now`. */
 static void start(struct asc_module *m, uint32_t now)
 {
-    m->collected = 0;
+    /* A collector's first event comes with the first message, however long its interval. */
     for (unsigned i = 0; i < ASC_COLLECTORS_MAX; i++) {
         m->collected_ms[i] = now;
+        m->period_ms[i] = m->settings.high_interval_s * 1000u;
     }
     asc_lock(m);
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
     asc_flow_reset(&m->network);
 #endif
-    m->counting = true;
+    set_counting(m, true);
     asc_unlock(m);
 }
 
 static void stop(struct asc_module *m)
 {
     asc_lock(m);
-    m->counting = false;
+    set_counting(m, false);
     asc_unlock(m);
     if (m->message_bytes != 0) {
         m->message_bytes = 0;
@@ -178,6 +189,8 @@ struct asc_counters asc_module_counters(struct asc_module *m)
 
     asc_lock(m);
     counters = m->counters;
+    counters.packets_counted =
+        m->packets_counted > UINT32_MAX ? UINT32_MAX : (uint32_t)m->packets_counted;
     asc_unlock(m);
     return counters;
 }
@@ -192,45 +205,44 @@ uint32_t asc_counters_packets_seen(const struct asc_counters *counters)
 
 /* --- Schedule ----------------------------------------------------------------------------------- */
 
-/* Milliseconds until `period_s` seconds have passed since `since`; 0 if they have. */
-static uint32_t remaining_ms(uint32_t now, uint32_t since, uint32_t period_s)
+/* Milliseconds until `period_ms` have passed since `since`; 0 if they have. */
+static uint32_t remaining_ms(uint32_t now, uint32_t since, uint32_t period_ms)
 {
     const uint32_t passed = now - since;
-    const uint32_t period_ms = period_s * 1000u;
 
     return passed < period_ms ? period_ms - passed : 0;
 }
 
-/* A collector's first event comes with the first message, however long its interval. */
-static uint32_t collector_wait_ms(const struct asc_module *m, unsigned i, uint32_t now)
+static uint32_t interval_ms(const struct asc_settings *settings, enum asc_priority priority)
 {
-    uint32_t period_s = m->settings.high_interval_s;
+    const uint32_t interval_s = priority == ASC_PRIORITY_HIGH ? settings->high_interval_s
+        : priority == ASC_PRIORITY_MEDIUM                     ? settings->medium_interval_s
+                                                              : settings->low_interval_s;
 
-    if ((m->collected >> i & 1u) != 0) {
-        switch (asc_collectors[i].priority) {
-        case ASC_PRIORITY_HIGH:
-            break;
-        case ASC_PRIORITY_MEDIUM:
-            period_s = m->settings.medium_interval_s;
-            break;
-        case ASC_PRIORITY_LOW:
-            period_s = m->settings.low_interval_s;
-            break;
-        }
-    }
-    return remaining_ms(now, m->collected_ms[i], period_s);
+    return interval_s * 1000u;
 }
 
-static uint32_t collection_wait_ms(const struct asc_module *m, uint32_t now)
+/* What is due: bit by collector, and how many; if nothing is, the wait until something will be. */
+struct due {
+    uint32_t mask;
+    uint32_t count;
+    uint32_t wait_ms;
+};
+
+static struct due due_collectors(const struct asc_module *m, uint32_t now)
 {
-    uint32_t wait = STEP_MAX_MS;
+    struct due due = {0, 0, STEP_MAX_MS};
 
     for (unsigned i = 0; i < asc_collector_count; i++) {
-        const uint32_t own = collector_wait_ms(m, i, now);
+        const uint32_t wait = remaining_ms(now, m->collected_ms[i], m->period_ms[i]);
 
-        wait = own < wait ? own : wait;
+        if (wait == 0) {
+            due.mask |= 1u << i;
+            due.count++;
+        }
+        due.wait_ms = wait < due.wait_ms ? wait : due.wait_ms;
     }
-    return wait;
+    return due;
 }
 
 static void retry_later(struct asc_module *m, uint32_t now)
@@ -249,40 +261,23 @@ static void collect(struct asc_module *m, struct asc_message *message, unsigned 
         retry_later(m, now);
     } else if (collected != ASC_COLLECTED_PART) {
         m->collected_ms[i] = now;
-        m->collected = (uint8_t)(m->collected | 1u << i);
+        m->period_ms[i] = interval_ms(&m->settings, asc_collectors[i].priority);
     }
 }
 
-/* Returns the collectors that are due, bit by collector. */
-static uint32_t due_collectors(const struct asc_module *m, uint32_t now, uint32_t *count)
+static void build_message(struct asc_module *m, const struct due *due, uint32_t now)
 {
-    uint32_t due = 0;
-
-    *count = 0;
-    for (unsigned i = 0; i < asc_collector_count; i++) {
-        if (collector_wait_ms(m, i, now) == 0) {
-            due |= 1u << i;
-            ++*count;
-        }
-    }
-    return due;
-}
-
-static void build_message(struct asc_module *m, uint32_t now)
-{
-    uint32_t count;
-    const uint32_t due = due_collectors(m, now, &count);
     const char *id = m->settings.security_module_id;
     struct asc_message message;
 
     /* ASC_MESSAGE_FIXED_BYTES has room for this, whatever the settings. */
     if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, id_length(id),
-            m->settings.timezone_hours, m->port->time_utc_s(m->context), count)) {
+            m->settings.timezone_hours, m->port->time_utc_s(m->context), due->count)) {
         retry_later(m, now);
         return;
     }
     for (unsigned i = 0; i < asc_collector_count; i++) {
-        if ((due >> i & 1u) != 0) {
+        if ((due->mask >> i & 1u) != 0) {
             collect(m, &message, i, now);
         }
     }
@@ -338,15 +333,20 @@ static uint32_t step_active(struct asc_module *m, uint32_t now)
         return STEP_MAX_MS;
     }
     if (m->retrying) {
-        const uint32_t wait = remaining_ms(now, m->retry_ms, m->settings.retry_time_s);
+        const uint32_t wait = remaining_ms(now, m->retry_ms, m->settings.retry_time_s * 1000u);
 
         if (wait != 0) {
             return wait;
         }
         m->retrying = false;
     }
-    if (m->message_bytes == 0 && collection_wait_ms(m, now) == 0) {
-        build_message(m, now);
+    if (m->message_bytes == 0) {
+        const struct due due = due_collectors(m, now);
+
+        if (due.mask == 0) {
+            return due.wait_ms;
+        }
+        build_message(m, &due, now);
     }
     if (m->message_bytes != 0) {
         send_message(m, now);
@@ -354,8 +354,8 @@ static uint32_t step_active(struct asc_module *m, uint32_t now)
     if (m->in_flight) {
         return STEP_MAX_MS;
     }
-    return m->retrying ? remaining_ms(now, m->retry_ms, m->settings.retry_time_s)
-                       : collection_wait_ms(m, now);
+    return m->retrying ? remaining_ms(now, m->retry_ms, m->settings.retry_time_s * 1000u)
+                       : due_collectors(m, now).wait_ms;
 }
 
 uint32_t asc_module_step(struct asc_module *m)
@@ -364,7 +364,7 @@ uint32_t asc_module_step(struct asc_module *m)
     uint32_t wait = STEP_MAX_MS;
 
     if (m->state == ASC_STATE_PENDING) {
-        wait = remaining_ms(now, m->entered_ms, m->settings.pending_time_s);
+        wait = remaining_ms(now, m->entered_ms, m->settings.pending_time_s * 1000u);
         if (wait == 0) {
             change_state(m, ASC_EVENT_PENDING_EXPIRED);
             wait = STEP_MAX_MS;

@@ -148,7 +148,7 @@ static inline enum asc_verdict parse_ipv4(
     if (at.offset < IPV4_HEADER_BYTES || at.offset > at.end || at.end > present) {
         return ASC_PACKET_MALFORMED;
     }
-    packet->addresses = data + 12;
+    packet->header = data;
     packet->bytes = at.end - at.offset;
     packet->ipv6 = false;
     packet->first_fragment = false;
@@ -214,7 +214,7 @@ static inline enum asc_verdict parse_ipv6(
     if (at.end > present) {
         return ASC_PACKET_MALFORMED;
     }
-    packet->addresses = data + 8;
+    packet->header = data;
     packet->ipv6 = true;
     packet->first_fragment = false;
     protocol = data[6];

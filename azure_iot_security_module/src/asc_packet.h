@@ -28,19 +28,19 @@ enum asc_verdict {
 };
 
 struct asc_packet {
-    const uint8_t *addresses; /* source, then destination, in the bytes that were given */
-    uint32_t bytes;           /* IP payload */
-    uint32_t ports;           /* source, then destination, as in the packet; 0 for ICMP */
-    uint32_t identification;  /* of a fragmented datagram */
-    uint8_t protocol;         /* enum asc_protocol */
+    const uint8_t *header;   /* of IP: the bytes that were given */
+    uint32_t bytes;          /* IP payload */
+    uint32_t ports;          /* source, then destination, as in the packet; 0 for ICMP */
+    uint32_t identification; /* of a fragmented datagram */
+    uint8_t protocol;        /* enum asc_protocol */
     bool ipv6;
     bool first_fragment; /* later ones will come that know the flow by `identification` only */
 };
 
 /* Reads the headers of a packet of `present` bytes, of which the first `length` lie at `data`: all of
  * them, or at least ASC_HEADER_BYTES, or at least the IP header and the 20 bytes after it.
- * Fills `packet` as far as the verdict needs: `bytes` and `ipv6` in all but the malformed; `addresses`
- * and, for a fragment, `identification` in the first two. Pure. RFC 791, RFC 8200, RFC 4302. */
+ * Fills `packet` as far as the verdict needs: `header`, `bytes` and `ipv6` in all but the malformed; for
+ * a fragment `identification` in the first two. Pure. RFC 791, RFC 8200, RFC 4302. */
 enum asc_verdict asc_packet_parse(
     const uint8_t *data, uint32_t length, uint32_t present, struct asc_packet *packet);
 

@@ -12,60 +12,34 @@ void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size)
     w->used = 4;
 }
 
-/* Places the fields of `mask` with widths from `from` to `to`; returns where the next one goes. */
-static uint32_t place(uint8_t *vtable, const struct asc_shape *shape, uint32_t mask, uint32_t at,
-    unsigned from, unsigned to)
+uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask)
 {
-    for (unsigned id = 0; id < shape->fields; id++) {
-        const unsigned width = shape->width[id];
+    uint8_t *vtable = w->data + w->used;
+    uint8_t *end = vtable + 4;
+    uint32_t bytes = 4;
 
-        if ((mask >> id & 1u) != 0 && width >= from && width <= to) {
-            asc_put_le16(vtable + 4 + 2 * id, at);
-            at += width;
-        }
-    }
-    return at;
-}
-
-static uint32_t write_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask)
-{
-    uint32_t fields = 0;
-    uint32_t position;
-    uint32_t bytes;
-
-    while (mask >> fields != 0) {
-        fields++;
-    }
-    position = asc_writer_take(w, 4 + 2 * fields);
-    if (position == 0) {
+    if (ASC_VTABLE_BYTES((uint32_t)shape->fields) > asc_writer_room(w)) {
         return 0;
     }
-    memset(w->data + position, 0, 4 + 2 * fields);
-    /* The widest first: so no field needs padding before it. */
-    bytes = place(w->data + position, shape, mask, 4, 4, UINT8_MAX);
-    bytes = place(w->data + position, shape, mask, bytes, 2, 2);
-    bytes = place(w->data + position, shape, mask, bytes, 1, 1);
-    asc_put_le16(w->data + position, 4 + 2 * fields);
-    asc_put_le16(w->data + position + 2, bytes);
-    return position;
-}
-
-uint32_t asc_writer_table(
-    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable)
-{
-    uint32_t table;
-
-    if (*vtable == 0) {
-        *vtable = (uint16_t)write_vtable(w, shape, mask);
-        if (*vtable == 0) {
-            return 0;
+    /* Up to the last field that is there. */
+    for (uint32_t rest = mask; rest != 0; rest >>= 1) {
+        asc_put_le16(end, 0);
+        end += 2;
+    }
+    for (const struct asc_field *f = shape->field; f < shape->field + shape->fields; f++) {
+        if ((mask >> f->id & 1u) != 0) {
+            asc_put_le16(vtable + 4 + 2 * f->id, bytes);
+            bytes += f->width;
         }
     }
-    table = asc_writer_take(w, asc_le16(w->data + *vtable + 2));
-    if (table != 0) {
-        asc_put_le32(w->data + table, table - *vtable);
+    asc_put_le16(vtable, (uint32_t)(end - vtable));
+    asc_put_le16(vtable + 2, bytes);
+    if ((end - vtable) % 4 != 0) {
+        asc_put_le16(end, 0);
+        end += 2;
     }
-    return table;
+    w->used = (uint32_t)(end - w->data);
+    return (uint16_t)(vtable - w->data);
 }
 
 bool asc_writer_string(struct asc_writer *w, uint32_t slot, const char *text, uint32_t length)

@@ -18,10 +18,17 @@ struct asc_writer {
     uint32_t used; /* multiple of four */
 };
 
-/* The fields of a table, by id: `width` bytes each, 4 or a multiple of it (also offsets), 2 or 1. */
+/* A field of a table; `width` is 4 or a multiple of it (also for offsets), 2 or 1. */
+struct asc_field {
+    uint8_t id;
+    uint8_t width;
+};
+
+/* The fields of a table in the order in which they lie there: the widest first, so that none needs
+ * padding before it. */
 struct asc_shape {
     uint8_t fields;
-    uint8_t width[9];
+    struct asc_field field[5];
 };
 
 /* Bytes that a vtable of `fields` fields takes. */
@@ -50,11 +57,30 @@ static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
     return position;
 }
 
-/* Begins a table that has the fields of `mask` (bit by id), which the caller then writes. `*vtable` is 0, or the position of the
- * vtable of the same shape and mask, and then it is shared; on return it is that position.
- * Returns the table's position; 0 if there is no room. */
-uint32_t asc_writer_table(
-    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable);
+/* Writes the vtable of a shape's fields in `mask` (bit by id). Returns its position; 0 if there is no
+ * room. */
+uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask);
+
+/* Begins a table that has the fields of `mask`, which the caller then writes. `*vtable` is 0, or the
+ * position of the vtable of the same shape and mask, and then it is shared; on return it is that
+ * position. Returns the table's position; 0 if there is no room. */
+static inline uint32_t asc_writer_table(
+    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable)
+{
+    uint32_t table;
+
+    if (*vtable == 0) {
+        *vtable = asc_writer_vtable(w, shape, mask);
+        if (*vtable == 0) {
+            return 0;
+        }
+    }
+    table = asc_writer_take(w, asc_le16(w->data + *vtable + 2));
+    if (table != 0) {
+        asc_put_le32(w->data + table, table - *vtable);
+    }
+    return table;
+}
 
 /* Returns the position of field `id`, which the table must have. */
 static inline uint32_t asc_writer_field(

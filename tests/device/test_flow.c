@@ -69,16 +69,15 @@ static uint32_t host_of(const uint32_t *words, unsigned count)
 static struct model_flow table_flow(
     const struct asc_flow *flow, const uint32_t *local, const uint32_t *remote, unsigned words)
 {
-    const unsigned l = flow->endpoint & 0xff;
-    struct model_flow out = {
-        .version = words == 1 ? 4 : 6, .protocol = (uint8_t)(flow->endpoint >> 8)};
+    const unsigned l = flow->local;
+    struct model_flow out = {.version = words == 1 ? 4 : 6, .protocol = flow->protocol};
     uint8_t ports[4];
 
     memcpy(ports, &flow->ports, sizeof ports);
     out.local = host_of(local + l * words, words);
     out.remote = host_of(remote, words);
-    out.local_port = (uint16_t)asc_be16(ports);
-    out.remote_port = (uint16_t)asc_be16(ports + 2);
+    out.remote_port = (uint16_t)asc_be16(ports);
+    out.local_port = (uint16_t)asc_be16(ports + 2);
     out.bytes[ASC_IN] = flow->bytes[ASC_IN];
     out.bytes[ASC_OUT] = flow->bytes[ASC_OUT];
     return out;
@@ -172,13 +171,13 @@ static void one_packet(struct asc_module *m, struct model *model, uint64_t *seed
     const struct model_flow flow = random_flow(seed, 6, 4);
     const enum asc_direction direction = (enum asc_direction)(device_random(seed) % 2);
     struct device_packet packet = packet_of(&flow, direction);
-    const uint32_t counted = m->counters.packets_counted;
+    const uint64_t counted = m->packets_counted;
     struct model_flow *known = model_find(model, &flow);
     uint32_t bytes;
 
     packet.data_bytes = (uint16_t)(device_random(seed) % 1400);
     bytes = device_give_packet(m, direction, &packet);
-    if (m->counters.packets_counted == counted) {
+    if (m->packets_counted == counted) {
         assert_null(known); /* a flow that is known is never lost */
         lost[direction] += bytes;
         return;
@@ -211,7 +210,7 @@ static void test_flow__equals_the_model(void **state)
         }
     }
     assert_same(&m.network, &model);
-    assert_int_equal(m.counters.packets_counted + m.counters.packets_overflowed, 60000);
+    assert_int_equal(m.packets_counted + m.counters.packets_overflowed, 60000);
     assert_true(m.counters.packets_overflowed > 0);
     assert_int_equal(m.counters.bytes_overflowed[ASC_IN], lost[ASC_IN]);
     assert_int_equal(m.counters.bytes_overflowed[ASC_OUT], lost[ASC_OUT]);
@@ -266,9 +265,9 @@ static void test_flow__bytes_saturate(void **state)
     assert_int_equal(m.network.flows6.flow[0].bytes[ASC_OUT], UINT32_MAX);
     device_give_packet(&m, ASC_OUT, &packet);
     assert_int_equal(m.network.flows6.flow[0].bytes[ASC_OUT], UINT32_MAX);
-    m.counters.packets_counted = UINT32_MAX;
+    m.packets_counted = UINT32_MAX;
     device_give_packet(&m, ASC_OUT, &packet);
-    assert_int_equal(m.counters.packets_counted, UINT32_MAX);
+    assert_int_equal(asc_module_counters(&m).packets_counted, UINT32_MAX);
 }
 
 static unsigned longest_chain(const struct asc_network *n)
@@ -350,12 +349,38 @@ static void test_flow__too_many_local_addresses(void **state)
         packet.source = LOCAL + i;
         device_give_packet(&m, ASC_OUT, &packet);
     }
-    assert_int_equal(m.network.flows4.count, ASC_LOCALS);
-    assert_int_equal(m.counters.packets_overflowed, 3);
-    asc_flow_drop4(&m.network, ASC_LOCALS);
+    assert_int_equal(m.network.flows4.count, m.network.flows4.local_count);
+    assert_int_equal(m.counters.packets_overflowed, ASC_LOCALS + 3u - m.network.flows4.count);
     packet.source = LOCAL + 1000;
     device_give_packet(&m, ASC_OUT, &packet);
+    assert_int_equal(m.network.flows4.count, m.network.flows4.local_count);
+    asc_flow_drop4(&m.network, m.network.flows4.count);
+    device_give_packet(&m, ASC_OUT, &packet);
     assert_int_equal(m.network.flows4.count, 1);
+    assert_int_equal(m.network.flows4.local_count, 1);
+}
+
+/* Flows of one remote host and port to many local addresses share a chain; the host that sends them
+ * fills it with its own. */
+static void test_flow__one_remote_to_many_locals(void **state)
+{
+    const struct asc_settings settings = device_settings();
+    struct device_packet packet = {.version = 4, .source = REMOTE, .source_port = 53};
+    static struct device_port port;
+    static struct asc_module m;
+
+    (void)state;
+    device_start(&m, &port, &settings);
+    for (uint32_t i = 0; i < 2 * ASC_LOCALS; i++) {
+        packet.protocol = i % 2 == 0 ? 6 : 17;
+        packet.destination = LOCAL + i / 2;
+        device_give_packet(&m, ASC_IN, &packet);
+    }
+    assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX);
+    assert_int_equal(m.counters.packets_overflowed, 2 * ASC_LOCALS - ASC_CHAIN_MAX);
+    packet.source++;
+    device_give_packet(&m, ASC_IN, &packet);
+    assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX + 1);
 }
 
 /* --- Fragments ---------------------------------------------------------------------------------- */
@@ -482,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_flow__chains_are_bounded),
         cmocka_unit_test(test_flow__chosen_flows_spread),
         cmocka_unit_test(test_flow__too_many_local_addresses),
+        cmocka_unit_test(test_flow__one_remote_to_many_locals),
         cmocka_unit_test(test_flow__fragments_belong_to_their_datagram),
         cmocka_unit_test(test_flow__fragments_straddle_a_collection),
         cmocka_unit_test(test_flow__more_datagrams_than_remembered),

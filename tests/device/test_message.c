@@ -158,13 +158,14 @@ static void lay_flow(const struct check_flow *flow, unsigned i)
     struct asc_network *n = &m.network;
     const unsigned local = i % ASC_LOCALS;
     struct asc_flow *entry = flow->ipv6 ? &n->flows6.flow[i] : &n->flows4.flow[i];
-    const uint8_t ports[] = {(uint8_t)(flow->local_port >> 8), (uint8_t)flow->local_port,
-        (uint8_t)(flow->remote_port >> 8), (uint8_t)flow->remote_port};
+    const uint8_t ports[] = {(uint8_t)(flow->remote_port >> 8), (uint8_t)flow->remote_port,
+        (uint8_t)(flow->local_port >> 8), (uint8_t)flow->local_port};
 
     memcpy(&entry->ports, ports, sizeof ports);
     entry->bytes[ASC_IN] = flow->bytes_in;
     entry->bytes[ASC_OUT] = flow->bytes_out;
-    entry->endpoint = (uint16_t)(local | (unsigned)flow->protocol << 8);
+    entry->local = (uint8_t)local;
+    entry->protocol = flow->protocol;
     entry->next = ASC_FLOW_NONE;
     if (flow->ipv6) {
         memcpy(n->flows6.remote + 4 * (size_t)i, flow->remote, 16);
