@@ -135,6 +135,7 @@ struct asc_module {
     uint32_t retry_ms;                         /* when the last attempt to send failed */
     uint32_t collected_ms[ASC_COLLECTORS_MAX]; /* when each collector's last event ended */
     uint32_t period_ms[ASC_COLLECTORS_MAX];    /* from then until its next */
+    uint8_t id_length;                         /* of the security module id */
     bool counting;                             /* the hook counts; changed under the lock only */
     bool counting_unlocked;                    /* it does, and the port has no lock to take */
     bool in_flight;                            /* the message is with the port */

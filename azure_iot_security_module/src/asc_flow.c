@@ -12,8 +12,10 @@
 #define TAG_IPV4 4u
 #define TAG_IPV6 6u
 
-/* Collections that a datagram may live through: its fragments may straddle one. */
-#define DATAGRAM_AGE_MAX 2u
+/* Ages of a datagram, one bit that moves: it may live through one collection, which its fragments may
+ * straddle, and a second one ends it. */
+#define DATAGRAM_NEW  1u
+#define DATAGRAM_AGES 3u
 
 static void remember_datagram(
     struct asc_network *n, uint32_t tag, uint32_t ports, uint32_t protocol)
@@ -31,7 +33,7 @@ static void remember_datagram(
     n->datagram[slot].tag = tag;
     n->datagram[slot].ports = ports;
     n->datagram[slot].protocol = (uint8_t)protocol;
-    n->datagram[slot].age = 1;
+    n->datagram[slot].age = DATAGRAM_NEW;
 }
 
 static const struct asc_datagram *find_datagram(const struct asc_network *n, uint32_t tag)
@@ -145,12 +147,6 @@ void asc_flow_reset(struct asc_network *n)
 void asc_flow_age_datagrams(struct asc_network *n)
 {
     for (unsigned i = 0; i < ASC_DATAGRAMS; i++) {
-        struct asc_datagram *datagram = &n->datagram[i];
-
-        if (datagram->age == DATAGRAM_AGE_MAX) {
-            datagram->age = 0;
-        } else if (datagram->age != 0) {
-            datagram->age++;
-        }
+        n->datagram[i].age = (uint8_t)((unsigned)n->datagram[i].age << 1 & DATAGRAM_AGES);
     }
 }

@@ -75,7 +75,7 @@ struct asc_datagram {
     uint32_t tag; /* keyed hash of addresses, direction and identification */
     uint32_t ports;
     uint8_t protocol;
-    uint8_t age; /* collections begun since, and 1; 0 where the slot is free */
+    uint8_t age; /* 0 where the slot is free */
 };
 
 /* Words that one hash takes at most: two addresses of four, an identification, and what it is. */

@@ -73,15 +73,22 @@ static ASC_INLINE uint64_t asc_hash_words(
 /* Compares an address of the table with one in a packet. */
 static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *bytes, unsigned words)
 {
+#if UINTPTR_MAX > UINT32_MAX
     uint64_t a[2];
     uint64_t b[2];
 
-    if (words == 1) {
-        return held[0] == asc_raw32(bytes);
+    if (words == 4) {
+        memcpy(a, held, sizeof a);
+        memcpy(b, bytes, sizeof b);
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
     }
-    memcpy(a, held, sizeof a);
-    memcpy(b, bytes, sizeof b);
-    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+#endif
+    for (unsigned i = 0; i < words; i++) {
+        if (held[i] != asc_raw32(bytes + 4 * i)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static ASC_INLINE void asc_put_address(uint32_t *held, const uint8_t *bytes, unsigned words)

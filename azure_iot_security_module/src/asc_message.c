@@ -36,7 +36,7 @@ bool asc_message_begin(struct asc_message *message, uint8_t *data, uint32_t size
     uint16_t vtable = 0;
     uint32_t table;
 
-    memset(message, 0, sizeof *message);
+    memset(message->event_vtable, 0, sizeof message->event_vtable);
     message->time_utc_s = time_utc_s;
     asc_writer_begin(w, data, size);
     table = asc_writer_table(w, &message_shape, mask, &vtable);

@@ -59,6 +59,8 @@ static bool is_interval(uint32_t seconds)
 enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     const struct asc_port *port, void *context, const struct asc_settings *settings)
 {
+    const uint32_t length = id_length(settings->security_module_id);
+
     if (module_bytes != sizeof *m || asc_collector_count > ASC_COLLECTORS_MAX) {
         return ASC_ERROR_BUILD;
     }
@@ -66,7 +68,7 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
         port->send == NULL || (port->lock == NULL) != (port->unlock == NULL)) {
         return ASC_ERROR_PORT;
     }
-    if (id_length(settings->security_module_id) == 0) {
+    if (length == 0) {
         return ASC_ERROR_ID;
     }
     if (!is_interval(settings->high_interval_s) || !is_interval(settings->medium_interval_s) ||
@@ -78,6 +80,7 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     m->port = port;
     m->context = context;
     m->settings = *settings;
+    m->id_length = (uint8_t)length;
     return ASC_OK;
 }
 
@@ -271,7 +274,7 @@ static void build_message(struct asc_module *m, const struct due *due, uint32_t 
     struct asc_message message;
 
     /* ASC_MESSAGE_FIXED_BYTES has room for this, whatever the settings. */
-    if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, id_length(id),
+    if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, m->id_length,
             m->settings.timezone_hours, m->port->time_utc_s(m->context), due->count)) {
         retry_later(m, now);
         return;
