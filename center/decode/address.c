@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses of flows and names of the wire's enumerations as text. */
+/* Addresses of flows: IPv4 within IPv6, and text. */
 
 #include <arpa/inet.h>
 
@@ -28,38 +28,4 @@ void vd_address_format(const struct vd_address *address, bool ipv6, char out[VD_
     } else {
         inet_ntop(AF_INET, address->bytes + sizeof ipv4_mapped, out, VD_ADDRESS_TEXT_SIZE);
     }
-}
-
-const char *vd_payload_name(enum vd_payload payload)
-{
-    switch (payload) {
-    case VD_PAYLOAD_NETWORK_ACTIVITY:
-        return "NetworkActivity";
-    case VD_PAYLOAD_SYSTEM_INFORMATION:
-        return "SystemInformation";
-    case VD_PAYLOAD_LISTENING_PORTS:
-        return "ListeningPorts";
-    case VD_PAYLOAD_HEARTBEAT:
-        return "Heartbeat";
-    case VD_PAYLOAD_BASELINE:
-        return "Baseline";
-    case VD_PAYLOAD_PROCESS:
-        return "Process";
-    case VD_PAYLOAD_LOG:
-        return "Log";
-    case VD_PAYLOAD_UNKNOWN:
-        break;
-    }
-    return "Unknown";
-}
-
-const char *vd_protocol_name(uint8_t protocol, char scratch[4])
-{
-    static const char *const names[] = {"TCP", "UDP", "ICMP"};
-
-    if (protocol < sizeof names / sizeof names[0]) {
-        return names[protocol];
-    }
-    snprintf(scratch, 4, "%u", protocol);
-    return scratch;
 }

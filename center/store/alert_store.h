@@ -29,10 +29,12 @@ struct vd_alert_filter {
 /*
  * *alerts: JSON array of objects, the caller's to free:
  * {"id","change","alertType","displayName","severity","status","deviceId","moduleId","subject","startTime","endTime",
- *  "timeGenerated","count","description","remediationSteps":[],"indicator":{"value","source"},"evidence":[{"rawEventId",
- *  "time","collectionIntervalSeconds","protocol","localAddress","localPort","remoteAddress","remotePort","bytesIn",
- *  "bytesOut"}...],"evidenceTotal"}
- * "change" grows by one with every change of any alert (a repeat is a change too).
+ *  "timeGenerated","count","description","remediationSteps":[],"techniques":[],"indicator":{"value","source"},
+ *  "evidence":[{"rawEventId","time","collectionIntervalSeconds","protocol","direction","localAddress","localPort",
+ *  "remoteAddress","remotePort","bytesIn","bytesOut","indicator","source"}...],"evidenceTotal"}
+ * "change" grows by one with every change of any alert (a repeat is a change too). "techniques" are MITRE ATT&CK ids.
+ * "indicator" is null for an alert without one. "evidence" holds the first 16 and the latest 16 findings; one whose
+ * device has a wrong clock also has "deviceTime", and its "time" is the hub's.
  */
 VD_NODISCARD int vd_alert_store_list(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts);

@@ -23,8 +23,20 @@ static const char *const refused_functions[] = {"current_connection_id", "curren
     "json_serialize_sql", "nextval", "parse_duckdb_log_message", "setseed", "txid_current",
     "write_log"};
 
+/* Functions that make a huge value of a small one in a single step, which neither the memory limit nor an
+ * interrupt reaches: repeat('x', 3000000000) took 3 GB. */
+static const char *const refused_amplifiers[] = {"array_resize", "bar", "bitstring", "format",
+    "generate_series", "list_resize", "lpad", "printf", "range", "repeat", "rpad"};
+
 /* Names that DuckDB has views for: a name of a query's own must not stand in front of them. */
 static const char *const reserved_prefixes[] = {"duckdb_", "pg_", "pragma_", "sqlite_"};
+
+/* Where in the tree a value stands. */
+enum place {
+    PLACE_ANY,
+    PLACE_TABLE,          /* where a table is named */
+    PLACE_TABLE_FUNCTION, /* the call of a table function, whose name has been judged */
+};
 
 struct guard {
     const char *scope[SCOPE_MAX]; /* names of common table expressions */
@@ -97,15 +109,17 @@ static bool judge_function(struct guard *g, const json_t *node)
     if (is_listed(name, refused_functions, COUNT(refused_functions))) {
         return refuse(g, "this function is not available", name);
     }
+    if (is_listed(name, refused_amplifiers, COUNT(refused_amplifiers))) {
+        return refuse(g, "this function could make values too large", name);
+    }
     return true;
 }
 
-/* An object of the tree; `is_table`: it stands where a table is named. */
-static bool judge_object(struct guard *g, const json_t *node, bool is_table)
+static bool judge_object(struct guard *g, const json_t *node, enum place place)
 {
     const char *type = member(node, "type");
 
-    if (is_table && !is_listed(type, table_kinds, COUNT(table_kinds))) {
+    if (place == PLACE_TABLE && !is_listed(type, table_kinds, COUNT(table_kinds))) {
         return refuse(g, "not allowed as a table", type);
     }
     if (strcmp(type, "BASE_TABLE") == 0) {
@@ -121,7 +135,10 @@ static bool judge_object(struct guard *g, const json_t *node, bool is_table)
             return refuse(g, "this table function is not available", name);
         }
     }
-    return strcmp(member(node, "class"), "FUNCTION") == 0 ? judge_function(g, node) : true;
+    if (place != PLACE_TABLE_FUNCTION && strcmp(member(node, "class"), "FUNCTION") == 0) {
+        return judge_function(g, node);
+    }
+    return true;
 }
 
 /* Takes the names that a query node gives to its common table expressions into scope. */
@@ -146,12 +163,18 @@ static bool enter_scope(struct guard *g, const json_t *node)
     return true;
 }
 
-static bool is_table_place(const char *key)
+static enum place place_of(const json_t *parent, const char *key)
 {
-    return strcmp(key, "from_table") == 0;
+    if (strcmp(key, "from_table") == 0) {
+        return PLACE_TABLE;
+    }
+    if (strcmp(key, "function") == 0 && strcmp(member(parent, "type"), "TABLE_FUNCTION") == 0) {
+        return PLACE_TABLE_FUNCTION;
+    }
+    return PLACE_ANY;
 }
 
-static bool judge(struct guard *g, const json_t *value, bool is_table, unsigned depth)
+static bool judge(struct guard *g, const json_t *value, enum place place, unsigned depth)
 {
     size_t scope = g->scope_count;
     const char *key;
@@ -164,7 +187,7 @@ static bool judge(struct guard *g, const json_t *value, bool is_table, unsigned 
     if (json_is_array(value)) {
         json_array_foreach((json_t *)value, i, child)
         {
-            if (!judge(g, child, false, depth + 1)) {
+            if (!judge(g, child, PLACE_ANY, depth + 1)) {
                 return false;
             }
         }
@@ -173,12 +196,12 @@ static bool judge(struct guard *g, const json_t *value, bool is_table, unsigned 
     if (!json_is_object(value)) {
         return true;
     }
-    if (!judge_object(g, value, is_table) || !enter_scope(g, value)) {
+    if (!judge_object(g, value, place) || !enter_scope(g, value)) {
         return false;
     }
     json_object_foreach((json_t *)value, key, child)
     {
-        if (!judge(g, child, is_table_place(key), depth + 1)) {
+        if (!judge(g, child, place_of(value, key), depth + 1)) {
             return false;
         }
     }
@@ -208,7 +231,7 @@ int vd_duckdb_guard(const char *tree_json, char *text, size_t text_size)
     } else if (json_array_size(statements) != 1) {
         snprintf(text, text_size, "exactly one statement is allowed, not %zu",
             json_array_size(statements));
-    } else if (judge(&g, json_array_get(statements, 0), false, 0)) {
+    } else if (judge(&g, json_array_get(statements, 0), PLACE_ANY, 0)) {
         error = VD_OK;
     }
     json_decref(tree);

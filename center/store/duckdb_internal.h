@@ -74,9 +74,17 @@ VD_NODISCARD int vd_duckdb_guard(const char *tree_json, char *text, size_t text_
 
 VD_NODISCARD int vd_duckdb_query(struct vd_duckdb *store, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+
+/* ---- duckdb_watchdog.c ---- */
+
 VD_NODISCARD int vd_duckdb_watchdog_start(struct vd_duckdb *store);
 void vd_duckdb_watchdog_stop(struct vd_duckdb *store);
 /* Ends all queries under way. */
 void vd_duckdb_interrupt_all(struct vd_duckdb *store);
+/* A slot for a query that starts now; NULL if as many run as may. */
+struct vd_duckdb_running *vd_duckdb_running_add(
+    struct vd_duckdb *store, duckdb_connection connection, uint32_t timeout_ms);
+/* Gives the slot back; true if the query ran out of time. */
+bool vd_duckdb_running_remove(struct vd_duckdb *store, struct vd_duckdb_running *running);
 
 #endif

@@ -110,12 +110,20 @@ int vd_alert_store_import_indicators(struct vd_alert_store *store, const char *f
 
 int vd_alert_store_indicator_count(struct vd_alert_store *store, uint64_t *count)
 {
-    int error;
+    sqlite3_stmt *s = NULL;
+    int code;
 
-    pthread_mutex_lock(&store->write_mutex);
-    error = count_indicators(store, count);
-    pthread_mutex_unlock(&store->write_mutex);
-    return error;
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(store->reader, "SELECT count(*) FROM indicators", -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW) {
+            *count = (uint64_t)sqlite3_column_int64(s, 0);
+        }
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    return vd_sqlite_error(code);
 }
 
 int vd_alert_store_indicator_generation(struct vd_alert_store *store, int64_t *generation)
