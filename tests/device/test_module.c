@@ -494,6 +494,31 @@ static void test_module__ids_differ_between_boots(void **state)
     assert_memory_not_equal(first, message.event[0].id, sizeof first);
 }
 
+/* A port whose hook and thread are one has no lock. */
+static void test_module__without_a_lock(void **state)
+{
+    const struct asc_settings settings = device_settings();
+    struct asc_port unlocked = device_port_functions;
+
+    (void)state;
+    unlocked.lock = NULL;
+    unlocked.unlock = NULL;
+    assert_int_equal(asc_module_init(&m, &unlocked, &port, &settings), ASC_OK);
+    traffic(1);
+    assert_int_equal(seen(), 0);
+    assert_int_equal(asc_module_enable(&m), ASC_OK);
+    asc_module_connected(&m, true);
+    traffic(2);
+    traffic(2);
+    device_pass(&m, &port, 10000);
+    read_sent(0);
+    assert_int_equal(message.flows, 1);
+    assert_int_equal(message.flow[0].bytes_out, 60);
+    asc_module_disable(&m);
+    traffic(3);
+    assert_int_equal(seen(), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup(test_module__##name, start)
 
 int main(void)
@@ -518,6 +543,7 @@ int main(void)
         TEST(strings_are_cut_between_characters),
         TEST(nothing_known_of_the_system),
         TEST(ids_differ_between_boots),
+        TEST(without_a_lock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
