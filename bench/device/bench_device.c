@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The device's measured paths, one a run: each under a function that callgrind's --toggle-collect names. */
 
+#include <stdio.h>
+#include <string.h>
+
 #include "azure_iot_security_module/inc/security_module.h"
 
 /* Tables, or messages, of one run: what a packet costs depends a little on the random keys. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Any content of the flow tables and any settings: every message verifies, and holds each flow once. */
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "azure_iot_security_module/src/asc_bytes.h"
 #include "fuzz/replay.h"
 #include "tests/device/device_test.h"

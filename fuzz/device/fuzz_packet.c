@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a packet: in one segment and in a chain they must be counted alike, and stay readable. */
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "azure_iot_security_module/src/asc_packet.h"
 #include "fuzz/replay.h"
 #include "tests/device/device_test.h"

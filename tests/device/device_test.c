@@ -3,6 +3,10 @@
 
 #include "tests/device/device_test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 static void require(int condition, const char *what)
 {
     if (!condition) {

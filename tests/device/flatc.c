@@ -3,6 +3,8 @@
 
 #include "tests/device/flatc.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -76,6 +76,7 @@ static void test_variants__report_what_is_built_in(void **state)
         if (i % 1000 == 0) {
             port.sent = 0;
             device_pass(&m, &port, 10000);
+            assert_in_range(port.sent, 0, DEVICE_SENT_MAX);
             for (unsigned j = 0; j < port.sent; j++) {
                 assert_message(j, events);
             }
