@@ -102,12 +102,12 @@ struct flows {
     const uint32_t *local;
     const uint32_t *remote;
     unsigned due;
-    unsigned words;
+    size_t words;
 };
 
-static uint8_t *put_address(uint8_t *out, const uint32_t *address, unsigned words)
+static uint8_t *put_address(uint8_t *out, const uint32_t *address, size_t words)
 {
-    for (unsigned i = 0; i < words; i++) {
+    for (size_t i = 0; i < words; i++) {
         memcpy(out, address + i, 4);
         out += 4;
     }
@@ -117,7 +117,7 @@ static uint8_t *put_address(uint8_t *out, const uint32_t *address, unsigned word
 static void write_flow(struct asc_writer *w, struct flow_vtables *vtables, uint32_t vector,
     const struct flows *flows, unsigned i)
 {
-    const unsigned words = flows->words;
+    const size_t words = flows->words;
     const struct asc_flow *flow = &flows->flow[i];
     const uint32_t table = asc_writer_table(w, words == 4 ? &flow6_shape : &flow4_shape,
         1u << FLOW_ADDRESSES | 1u << FLOW_COMMON, &vtables->flow[words == 4]);
@@ -134,7 +134,7 @@ static void write_flow(struct asc_writer *w, struct flow_vtables *vtables, uint3
 static unsigned write_flows(struct asc_writer *w, struct flow_vtables *vtables, uint32_t slot,
     const struct flows *flows, uint32_t reserve)
 {
-    const uint32_t flow_bytes = FLOW_BYTES(flows->words);
+    const uint32_t flow_bytes = FLOW_BYTES((uint32_t)flows->words);
     const uint32_t most = flow_bytes + ASC_VTABLE_BYTES(2) + COMMON_BYTES_MAX + ASC_VTABLE_BYTES(5);
     const uint32_t room = asc_writer_room(w) - reserve - 4u;
     uint32_t capacity = room / (4u + flow_bytes + COMMON_BYTES_MIN);

@@ -71,8 +71,10 @@ bool asc_flow_datagram(
 
 static void empty(const struct asc_flow_table *t)
 {
-    for (unsigned i = 0; i < t->capacity; i++) {
-        t->flow[i].head = ASC_FLOW_NONE;
+    const struct asc_flow *end = t->flow + t->capacity;
+
+    for (struct asc_flow *flow = t->flow; flow < end; flow++) {
+        flow->head = ASC_FLOW_NONE;
     }
     *t->count = 0;
     *t->local_count = 0;

@@ -21,8 +21,8 @@ struct asc_flow_table {
     uint32_t *local;
     uint16_t *count;
     uint16_t *local_count;
-    unsigned capacity;
-    unsigned words;
+    size_t capacity;
+    size_t words;
 };
 
 #if ASC_FLOWS4 > 0
@@ -58,20 +58,20 @@ struct asc_flow_key {
  * half: two inputs collide with the probability of chance whatever they are, as long as the keys are
  * not known. (Lemire and Kaser, "Strongly universal string hashing is fast", 2014.) */
 static ASC_INLINE uint64_t asc_hash_words(
-    uint64_t sum, const uint64_t *key, const uint8_t *bytes, unsigned words)
+    uint64_t sum, const uint64_t *key, const uint8_t *bytes, size_t words)
 {
     if (words == 4) {
         return sum + key[0] * asc_raw32(bytes) + key[1] * asc_raw32(bytes + 4) +
             key[2] * asc_raw32(bytes + 8) + key[3] * asc_raw32(bytes + 12);
     }
-    for (unsigned i = 0; i < words; i++) {
+    for (size_t i = 0; i < words; i++) {
         sum += key[i] * asc_raw32(bytes + 4 * i);
     }
     return sum;
 }
 
 /* Compares an address of the table with one in a packet. */
-static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *bytes, unsigned words)
+static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *bytes, size_t words)
 {
 #if UINTPTR_MAX > UINT32_MAX
     uint64_t a[2];
@@ -83,7 +83,7 @@ static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *byt
         return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
     }
 #endif
-    for (unsigned i = 0; i < words; i++) {
+    for (size_t i = 0; i < words; i++) {
         if (held[i] != asc_raw32(bytes + 4 * i)) {
             return false;
         }
@@ -91,22 +91,22 @@ static ASC_INLINE bool asc_same_address(const uint32_t *held, const uint8_t *byt
     return true;
 }
 
-static ASC_INLINE void asc_put_address(uint32_t *held, const uint8_t *bytes, unsigned words)
+static ASC_INLINE void asc_put_address(uint32_t *held, const uint8_t *bytes, size_t words)
 {
-    for (unsigned i = 0; i < words; i++) {
+    for (size_t i = 0; i < words; i++) {
         held[i] = asc_raw32(bytes + 4 * i);
     }
 }
 
 /* Where a packet's local address lies, and its remote one. */
 static ASC_INLINE const uint8_t *asc_local_address(
-    const uint8_t *addresses, unsigned words, enum asc_direction direction)
+    const uint8_t *addresses, size_t words, enum asc_direction direction)
 {
     return addresses + 4u * words * (ASC_OUT - direction);
 }
 
 static ASC_INLINE const uint8_t *asc_remote_address(
-    const uint8_t *addresses, unsigned words, enum asc_direction direction)
+    const uint8_t *addresses, size_t words, enum asc_direction direction)
 {
     return addresses + 4u * words * (direction - ASC_IN);
 }
@@ -131,14 +131,16 @@ static ASC_INLINE struct asc_flow_key asc_flow_key_of(const struct asc_network *
     const uint64_t hash = asc_hash_words(n->key[0] + n->key[1] * ports, n->key + 2,
         asc_remote_address(addresses, t->words, direction), t->words);
 
-    key.bucket = (uint32_t)((hash >> 32) * t->capacity >> 32);
+    key.bucket = (uint32_t)((hash >> 32) * (uint32_t)t->capacity >> 32);
     return key;
 }
 
-/* Whether the local address of a flow is that of a packet. */
+/* Whether the local address of flow `i` is that of a packet. */
 static ASC_INLINE bool asc_same_local(
-    const struct asc_flow_table *t, unsigned local, const struct asc_flow_key *key)
+    const struct asc_flow_table *t, unsigned i, const struct asc_flow_key *key)
 {
+    const size_t local = t->flow[i].local;
+
     if (t->words == 1) {
         /* What remains of both addresses without the remote one, with no address to be computed. */
         return t->local[local] ==
@@ -149,15 +151,14 @@ static ASC_INLINE bool asc_same_local(
         asc_local_address(key->addresses, t->words, key->direction), t->words);
 }
 
-/* Whether flow `i` is that of a packet. What differs most often comes first. */
-static ASC_INLINE bool asc_flow_is(
+/* Whether flow `i` is that of a packet, but for the local address. What differs most often comes first. */
+static ASC_INLINE bool asc_flow_like(
     const struct asc_flow_table *t, unsigned i, const struct asc_flow_key *key)
 {
     const uint8_t *remote = asc_remote_address(key->addresses, t->words, key->direction);
 
     return asc_same_address(t->remote + i * t->words, remote, t->words) &&
-        t->flow[i].ports == key->ports && t->flow[i].protocol == (uint8_t)key->protocol &&
-        asc_same_local(t, t->flow[i].local, key);
+        t->flow[i].ports == key->ports && t->flow[i].protocol == (uint8_t)key->protocol;
 }
 
 static ASC_INLINE void asc_flow_add(
@@ -222,7 +223,7 @@ static ASC_INLINE bool asc_flow_count(
     unsigned length = 0;
 
     for (unsigned i = t->flow[key->bucket].head; i != ASC_FLOW_NONE; i = t->flow[i].next) {
-        if (asc_flow_is(t, i, key)) {
+        if (asc_flow_like(t, i, key) && asc_same_local(t, i, key)) {
             asc_flow_add(t->flow + i, bytes, key->direction);
             return true;
         }

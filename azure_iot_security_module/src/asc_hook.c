@@ -92,7 +92,7 @@ static void count_parsed_flow(
 /* A family that is left out counts as not collected, not as lost. */
 static bool family_collected(const struct asc_packet *packet)
 {
-    return packet->ipv6 ? ASC_FLOWS6 > 0 : ASC_FLOWS4 > 0;
+    return (packet->ipv6 && ASC_FLOWS6 > 0) || (!packet->ipv6 && ASC_FLOWS4 > 0);
 }
 
 static void count_parsed(struct asc_module *m, enum asc_direction direction, const uint8_t *data,
@@ -167,11 +167,14 @@ static ASC_INLINE bool count_newest(struct asc_module *m, const struct asc_flow_
     if (i == ASC_FLOW_NONE) {
         return false;
     }
-    if (!asc_flow_is(t, i, key)) {
+    if (!asc_flow_like(t, i, key)) {
         i = t->flow[i].next;
-        if (i == ASC_FLOW_NONE || !asc_flow_is(t, i, key)) {
+        if (i == ASC_FLOW_NONE || !asc_flow_like(t, i, key)) {
             return false;
         }
+    }
+    if (!asc_same_local(t, i, key)) {
+        return false;
     }
     asc_flow_add(t->flow + i, bytes, key->direction);
     m->packets_counted++;

@@ -15,30 +15,27 @@ void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size)
 uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask)
 {
     uint8_t *vtable = w->data + w->used;
-    uint8_t *end = vtable + 4;
+    uint32_t fields = shape->fields;
     uint32_t bytes = 4;
 
-    if (ASC_VTABLE_BYTES((uint32_t)shape->fields) > asc_writer_room(w)) {
+    if (ASC_VTABLE_BYTES_MAX > asc_writer_room(w)) {
         return 0;
     }
-    /* Up to the last field that is there. */
-    for (uint32_t rest = mask; rest != 0; rest >>= 1) {
-        asc_put_le16(end, 0);
-        end += 2;
+    for (size_t i = 0; i < ASC_VTABLE_BYTES_MAX; i += 4) {
+        asc_put_le32(vtable + i, 0);
     }
     for (const struct asc_field *f = shape->field; f < shape->field + shape->fields; f++) {
         if ((mask >> f->id & 1u) != 0) {
-            asc_put_le16(vtable + 4 + 2 * f->id, bytes);
+            asc_put_le16(vtable + 4 + 2 * (size_t)f->id, bytes);
             bytes += f->width;
         }
     }
-    asc_put_le16(vtable, (uint32_t)(end - vtable));
-    asc_put_le16(vtable + 2, bytes);
-    if ((end - vtable) % 4 != 0) {
-        asc_put_le16(end, 0);
-        end += 2;
+    while (fields > 0 && mask >> (fields - 1) == 0) {
+        fields--; /* it ends with the last one that is there */
     }
-    w->used = (uint32_t)(end - w->data);
+    asc_put_le16(vtable, 4 + 2 * fields);
+    asc_put_le16(vtable + 2, bytes);
+    w->used += ASC_VTABLE_BYTES(fields);
     return (uint16_t)(vtable - w->data);
 }
 

@@ -24,15 +24,19 @@ struct asc_field {
     uint8_t width;
 };
 
+/* Fields of a table, at most. */
+#define ASC_FIELDS_MAX 5u
+
 /* The fields of a table in the order in which they lie there: the widest first, so that none needs
  * padding before it. */
 struct asc_shape {
     uint8_t fields;
-    struct asc_field field[5];
+    struct asc_field field[ASC_FIELDS_MAX];
 };
 
 /* Bytes that a vtable of `fields` fields takes. */
 #define ASC_VTABLE_BYTES(fields) ((4u + 2u * (fields) + 3u) & ~3u)
+#define ASC_VTABLE_BYTES_MAX     ASC_VTABLE_BYTES(ASC_FIELDS_MAX)
 
 /* Takes `size` bytes at `data`, a multiple of four and at most 65532. */
 void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size);
@@ -58,7 +62,7 @@ static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
 }
 
 /* Writes the vtable of a shape's fields in `mask` (bit by id). Returns its position; 0 if there is no
- * room. */
+ * room for the longest. */
 uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask);
 
 /* Begins a table that has the fields of `mask`, which the caller then writes. `*vtable` is 0, or the
@@ -86,7 +90,7 @@ static inline uint32_t asc_writer_table(
 static inline uint32_t asc_writer_field(
     const struct asc_writer *w, uint32_t vtable, uint32_t table, unsigned id)
 {
-    return table + asc_le16(w->data + vtable + 4u + 2u * id);
+    return table + asc_le16(w->data + vtable + 4u + (size_t)id * 2u);
 }
 
 /* Makes the offset at position `slot` refer to position `target`. */

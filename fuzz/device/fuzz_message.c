@@ -70,7 +70,7 @@ static void fill_tables(struct input *in)
     }
     for (unsigned i = 0; i < n->flows6.count; i++) {
         fill_flow(in, &n->flows6.flow[i]);
-        n->flows6.remote[4 * i] = i;
+        n->flows6.remote[(size_t)i * 4] = i;
     }
 }
 

@@ -44,26 +44,28 @@ void flatc_add(struct flatc *flatc, const uint8_t *message, size_t length)
     flatc->count++;
 }
 
-static void exec_flatc(const struct flatc *flatc)
+static void exec_flatc(struct flatc *flatc)
 {
+    static char schema[] = VD_SOURCE_DIR "/proto/security_message.fbs";
     static char paths[FLATC_MESSAGES_MAX][128];
-    static const char *argv[FLATC_MESSAGES_MAX + 16] = {"flatc", "--json", "--strict-json",
-        "--defaults-json", "--raw-binary", "-o", NULL, VD_SOURCE_DIR "/proto/security_message.fbs",
-        "--"};
-    unsigned n = 9;
+    static char *argv[FLATC_MESSAGES_MAX + 16] = {
+        "flatc", "--json", "--strict-json", "--defaults-json", "--raw-binary", "-o"};
+    unsigned n = 6;
 
-    argv[6] = flatc->folder;
+    argv[n++] = flatc->folder;
+    argv[n++] = schema;
+    argv[n++] = "--";
     for (unsigned i = 0; i < flatc->count; i++) {
         path_of(flatc, i, "bin", paths[i], sizeof paths[i]);
         argv[n++] = paths[i];
     }
     argv[n] = NULL;
-    execvp("flatc", (char **)(uintptr_t)argv);
+    execvp("flatc", argv);
     perror("flatc (package flatbuffers-compiler)");
     _exit(127);
 }
 
-int flatc_decode(const struct flatc *flatc)
+int flatc_decode(struct flatc *flatc)
 {
     int status = 0;
     const pid_t child = fork();

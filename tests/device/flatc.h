@@ -23,7 +23,7 @@ void flatc_open(struct flatc *flatc);
 void flatc_add(struct flatc *flatc, const uint8_t *message, size_t length);
 
 /* Decodes all messages by proto/security_message.fbs; returns 0, or flatc's exit status. */
-int flatc_decode(const struct flatc *flatc);
+int flatc_decode(struct flatc *flatc);
 
 /* Returns message `number` with all defaults written out and all integers as reals (one of 64 bits
  * would not fit otherwise). The caller releases it. */

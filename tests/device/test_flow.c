@@ -64,7 +64,7 @@ static uint32_t host_of(const uint32_t *words, unsigned count)
     uint8_t bytes[16];
 
     memcpy(bytes, words, count * sizeof *words);
-    return asc_be32(bytes + 4 * (count - 1));
+    return asc_be32(bytes + (size_t)(count - 1) * 4);
 }
 
 static struct model_flow table_flow(
@@ -75,7 +75,7 @@ static struct model_flow table_flow(
     uint8_t ports[4];
 
     memcpy(ports, &flow->ports, sizeof ports);
-    out.local = host_of(local + l * words, words);
+    out.local = host_of(local + (size_t)l * words, words);
     out.remote = host_of(remote, words);
     out.remote_port = (uint16_t)asc_be16(ports);
     out.local_port = (uint16_t)asc_be16(ports + 2);
@@ -106,7 +106,7 @@ static void assert_same(const struct asc_network *n, struct model *model)
     }
     for (unsigned i = 0; i < n->flows6.count; i++) {
         const struct model_flow flow =
-            table_flow(&n->flows6.flow[i], n->flows6.local, &n->flows6.remote[4 * i], 4);
+            table_flow(&n->flows6.flow[i], n->flows6.local, &n->flows6.remote[(size_t)i * 4], 4);
 
         assert_in_model(model, &flow);
     }

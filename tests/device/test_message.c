@@ -143,8 +143,8 @@ static struct check_flow random_flow(uint64_t *seed, bool ipv6)
     struct check_flow flow = {.ipv6 = ipv6, .protocol = (uint8_t)(device_random(seed) % 3)};
 
     for (unsigned i = 0; i < (ipv6 ? 4u : 1u); i++) {
-        asc_put_le32(flow.local + 4 * i, device_random(seed) % 2);
-        asc_put_le32(flow.remote + 4 * i, edgy(seed));
+        asc_put_le32(flow.local + (size_t)i * 4, device_random(seed) % 2);
+        asc_put_le32(flow.remote + (size_t)i * 4, edgy(seed));
     }
     flow.local_port = (uint16_t)edgy(seed);
     flow.remote_port = (uint16_t)edgy(seed);

@@ -235,6 +235,7 @@ static void give_chain(
     struct asc_module *m, const uint8_t *data, size_t length, const size_t *cut, size_t cuts)
 {
     static struct asc_segment segments[2 * DEVICE_PACKET_MAX];
+    static uint8_t *copies[2 * DEVICE_PACKET_MAX];
     size_t count = 0;
 
     for (size_t at = 0; at < length || count == 0; count++) {
@@ -244,6 +245,7 @@ static void give_chain(
 
         assert_non_null(copy);
         memcpy(copy, data + at, part);
+        copies[count] = copy;
         segments[count] = (struct asc_segment){copy, (uint32_t)part, NULL};
         if (count > 0) {
             segments[count - 1].next = &segments[count];
@@ -252,7 +254,7 @@ static void give_chain(
     }
     asc_module_packet(m, ASC_IN, ASC_UNICAST, segments);
     for (size_t i = 0; i < count; i++) {
-        free((void *)(uintptr_t)segments[i].data);
+        free(copies[i]);
     }
 }
 

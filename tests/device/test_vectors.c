@@ -102,14 +102,14 @@ static json_t *flat_event(const json_t *event)
 
 /* --- Comparing ---------------------------------------------------------------------------------- */
 
-static void assert_holds(const json_t *expected, const json_t *found, const char *where);
+static void assert_holds(json_t *expected, json_t *found, const char *where);
 
-static void assert_object(const json_t *expected, const json_t *found, const char *where)
+static void assert_object(json_t *expected, json_t *found, const char *where)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)expected, key, value)
+    json_object_foreach(expected, key, value)
     {
         char path[256];
 
@@ -118,7 +118,7 @@ static void assert_object(const json_t *expected, const json_t *found, const cha
     }
 }
 
-static void assert_array(const json_t *expected, const json_t *found, const char *where)
+static void assert_array(json_t *expected, json_t *found, const char *where)
 {
     if (json_array_size(found) != json_array_size(expected)) {
         fail_msg("%s has %zu entries, not %zu", where, json_array_size(found),
@@ -133,7 +133,7 @@ static void assert_array(const json_t *expected, const json_t *found, const char
 }
 
 /* Whatever is expected is there. */
-static void assert_holds(const json_t *expected, const json_t *found, const char *where)
+static void assert_holds(json_t *expected, json_t *found, const char *where)
 {
     if (json_is_object(expected)) {
         assert_object(expected, found, where);
@@ -144,9 +144,9 @@ static void assert_holds(const json_t *expected, const json_t *found, const char
     }
 }
 
-static void assert_vector(json_t *expected, const json_t *decoded, const char *name)
+static void assert_vector(json_t *expected, json_t *decoded, const char *name)
 {
-    json_t *flat = json_copy((json_t *)(uintptr_t)decoded);
+    json_t *flat = json_copy(decoded);
     json_t *events = json_array();
     const json_t *from = json_object_get(decoded, "events");
 
