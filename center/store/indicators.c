@@ -44,7 +44,7 @@ static int import_lines(struct vd_alert_store *store, const char *feed, struct v
     struct vd_indicator_reader reader = {text, 0};
     struct vd_indicator_line line;
     const char *problem = "";
-    uint64_t room;
+    uint64_t room = 0;
     int error = count_indicators(store, &room);
 
     if (error != VD_OK) {
