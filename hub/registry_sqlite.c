@@ -10,6 +10,7 @@
 #include "hub/registry.h"
 #include "lib/clock.h"
 #include "lib/secret.h"
+#include "lib/sqlite.h"
 #include "lib/uuid.h"
 
 #define REGISTRY_APPLICATION_ID 0x56645267 /* "VdRg" */
@@ -67,33 +68,6 @@ struct sqlite_registry {
 static struct sqlite_registry *self_of(struct vd_registry *registry)
 {
     return (struct sqlite_registry *)registry;
-}
-
-static int error_of(int sqlite_result)
-{
-    switch (sqlite_result & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return VD_OK;
-    case SQLITE_NOMEM:
-        return VD_E_NOMEM;
-    case SQLITE_FULL:
-        return VD_E_FULL;
-    case SQLITE_CONSTRAINT:
-        return VD_E_EXISTS;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return VD_E_CORRUPT;
-    case SQLITE_BUSY:
-        return VD_E_BUSY;
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_AUTH:
-        return VD_E_DENIED;
-    default:
-        return VD_E_IO;
-    }
 }
 
 static void bind_text(sqlite3_stmt *statement, int index, const char *text)
@@ -209,7 +183,7 @@ static int run(sqlite3_stmt *statement)
 
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
-    return error_of(result);
+    return vd_sqlite_error(result);
 }
 
 /* ---- Operations ---- */
@@ -286,7 +260,7 @@ static int registry_get(struct vd_registry *registry, const char *device_id, con
     if (result == SQLITE_ROW) {
         error = identity_from_row(self, statement, out);
     } else {
-        error = result == SQLITE_DONE ? VD_E_NOT_FOUND : error_of(result);
+        error = result == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(result);
     }
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -312,7 +286,7 @@ static int list_page(struct sqlite_registry *self, const struct vd_identity *aft
         n += error == VD_OK ? 1 : 0;
     }
     if (error == VD_OK) {
-        error = error_of(result);
+        error = vd_sqlite_error(result);
     }
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -394,7 +368,7 @@ static const struct vd_registry_ops registry_ops = {
 
 static int execute(sqlite3 *db, const char *sql)
 {
-    return error_of(sqlite3_exec(db, sql, NULL, NULL, NULL));
+    return vd_sqlite_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
 static int pragma_value(sqlite3 *db, const char *sql, int *value)
@@ -409,7 +383,7 @@ static int pragma_value(sqlite3 *db, const char *sql, int *value)
         }
     }
     sqlite3_finalize(statement);
-    return error_of(result);
+    return vd_sqlite_error(result);
 }
 
 /* Makes the tables, and the check value that only this master key opens. */
@@ -426,12 +400,12 @@ static int create_schema(struct sqlite_registry *self)
             self->master_key, VD_STR_LITERAL("check"), CHECK_TEXT, CHECK_BYTES, sealed);
     }
     if (error == VD_OK) {
-        error = error_of(sqlite3_prepare_v2(
+        error = vd_sqlite_error(sqlite3_prepare_v2(
             self->db, "INSERT INTO meta (name, value) VALUES ('check', ?1)", -1, &statement, NULL));
     }
     if (error == VD_OK) {
         sqlite3_bind_blob(statement, 1, sealed, (int)sizeof sealed, SQLITE_TRANSIENT);
-        error = error_of(sqlite3_step(statement));
+        error = vd_sqlite_error(sqlite3_step(statement));
     }
     sqlite3_finalize(statement);
     if (error != VD_OK) {
@@ -445,7 +419,7 @@ static int check_master_key(struct sqlite_registry *self)
 {
     uint8_t plain[CHECK_BYTES];
     sqlite3_stmt *statement = NULL;
-    int error = error_of(sqlite3_prepare_v2(
+    int error = vd_sqlite_error(sqlite3_prepare_v2(
         self->db, "SELECT value FROM meta WHERE name = 'check'", -1, &statement, NULL));
 
     if (error == VD_OK) {
@@ -496,7 +470,7 @@ static int open_database(struct sqlite_registry *self, const char *path)
         return vd_error_from_errno(errno);
     }
     close(fd);
-    error = error_of(
+    error = vd_sqlite_error(
         sqlite3_open_v2(path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL));
     if (error != VD_OK) {
         return error;
@@ -516,7 +490,7 @@ static int open_database(struct sqlite_registry *self, const char *path)
     /* Only now: a file that is not ours is not changed. */
     error = execute(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
     for (size_t i = 0; error == VD_OK && i < STATEMENTS; i++) {
-        error = error_of(sqlite3_prepare_v3(
+        error = vd_sqlite_error(sqlite3_prepare_v3(
             self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL));
     }
     return error;

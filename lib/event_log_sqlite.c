@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/sqlite.h"
 
 #define APPLICATION_ID 0x56644c67 /* "VdLg" */
 #define FORMAT_VERSION 1
@@ -59,31 +60,10 @@ struct sqlite_log {
     bool interrupted;
 };
 
-/* SQLite tells a full disk (ENOSPC) apart itself; every other failed write is SQLITE_IOERR. */
+/* Our statements are fixed: only a schema that is not ours can make one fail. */
 static int log_error(int rc)
 {
-    switch (rc & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_DONE:
-    case SQLITE_ROW:
-        return VD_OK;
-    case SQLITE_FULL:
-        return VD_E_FULL;
-    case SQLITE_NOMEM:
-        return VD_E_NOMEM;
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-    case SQLITE_ERROR: /* our statements are fixed: only a schema that is not ours can make one fail */
-        return VD_E_CORRUPT;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return VD_E_BUSY;
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-        return VD_E_DENIED;
-    default:
-        return VD_E_IO;
-    }
+    return (rc & 0xff) == SQLITE_ERROR ? VD_E_CORRUPT : vd_sqlite_error(rc);
 }
 
 static int exec(sqlite3 *db, const char *sql)

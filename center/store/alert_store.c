@@ -44,32 +44,6 @@ static const char *const statement_texts[] = {
 #undef STATEMENT_TEXT
 };
 
-int vd_sqlite_error(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return VD_OK;
-    case SQLITE_NOMEM:
-        return VD_E_NOMEM;
-    case SQLITE_FULL:
-        return VD_E_FULL;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return VD_E_BUSY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return VD_E_CORRUPT;
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_READONLY:
-        return VD_E_DENIED;
-    default:
-        return VD_E_IO;
-    }
-}
-
 sqlite3_stmt *vd_alert_sql(struct vd_alert_store *store, enum vd_alert_statement statement)
 {
     sqlite3_stmt *s = store->statements[statement];

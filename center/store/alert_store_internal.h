@@ -10,6 +10,7 @@
 #include "center/intel/indicator_set.h"
 #include "center/store/alert_store.h"
 #include "lib/event.h"
+#include "lib/sqlite.h"
 
 /* Statements that are prepared once: X(name, SQL). Writers' first. */
 #define VD_ALERT_STATEMENTS(X)                                                                  \
@@ -73,8 +74,6 @@ struct vd_alert_store {
 
 /* ---- Helpers of the store's files ---- */
 
-/* The result that stands for SQLite's. */
-int vd_sqlite_error(int code);
 /* A prepared statement of the writer, reset and without bindings. */
 sqlite3_stmt *vd_alert_sql(struct vd_alert_store *store, enum vd_alert_statement statement);
 /* Runs a statement to its end; VD_E_... if it fails. */

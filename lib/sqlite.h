@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What SQLite's result codes mean here: one map for every store. */
+
+#ifndef VEDETTE_LIB_SQLITE_H
+#define VEDETTE_LIB_SQLITE_H
+
+#include "lib/error.h"
+
+/* The result that stands for SQLite's `code`, extended or not; SQLITE_ROW and SQLITE_DONE are VD_OK. SQLite tells a
+ * full disk (ENOSPC) apart itself; every other failed read or write is VD_E_IO. */
+VD_NODISCARD int vd_sqlite_error(int code);
+
+#endif
