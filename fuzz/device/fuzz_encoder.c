@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Any flows through the hook, any answers of the port: every message verifies, and no byte is lost. */
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/device/input.h"
 #include "fuzz/replay.h"
 #include "tests/device/device_test.h"
 #include "tests/device/message_check.h"
@@ -19,25 +18,6 @@ static struct check_message message;
 static uint64_t counted[2];
 static uint64_t delivered[2];
 static uint64_t under_way[2];
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
-
-/* The input's bytes, one after the other; zeros after its end. */
-struct input {
-    const uint8_t *at;
-    const uint8_t *end;
-};
-
-static uint8_t next_byte(struct input *in)
-{
-    return in->at < in->end ? *in->at++ : 0;
-}
 
 static uint16_t next_word(struct input *in)
 {

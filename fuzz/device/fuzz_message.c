@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Any content of the flow tables and any settings: every message verifies, and holds each flow once. */
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "azure_iot_security_module/src/asc_bytes.h"
+#include "fuzz/device/input.h"
 #include "fuzz/replay.h"
 #include "tests/device/device_test.h"
 #include "tests/device/message_check.h"
@@ -13,25 +12,6 @@
 static struct device_port port;
 static struct asc_module m;
 static struct check_message message;
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
-
-/* The input's bytes, one after the other; zeros after its end. */
-struct input {
-    const uint8_t *at;
-    const uint8_t *end;
-};
-
-static uint8_t next_byte(struct input *in)
-{
-    return in->at < in->end ? *in->at++ : 0;
-}
 
 /* Numbers with edges: a byte says how many bytes the number has. */
 static uint32_t next_number(struct input *in)
