@@ -36,26 +36,35 @@ static const char *short_time(const json_t *object, const char *name, char out[S
     return out;
 }
 
+/* "07:44:03": an alert is of one day, which its first time names. */
+static const char *clock_time(const json_t *object, const char *name, char out[SHORT_TIME_SIZE])
+{
+    short_time(object, name, out);
+    return strlen(out) > 11 ? out + 11 : out;
+}
+
 /* ---- list ---- */
 
 /* One line; the widths are fixed, so that lines that come later stand below each other. */
 static void print_line(const json_t *alert)
 {
     char when[SHORT_TIME_SIZE];
+    char last[SHORT_TIME_SIZE];
     char id[SHORT_ID_LEN + 1];
     const char *severity = text_of(alert, "severity");
 
     snprintf(id, sizeof id, "%s", text_of(alert, "id"));
     printf("%s  %s%-6s%s  ", short_time(alert, "startTime", when), vd_colour(severity), severity,
         vd_colour(NULL));
-    printf("%-16s  %-52s  %-24s  %5lld  %s\n", text_of(alert, "deviceId"),
-        text_of(alert, "displayName"), text_of(alert, "subject"), number_of(alert, "count"), id);
+    printf("%-16s  %-52s  %-24s  %7lld  %-8s  %s\n", text_of(alert, "deviceId"),
+        text_of(alert, "displayName"), text_of(alert, "subject"), number_of(alert, "count"),
+        clock_time(alert, "endTime", last), id);
 }
 
 static void print_header(void)
 {
-    printf("%-19s  %-6s  %-16s  %-52s  %-24s  %5s  %s\n", "TIME (UTC)", "SEV", "DEVICE", "WHAT",
-        "SUBJECT", "COUNT", "ID");
+    printf("%-19s  %-6s  %-16s  %-52s  %-24s  %7s  %-8s  %s\n", "FIRST (UTC)", "SEV", "DEVICE",
+        "WHAT", "SUBJECT", "REPORTS", "LAST", "ID");
 }
 
 /* `after`: only those that changed after this change number. NULL on failure; quiet: without a word. */
@@ -148,8 +157,8 @@ static int alert_follow(const struct vd_invocation *invocation)
 static int alert_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {
-        "TIME (UTC)", "SEV", "DEVICE", "WHAT", "SUBJECT", "COUNT", "ID"};
-    struct vd_table table = {.columns = columns, .column_count = 7};
+        "FIRST (UTC)", "SEV", "DEVICE", "WHAT", "SUBJECT", "REPORTS", "LAST", "ID"};
+    struct vd_table table = {.columns = columns, .column_count = 8};
     const json_t *alerts;
     const json_t *alert;
     json_t *answer;
@@ -171,6 +180,7 @@ static int alert_list(const struct vd_invocation *invocation)
         json_array_foreach(alerts, i, alert)
         {
             char when[SHORT_TIME_SIZE];
+            char last[SHORT_TIME_SIZE];
             char id[SHORT_ID_LEN + 1];
 
             snprintf(id, sizeof id, "%s", text_of(alert, "id"));
@@ -180,6 +190,7 @@ static int alert_list(const struct vd_invocation *invocation)
             vd_table_add(&table, text_of(alert, "displayName"));
             vd_table_add(&table, text_of(alert, "subject"));
             vd_table_add_number(&table, number_of(alert, "count"));
+            vd_table_add(&table, clock_time(alert, "endTime", last));
             vd_table_add(&table, id);
         }
         table.coloured_column = 1;
@@ -244,7 +255,7 @@ static void print_alert(const json_t *alert)
     vd_print_safe(text_of(alert, "displayName"));
     puts("\n");
     vd_print_safe(text_of(alert, "description"));
-    puts("\n");
+    puts(number_of(alert, "count") == 1 ? "\n" : "\nThis was the first report; more followed.\n");
     print_field("device", text_of(alert, "deviceId"));
     print_field("subject", text_of(alert, "subject"));
     if (json_is_object(indicator)) {
@@ -254,7 +265,7 @@ static void print_alert(const json_t *alert)
         vd_print_safe(text_of(indicator, "source"));
         putchar('\n');
     }
-    printf("%-10s %lld time%s, %s to %s UTC\n", "seen", number_of(alert, "count"),
+    printf("%-10s in %lld flow report%s, %s to %s UTC\n", "seen", number_of(alert, "count"),
         number_of(alert, "count") == 1 ? "" : "s", short_time(alert, "startTime", first),
         short_time(alert, "endTime", last));
     print_field("status", text_of(alert, "status"));

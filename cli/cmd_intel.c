@@ -69,6 +69,7 @@ static int intel_import(const struct vd_invocation *invocation)
     vd_buf_release(&query);
     vd_buf_release(&text);
     if (answer == NULL) {
+        vd_cli_fail("%s was not imported", path);
         return VD_EXIT_FAILURE;
     }
     if (invocation->output == VD_OUTPUT_JSON) {
