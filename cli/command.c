@@ -168,7 +168,9 @@ static int command_run(
     opterr = 0;
     optind = 0; /* forgets an earlier parse */
     while ((c = getopt_long(argc, argv, ":h", forms, &index)) != -1) {
-        if (c == 'h' || (c == 0 && strcmp(forms[index].name, "help") == 0)) {
+        const char *name = c == 0 && index < (int)count ? options[index].name : "";
+
+        if (c == 'h' || strcmp(name, "help") == 0) {
             print_help(command, invocation->command);
             return VD_EXIT_OK;
         }
@@ -176,11 +178,11 @@ static int command_run(
             return vd_cli_usage(invocation,
                 c == ':' ? "%s: its value is missing" : "%s: no such option", argv[optind - 1]);
         }
-        if (strcmp(forms[index].name, "version") == 0) {
+        if (strcmp(name, "version") == 0) {
             printf("vedette %s\n", VD_VERSION);
             return VD_EXIT_OK;
         }
-        if (!take_option(command, invocation, options[index].name, optarg)) {
+        if (!take_option(command, invocation, name, optarg)) {
             return VD_EXIT_USAGE;
         }
     }

@@ -85,7 +85,7 @@ static void measure(const struct vd_table *table, bool header, size_t widths[VD_
     for (size_t i = 0; i < table->column_count; i++) {
         widths[i] = header ? width_of(table->columns[i]) : 0;
     }
-    for (size_t i = 0; i < table->cell_count; i++) {
+    for (size_t i = 0; i < table->cell_count && table->column_count > 0; i++) {
         size_t column = i % table->column_count;
         size_t width = width_of(table->cells[i]);
 

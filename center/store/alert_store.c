@@ -308,7 +308,7 @@ int vd_alert_store_commit(struct vd_alert_store *store)
 
 int vd_alert_store_offset(struct vd_alert_store *store, uint64_t *next_offset)
 {
-    int64_t value;
+    int64_t value = 0;
     int error;
 
     pthread_mutex_lock(&store->write_mutex);

@@ -169,7 +169,9 @@ static struct hub_server_message *on_publish(
     must(m->packet_id != 0, "a PUBLISH with id 0");
     m->length = (uint32_t)(end - at - 2);
     m->payload = malloc(m->length > 0 ? m->length : 1);
-    must(m->payload != NULL, "memory");
+    if (m->payload == NULL) {
+        abort();
+    }
     memcpy(m->payload, at + 2, m->length);
     m->connection = p->index;
     s->message_count++;

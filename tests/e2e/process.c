@@ -138,6 +138,7 @@ pid_t e2e_start(const struct e2e_start *start)
     struct child *slot = free_slot();
     if (slot == NULL) {
         fail_msg("more than %d programs", E2E_PROCESSES_MAX);
+        return -1; /* not reached: the failure has left */
     }
     const char *log = start->stderr_path != NULL ? start->stderr_path : start->stdout_path;
     if (log != NULL) {

@@ -123,6 +123,11 @@ struct e2e_sender *e2e_sender_start(const struct e2e_hub *hub, const char *devic
     struct e2e_sender *sender = calloc(1, sizeof(*sender));
     struct run *run = calloc(1, sizeof(*run));
     assert_true(sender != NULL && run != NULL);
+    if (sender == NULL || run == NULL) {
+        free(run);
+        free(sender);
+        return NULL; /* not reached: the assertion has left */
+    }
     sender->device_id = device_id;
     sender->ca = hub->ca;
     sender->series = series;
