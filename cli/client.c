@@ -217,6 +217,20 @@ int vd_client_call(const char *data_dir, const struct vd_api_request *request,
     }
 }
 
+/* What to do where an identity or an alert is not there, or is there already. */
+static const char *next_step(const struct vd_api_request *request, int status)
+{
+    bool device = strncmp(request->path, "/devices", 8) == 0;
+
+    if (status == 404 && device) {
+        return "; `vedette device list` shows those that are there";
+    }
+    if (status == 404 && strncmp(request->path, "/alerts/", 8) == 0) {
+        return "; `vedette alert list` shows those that are there";
+    }
+    return status == 409 && device ? "; `vedette device show` prints its connection string" : "";
+}
+
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request)
 {
     struct vd_api_answer answer = {0, NULL};
@@ -231,7 +245,8 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
         return answer.body != NULL ? answer.body : json_null();
     }
     json_unpack(answer.body, "{s:{s:s}}", "error", "message", &message);
-    vd_cli_fail("%s", message != NULL ? message : "the service failed without a word");
+    vd_cli_fail("%s%s", message != NULL ? message : "the service failed without a word",
+        next_step(request, answer.status));
     json_decref(answer.body);
     return NULL;
 }

@@ -165,6 +165,7 @@ static void test_program__commands_without_a_service(void **state)
     assert_said("HostName=h;DeviceId=d1;SharedAccessKey=");
     assert_int_equal(vedette("device create d1 --data-dir %s", folder->data), 1);
     assert_said("exists already");
+    assert_said("vedette device show");
     assert_int_equal(vedette("device list --output json --data-dir %s", folder->data), 0);
     assert_said("\"deviceId\": \"d1\"");
     assert_int_equal(vedette("alert list --data-dir %s", folder->data), 0);
@@ -177,6 +178,7 @@ static void test_program__commands_without_a_service(void **state)
     assert_int_equal(vedette("device delete d1 --data-dir %s", folder->data), 0);
     assert_int_equal(vedette("device show d1 --data-dir %s", folder->data), 1);
     assert_said("not found");
+    assert_said("vedette device list");
 }
 
 static void test_program__wrong_configuration(void **state)
