@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('node:assert');
+const dns = require('node:dns');
 const { readFileSync } = require('node:fs');
 const { once } = require('node:events');
 const { test } = require('node:test');
@@ -11,6 +12,9 @@ const { Client, Message, SharedAccessSignature } = require('azure-iot-device');
 const { NoRetry } = require('azure-iot-common');
 const { Mqtt } = require('azure-iot-device-mqtt');
 const hub = require('./hub');
+
+// The hub of the test listens on 127.0.0.1; Node 18 would try only the first address of localhost, ::1 on many hosts.
+dns.setDefaultResultOrder('ipv4first');
 
 const HOUR_S = 3600;
 const nowS = () => Math.floor(Date.now() / 1000);
