@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parses a connection string, and writes token, user name, client id and topic of its identity. */
+/* Parses a connection string, and makes what its identity tells the hub of itself. */
 
 #include "azure_iot_security_module/ports/linux/asc_linux_connection.h"
 
@@ -7,11 +7,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "azure_iot_security_module/src/asc_sas.h"
 #include "proto/protocol.h"
 
 #define CLIENT_TYPE "vedette%2F" VD_VERSION
-/* The old module's second property names the schema of the body. */
-#define SCHEMA_BAG "mti=2.3-1-0-0"
 
 /* One value of the string, not terminated. */
 struct value {
@@ -227,119 +226,47 @@ void asc_linux_connection_release(struct asc_linux_connection *c)
 
 size_t asc_linux_url_encode(const char *text, char *out, size_t size)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    size_t n = 0;
-
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (size - n < 4) {
-            return 0;
-        }
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '_' || c == '.' || c == '~') {
-            out[n++] = (char)c;
-        } else {
-            out[n++] = '%';
-            out[n++] = digits[c >> 4];
-            out[n++] = digits[c & 15];
-        }
-    }
-    if (n < size) {
-        out[n] = '\0';
-    }
-    return n;
+    return asc_url_encode(text, out, size);
 }
 
-/* What snprintf wrote, or 0 when it did not fit. */
-static size_t fitted(int n, size_t size)
+static struct asc_identity identity(const struct asc_linux_connection *c)
 {
-    return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
+    return (struct asc_identity){c->hub, c->device_id, c->module_id, CLIENT_TYPE};
 }
 
-/* `device_id` or `device_id<between>module_id` */
-static size_t identity(
-    const struct asc_linux_connection *c, const char *between, char *out, size_t size)
+static bool hmac_sha256(const uint8_t *key, size_t key_length, const uint8_t *text, size_t length,
+    uint8_t mac[ASC_SAS_MAC_BYTES])
 {
-    bool module = c->module_id[0] != '\0';
+    unsigned int mac_length = ASC_SAS_MAC_BYTES;
 
-    return fitted(snprintf(out, size, "%s%s%s", c->device_id, module ? between : "",
-                      module ? c->module_id : ""),
-        size);
-}
-
-#define IDENTITY_MAX_BYTES (2 * ASC_LINUX_ID_MAX_BYTES + 16)
-#define RESOURCE_MAX_BYTES (ASC_LINUX_NAME_MAX_BYTES + IDENTITY_MAX_BYTES + 16)
-
-/* HMAC-SHA256 of `text` under the key, in base64. */
-static bool sign(const struct asc_linux_connection *c, const char *text, size_t length,
-    char base64[4 * (EVP_MAX_MD_SIZE / 3 + 1) + 1])
-{
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned int mac_length = 0;
-
-    if (HMAC(EVP_sha256(), c->key, (int)c->key_length, (const unsigned char *)text, length, mac,
-            &mac_length) == NULL) {
-        return false;
-    }
-    EVP_EncodeBlock((unsigned char *)base64, mac, (int)mac_length);
-    return true;
+    return HMAC(EVP_sha256(), key, (int)key_length, text, length, mac, &mac_length) != NULL;
 }
 
 size_t asc_linux_token(
     const struct asc_linux_connection *c, int64_t expiry_s, char *out, size_t size)
 {
-    char id[IDENTITY_MAX_BYTES];
-    char resource[RESOURCE_MAX_BYTES];
-    char sr[3 * RESOURCE_MAX_BYTES + 1];
-    char text[sizeof sr + 24];
-    char base64[4 * (EVP_MAX_MD_SIZE / 3 + 1) + 1];
-    char sig[3 * sizeof base64];
-    size_t length;
+    struct asc_identity id = identity(c);
 
-    if (identity(c, "/modules/", id, sizeof id) == 0 ||
-        fitted(snprintf(resource, sizeof resource, "%s/devices/%s", c->hub, id), sizeof resource) ==
-            0 ||
-        asc_linux_url_encode(resource, sr, sizeof sr) == 0) {
-        return 0;
-    }
-    length = fitted(snprintf(text, sizeof text, "%s\n%lld", sr, (long long)expiry_s), sizeof text);
-    if (length == 0 || !sign(c, text, length, base64) ||
-        asc_linux_url_encode(base64, sig, sizeof sig) == 0) {
-        return 0;
-    }
-    return fitted(snprintf(out, size, "SharedAccessSignature sr=%s&sig=%s&se=%lld", sr, sig,
-                      (long long)expiry_s),
-        size);
+    return asc_sas_token(&id, c->key, c->key_length, hmac_sha256, (uint64_t)expiry_s, out, size);
 }
 
 size_t asc_linux_user_name(const struct asc_linux_connection *c, char *out, size_t size)
 {
-    char id[IDENTITY_MAX_BYTES];
+    struct asc_identity id = identity(c);
 
-    if (identity(c, "/", id, sizeof id) == 0) {
-        return 0;
-    }
-    return fitted(snprintf(out, size, "%s/%s/?api-version=" VD_API_VERSION "&DeviceClientType=%s",
-                      c->hub, id, CLIENT_TYPE),
-        size);
+    return asc_user_name(&id, out, size);
 }
 
 size_t asc_linux_client_id(const struct asc_linux_connection *c, char *out, size_t size)
 {
-    return identity(c, "/", out, size);
+    struct asc_identity id = identity(c);
+
+    return asc_client_id(&id, out, size);
 }
 
 size_t asc_linux_topic(const struct asc_linux_connection *c, char *out, size_t size)
 {
-    char events[2 * ASC_LINUX_ID_MAX_BYTES + 64];
-    int n = c->module_id[0] == '\0'
-        ? snprintf(events, sizeof events, VD_TOPIC_DEVICE_EVENTS, c->device_id)
-        : snprintf(events, sizeof events, VD_TOPIC_MODULE_EVENTS, c->device_id, c->module_id);
+    struct asc_identity id = identity(c);
 
-    if (fitted(n, sizeof events) == 0) {
-        return 0;
-    }
-    return fitted(
-        snprintf(out, size, "%s%s&%s", events, VD_PROPERTY_BAG_SECURITY, SCHEMA_BAG), size);
+    return asc_security_topic(&id, out, size);
 }
