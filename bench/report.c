@@ -39,7 +39,7 @@ static int print_row(const json_t *row)
     format_number(json_object_get(row, "reference_value"), reference, sizeof reference);
     format_number(json_object_get(row, "ratio"), ratio, sizeof ratio);
     format_number(limit, ceiling, sizeof ceiling);
-    printf("%-30s %12s %-14s %12s %7s %9s  %s%s\n", json_string_value(json_object_get(row, "name")),
+    printf("%-36s %12s %-14s %12s %7s %9s  %s%s\n", json_string_value(json_object_get(row, "name")),
         value, text_or_dash(json_object_get(row, "unit")), reference, ratio, ceiling,
         text_or_dash(json_object_get(row, "reference")), over ? "  OVER THE CEILING" : "");
     return over;
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "no rows: nothing was measured\n");
         goto out;
     }
-    printf("%-30s %12s %-14s %12s %7s %9s  %s\n", "name", "value", "unit", "reference", "ratio",
+    printf("%-36s %12s %-14s %12s %7s %9s  %s\n", "name", "value", "unit", "reference", "ratio",
         "ceiling", "compared with");
     json_array_foreach(rows, i, row)
     {

@@ -2,63 +2,23 @@
 /* The device's measured paths, one a run: each under a function that callgrind's --toggle-collect names. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "azure_iot_security_module/inc/security_module.h"
-
-/* Tables, or messages, of one run: what a packet costs depends a little on the random keys. */
-#define TABLES 50u
+#include "bench/device/workload.h"
 
 static struct asc_module m;
-static uint32_t now_ms;
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t port_time(void *context)
-{
-    (void)context;
-    return 1700000000;
-}
-
-static uint32_t port_uptime(void *context)
-{
-    (void)context;
-    return now_ms;
-}
-
-static bool port_random(void *context, uint8_t *out, size_t length)
-{
-    (void)context;
-    for (size_t i = 0; i < length; i += sizeof seed) {
-        const size_t left = length - i;
-
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        memcpy(out + i, &seed, left < sizeof seed ? left : sizeof seed);
-    }
-    return true;
-}
-
-static enum asc_send_result port_send(void *context, const uint8_t *message, uint32_t length)
-{
-    (void)context;
-    (void)message;
-    (void)length;
-    return ASC_SEND_DONE;
-}
-
-static const struct asc_port port = {
-    port_time, port_uptime, port_random, NULL, NULL, port_send, NULL};
+static struct workload_packet packet;
 
 void measured_packet(struct asc_module *module, enum asc_direction direction, enum asc_cast cast,
-    const struct asc_segment *packet);
+    const struct asc_segment *segment);
 void measured_message(void);
 
 /* What is measured, and nothing else: not inlined, so that it has a name. */
 __attribute__((noinline)) void measured_packet(struct asc_module *module,
-    enum asc_direction direction, enum asc_cast cast, const struct asc_segment *packet)
+    enum asc_direction direction, enum asc_cast cast, const struct asc_segment *segment)
 {
-    asc_module_packet(module, direction, cast, packet);
+    asc_module_packet(module, direction, cast, segment);
 }
 
 __attribute__((noinline)) void measured_message(void)
@@ -66,151 +26,170 @@ __attribute__((noinline)) void measured_message(void)
     (void)asc_module_step(&m);
 }
 
-static int start(void)
-{
-    struct asc_settings settings = asc_settings_default();
+/* What one run measures: WHAT FAMILY DIRECTION SET FLOWS. */
+struct measurement {
+    const char *what;
+    bool ipv6;
+    enum asc_direction direction;
+    enum workload_set set;
+    unsigned flows;
+};
 
-    settings.security_module_id = "bench-device";
-    if (asc_module_init(&m, &port, NULL, &settings) != ASC_OK || asc_module_enable(&m) != ASC_OK) {
-        return 1;
-    }
-    asc_module_connected(&m, true);
-    now_ms += 10000;
-    (void)asc_module_step(&m);
-    return 0;
+static void give(const struct measurement *of, unsigned flow)
+{
+    workload_packet(&packet, of->set, of->ipv6, of->direction, flow);
+    measured_packet(&m, of->direction, ASC_UNICAST, &packet.segment);
 }
 
-/* A TCP packet of 60 bytes to flow `flow`. */
-static void make_packet(
-    uint8_t *out, bool ipv6, bool in, unsigned flow, struct asc_segment *segment)
+/* A packet of each flow of tables that hold them all. */
+static unsigned known(const struct measurement *of)
 {
-    const size_t header = ipv6 ? 40 : 20;
-    const size_t address = ipv6 ? 16 : 4;
-    uint8_t *source = out + (ipv6 ? 8 : 12);
-    uint8_t *local = in ? source + address : source;
-    uint8_t *remote = in ? source : source + address;
-    uint8_t *tcp = out + header;
-
-    memset(out, 0, header + 40);
-    out[0] = ipv6 ? 0x60 : 0x45;
-    out[ipv6 ? 5 : 3] = (uint8_t)(ipv6 ? 40 : 60);
-    out[ipv6 ? 6 : 9] = 6;
-    local[0] = ipv6 ? 0x20 : 10;
-    remote[0] = 0x20;
-    remote[address - 1] = (uint8_t)(flow * 7);
-    remote[address - 2] = (uint8_t)flow;
-    tcp[in ? 3 : 1] = (uint8_t)flow;
-    tcp[in ? 1 : 3] = 187;
-    tcp[12] = 5 << 4;
-    *segment = (struct asc_segment){out, (uint32_t)(header + 40), NULL};
-}
-
-static void give(bool ipv6, bool in, unsigned flow)
-{
-    uint8_t packet[80];
-    struct asc_segment segment;
-
-    make_packet(packet, ipv6, in, flow, &segment);
-    measured_packet(&m, in ? ASC_IN : ASC_OUT, ASC_UNICAST, &segment);
-}
-
-static void give_unmeasured(bool ipv6, unsigned flow)
-{
-    uint8_t packet[80];
-    struct asc_segment segment;
-
-    make_packet(packet, ipv6, false, flow, &segment);
-    asc_module_packet(&m, ASC_OUT, ASC_UNICAST, &segment);
-}
-
-/* Packets of a table that holds 64 flows, in table after table with other keys. */
-static unsigned known(bool ipv6, bool in)
-{
-    for (unsigned i = 0; i < TABLES; i++) {
-        if (start() != 0) {
+    for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
+        if (!workload_start(&m)) {
             return 0;
         }
-        for (unsigned flow = 0; flow < 64; flow++) {
-            give_unmeasured(ipv6, flow);
-        }
-        for (unsigned flow = 0; flow < 64; flow++) {
-            give(ipv6, in, flow);
+        workload_fill(&m, of->set, of->ipv6, of->flows);
+        for (unsigned flow = 0; flow < of->flows; flow++) {
+            give(of, flow);
         }
     }
-    return TABLES * 64;
+    return WORKLOAD_TABLES * of->flows;
 }
 
-/* First packets of 64 flows. */
-static unsigned new_flows(bool ipv6)
+/* A packet of the oldest flow of each table: where all are in one chain, the deepest in it. */
+static unsigned oldest(const struct measurement *of)
 {
-    for (unsigned i = 0; i < TABLES; i++) {
-        if (start() != 0) {
+    for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
+        if (!workload_start(&m)) {
             return 0;
         }
-        for (unsigned flow = 0; flow < 64; flow++) {
-            give(ipv6, false, flow);
-        }
+        workload_fill(&m, of->set, of->ipv6, of->flows);
+        give(of, 0);
     }
-    return TABLES * 64;
+    return WORKLOAD_TABLES;
 }
 
-/* Messages with `flows` flows of IPv4, collected and encoded. */
-static unsigned messages(unsigned flows)
+/* First packets of flows. */
+static unsigned new_flows(const struct measurement *of)
 {
-    for (unsigned i = 0; i < TABLES; i++) {
-        for (unsigned flow = 0; flow < flows; flow++) {
-            give_unmeasured(false, flow);
+    for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
+        if (!workload_start(&m)) {
+            return 0;
         }
-        now_ms += 10000;
+        for (unsigned flow = 0; flow < of->flows; flow++) {
+            give(of, flow);
+        }
+    }
+    return WORKLOAD_TABLES * of->flows;
+}
+
+/* First packets of flows for which the table has no room. */
+static unsigned overflowing(const struct measurement *of)
+{
+    for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
+        if (!workload_start(&m)) {
+            return 0;
+        }
+        workload_fill(&m, of->set, of->ipv6, WORKLOAD_FLOWS);
+        for (unsigned flow = 0; flow < of->flows; flow++) {
+            give(of, WORKLOAD_FLOWS + flow);
+        }
+    }
+    return WORKLOAD_TABLES * of->flows;
+}
+
+/* Fills tables with ever new keys; returns how many of 10,000 flows found no room. */
+static unsigned lost(const struct measurement *of)
+{
+    const unsigned tables = 20 * WORKLOAD_TABLES;
+    uint64_t overflowed = 0;
+
+    for (unsigned i = 0; i < tables; i++) {
+        if (!workload_start(&m)) {
+            return UINT32_MAX;
+        }
+        workload_fill(&m, of->set, of->ipv6, of->flows);
+        overflowed += asc_module_counters(&m).packets_overflowed;
+    }
+    return (unsigned)(overflowed * 10000 / (tables * of->flows));
+}
+
+/* Messages with flows, collected and encoded. */
+static unsigned messages(const struct measurement *of)
+{
+    for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
+        workload_fill(&m, of->set, of->ipv6, of->flows);
+        workload_pass_interval();
         measured_message();
     }
-    return TABLES;
+    return WORKLOAD_TABLES;
 }
 
-static unsigned run(const char *what)
+static unsigned measure(const struct measurement *of)
 {
-    if (strcmp(what, "known.ipv4.out") == 0) {
-        return known(false, false);
-    }
-    if (strcmp(what, "known.ipv4.in") == 0) {
-        return known(false, true);
-    }
-    if (strcmp(what, "known.ipv6.out") == 0) {
-        return known(true, false);
-    }
-    if (strcmp(what, "known.ipv6.in") == 0) {
-        return known(true, true);
-    }
-    if (strcmp(what, "new.ipv4") == 0) {
-        return new_flows(false);
-    }
-    if (strcmp(what, "new.ipv6") == 0) {
-        return new_flows(true);
-    }
-    if (strcmp(what, "encode.64.ipv4") == 0) {
-        return messages(64);
-    }
-    if (strcmp(what, "encode.1.ipv4") == 0) {
-        return messages(1);
+    static const struct {
+        const char *what;
+        unsigned (*measure)(const struct measurement *of);
+    } measurements[] = {{"known", known}, {"oldest", oldest}, {"new", new_flows},
+        {"overflow", overflowing}, {"encode", messages}};
+
+    for (size_t i = 0; i < sizeof measurements / sizeof measurements[0]; i++) {
+        if (strcmp(of->what, measurements[i].what) == 0) {
+            return measurements[i].measure(of);
+        }
     }
     return 0;
 }
 
-/* bench_device WHAT: prints how many packets or messages were measured. */
+/* Reads WHAT FAMILY DIRECTION SET FLOWS from five words. */
+static bool read_measurement(char **word, struct measurement *of)
+{
+    unsigned set = 0;
+
+    while (set < WORKLOAD_SET_COUNT &&
+        strcmp(word[3], workload_set_name((enum workload_set)set)) != 0) {
+        set++;
+    }
+    of->what = word[0];
+    of->ipv6 = strcmp(word[1], "ipv6") == 0;
+    of->direction = strcmp(word[2], "in") == 0 ? ASC_IN : ASC_OUT;
+    of->set = (enum workload_set)set;
+    of->flows = (unsigned)strtoul(word[4], NULL, 10);
+    return set < WORKLOAD_SET_COUNT && of->flows >= 1 && of->flows <= WORKLOAD_FLOWS;
+}
+
+/* Packets were counted; only those that should be are too many. */
+static bool as_meant(const struct measurement *of)
+{
+    const struct asc_counters counters = asc_module_counters(&m);
+    const bool overflow = strcmp(of->what, "overflow") == 0;
+
+    return counters.packets_counted > 0 && (counters.packets_overflowed > 0 || !overflow) &&
+        counters.packets_counted + counters.packets_overflowed ==
+        asc_counters_packets_seen(&counters);
+}
+
+/* Prints how many packets or messages were measured; for `lost`, what it returns. */
 int main(int argc, char **argv)
 {
-    unsigned rounds = 0;
-    struct asc_counters counters;
+    struct measurement of;
+    unsigned result;
 
-    if (argc == 2 && start() == 0) {
-        rounds = run(argv[1]);
-    }
-    counters = asc_module_counters(&m);
-    if (rounds == 0 || counters.packets_counted == 0 ||
-        counters.packets_counted != asc_counters_packets_seen(&counters)) {
-        fprintf(stderr, "usage: bench_device known.ipv4.out|known.ipv4.in|... (see run())\n");
+    if (argc != 6 || !read_measurement(argv + 1, &of)) {
+        fprintf(stderr,
+            "usage: bench_device known|oldest|new|overflow|encode|lost ipv4|ipv6 "
+            "in|out SET FLOWS\n");
         return 2;
     }
-    printf("%u\n", rounds);
+    if (strcmp(of.what, "lost") == 0) {
+        printf("%u\n", lost(&of));
+        return 0;
+    }
+    result = workload_start(&m) ? measure(&of) : 0;
+    if (result == 0 || !as_meant(&of)) {
+        fprintf(stderr, "bench_device: the packets did not go where they should\n");
+        return 2;
+    }
+    printf("%u\n", result);
     return 0;
 }
