@@ -98,14 +98,13 @@ int namespaces_socket(const struct namespaces *n, int in, int domain, int type, 
     return fd;
 }
 
-/* With segmentation in the interface a capture sees packets larger than those on the wire. */
-static void no_offload(const struct namespaces *n, int in, const char *interface)
+void namespaces_offload(const struct namespaces *n, int in, const char *interface, bool on)
 {
     static const uint32_t commands[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO};
     int fd = namespaces_socket(n, in, AF_INET, SOCK_DGRAM, 0);
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        struct ethtool_value value = {commands[i], 0};
+        struct ethtool_value value = {commands[i], on ? 1 : 0};
         struct ifreq request = {.ifr_data = (char *)&value};
 
         snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
@@ -141,8 +140,8 @@ void namespaces_join(const struct namespaces *n)
     configure(n->peer, "peer0", NAMESPACE_PEER_V4, NAMESPACE_PEER_V6);
     know(n->device, "dev0", NAMESPACE_PEER_V4, NAMESPACE_PEER_V6, "02:00:00:00:00:02");
     know(n->peer, "peer0", NAMESPACE_DEVICE_V4, NAMESPACE_DEVICE_V6, "02:00:00:00:00:01");
-    no_offload(n, n->device, "dev0");
-    no_offload(n, n->peer, "peer0");
+    namespaces_offload(n, n->device, "dev0", false);
+    namespaces_offload(n, n->peer, "peer0", false);
 }
 
 bool namespaces_enter(struct namespaces *n)

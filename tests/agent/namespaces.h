@@ -27,6 +27,9 @@ bool namespaces_enter(struct namespaces *n);
 /* Makes the veth pair with its addresses; once namespaces_enter did, after deleting dev0. */
 void namespaces_join(const struct namespaces *n);
 
+/* Segmentation by the interface: large packets of TCP and UDP pass it whole. */
+void namespaces_offload(const struct namespaces *n, int in, const char *interface, bool on);
+
 /* Runs a shell command in a namespace; a failure ends the test program. */
 void namespaces_run(int in, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -110,12 +110,11 @@ static const struct asc_port port = {
 };
 
 static void on_packet(void *context, enum asc_direction direction, enum asc_cast cast,
-    const uint8_t *data, uint32_t length)
+    const struct asc_segment *packet)
 {
     struct agent *a = context;
-    struct asc_segment segment = {data, length, NULL};
 
-    asc_module_packet(&a->module, direction, cast, &segment);
+    asc_module_packet(&a->module, direction, cast, packet);
 }
 
 static void on_connected(void *context, bool connected)
@@ -283,7 +282,8 @@ static bool start(struct agent *a, const struct asc_linux_agent_options *options
     if (!start_module(a, options)) {
         return false;
     }
-    a->capture = asc_linux_capture_start(options->interface, on_packet, a, capture_error);
+    a->capture =
+        asc_linux_capture_start(options->interface, options->capture, on_packet, a, capture_error);
     if (a->capture == NULL) {
         asc_linux_log(ASC_LINUX_LOG_ERROR, "agent_failed", "reason=\"%s\"", capture_error);
         return false;

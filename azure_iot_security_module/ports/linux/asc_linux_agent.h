@@ -10,6 +10,7 @@
 
 struct asc_linux_agent_options {
     const char *interface;
+    enum asc_linux_capture_way capture;
     const char *ca_file; /* NULL: the system's CAs */
     const struct asc_linux_connection *connection;
     struct asc_settings settings; /* security_module_id NULL: the device id */

@@ -17,57 +17,70 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "azure_iot_security_module/ports/linux/asc_linux_capture_way.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_log.h"
 
-/* An IPv4 packet has at most 65,535 bytes, and one that the network card will cut no more. */
-#define PACKET_MAX_BYTES 65536u
-/* Packets taken by one system call; each has a buffer of PACKET_MAX_BYTES. */
-#define BATCH 16u
-/* What the kernel may hold for us: some 2,000 full frames, or 0.1 s of 200 Mbit/s. */
-#define RECEIVE_BUFFER_BYTES (4 << 20)
 /* An interface that is gone is looked for this often even if netlink loses its message. */
 #define ABSENT_POLL_MS 1000
-/* At most this many batches before the other descriptors get a look. */
-#define ROUNDS_MAX 64
+/* How long stopping waits for what the kernel holds: some ages of a block of the ring. */
+#define DRAIN_MS      500u
+#define DRAIN_POLL_MS 5
 
 struct asc_linux_capture {
     char interface[IF_NAMESIZE];
-    asc_linux_packet_fn *packet;
-    void *context;
-    int packets;  /* AF_PACKET */
-    int netlink;  /* link changes */
-    int stop;     /* eventfd */
+    const struct asc_linux_way *way;
+    void *way_state;
+    struct asc_linux_taken taken; /* the thread's */
+    int packets;                  /* AF_PACKET */
+    int netlink;                  /* link changes */
+    int stop;                     /* eventfd */
     int index;    /* of the interface that `packets` is bound to; 0: there is none */
     bool running; /* up and with a carrier, as last logged */
     pthread_t thread;
-    pthread_mutex_t mutex; /* of `counters` */
+    pthread_mutex_t mutex; /* of what follows */
     struct asc_linux_capture_counters counters;
-    struct mmsghdr headers[BATCH];
-    struct iovec vectors[BATCH];
-    struct sockaddr_ll addresses[BATCH];
-    uint8_t buffers[BATCH][PACKET_MAX_BYTES];
+    uint64_t refused;  /* of taken.refused, those in counters.dropped */
+    uint64_t accepted; /* frames that the kernel took for us, the dropped ones not among them */
 };
 
-/* Lets IPv4 and IPv6 through that is ours: from or to this host. On a loopback interface each
-   packet is seen going out and again coming in, and only the latter counts. */
+static bool attach_filter(int fd, struct sock_filter *code, unsigned short length)
+{
+    struct sock_fprog program = {.len = length, .filter = code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+/* Lets the first bytes of IPv4 and IPv6 through that is ours, from or to this host, and of tagged
+   frames, which may hold it. On a loopback interface each packet is seen going out and again coming
+   in, and only the latter counts. */
 static bool set_filter(int fd, bool loopback)
 {
     /* Jumps count instructions from the next one. */
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_8021Q, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_8021AD, 0, 4),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 2, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, loopback ? PACKET_OUTGOING : PACKET_LOOPBACK, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+        BPF_STMT(BPF_RET | BPF_K, ASC_LINUX_FRAME_SNAP_BYTES),
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
-    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
 
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+    return attach_filter(fd, code, sizeof code / sizeof code[0]);
+}
+
+/* Lets nothing through any more; what the socket holds stays. */
+static bool close_filter(int fd)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+
+    return attach_filter(fd, code, 1);
 }
 
 /* The interface's flags; 0 when it is gone. */
@@ -102,8 +115,8 @@ static bool attach(asc_linux_capture *c, int index)
     pthread_mutex_lock(&c->mutex);
     c->counters.attached++;
     pthread_mutex_unlock(&c->mutex);
-    asc_linux_log(
-        ASC_LINUX_LOG_INFO, "capture_attached", "interface=%s index=%d", c->interface, index);
+    asc_linux_log(ASC_LINUX_LOG_INFO, "capture_attached", "interface=%s index=%d way=%s",
+        c->interface, index, c->way->name);
     return true;
 }
 
@@ -125,46 +138,54 @@ static void look_at_interface(asc_linux_capture *c)
     log_running(c, (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0);
 }
 
-static enum asc_cast cast_of(const struct sockaddr_ll *address)
+/* Adds what the kernel counted since the last look, after which its counters start from 0. */
+static void look_at_statistics(asc_linux_capture *c)
 {
-    return address->sll_pkttype == PACKET_BROADCAST ? ASC_BROADCAST
-        : address->sll_pkttype == PACKET_MULTICAST  ? ASC_MULTICAST
-                                                    : ASC_UNICAST;
-}
+    struct tpacket_stats_v3 stats = {0, 0, 0};
+    socklen_t size = sizeof stats; /* a socket without a ring fills the first two */
 
-/* Takes one batch. Returns how many packets; 0: there is none now. */
-static int take_batch(asc_linux_capture *c)
-{
-    int n;
-
-    for (uint32_t i = 0; i < BATCH; i++) {
-        c->headers[i].msg_hdr.msg_namelen = sizeof c->addresses[i];
+    if (getsockopt(c->packets, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
+        c->counters.dropped += stats.tp_drops;
+        c->accepted += stats.tp_packets - stats.tp_drops;
     }
-    n = recvmmsg(c->packets, c->headers, BATCH, MSG_DONTWAIT, NULL);
-    if (n <= 0) {
-        if (n < 0 && errno == ENETDOWN) {
-            look_at_interface(c);
-        }
-        return 0;
-    }
-    for (int i = 0; i < n; i++) {
-        const struct sockaddr_ll *address = &c->addresses[i];
-
-        c->packet(c->context, address->sll_pkttype == PACKET_OUTGOING ? ASC_OUT : ASC_IN,
-            cast_of(address), c->buffers[i], c->headers[i].msg_len);
-    }
-    pthread_mutex_lock(&c->mutex);
-    c->counters.packets += (uint64_t)n;
-    pthread_mutex_unlock(&c->mutex);
-    return n;
 }
 
 static void take_packets(asc_linux_capture *c)
 {
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        if (take_batch(c) < (int)BATCH) {
-            return;
-        }
+    const bool whole = c->way->take(c->way_state, &c->taken);
+
+    pthread_mutex_lock(&c->mutex);
+    c->counters.packets = c->taken.sink.packets;
+    c->counters.dropped += c->taken.refused - c->refused;
+    c->refused = c->taken.refused;
+    pthread_mutex_unlock(&c->mutex);
+    if (!whole) {
+        look_at_interface(c);
+    }
+}
+
+static bool all_taken(asc_linux_capture *c)
+{
+    uint64_t accepted;
+
+    pthread_mutex_lock(&c->mutex);
+    look_at_statistics(c);
+    accepted = c->accepted;
+    pthread_mutex_unlock(&c->mutex);
+    return c->taken.frames + c->taken.refused >= accepted;
+}
+
+/* Takes what came before now: of a ring the kernel gives out a block that is not full only when it is
+   old enough. */
+static void drain(asc_linux_capture *c)
+{
+    const bool closed = close_filter(c->packets);
+
+    take_packets(c);
+    for (unsigned waited_ms = 0; closed && waited_ms < DRAIN_MS && !all_taken(c);
+         waited_ms += DRAIN_POLL_MS) {
+        (void)poll(NULL, 0, DRAIN_POLL_MS);
+        take_packets(c);
     }
 }
 
@@ -197,7 +218,7 @@ static void *capture(void *context)
             look_at_interface(c);
         }
     }
-    take_packets(c);
+    drain(c);
     return NULL;
 }
 
@@ -230,23 +251,76 @@ static void say_no_right(char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
         program);
 }
 
-static bool open_sockets(asc_linux_capture *c, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+/* Whether the kernel can say of every usual super-packet how it is to be taken apart. One that knows
+   of TCP only would drop the others. */
+static bool kernel_tells_segments(void)
 {
-    struct sockaddr_nl links = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-    int bytes = RECEIVE_BUFFER_BYTES;
+    struct utsname name;
+    char *end = NULL;
+    unsigned long major;
 
-    /* Protocol 0: no packet is queued before filter and interface are set. */
-    c->packets = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (c->packets < 0) {
-        if (errno == EPERM || errno == EACCES) {
-            say_no_right(error);
-        } else {
-            snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "no packet socket: %s", strerror(errno));
-        }
+    if (uname(&name) != 0) {
         return false;
     }
-    if (setsockopt(c->packets, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
-        (void)setsockopt(c->packets, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    major = strtoul(name.release, &end, 10);
+    return major > 6 || (major == 6 && *end == '.' && strtoul(end + 1, NULL, 10) >= 2);
+}
+
+/* Makes the socket and its way. False with errno. */
+static bool open_way(asc_linux_capture *c, const struct asc_linux_way *way)
+{
+    int on = 1;
+    bool segments;
+
+    /* Protocol 0: no packet is queued before filter and interface are set. */
+    c->packets = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (c->packets < 0) {
+        return false;
+    }
+    segments = kernel_tells_segments() &&
+        setsockopt(c->packets, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) == 0;
+    c->way = way;
+    c->way_state = way->open(c->packets, segments);
+    if (c->way_state == NULL) {
+        const int error = errno;
+
+        close(c->packets);
+        c->packets = -1;
+        errno = error;
+        return false;
+    }
+    return true;
+}
+
+static bool open_packets(
+    asc_linux_capture *c, enum asc_linux_capture_way way, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    if (way == ASC_LINUX_CAPTURE_RING && !open_way(c, &asc_linux_way_ring)) {
+        if (errno != EPERM && errno != EACCES) {
+            asc_linux_log(ASC_LINUX_LOG_WARN, "capture_ring_failed",
+                "interface=%s reason=\"%s\" instead=socket", c->interface, strerror(errno));
+        }
+        way = ASC_LINUX_CAPTURE_SOCKET;
+    }
+    c->counters.way = way;
+    if (c->way_state != NULL || open_way(c, &asc_linux_way_socket)) {
+        return true;
+    }
+    if (errno == EPERM || errno == EACCES) {
+        say_no_right(error);
+    } else {
+        snprintf(error, ASC_LINUX_CAPTURE_ERROR_BYTES, "no packet socket: %s", strerror(errno));
+    }
+    return false;
+}
+
+static bool open_sockets(
+    asc_linux_capture *c, enum asc_linux_capture_way way, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+{
+    struct sockaddr_nl links = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+
+    if (!open_packets(c, way, error)) {
+        return false;
     }
     c->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     c->stop = eventfd(0, EFD_CLOEXEC);
@@ -283,6 +357,9 @@ static void release(asc_linux_capture *c)
 {
     int fds[] = {c->packets, c->netlink, c->stop};
 
+    if (c->way_state != NULL) {
+        c->way->close(c->way_state);
+    }
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
@@ -305,8 +382,8 @@ static int start_thread(asc_linux_capture *c)
     return error;
 }
 
-asc_linux_capture *asc_linux_capture_start(const char *interface, asc_linux_packet_fn *packet,
-    void *context, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
+asc_linux_capture *asc_linux_capture_start(const char *interface, enum asc_linux_capture_way way,
+    asc_linux_packet_fn *packet, void *context, char error[ASC_LINUX_CAPTURE_ERROR_BYTES])
 {
     asc_linux_capture *c = calloc(1, sizeof *c);
 
@@ -316,17 +393,9 @@ asc_linux_capture *asc_linux_capture_start(const char *interface, asc_linux_pack
     }
     pthread_mutex_init(&c->mutex, NULL);
     snprintf(c->interface, sizeof c->interface, "%s", interface);
-    c->packet = packet;
-    c->context = context;
+    c->taken.sink = (struct asc_linux_sink){packet, context, 0};
     c->packets = c->netlink = c->stop = -1;
-    for (uint32_t i = 0; i < BATCH; i++) {
-        c->vectors[i] = (struct iovec){c->buffers[i], PACKET_MAX_BYTES};
-        c->headers[i].msg_hdr = (struct msghdr){.msg_name = &c->addresses[i],
-            .msg_namelen = sizeof c->addresses[i],
-            .msg_iov = &c->vectors[i],
-            .msg_iovlen = 1};
-    }
-    if (!open_sockets(c, error) || !first_attach(c, error)) {
+    if (!open_sockets(c, way, error) || !first_attach(c, error)) {
         release(c);
         return NULL;
     }
@@ -341,29 +410,27 @@ asc_linux_capture *asc_linux_capture_start(const char *interface, asc_linux_pack
 struct asc_linux_capture_counters asc_linux_capture_counters(asc_linux_capture *c)
 {
     struct asc_linux_capture_counters counters;
-    struct tpacket_stats stats = {0, 0};
-    socklen_t size = sizeof stats;
 
     pthread_mutex_lock(&c->mutex);
-    /* The kernel's counters start again from 0 with each look. */
-    if (getsockopt(c->packets, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
-        c->counters.dropped += stats.tp_drops;
-    }
+    look_at_statistics(c);
     counters = c->counters;
     pthread_mutex_unlock(&c->mutex);
     return counters;
 }
 
-void asc_linux_capture_stop(asc_linux_capture *c)
+struct asc_linux_capture_counters asc_linux_capture_stop(asc_linux_capture *c)
 {
+    struct asc_linux_capture_counters counters = {.packets = 0};
     uint64_t one = 1;
     ssize_t n;
 
     if (c == NULL) {
-        return;
+        return counters;
     }
     n = write(c->stop, &one, sizeof one);
     (void)n; /* a new eventfd always has room for 1 */
     pthread_join(c->thread, NULL);
+    counters = asc_linux_capture_counters(c);
     release(c);
+    return counters;
 }
