@@ -382,9 +382,8 @@ static uint32_t due_ms(const struct asc_lwip_hub *h)
         left = left_ms(h->since_ms, h->wait_ms);
         return left > 0 ? left : CLOCK_MS;
     case ASC_LWIP_HUB_ONLINE:
-        return idle(h)
-            ? LWIP_MIN(left_ms(h->since_ms, RENEW_MS), left_ms(h->written_ms, PING_MS))
-            : left_ms(h->asked_ms, STEP_MS);
+        return idle(h) ? LWIP_MIN(left_ms(h->since_ms, RENEW_MS), left_ms(h->written_ms, PING_MS))
+                       : left_ms(h->asked_ms, STEP_MS);
     case ASC_LWIP_HUB_STOPPED:
         return UINT32_MAX;
     default:

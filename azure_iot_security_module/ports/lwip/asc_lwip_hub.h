@@ -58,12 +58,12 @@
 #endif
 
 enum asc_lwip_hub_state {
-    ASC_LWIP_HUB_WAITING,     /* for the next try */
-    ASC_LWIP_HUB_RESOLVING,   /* the host name */
-    ASC_LWIP_HUB_OPENING,     /* TCP and TLS */
-    ASC_LWIP_HUB_GREETING,    /* CONNECT is out */
-    ASC_LWIP_HUB_ONLINE,      /* accepted */
-    ASC_LWIP_HUB_STOPPED,     /* until asc_lwip_hub_init() */
+    ASC_LWIP_HUB_WAITING,   /* for the next try */
+    ASC_LWIP_HUB_RESOLVING, /* the host name */
+    ASC_LWIP_HUB_OPENING,   /* TCP and TLS */
+    ASC_LWIP_HUB_GREETING,  /* CONNECT is out */
+    ASC_LWIP_HUB_ONLINE,    /* accepted */
+    ASC_LWIP_HUB_STOPPED,   /* until asc_lwip_hub_init() */
     ASC_LWIP_HUB_STATES
 };
 
@@ -120,15 +120,14 @@ struct asc_lwip_hub {
     uint32_t body_length; /* of it, not given to TLS yet */
     uint32_t head_at;     /* of the packet in `head`: given to TLS so far */
     uint32_t head_length;
-    bool owes_sent;       /* `sent` must be called */
+    bool owes_sent; /* `sent` must be called */
     bool told_connected;
     uint8_t head[ASC_LWIP_HUB_TEXT_BYTES + 32];
 };
 
 /* Prepares the connection, in the state WAITING with no time to wait; `options` is copied.
  * Returns NULL, or in words what is wrong; then nothing has to be stopped. Allocates through mbed TLS. */
-const char *asc_lwip_hub_init(
-    struct asc_lwip_hub *hub, const struct asc_lwip_hub_options *options);
+const char *asc_lwip_hub_init(struct asc_lwip_hub *hub, const struct asc_lwip_hub_options *options);
 
 /* Does what is due. Returns the milliseconds until it wants to be called again; to be called at once after
  * lwIP has taken a packet, and after asc_lwip_hub_send(). Calls `connected` and `sent` from within.

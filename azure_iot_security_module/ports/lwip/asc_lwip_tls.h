@@ -23,13 +23,13 @@ enum asc_lwip_tls_result {
 
 /* The caller owns the memory; the fields are for reading. */
 struct asc_lwip_tls {
-    struct tcp_pcb *pcb;      /* NULL: closed, also by the other side */
-    struct pbuf *received;    /* not decrypted yet; bounded by TCP_WND */
-    bool connected;           /* TCP is */
-    bool ended;               /* the other side sends no more */
-    bool secured;             /* the handshake is done: the end is said to the other side */
-    const char *problem;      /* what went wrong, for a log; static text */
-    int code;                 /* lwIP's (err_t) or mbed TLS's number for it, 0: none */
+    struct tcp_pcb *pcb;   /* NULL: closed, also by the other side */
+    struct pbuf *received; /* not decrypted yet; bounded by TCP_WND */
+    bool connected;        /* TCP is */
+    bool ended;            /* the other side sends no more */
+    bool secured;          /* the handshake is done: the end is said to the other side */
+    const char *problem;   /* what went wrong, for a log; static text */
+    int code;              /* lwIP's (err_t) or mbed TLS's number for it, 0: none */
     mbedtls_x509_crt ca;
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
