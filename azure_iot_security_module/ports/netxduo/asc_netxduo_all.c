@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole security module for NetX Duo in one file: compile this one and no other of this folder's. */
+
+#include "azure_iot_security_module/src/asc_collector_heartbeat.c"
+#include "azure_iot_security_module/src/asc_collector_network_activity.c"
+#include "azure_iot_security_module/src/asc_collector_system_information.c"
+#include "azure_iot_security_module/src/asc_collectors.c"
+#include "azure_iot_security_module/src/asc_flow.c"
+#include "azure_iot_security_module/src/asc_hook.c"
+#include "azure_iot_security_module/src/asc_message.c"
+#include "azure_iot_security_module/src/asc_module.c"
+#include "azure_iot_security_module/src/asc_packet.c"
+#include "azure_iot_security_module/src/asc_state.c"
+#include "azure_iot_security_module/src/asc_writer.c"
+
+#include "azure_iot_security_module/ports/netxduo/asc_netxduo.c"
+#include "azure_iot_security_module/ports/netxduo/asc_netxduo_hook.c"
+#include "azure_iot_security_module/ports/netxduo/asc_netxduo_hubs.c"
+#include "azure_iot_security_module/ports/netxduo/asc_netxduo_random.c"
