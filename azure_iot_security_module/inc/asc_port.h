@@ -31,10 +31,27 @@
 #define ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME 3
 #endif
 
+/* Connections, 1 to 64: hubs that one device is connected to at the same time, where the port allows
+ * for several. */
+#ifndef ASC_SECURITY_MODULE_MAX_HUB_DEVICES
+#define ASC_SECURITY_MODULE_MAX_HUB_DEVICES 64
+#endif
+
+/* How much the module logs through the port, 0 to 5: nothing, fatal, error, warning, information, debug.
+ * What is above the level is not in the image. */
+#ifndef ASC_LOG_LEVEL
+#define ASC_LOG_LEVEL 3
+#endif
+
 /* --- Collection -------------------------------------------------------------------------------- */
 
 /* Seconds; times are compared as wrapping 32-bit milliseconds, so an interval stays below 2^31 ms. */
 #define ASC_INTERVAL_MAX 2000000
+
+/* Seconds, 1 to ASC_INTERVAL_MAX: from enable to the first collection, of every collector. */
+#ifndef ASC_FIRST_COLLECTION_INTERVAL
+#define ASC_FIRST_COLLECTION_INTERVAL 30
+#endif
 
 /* Seconds, 1 to ASC_INTERVAL_MAX: interval of the collectors of high priority. */
 #ifndef ASC_HIGH_PRIORITY_INTERVAL
@@ -63,6 +80,22 @@
 #define ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED true
 #endif
 
+/* The priorities of collectors. */
+#define ASC_PRIORITY_HIGH   0
+#define ASC_PRIORITY_MEDIUM 1
+#define ASC_PRIORITY_LOW    2
+
+/* One of the priorities: whose interval a collector keeps. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY ASC_PRIORITY_HIGH
+#endif
+#ifndef ASC_COLLECTOR_HEARTBEAT_PRIORITY
+#define ASC_COLLECTOR_HEARTBEAT_PRIORITY ASC_PRIORITY_LOW
+#endif
+#ifndef ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY
+#define ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY ASC_PRIORITY_LOW
+#endif
+
 /* --- Collector network activity ---------------------------------------------------------------- */
 
 /* Boolean: leave that protocol out. */
@@ -81,8 +114,19 @@
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY true
 #endif
 
-/* Flows held in memory, 0 to 4096; 0 leaves the address family out. Up to 254, a flow's links take a
- * byte each; above, two. */
+/* Boolean: send an event also for an interval in which there was nothing to report. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS false
+#endif
+
+/* Boolean: count a flow's packets with 32 bits each way, not 16, for four bytes a flow more. For a host
+ * that sees more than 65,535 packets of one flow between two collections; counters saturate. */
+#ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS
+#define ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS false
+#endif
+
+/* Flows held in memory, 0 to 4095; 0 leaves the address family out. An IPv4 flow takes 24 bytes, an
+ * IPv6 flow 36. */
 #ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE 64
 #endif
@@ -90,7 +134,14 @@
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE 64
 #endif
 
-/* Addresses, 1 to 64: local addresses of one family that flows refer to between two collections.
+/* Whether the collector is in the image: with no flow of either family it has nothing to do. */
+#define ASC_HAS_NETWORK_ACTIVITY                                           \
+    (ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED &&                             \
+        (ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE +        \
+                ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE > \
+            0))
+
+/* Addresses, 1 to 16: local addresses of one family that flows refer to between two collections.
  * Packets of new flows of further local addresses are counted as overflow. */
 #ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES 8
@@ -105,22 +156,27 @@
 
 /* Bytes, 16 to 255: each string is cut to this length, between two characters of UTF-8. */
 #ifndef ASC_SYSTEM_INFORMATION_STRING_MAX
-#define ASC_SYSTEM_INFORMATION_STRING_MAX 64
+#define ASC_SYSTEM_INFORMATION_STRING_MAX 48
 #endif
 
 /* --- Message ----------------------------------------------------------------------------------- */
 
-/* Bytes that every message has room for: an event of each collector with the longest strings, and of
- * the flows one of each family. */
+/* Bytes that every message has room for: the ledger, an event of each collector with the longest
+ * strings, and of the flows one of each family. */
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE > 0
 #define ASC_MESSAGE_FIXED_BYTES \
-    (568 + ASC_SECURITY_MODULE_ID_MAX + 3 * ASC_SYSTEM_INFORMATION_STRING_MAX)
+    (584 + ASC_SECURITY_MODULE_ID_MAX + 3 * ASC_SYSTEM_INFORMATION_STRING_MAX)
+#else
+#define ASC_MESSAGE_FIXED_BYTES \
+    (472 + ASC_SECURITY_MODULE_ID_MAX + 3 * ASC_SYSTEM_INFORMATION_STRING_MAX)
+#endif
 
 /* Bytes, ASC_MESSAGE_FIXED_BYTES to 32768: the message buffer. What does not fit goes in the next
  * message. The default holds every flow, or about 3 KiB. */
 #ifndef ASC_MESSAGE_BYTES
 #define ASC_MESSAGE_WHOLE_BYTES                                                                \
-    (ASC_MESSAGE_FIXED_BYTES + 40 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE + \
-        64 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE)
+    (ASC_MESSAGE_FIXED_BYTES + 48 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE + \
+        72 * ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE)
 #if ASC_MESSAGE_WHOLE_BYTES < 3072
 #define ASC_MESSAGE_BYTES ASC_MESSAGE_WHOLE_BYTES
 #else
@@ -140,6 +196,15 @@
     ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME > 3600
 #error "ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME must be 1 to 3600 seconds"
 #endif
+#if ASC_SECURITY_MODULE_MAX_HUB_DEVICES < 1 || ASC_SECURITY_MODULE_MAX_HUB_DEVICES > 64
+#error "ASC_SECURITY_MODULE_MAX_HUB_DEVICES must be 1 to 64 connections"
+#endif
+#if ASC_LOG_LEVEL < 0 || ASC_LOG_LEVEL > 5
+#error "ASC_LOG_LEVEL must be 0 to 5"
+#endif
+#if ASC_FIRST_COLLECTION_INTERVAL < 1 || ASC_FIRST_COLLECTION_INTERVAL > ASC_INTERVAL_MAX
+#error "ASC_FIRST_COLLECTION_INTERVAL must be 1 to 2000000 seconds"
+#endif
 #if ASC_HIGH_PRIORITY_INTERVAL < 1 || ASC_HIGH_PRIORITY_INTERVAL > ASC_INTERVAL_MAX
 #error "ASC_HIGH_PRIORITY_INTERVAL must be 1 to 2000000 seconds"
 #endif
@@ -150,16 +215,16 @@
 #error "ASC_LOW_PRIORITY_INTERVAL must be 1 to 2000000 seconds"
 #endif
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE < 0 || \
-    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE > 4096
-#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE must be 0 to 4096 flows"
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE > 4095
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE must be 0 to 4095 flows"
 #endif
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE < 0 || \
-    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE > 4096
-#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE must be 0 to 4096 flows"
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE > 4095
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV6_OBJECTS_IN_CACHE must be 0 to 4095 flows"
 #endif
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES < 1 || \
-    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES > 64
-#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES must be 1 to 64 addresses"
+    ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES > 16
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_LOCAL_ADDRESSES must be 1 to 16 addresses"
 #endif
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS < 1 || \
     ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_DATAGRAMS > 64
@@ -170,6 +235,48 @@
 #endif
 #if ASC_MESSAGE_BYTES < ASC_MESSAGE_FIXED_BYTES || ASC_MESSAGE_BYTES > 32768
 #error "ASC_MESSAGE_BYTES must be ASC_MESSAGE_FIXED_BYTES to 32768 bytes"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED != 0 && ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_HEARTBEAT_ENABLED != 0 && ASC_COLLECTOR_HEARTBEAT_ENABLED != 1
+#error "ASC_COLLECTOR_HEARTBEAT_ENABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED != 0 && ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED != 1
+#error "ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_ICMP_DISABLED != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_ICMP_DISABLED != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_ICMP_DISABLED must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS != 0 && \
+    ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS != 1
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS must be true or false"
+#endif
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY < 0 || ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY > 2
+#error "ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY must be ASC_PRIORITY_HIGH, _MEDIUM or _LOW"
+#endif
+#if ASC_COLLECTOR_HEARTBEAT_PRIORITY < 0 || ASC_COLLECTOR_HEARTBEAT_PRIORITY > 2
+#error "ASC_COLLECTOR_HEARTBEAT_PRIORITY must be ASC_PRIORITY_HIGH, _MEDIUM or _LOW"
+#endif
+#if ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY < 0 || ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY > 2
+#error "ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY must be ASC_PRIORITY_HIGH, _MEDIUM or _LOW"
 #endif
 
 #endif

@@ -8,9 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "azure_iot_security_module/inc/asc_network.h"
 #include "azure_iot_security_module/inc/asc_port.h"
-#include "azure_iot_security_module/src/asc_flow.h"
-#include "azure_iot_security_module/src/asc_state.h"
+#include "azure_iot_security_module/inc/asc_state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* major << 24 | minor << 16 | patch, as in each message. */
 #define ASC_VERSION_MAJOR 0u
@@ -25,7 +29,8 @@
     X(ASC_ERROR_BUILD, "the library and its caller were built with different settings") \
     X(ASC_ERROR_ID, "the security module id is missing or too long")                    \
     X(ASC_ERROR_INTERVAL, "an interval is out of range")                                \
-    X(ASC_ERROR_ENTROPY, "the port has no random bytes")
+    X(ASC_ERROR_ENTROPY, "the port has no random bytes")                                \
+    X(ASC_ERROR_COLLECTOR, "a collector is named that there is not")
 
 #define ASC_RESULT_ENUM(name, text) name,
 enum asc_result {
@@ -58,6 +63,15 @@ enum asc_send_result {
     ASC_SEND_DONE,    /* delivered: the module drops the message */
     ASC_SEND_PENDING, /* under way: asc_module_sent() will tell; the bytes stay where they are */
     ASC_SEND_RETRY    /* not now: the module keeps the message and tries again */
+};
+
+/* How much a log line matters; values of ASC_LOG_LEVEL. */
+enum asc_log_level {
+    ASC_LOG_FATAL = 1,
+    ASC_LOG_ERROR,
+    ASC_LOG_WARNING,
+    ASC_LOG_INFORMATION,
+    ASC_LOG_DEBUG
 };
 
 /* NUL-terminated UTF-8, or NULL where unknown; valid until the call that asked has returned. */
@@ -93,43 +107,99 @@ struct asc_port {
 
     /* Fills `out`, which comes with NULLs. NULL: nothing is known, and no such event is sent. */
     void (*system_information)(void *context, struct asc_system_information *out);
+
+    /* Takes a line of the module's log: one sentence, without its end of line, that stays valid. NULL:
+     * no log. Never called from the hook, nor within the lock. */
+    void (*log)(void *context, enum asc_log_level level, const char *text);
 };
+
+/* Bits of the collectors that are built in, for `collectors` of struct asc_settings. */
+#define ASC_COLLECT_SYSTEM_INFORMATION (1u * ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED)
+#define ASC_COLLECT_HEARTBEAT          (2u * ASC_COLLECTOR_HEARTBEAT_ENABLED)
+#define ASC_COLLECT_NETWORK_ACTIVITY   (4u * ASC_HAS_NETWORK_ACTIVITY)
+#define ASC_COLLECT_ALL \
+    (ASC_COLLECT_SYSTEM_INFORMATION | ASC_COLLECT_HEARTBEAT | ASC_COLLECT_NETWORK_ACTIVITY)
 
 /* Values that asc_module_init() takes; asc_settings_default() gives those of asc_port.h. */
 struct asc_settings {
     const char *security_module_id; /* not copied: must outlive the instance */
-    uint32_t high_interval_s;       /* 1 to ASC_INTERVAL_MAX, as all intervals */
+    uint32_t first_interval_s;      /* 1 to ASC_INTERVAL_MAX, as all intervals */
+    uint32_t high_interval_s;
     uint32_t medium_interval_s;
     uint32_t low_interval_s;
     uint32_t pending_time_s;
     uint32_t retry_time_s;
+    uint8_t collectors;    /* ASC_COLLECT_ bits: which of those that are built in are on */
     int8_t timezone_hours; /* -12 to 14, east of UTC; told to the service, times stay UTC */
+};
+
+/* A flow as it is about to be reported, and who decides whether it is worth it. */
+struct asc_flow_view {
+    const uint8_t *remote;  /* `address_bytes` bytes in network order */
+    uint32_t address_bytes; /* 4 or 16 */
+    uint16_t remote_port;   /* 0 for ICMP, as the next */
+    uint16_t local_port;
+    enum asc_protocol protocol;
+};
+
+/* An allow-list of flows; asc_twin.h has one. Embed it in what `allows` needs. */
+struct asc_allow {
+    /* Returns whether the flow need not be reported. Called outside the lock, from asc_module_step(). */
+    bool (*allows)(const struct asc_allow *allow, const struct asc_flow_view *flow);
 };
 
 /* Counted since asc_module_init(); every counter saturates. */
 struct asc_counters {
-    uint32_t packets_counted; /* in a flow */
+    uint32_t packets_counted;    /* in a flow */
+    uint32_t packets_overflowed; /* no room in its table, ports not known, or missed by the port */
+    uint32_t packets_malformed;  /* shorter than its headers claim, or no IP packet */
+    uint32_t packets_ignored;    /* not collected: another protocol, or incoming and not unicast */
+    uint32_t packets_given_up;   /* counted, and dropped by disable or suspension before a report */
     uint32_t
-        packets_overflowed;     /* well-formed, but its table was full or its ports are not known */
-    uint32_t packets_malformed; /* shorter than its headers claim, or no IP packet */
-    uint32_t packets_ignored;   /* not collected: another protocol, or incoming and not unicast */
+        packets_withheld; /* counted, in a flow that the allow-list keeps from being reported */
     uint32_t bytes_overflowed[2]; /* IP payload by enum asc_direction */
     uint32_t messages_built;
     uint32_t messages_sent;
     uint32_t messages_retried;  /* attempts that failed */
+    uint32_t messages_kept;     /* messages whose first attempt failed */
     uint32_t messages_given_up; /* dropped by disable or suspension */
 };
 
+/* Packets that are in no flow, and those of flows that were not reported. Saturate. */
+struct asc_tally {
+    uint32_t overflowed;
+    uint32_t malformed;
+    uint32_t ignored;
+    uint32_t given_up;
+    uint32_t withheld;
+};
+
+struct asc_message_tally {
+    uint32_t built;
+    uint32_t sent;
+    uint32_t retried;
+    uint32_t kept;
+    uint32_t given_up;
+};
+
 /* Collectors of one instance at most. */
-#define ASC_COLLECTORS_MAX 4
+#define ASC_COLLECTORS_MAX 3
 
 /* One security module. The caller owns the memory, all of it; the fields belong to the module. */
 struct asc_module {
     const struct asc_port *port;
     void *context;
+    const struct asc_allow *allow;
     struct asc_settings settings;
-    uint64_t packets_counted;     /* with 64 bits cheaper than to saturate */
-    struct asc_counters counters; /* all others */
+    uint64_t packets_counted;    /* ever; with 64 bits cheaper than to saturate */
+    uint64_t packets_told;       /* of these, in the ledgers of delivered messages */
+    uint64_t packets_settled;    /* of these, in a delivered message, withheld or given up */
+    uint32_t packets_in_message; /* of these, in the message that is held */
+    struct asc_tally since;      /* what no ledger of a delivered message holds yet */
+    struct asc_tally before;     /* what they hold */
+    uint32_t bytes_overflowed[2];
+    struct asc_message_tally messages;
+    uint32_t boot_id; /* random, drawn at the first enable; 0 before */
     enum asc_state state;
     uint32_t entered_ms;                       /* when `state` was entered */
     uint32_t retry_ms;                         /* when the last attempt to send failed */
@@ -140,9 +210,10 @@ struct asc_module {
     bool counting_unlocked;                    /* it does, and the port has no lock to take */
     bool in_flight;                            /* the message is with the port */
     bool retrying;                             /* wait for retry_time_s before the next attempt */
+    bool failed;                               /* the message has been tried in vain */
     uint32_t message_bytes;                    /* 0: no message is held */
     uint32_t message[ASC_MESSAGE_BYTES / 4];   /* words, for FlatBuffers' alignment */
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+#if ASC_HAS_NETWORK_ACTIVITY
     struct asc_network network;
 #endif
 };
@@ -167,6 +238,18 @@ ASC_NODISCARD static inline enum asc_result asc_module_init(struct asc_module *m
     return asc_module_init_sized(m, sizeof *m, port, context, settings);
 }
 
+/* Takes other intervals, collectors and time zone; the id stays. Intervals count from the last
+ * collection, and `first_interval_s` has no more effect after it. A collector that is off keeps what it
+ * has and collects nothing.
+ * Returns ASC_OK, or ASC_ERROR_INTERVAL or ASC_ERROR_COLLECTOR, and then changes nothing. From the
+ * module's thread. */
+ASC_NODISCARD enum asc_result asc_module_configure(
+    struct asc_module *m, const struct asc_settings *settings);
+
+/* Sets the allow-list, which must outlive the instance; NULL: none. What it allows is counted as
+ * withheld. From the module's thread. */
+void asc_module_allow(struct asc_module *m, const struct asc_allow *allow);
+
 /* Starts collecting, clean, in the state pending; in pending and active it changes nothing. The port
  * then tells of its connection by asc_module_connected(), also of one that is up already.
  * Returns ASC_OK or ASC_ERROR_ENTROPY. From the module's thread. */
@@ -186,6 +269,14 @@ void asc_module_connected(struct asc_module *m, bool connected);
 void asc_module_packet(struct asc_module *m, enum asc_direction direction, enum asc_cast cast,
     const struct asc_segment *packet);
 
+/* Tells that `packets` went by that the port could not give to the hook: they count as overflow. From
+ * the module's thread; takes the lock. */
+void asc_module_missed(struct asc_module *m, uint32_t packets);
+
+/* Makes every collector due, so that the next step of a connected module reports what there is. From
+ * the module's thread. */
+void asc_module_flush(struct asc_module *m);
+
 /* Does what is due: collects, builds a message, sends. Returns the milliseconds until it wants to be
  * called again, at least 1; to be called at once after asc_module_connected() and asc_module_sent().
  * Calling early or late is harmless. From the module's thread. */
@@ -203,5 +294,9 @@ struct asc_counters asc_module_counters(struct asc_module *m);
 
 /* Returns packets counted + overflowed + malformed + ignored, saturated. */
 uint32_t asc_counters_packets_seen(const struct asc_counters *counters);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef ASC_BYTES_H
 #define ASC_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,6 +49,12 @@ static inline uint32_t asc_raw32(const uint8_t *p)
 
     memcpy(&value, p, sizeof value);
     return value;
+}
+
+/* Words as they lie, to bytes. */
+static inline void asc_put_words(uint8_t *out, const uint32_t *words, size_t count)
+{
+    memcpy(out, words, count * sizeof *words);
 }
 
 #endif

@@ -9,11 +9,13 @@
 #include "azure_iot_security_module/inc/security_module.h"
 #include "azure_iot_security_module/src/asc_message.h"
 
-enum asc_priority {
-    ASC_PRIORITY_HIGH,
-    ASC_PRIORITY_MEDIUM,
-    ASC_PRIORITY_LOW
-};
+/* Logs a constant sentence. What is above ASC_LOG_LEVEL is not compiled in. */
+#define ASC_LOG(m, level, text)                                   \
+    do {                                                          \
+        if ((level) <= ASC_LOG_LEVEL && (m)->port->log != NULL) { \
+            (m)->port->log((m)->context, (level), (text));        \
+        }                                                         \
+    } while (false)
 
 enum asc_collected {
     ASC_COLLECTED_NOTHING, /* nothing to report in this interval */
@@ -23,8 +25,8 @@ enum asc_collected {
 };
 
 struct asc_collector {
-    const char *name;
-    enum asc_priority priority;
+    uint8_t bit;      /* of ASC_COLLECT_ALL */
+    uint8_t priority; /* ASC_PRIORITY_HIGH, _MEDIUM or _LOW */
 
     /* Adds what happened in the last `interval_s` seconds to the message, as one event, and forgets
      * it. The message has room for that event, or for a part of it. */

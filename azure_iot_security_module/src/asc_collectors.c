@@ -8,16 +8,18 @@
 
 const struct asc_collector asc_collectors[] = {
 #if ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED
-    {"system information", ASC_PRIORITY_LOW, asc_collect_system_information},
+    {ASC_COLLECT_SYSTEM_INFORMATION, ASC_COLLECTOR_SYSTEM_INFORMATION_PRIORITY,
+        asc_collect_system_information},
 #endif
 #if ASC_COLLECTOR_HEARTBEAT_ENABLED
-    {"heartbeat", ASC_PRIORITY_LOW, asc_collect_heartbeat},
+    {ASC_COLLECT_HEARTBEAT, ASC_COLLECTOR_HEARTBEAT_PRIORITY, asc_collect_heartbeat},
 #endif
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
-    {"network activity", ASC_PRIORITY_HIGH, asc_collect_network_activity},
+#if ASC_HAS_NETWORK_ACTIVITY
+    {ASC_COLLECT_NETWORK_ACTIVITY, ASC_COLLECTOR_NETWORK_ACTIVITY_PRIORITY,
+        asc_collect_network_activity},
 #endif
     /* Keeps the table from being empty where all are off; never called. */
-    {"none", ASC_PRIORITY_LOW, NULL},
+    {0, ASC_PRIORITY_LOW, NULL},
 };
 
 const unsigned asc_collector_count = sizeof asc_collectors / sizeof asc_collectors[0] - 1;

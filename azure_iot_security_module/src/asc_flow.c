@@ -8,6 +8,8 @@
 #include "azure_iot_security_module/src/asc_flow_count.h"
 #include "azure_iot_security_module/src/asc_packet.h"
 
+#if ASC_HAS_NETWORK_ACTIVITY
+
 /* What a tag begins with, so that one of IPv4 never equals one of IPv6. */
 #define TAG_IPV4 4u
 #define TAG_IPV6 6u
@@ -78,54 +80,82 @@ static void empty(const struct asc_flow_table *t)
     }
     *t->count = 0;
     *t->local_count = 0;
+    t->progress->done = 0;
+    t->progress->due = 0;
 }
 
-static inline asc_flow_index shifted(asc_flow_index index, unsigned dropped)
+/* Moves flow `from` to the place of flow `to`, but for what belongs to the place: its bucket. */
+static void move(const struct asc_flow_table *t, unsigned to, unsigned from)
 {
-    return index == ASC_FLOW_NONE || index < dropped ? (asc_flow_index)ASC_FLOW_NONE
-                                                     : (asc_flow_index)(index - dropped);
+    struct asc_flow flow = t->flow[from];
+
+    flow.head = ASC_FLOW_NONE;
+    t->flow[to] = flow;
+    memmove(t->remote + to * t->words, t->remote + from * t->words, t->words * sizeof *t->remote);
 }
 
-/* A chain goes from newer to older, so what is dropped of it is its tail. */
-static void drop(const struct asc_flow_table *t, unsigned dropped)
+/* Puts every flow in its bucket, oldest first, and forgets local addresses behind the last in use. */
+static void link_all(const struct asc_network *n, const struct asc_flow_table *t)
 {
+    unsigned locals = 0;
+
+    for (unsigned i = 0; i < t->capacity; i++) {
+        t->flow[i].head = ASC_FLOW_NONE;
+    }
+    for (unsigned i = 0; i < *t->count; i++) {
+        const uint8_t *remote = (const uint8_t *)(t->remote + i * t->words);
+        const uint32_t hash = asc_flow_hash(n, remote, t->flow[i].ports, t->words);
+
+        asc_flow_link(t, i, asc_flow_bucket(t, hash));
+        if (t->flow[i].local >= locals) {
+            locals = t->flow[i].local + 1u;
+        }
+    }
+    *t->local_count = (uint16_t)locals;
+}
+
+static void reported(const struct asc_network *n, const struct asc_flow_table *t, unsigned written)
+{
+    const unsigned end = t->progress->done + written;
     const unsigned count = *t->count;
+    unsigned active = 0;
+    unsigned to = 0;
 
-    if (dropped == count) {
-        empty(t);
+    for (unsigned i = 0; i < end; i++) {
+        active += asc_flow_active(t->flow + i);
+    }
+    if (active == 0 && end == count) {
+        empty(t); /* as it mostly is */
         return;
     }
-    for (unsigned i = 0; i < t->capacity; i++) {
-        t->flow[i].head = shifted(t->flow[i].head, dropped);
+    if (active < end) {
+        for (unsigned i = 0; i < count; i++) {
+            if (i >= end || asc_flow_active(t->flow + i)) {
+                move(t, to++, i);
+            }
+        }
+        *t->count = (uint16_t)to;
+        link_all(n, t);
     }
-    for (unsigned i = dropped; i < count; i++) {
-        struct asc_flow *to = t->flow + (i - dropped);
-        const asc_flow_index head = to->head;
-
-        *to = t->flow[i];
-        to->next = shifted(to->next, dropped);
-        to->head = head;
-    }
-    memmove(t->remote, t->remote + dropped * t->words,
-        (count - dropped) * t->words * sizeof *t->remote);
-    *t->count = (uint16_t)(count - dropped);
+    t->progress->due = (uint16_t)(t->progress->due - written);
+    t->progress->done = (uint16_t)(t->progress->due > 0 ? active : 0);
 }
 
 #if ASC_FLOWS4 > 0
-void asc_flow_drop4(struct asc_network *n, unsigned count)
+void asc_flow_reported4(struct asc_network *n, unsigned written)
 {
     const struct asc_flow_table t = asc_flow_table4(n);
 
-    drop(&t, count);
+    reported(n, &t, written);
 }
 #endif
 
 #if ASC_FLOWS6 > 0
-void asc_flow_drop6(struct asc_network *n, unsigned count)
+void asc_flow_reported6(struct asc_network *n, unsigned written)
 {
     const struct asc_flow_table t = asc_flow_table6(n);
 
-    drop(&t, count);
+    reported(n, &t, written);
 }
 #endif
 
@@ -142,8 +172,7 @@ void asc_flow_reset(struct asc_network *n)
     empty(&t6);
 #endif
     memset(n->datagram, 0, sizeof n->datagram);
-    n->due4 = 0;
-    n->due6 = 0;
+    memset(&n->overflow, 0, sizeof n->overflow);
 }
 
 void asc_flow_age_datagrams(struct asc_network *n)
@@ -152,3 +181,8 @@ void asc_flow_age_datagrams(struct asc_network *n)
         n->datagram[i].age = (uint8_t)((unsigned)n->datagram[i].age << 1 & DATAGRAM_AGES);
     }
 }
+
+#else
+/* An empty translation unit is not C. */
+typedef int asc_flow_is_off;
+#endif

@@ -21,6 +21,7 @@ struct asc_flow_table {
     uint32_t *local;
     uint16_t *count;
     uint16_t *local_count;
+    struct asc_progress *progress;
     size_t capacity;
     size_t words;
 };
@@ -29,7 +30,7 @@ struct asc_flow_table {
 static ASC_INLINE struct asc_flow_table asc_flow_table4(struct asc_network *n)
 {
     const struct asc_flow_table t = {n->flows4.flow, n->flows4.remote, n->flows4.local,
-        &n->flows4.count, &n->flows4.local_count, ASC_FLOWS4, 1};
+        &n->flows4.count, &n->flows4.local_count, &n->flows4.progress, ASC_FLOWS4, 1};
 
     return t;
 }
@@ -39,7 +40,7 @@ static ASC_INLINE struct asc_flow_table asc_flow_table4(struct asc_network *n)
 static ASC_INLINE struct asc_flow_table asc_flow_table6(struct asc_network *n)
 {
     const struct asc_flow_table t = {n->flows6.flow, n->flows6.remote, n->flows6.local,
-        &n->flows6.count, &n->flows6.local_count, ASC_FLOWS6, 4};
+        &n->flows6.count, &n->flows6.local_count, &n->flows6.progress, ASC_FLOWS6, 4};
 
     return t;
 }
@@ -49,8 +50,8 @@ static ASC_INLINE struct asc_flow_table asc_flow_table6(struct asc_network *n)
 struct asc_flow_key {
     const uint8_t *addresses; /* source, then destination, in the packet */
     uint32_t ports;           /* remote, then local, as in struct asc_flow */
-    uint32_t protocol;        /* enum asc_protocol */
-    uint32_t bucket;
+    uint32_t kind;            /* as in struct asc_flow */
+    uint32_t hash;
     enum asc_direction direction; /* of the packet */
 };
 
@@ -120,18 +121,30 @@ static ASC_INLINE uint32_t asc_turn_ports(uint32_t ports, enum asc_direction dir
     return ports << turn | ports >> (-turn & 31u);
 }
 
-/* Returns the key of a packet's flow; `ports` are already turned. The hash leaves out the protocol and
- * the local address, which one remote host can vary in a few ways only: the flows that he can put in
- * one chain so are his own, and a chain is bounded. */
+/* Returns the hash of a flow; `ports` are turned, `remote` is its remote address. It leaves out the
+ * protocol and the local address, which one remote host can vary in a few ways only: the flows that he
+ * can put in one chain so are his own, and a chain is bounded. */
+static ASC_INLINE uint32_t asc_flow_hash(
+    const struct asc_network *n, const uint8_t *remote, uint32_t ports, size_t words)
+{
+    return (
+        uint32_t)(asc_hash_words(n->key[0] + n->key[1] * ports, n->key + 2, remote, words) >> 32);
+}
+
+static ASC_INLINE unsigned asc_flow_bucket(const struct asc_flow_table *t, uint32_t hash)
+{
+    return (unsigned)((uint64_t)hash * t->capacity >> 32);
+}
+
+/* Returns the key of a packet's flow; `ports` are already turned. */
 static ASC_INLINE struct asc_flow_key asc_flow_key_of(const struct asc_network *n,
-    const struct asc_flow_table *t, const uint8_t *addresses, uint32_t ports, uint32_t protocol,
+    const struct asc_flow_table *t, const uint8_t *addresses, uint32_t ports, uint32_t kind,
     enum asc_direction direction)
 {
-    struct asc_flow_key key = {addresses, ports, protocol, 0, direction};
-    const uint64_t hash = asc_hash_words(n->key[0] + n->key[1] * ports, n->key + 2,
-        asc_remote_address(addresses, t->words, direction), t->words);
+    const uint8_t *remote = asc_remote_address(addresses, t->words, direction);
+    const struct asc_flow_key key = {
+        addresses, ports, kind, asc_flow_hash(n, remote, ports, t->words), direction};
 
-    key.bucket = (uint32_t)((hash >> 32) * (uint32_t)t->capacity >> 32);
     return key;
 }
 
@@ -158,7 +171,7 @@ static ASC_INLINE bool asc_flow_like(
     const uint8_t *remote = asc_remote_address(key->addresses, t->words, key->direction);
 
     return asc_same_address(t->remote + i * t->words, remote, t->words) &&
-        t->flow[i].ports == key->ports && t->flow[i].protocol == (uint8_t)key->protocol;
+        t->flow[i].ports == key->ports && ((t->flow[i].kind ^ key->kind) & ASC_KIND_PROTOCOL) == 0;
 }
 
 static ASC_INLINE void asc_flow_add(
@@ -167,6 +180,15 @@ static ASC_INLINE void asc_flow_add(
     const uint32_t sum = flow->bytes[direction] + bytes;
 
     flow->bytes[direction] = sum < bytes ? UINT32_MAX : sum;
+    if (flow->packets[direction] != ASC_FLOW_PACKETS_MAX) {
+        flow->packets[direction]++;
+    }
+}
+
+/* Whether a flow had a packet since its last report. */
+static ASC_INLINE bool asc_flow_active(const struct asc_flow *flow)
+{
+    return (flow->packets[ASC_IN] | flow->packets[ASC_OUT]) != 0;
 }
 
 /* Returns the index of a local address, which is entered if need be; ASC_LOCALS if there is no room. */
@@ -183,6 +205,13 @@ static ASC_INLINE unsigned asc_enter_local(const struct asc_flow_table *t, const
         *t->local_count = (uint16_t)(count + 1);
     }
     return i;
+}
+
+/* Makes flow `i` the newest of its bucket. */
+static ASC_INLINE void asc_flow_link(const struct asc_flow_table *t, unsigned i, unsigned bucket)
+{
+    t->flow[i].next = t->flow[bucket].head;
+    t->flow[bucket].head = i & ASC_FLOW_NONE;
 }
 
 /* Enters a flow that is not in the table, with `bytes` bytes of its first packet. Returns false where
@@ -207,10 +236,12 @@ static ASC_INLINE bool asc_flow_enter(
     flow->bytes[ASC_IN] = 0;
     flow->bytes[ASC_OUT] = 0;
     flow->bytes[key->direction] = bytes;
-    flow->local = (uint8_t)local;
-    flow->protocol = (uint8_t)key->protocol;
-    flow->next = t->flow[key->bucket].head;
-    t->flow[key->bucket].head = (asc_flow_index)i;
+    flow->packets[ASC_IN] = 0;
+    flow->packets[ASC_OUT] = 0;
+    flow->packets[key->direction] = 1;
+    flow->local = local & 15u;
+    flow->kind = key->kind & 15u;
+    asc_flow_link(t, i, asc_flow_bucket(t, key->hash));
     *t->count = (uint16_t)(i + 1);
     return true;
 }
@@ -222,9 +253,15 @@ static ASC_INLINE bool asc_flow_count(
 {
     unsigned length = 0;
 
-    for (unsigned i = t->flow[key->bucket].head; i != ASC_FLOW_NONE; i = t->flow[i].next) {
+    for (unsigned i = t->flow[asc_flow_bucket(t, key->hash)].head; i != ASC_FLOW_NONE;
+         i = t->flow[i].next) {
+        struct asc_flow *flow = t->flow + i;
+
         if (asc_flow_like(t, i, key) && asc_same_local(t, i, key)) {
-            asc_flow_add(t->flow + i, bytes, key->direction);
+            asc_flow_add(flow, bytes, key->direction);
+            if (flow->kind <= ASC_KIND_PROTOCOL) {
+                flow->kind = key->kind & 15u; /* the SYN came after another packet */
+            }
             return true;
         }
         length++;

@@ -3,10 +3,11 @@
 
 #include "azure_iot_security_module/inc/security_module.h"
 
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+#if ASC_HAS_NETWORK_ACTIVITY
 
 #include "azure_iot_security_module/src/asc_flow_count.h"
 #include "azure_iot_security_module/src/asc_packet.h"
+#include "azure_iot_security_module/src/asc_sketch.h"
 
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
@@ -15,7 +16,7 @@
 #endif
 
 /* Bytes of IP payload that are there wherever the short way looks. */
-#define PLAIN_BYTES_MIN 13u
+#define PLAIN_BYTES_MIN 14u
 
 static ASC_INLINE void count(uint32_t *counter)
 {
@@ -24,14 +25,32 @@ static ASC_INLINE void count(uint32_t *counter)
     *counter = next != 0 ? next : UINT32_MAX;
 }
 
+static ASC_INLINE void add_bytes(uint32_t *counter, uint32_t bytes)
+{
+    const uint32_t sum = *counter + bytes;
+
+    *counter = sum < bytes ? UINT32_MAX : sum;
+}
+
 static NOINLINE void count_overflow(
     struct asc_module *m, enum asc_direction direction, uint32_t bytes)
 {
-    uint32_t *overflowed = &m->counters.bytes_overflowed[direction];
-    const uint32_t sum = *overflowed + bytes;
+    struct asc_overflow *overflow = &m->network.overflow;
 
-    *overflowed = sum < bytes ? UINT32_MAX : sum;
-    count(&m->counters.packets_overflowed);
+    count(&m->since.overflowed);
+    add_bytes(&m->bytes_overflowed[direction], bytes);
+    count(&overflow->packets);
+    add_bytes(&overflow->bytes[direction], bytes);
+}
+
+/* Protocol and opener as in struct asc_flow. */
+static ASC_INLINE uint32_t kind_of(
+    uint32_t protocol, uint32_t tcp_flags, enum asc_direction direction)
+{
+    if (protocol != ASC_PROTOCOL_TCP) {
+        return protocol;
+    }
+    return ASC_PROTOCOL_TCP | (uint32_t)asc_packet_opener(tcp_flags, direction) << ASC_KIND_OPENER;
 }
 
 /* --- In a flow ---------------------------------------------------------------------------------- */
@@ -43,17 +62,19 @@ static ASC_INLINE void count_flow(struct asc_module *m, const struct asc_flow_ta
         m->packets_counted++;
     } else {
         count_overflow(m, key->direction, bytes);
+        /* The hash leaves out the protocol, which also makes a flow. */
+        asc_sketch_add(m->network.overflow.sketch, key->hash + (key->kind & ASC_KIND_PROTOCOL));
     }
 }
 
 /* A packet of any flow, known or new, whose IP header lies at `header`; `ports` are turned. */
 #if ASC_FLOWS4 > 0
 static NOINLINE void count_flow4(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t ports, uint32_t protocol, uint32_t bytes)
+    const uint8_t *header, uint32_t ports, uint32_t kind, uint32_t bytes)
 {
     const struct asc_flow_table t = asc_flow_table4(&m->network);
     const struct asc_flow_key key =
-        asc_flow_key_of(&m->network, &t, header + 12, ports, protocol, direction);
+        asc_flow_key_of(&m->network, &t, header + 12, ports, kind, direction);
 
     count_flow(m, &t, &key, bytes);
 }
@@ -61,11 +82,11 @@ static NOINLINE void count_flow4(struct asc_module *m, enum asc_direction direct
 
 #if ASC_FLOWS6 > 0
 static NOINLINE void count_flow6(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t ports, uint32_t protocol, uint32_t bytes)
+    const uint8_t *header, uint32_t ports, uint32_t kind, uint32_t bytes)
 {
     const struct asc_flow_table t = asc_flow_table6(&m->network);
     const struct asc_flow_key key =
-        asc_flow_key_of(&m->network, &t, header + 8, ports, protocol, direction);
+        asc_flow_key_of(&m->network, &t, header + 8, ports, kind, direction);
 
     count_flow(m, &t, &key, bytes);
 }
@@ -77,14 +98,15 @@ static void count_parsed_flow(
     struct asc_module *m, enum asc_direction direction, const struct asc_packet *packet)
 {
     const uint32_t ports = asc_turn_ports(packet->ports, direction);
+    const uint32_t kind = kind_of(packet->protocol, packet->tcp_flags, direction);
 
     if (packet->ipv6) {
 #if ASC_FLOWS6 > 0
-        count_flow6(m, direction, packet->header, ports, packet->protocol, packet->bytes);
+        count_flow6(m, direction, packet->header, ports, kind, packet->bytes);
 #endif
     } else {
 #if ASC_FLOWS4 > 0
-        count_flow4(m, direction, packet->header, ports, packet->protocol, packet->bytes);
+        count_flow4(m, direction, packet->header, ports, kind, packet->bytes);
 #endif
     }
 }
@@ -103,9 +125,9 @@ static void count_parsed(struct asc_module *m, enum asc_direction direction, con
     const bool later = verdict == ASC_PACKET_FRAGMENT;
 
     if (verdict == ASC_PACKET_MALFORMED) {
-        count(&m->counters.packets_malformed);
+        count(&m->since.malformed);
     } else if (verdict == ASC_PACKET_IGNORED || !family_collected(&packet)) {
-        count(&m->counters.packets_ignored);
+        count(&m->since.ignored);
     } else if (verdict == ASC_PACKET_UNKNOWN ||
         ((later || packet.first_fragment) &&
             !asc_flow_datagram(&m->network, &packet, later, direction))) {
@@ -162,7 +184,7 @@ static ASC_INLINE int plain_protocol(uint32_t ip_protocol, const uint8_t *data, 
 static ASC_INLINE bool count_newest(struct asc_module *m, const struct asc_flow_table *t,
     const struct asc_flow_key *key, uint32_t bytes)
 {
-    unsigned i = t->flow[key->bucket].head;
+    unsigned i = t->flow[asc_flow_bucket(t, key->hash)].head;
 
     if (i == ASC_FLOW_NONE) {
         return false;
@@ -179,6 +201,12 @@ static ASC_INLINE bool count_newest(struct asc_module *m, const struct asc_flow_
     asc_flow_add(t->flow + i, bytes, key->direction);
     m->packets_counted++;
     return true;
+}
+
+/* Whether the packet tells who opens the connection. */
+static ASC_INLINE bool opens(int protocol, const uint8_t *data)
+{
+    return protocol == ASC_PROTOCOL_TCP && (data[13] & ASC_TCP_SYN) != 0;
 }
 
 /* In these two, `data` and `length` are the packet's one segment. Every call is the last thing that happens on its way, so that the usual packet saves no
@@ -205,8 +233,9 @@ static NOINLINE void count_plain4(struct asc_module *m, enum asc_direction direc
     }
     ports = asc_turn_ports(asc_raw32(data + 20), direction);
     key = asc_flow_key_of(&m->network, &t, data + 12, ports, (uint32_t)protocol, direction);
-    if (!count_newest(m, &t, &key, payload)) {
-        count_flow4(m, direction, data, ports, (uint32_t)protocol, payload);
+    if (opens(protocol, data + 20) || !count_newest(m, &t, &key, payload)) {
+        count_flow4(m, direction, data, ports,
+            kind_of((uint32_t)protocol, data[20 + 13], direction), payload);
     }
 }
 #endif
@@ -230,8 +259,9 @@ static NOINLINE void count_plain6(struct asc_module *m, enum asc_direction direc
     }
     ports = asc_turn_ports(asc_raw32(data + 40), direction);
     key = asc_flow_key_of(&m->network, &t, data + 8, ports, (uint32_t)protocol, direction);
-    if (!count_newest(m, &t, &key, payload)) {
-        count_flow6(m, direction, data, ports, (uint32_t)protocol, payload);
+    if (opens(protocol, data + 40) || !count_newest(m, &t, &key, payload)) {
+        count_flow6(m, direction, data, ports,
+            kind_of((uint32_t)protocol, data[40 + 13], direction), payload);
     }
 }
 #endif
@@ -244,7 +274,7 @@ static ASC_INLINE void count_packet(struct asc_module *m, enum asc_direction dir
 
     if (ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY && cast != ASC_UNICAST &&
         direction == ASC_IN) {
-        count(&m->counters.packets_ignored);
+        count(&m->since.ignored);
         return;
     }
 #if ASC_FLOWS4 > 0

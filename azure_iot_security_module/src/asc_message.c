@@ -7,52 +7,67 @@
 
 #include "azure_iot_security_module/inc/security_module.h"
 
-enum message_field {
-    MESSAGE_ID,
-    MESSAGE_VERSION,
-    MESSAGE_TIMEZONE,
-    MESSAGE_EVENTS
-};
-enum event_field {
-    EVENT_ID,
-    EVENT_TIME,
-    EVENT_INTERVAL,
-    EVENT_PAYLOAD_TYPE,
-    EVENT_PAYLOAD
+/* Where the fields of a Message lie, from its table's start; the time zone, which may be absent, last. */
+enum message_layout {
+    MESSAGE_ID = 4,
+    MESSAGE_VERSION = 8,
+    MESSAGE_EVENTS = 12,
+    MESSAGE_LEDGER = 16,
+    MESSAGE_TIMEZONE = MESSAGE_LEDGER + ASC_LEDGER_BYTES,
+    MESSAGE_BYTES
 };
 
-static const struct asc_shape message_shape = {
-    4, {{MESSAGE_ID, 4}, {MESSAGE_VERSION, 4}, {MESSAGE_EVENTS, 4}, {MESSAGE_TIMEZONE, 1}}};
-static const struct asc_shape event_shape = {5,
-    {{EVENT_ID, ASC_UUID_BYTES}, {EVENT_TIME, 4}, {EVENT_INTERVAL, 4}, {EVENT_PAYLOAD, 4},
-        {EVENT_PAYLOAD_TYPE, 1}}};
+/* Its vtable: bytes of vtable and table, then the fields by id: id, version, time zone, events, ledger. */
+#define MESSAGE_VTABLE_BYTES 14u
+static const uint8_t message_vtable[MESSAGE_VTABLE_BYTES] = {MESSAGE_VTABLE_BYTES, 0,
+    MESSAGE_TIMEZONE, 0, MESSAGE_ID, 0, MESSAGE_VERSION, 0, 0, 0, MESSAGE_EVENTS, 0, MESSAGE_LEDGER,
+    0};
+
+/* In the message, behind the root's offset and the padded vtable. */
+#define MESSAGE_TABLE (4u + ((MESSAGE_VTABLE_BYTES + 3u) & ~3u))
+
+/* The same of an Event: id, time, interval, type of payload, payload. Time and interval are written
+ * also where they are 0. */
+enum event_layout {
+    EVENT_ID = 4,
+    EVENT_TIME = EVENT_ID + ASC_UUID_BYTES,
+    EVENT_INTERVAL = EVENT_TIME + 4,
+    EVENT_PAYLOAD = EVENT_INTERVAL + 4,
+    EVENT_PAYLOAD_TYPE = EVENT_PAYLOAD + 4,
+    EVENT_BYTES
+};
+#define EVENT_VTABLE_BYTES 14u
+static const uint8_t event_vtable[EVENT_VTABLE_BYTES] = {EVENT_VTABLE_BYTES, 0, EVENT_BYTES, 0,
+    EVENT_ID, 0, EVENT_TIME, 0, EVENT_INTERVAL, 0, EVENT_PAYLOAD_TYPE, 0, EVENT_PAYLOAD, 0};
 
 bool asc_message_begin(struct asc_message *message, uint8_t *data, uint32_t size, const char *id,
     uint32_t id_length, int timezone_hours, uint32_t time_utc_s, uint32_t events_max)
 {
+    const uint32_t bytes = timezone_hours != 0 ? MESSAGE_BYTES : MESSAGE_TIMEZONE;
     struct asc_writer *w = &message->w;
-    const uint32_t mask = 1u << MESSAGE_ID | 1u << MESSAGE_VERSION | 1u << MESSAGE_EVENTS |
-        (timezone_hours != 0 ? 1u << MESSAGE_TIMEZONE : 0);
-    uint16_t vtable = 0;
+    uint16_t vtable;
     uint32_t table;
 
-    memset(message->event_vtable, 0, sizeof message->event_vtable);
+    message->event_vtable = 0;
     message->time_utc_s = time_utc_s;
     asc_writer_begin(w, data, size);
-    table = asc_writer_table(w, &message_shape, mask, &vtable);
+    vtable = asc_writer_constant(w, message_vtable, sizeof message_vtable);
+    table = vtable != 0 ? asc_writer_take(w, bytes) : 0;
     if (table == 0) {
         return false;
     }
     asc_writer_refer(w, 0, table);
-    asc_put_le32(data + asc_writer_field(w, vtable, table, MESSAGE_VERSION), ASC_VERSION);
+    asc_put_le32(data + table, table - vtable);
+    asc_put_le32(data + table + MESSAGE_VERSION, ASC_VERSION);
     if (timezone_hours != 0) {
-        data[asc_writer_field(w, vtable, table, MESSAGE_TIMEZONE)] = (uint8_t)timezone_hours;
+        data[vtable + 2u] = MESSAGE_BYTES;
+        data[vtable + 8u] = MESSAGE_TIMEZONE;
+        data[table + MESSAGE_TIMEZONE] = (uint8_t)timezone_hours;
     }
-    if (!asc_writer_string(w, asc_writer_field(w, vtable, table, MESSAGE_ID), id, id_length)) {
+    if (!asc_writer_string(w, table + MESSAGE_ID, id, id_length)) {
         return false;
     }
-    message->events =
-        asc_writer_vector(w, asc_writer_field(w, vtable, table, MESSAGE_EVENTS), events_max);
+    message->events = asc_writer_vector(w, table + MESSAGE_EVENTS, events_max);
     return message->events != 0;
 }
 
@@ -60,26 +75,60 @@ uint32_t asc_message_event(
     struct asc_message *message, const uint8_t *uuid, uint32_t interval_s, enum asc_payload payload)
 {
     struct asc_writer *w = &message->w;
-    const uint32_t time_s = message->time_utc_s;
-    const unsigned which = (time_s != 0 ? 1u : 0u) | (interval_s != 0 ? 2u : 0u);
-    const uint32_t mask =
-        1u << EVENT_ID | which << EVENT_TIME | 1u << EVENT_PAYLOAD_TYPE | 1u << EVENT_PAYLOAD;
-    uint16_t *vtable = &message->event_vtable[which];
-    const uint32_t table = asc_writer_table(w, &event_shape, mask, vtable);
+    uint32_t position;
+    uint8_t *table;
 
-    if (table == 0) {
+    if (message->event_vtable == 0) {
+        message->event_vtable = asc_writer_constant(w, event_vtable, sizeof event_vtable);
+    }
+    position = message->event_vtable != 0 ? asc_writer_take(w, EVENT_BYTES) : 0;
+    if (position == 0) {
         return 0;
     }
-    asc_writer_push(w, message->events, table);
-    memcpy(w->data + asc_writer_field(w, *vtable, table, EVENT_ID), uuid, ASC_UUID_BYTES);
-    if (time_s != 0) {
-        asc_put_le32(w->data + asc_writer_field(w, *vtable, table, EVENT_TIME), time_s);
+    table = w->data + position;
+    asc_writer_push(w, message->events, position);
+    asc_put_le32(table, position - message->event_vtable);
+    memcpy(table + EVENT_ID, uuid, ASC_UUID_BYTES);
+    asc_put_le32(table + EVENT_TIME, message->time_utc_s);
+    asc_put_le32(table + EVENT_INTERVAL, interval_s);
+    table[EVENT_PAYLOAD_TYPE] = (uint8_t)payload;
+    return position + EVENT_PAYLOAD;
+}
+
+void asc_message_undo(struct asc_message *message, const struct asc_message *before)
+{
+    uint8_t *events = before->w.data + before->events;
+    const uint32_t count = asc_le32(events) - 1u;
+
+    *message = *before;
+    asc_put_le32(events, count);
+    asc_put_le32(events + 4u + (size_t)count * 4u, 0);
+}
+
+uint8_t *asc_message_ledger(const struct asc_message *message)
+{
+    return message->w.data + MESSAGE_TABLE + MESSAGE_LEDGER;
+}
+
+void asc_message_put_ledger(uint8_t *out, const struct asc_ledger *ledger)
+{
+    uint32_t words[ASC_LEDGER_BYTES / 4];
+
+    memcpy(words, ledger, sizeof words);
+    for (unsigned i = 0; i < ASC_LEDGER_BYTES / 4; i++) {
+        asc_put_le32(out + (size_t)i * 4, words[i]);
     }
-    if (interval_s != 0) {
-        asc_put_le32(w->data + asc_writer_field(w, *vtable, table, EVENT_INTERVAL), interval_s);
+}
+
+void asc_message_get_ledger(const uint8_t *message, struct asc_ledger *ledger)
+{
+    const uint8_t *in = message + MESSAGE_TABLE + MESSAGE_LEDGER;
+    uint32_t words[ASC_LEDGER_BYTES / 4];
+
+    for (unsigned i = 0; i < ASC_LEDGER_BYTES / 4; i++) {
+        words[i] = asc_le32(in + (size_t)i * 4);
     }
-    w->data[asc_writer_field(w, *vtable, table, EVENT_PAYLOAD_TYPE)] = (uint8_t)payload;
-    return asc_writer_field(w, *vtable, table, EVENT_PAYLOAD);
+    memcpy(ledger, words, sizeof words);
 }
 
 uint32_t asc_message_end(const struct asc_message *message)

@@ -18,11 +18,29 @@ enum asc_payload {
     ASC_PAYLOAD_HEARTBEAT = 4
 };
 
+/* The struct Ledger of the schema. Packets are those since the ledger of the last message that was
+ * delivered, messages those since boot. */
+struct asc_ledger {
+    uint32_t boot_id;
+    uint32_t sequence; /* of this message, from 1 */
+    uint32_t packets_seen;
+    uint32_t packets_counted;
+    uint32_t packets_overflowed;
+    uint32_t packets_malformed;
+    uint32_t packets_given_up;
+    uint32_t packets_withheld;
+    uint32_t messages_kept;
+    uint32_t messages_sent;
+    uint32_t messages_given_up;
+};
+
+#define ASC_LEDGER_BYTES 44u
+
 struct asc_message {
     struct asc_writer w;
     uint32_t time_utc_s;
-    uint32_t events;          /* position of the vector */
-    uint16_t event_vtable[4]; /* by whether time and interval are there */
+    uint32_t events;       /* position of the vector */
+    uint16_t event_vtable; /* 0 until the first event */
 };
 
 /* Begins a message in the `size` bytes at `data`, with room for `events_max` events. `id` has
@@ -35,6 +53,16 @@ bool asc_message_begin(struct asc_message *message, uint8_t *data, uint32_t size
  * write next; 0 if there is no room. */
 uint32_t asc_message_event(struct asc_message *message, const uint8_t *uuid, uint32_t interval_s,
     enum asc_payload payload);
+
+/* Takes back the last event: `before` is what the message was before it. */
+void asc_message_undo(struct asc_message *message, const struct asc_message *before);
+
+/* Returns where the ledger lies, ASC_LEDGER_BYTES bytes that the caller fills. */
+uint8_t *asc_message_ledger(const struct asc_message *message);
+
+/* Write and read a ledger; the second finds it in a message that this module wrote. */
+void asc_message_put_ledger(uint8_t *out, const struct asc_ledger *ledger);
+void asc_message_get_ledger(const uint8_t *message, struct asc_ledger *ledger);
 
 /* Returns the bytes of the message, which is then complete; 0 if it has no event. */
 uint32_t asc_message_end(const struct asc_message *message);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "azure_iot_security_module/src/asc_collector.h"
+#include "azure_iot_security_module/src/asc_flow.h"
 
 /* Milliseconds: the longest that asc_module_step() asks to be left alone. Far below 2^31, so that
  * differences of wrapping times stay right. */
@@ -28,11 +29,13 @@ struct asc_settings asc_settings_default(void)
 #if defined(ASC_SECURITY_MODULE_ID)
         .security_module_id = ASC_SECURITY_MODULE_ID,
 #endif
+        .first_interval_s = ASC_FIRST_COLLECTION_INTERVAL,
         .high_interval_s = ASC_HIGH_PRIORITY_INTERVAL,
         .medium_interval_s = ASC_MEDIUM_PRIORITY_INTERVAL,
         .low_interval_s = ASC_LOW_PRIORITY_INTERVAL,
         .pending_time_s = ASC_SECURITY_MODULE_PENDING_TIME,
         .retry_time_s = ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME,
+        .collectors = ASC_COLLECT_ALL,
     };
 
     return settings;
@@ -56,10 +59,21 @@ static bool is_interval(uint32_t seconds)
     return seconds >= 1 && seconds <= ASC_INTERVAL_MAX;
 }
 
+static enum asc_result check(const struct asc_settings *settings)
+{
+    if (!is_interval(settings->first_interval_s) || !is_interval(settings->high_interval_s) ||
+        !is_interval(settings->medium_interval_s) || !is_interval(settings->low_interval_s) ||
+        !is_interval(settings->pending_time_s) || !is_interval(settings->retry_time_s)) {
+        return ASC_ERROR_INTERVAL;
+    }
+    return (settings->collectors & ~ASC_COLLECT_ALL) == 0 ? ASC_OK : ASC_ERROR_COLLECTOR;
+}
+
 enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     const struct asc_port *port, void *context, const struct asc_settings *settings)
 {
     const uint32_t length = id_length(settings->security_module_id);
+    const enum asc_result result = check(settings);
 
     if (module_bytes != sizeof *m || asc_collector_count > ASC_COLLECTORS_MAX) {
         return ASC_ERROR_BUILD;
@@ -71,10 +85,8 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     if (length == 0) {
         return ASC_ERROR_ID;
     }
-    if (!is_interval(settings->high_interval_s) || !is_interval(settings->medium_interval_s) ||
-        !is_interval(settings->low_interval_s) || !is_interval(settings->pending_time_s) ||
-        !is_interval(settings->retry_time_s)) {
-        return ASC_ERROR_INTERVAL;
+    if (result != ASC_OK) {
+        return result;
     }
     memset(m, 0, sizeof *m);
     m->port = port;
@@ -85,6 +97,11 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
 }
 
 /* --- State -------------------------------------------------------------------------------------- */
+
+static uint32_t narrow(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
 
 static void add_one(uint32_t *counter)
 {
@@ -108,30 +125,45 @@ static void set_counting(struct asc_module *m, bool counting)
     }
 }
 
+static bool wants_packets(const struct asc_module *m)
+{
+    return (m->settings.collectors & ASC_COLLECT_NETWORK_ACTIVITY) != 0;
+}
+
 /* Forgets what was collected and starts to count from `now`. */
 static void start(struct asc_module *m, uint32_t now)
 {
-    /* A collector's first event comes with the first message, however long its interval. */
     for (unsigned i = 0; i < ASC_COLLECTORS_MAX; i++) {
         m->collected_ms[i] = now;
-        m->period_ms[i] = m->settings.high_interval_s * 1000u;
+        m->period_ms[i] = m->settings.first_interval_s * 1000u;
     }
     asc_lock(m);
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
+#if ASC_HAS_NETWORK_ACTIVITY
     asc_flow_reset(&m->network);
 #endif
-    set_counting(m, true);
+    set_counting(m, wants_packets(m));
     asc_unlock(m);
 }
 
+static void add_given_up(struct asc_module *m)
+{
+    m->since.given_up = narrow(m->packets_counted - m->packets_settled + m->since.given_up);
+    m->packets_settled = m->packets_counted;
+    m->packets_in_message = 0;
+}
+
+/* What is held and in the tables was counted and will not be told: that goes into the ledger. */
 static void stop(struct asc_module *m)
 {
     asc_lock(m);
     set_counting(m, false);
+    add_given_up(m);
     asc_unlock(m);
     if (m->message_bytes != 0) {
         m->message_bytes = 0;
-        add_one(&m->counters.messages_given_up);
+        m->failed = false;
+        add_one(&m->messages.given_up);
+        ASC_LOG(m, ASC_LOG_WARNING, "a message that was not delivered is given up");
     }
 }
 
@@ -156,15 +188,31 @@ static void change_state(struct asc_module *m, enum asc_state_event event)
     m->state = to;
 }
 
-enum asc_result asc_module_enable(struct asc_module *m)
+static bool draw(struct asc_module *m, void *out, size_t length)
 {
-#if ASC_COLLECTOR_NETWORK_ACTIVITY_ENABLED
-    /* The hook does not use the keys in the states where they change. */
-    if (!collects(m->state) &&
-        !m->port->random(m->context, (uint8_t *)m->network.key, sizeof m->network.key)) {
-        return ASC_ERROR_ENTROPY;
+    if (m->port->random(m->context, out, length)) {
+        return true;
+    }
+    ASC_LOG(m, ASC_LOG_ERROR, "the port has no random bytes");
+    return false;
+}
+
+/* The hook does not use the keys in the states where they change. */
+static bool draw_keys(struct asc_module *m)
+{
+#if ASC_HAS_NETWORK_ACTIVITY
+    if (!draw(m, m->network.key, sizeof m->network.key)) {
+        return false;
     }
 #endif
+    return m->boot_id != 0 || draw(m, &m->boot_id, sizeof m->boot_id);
+}
+
+enum asc_result asc_module_enable(struct asc_module *m)
+{
+    if (!collects(m->state) && !draw_keys(m)) {
+        return ASC_ERROR_ENTROPY;
+    }
     change_state(m, ASC_EVENT_ENABLE);
     return ASC_OK;
 }
@@ -186,16 +234,38 @@ enum asc_state asc_module_state(const struct asc_module *m)
 
 /* --- Counters ----------------------------------------------------------------------------------- */
 
+static uint32_t sum(uint32_t a, uint32_t b)
+{
+    return narrow((uint64_t)a + b);
+}
+
 struct asc_counters asc_module_counters(struct asc_module *m)
 {
-    struct asc_counters counters;
+    struct asc_counters c;
 
     asc_lock(m);
-    counters = m->counters;
-    counters.packets_counted =
-        m->packets_counted > UINT32_MAX ? UINT32_MAX : (uint32_t)m->packets_counted;
+    c.packets_counted = narrow(m->packets_counted);
+    c.packets_overflowed = sum(m->before.overflowed, m->since.overflowed);
+    c.packets_malformed = sum(m->before.malformed, m->since.malformed);
+    c.packets_ignored = sum(m->before.ignored, m->since.ignored);
+    c.bytes_overflowed[ASC_IN] = m->bytes_overflowed[ASC_IN];
+    c.bytes_overflowed[ASC_OUT] = m->bytes_overflowed[ASC_OUT];
     asc_unlock(m);
-    return counters;
+    c.packets_given_up = sum(m->before.given_up, m->since.given_up);
+    c.packets_withheld = sum(m->before.withheld, m->since.withheld);
+    c.messages_built = m->messages.built;
+    c.messages_sent = m->messages.sent;
+    c.messages_retried = m->messages.retried;
+    c.messages_kept = m->messages.kept;
+    c.messages_given_up = m->messages.given_up;
+    return c;
+}
+
+void asc_module_missed(struct asc_module *m, uint32_t packets)
+{
+    asc_lock(m);
+    m->since.overflowed = sum(m->since.overflowed, packets);
+    asc_unlock(m);
 }
 
 uint32_t asc_counters_packets_seen(const struct asc_counters *counters)
@@ -216,13 +286,49 @@ static uint32_t remaining_ms(uint32_t now, uint32_t since, uint32_t period_ms)
     return passed < period_ms ? period_ms - passed : 0;
 }
 
-static uint32_t interval_ms(const struct asc_settings *settings, enum asc_priority priority)
+static uint32_t interval_ms(const struct asc_settings *settings, unsigned priority)
 {
     const uint32_t interval_s = priority == ASC_PRIORITY_HIGH ? settings->high_interval_s
         : priority == ASC_PRIORITY_MEDIUM                     ? settings->medium_interval_s
                                                               : settings->low_interval_s;
 
     return interval_s * 1000u;
+}
+
+enum asc_result asc_module_configure(struct asc_module *m, const struct asc_settings *settings)
+{
+    const enum asc_result result = check(settings);
+    const char *id = m->settings.security_module_id;
+
+    if (result != ASC_OK) {
+        return result;
+    }
+    for (unsigned i = 0; i < asc_collector_count; i++) {
+        const unsigned priority = asc_collectors[i].priority;
+
+        /* One that has never collected, or is due already, stays so. */
+        if (m->period_ms[i] == interval_ms(&m->settings, priority)) {
+            m->period_ms[i] = interval_ms(settings, priority);
+        }
+    }
+    m->settings = *settings;
+    m->settings.security_module_id = id;
+    asc_lock(m);
+    set_counting(m, collects(m->state) && wants_packets(m));
+    asc_unlock(m);
+    return ASC_OK;
+}
+
+void asc_module_allow(struct asc_module *m, const struct asc_allow *allow)
+{
+    m->allow = allow;
+}
+
+void asc_module_flush(struct asc_module *m)
+{
+    for (unsigned i = 0; i < ASC_COLLECTORS_MAX; i++) {
+        m->period_ms[i] = 0;
+    }
 }
 
 /* What is due: bit by collector, and how many; if nothing is, the wait until something will be. */
@@ -239,6 +345,9 @@ static struct due due_collectors(const struct asc_module *m, uint32_t now)
     for (unsigned i = 0; i < asc_collector_count; i++) {
         const uint32_t wait = remaining_ms(now, m->collected_ms[i], m->period_ms[i]);
 
+        if ((asc_collectors[i].bit & m->settings.collectors) == 0) {
+            continue;
+        }
         if (wait == 0) {
             due.mask |= 1u << i;
             due.count++;
@@ -254,6 +363,8 @@ static void retry_later(struct asc_module *m, uint32_t now)
     m->retry_ms = now;
 }
 
+/* --- Message ------------------------------------------------------------------------------------ */
+
 /* Lets one collector add its event. */
 static void collect(struct asc_module *m, struct asc_message *message, unsigned i, uint32_t now)
 {
@@ -266,6 +377,51 @@ static void collect(struct asc_module *m, struct asc_message *message, unsigned 
         m->collected_ms[i] = now;
         m->period_ms[i] = interval_ms(&m->settings, asc_collectors[i].priority);
     }
+}
+
+/* Fills the ledger of the message that was just built. */
+static void write_ledger(struct asc_module *m, uint8_t *ledger)
+{
+    struct asc_ledger l = {.boot_id = m->boot_id, .sequence = m->messages.built};
+
+    asc_lock(m);
+    l.packets_counted = narrow(m->packets_counted - m->packets_told);
+    l.packets_overflowed = m->since.overflowed;
+    l.packets_malformed = m->since.malformed;
+    l.packets_seen = narrow((uint64_t)l.packets_counted + l.packets_overflowed +
+        l.packets_malformed + m->since.ignored);
+    asc_unlock(m);
+    l.packets_given_up = m->since.given_up;
+    l.packets_withheld = m->since.withheld;
+    l.messages_kept = m->messages.kept;
+    l.messages_sent = m->messages.sent;
+    l.messages_given_up = m->messages.given_up;
+    asc_message_put_ledger(ledger, &l);
+}
+
+static void tell(uint32_t *before, uint32_t *since, uint32_t told)
+{
+    *before = sum(*before, told);
+    *since -= told;
+}
+
+/* What the ledger of the delivered message says has been told. */
+static void settle_ledger(struct asc_module *m)
+{
+    struct asc_ledger l;
+
+    asc_message_get_ledger((const uint8_t *)m->message, &l);
+    asc_lock(m);
+    m->packets_told += l.packets_counted;
+    tell(&m->before.overflowed, &m->since.overflowed, l.packets_overflowed);
+    tell(&m->before.malformed, &m->since.malformed, l.packets_malformed);
+    tell(&m->before.ignored, &m->since.ignored,
+        l.packets_seen - l.packets_counted - l.packets_overflowed - l.packets_malformed);
+    m->packets_settled += m->packets_in_message;
+    asc_unlock(m);
+    tell(&m->before.given_up, &m->since.given_up, l.packets_given_up);
+    tell(&m->before.withheld, &m->since.withheld, l.packets_withheld);
+    m->packets_in_message = 0;
 }
 
 static void build_message(struct asc_module *m, const struct due *due, uint32_t now)
@@ -286,19 +442,26 @@ static void build_message(struct asc_module *m, const struct due *due, uint32_t 
     }
     m->message_bytes = asc_message_end(&message);
     if (m->message_bytes != 0) {
-        add_one(&m->counters.messages_built);
+        add_one(&m->messages.built);
+        write_ledger(m, asc_message_ledger(&message));
     }
 }
 
 static void message_delivered(struct asc_module *m)
 {
+    settle_ledger(m);
     m->message_bytes = 0;
-    add_one(&m->counters.messages_sent);
+    m->failed = false;
+    add_one(&m->messages.sent);
 }
 
 static void message_failed(struct asc_module *m, uint32_t now)
 {
-    add_one(&m->counters.messages_retried);
+    if (!m->failed) {
+        m->failed = true;
+        add_one(&m->messages.kept);
+    }
+    add_one(&m->messages.retried);
     retry_later(m, now);
 }
 
@@ -328,6 +491,8 @@ void asc_module_sent(struct asc_module *m, bool delivered)
         message_failed(m, m->port->uptime_ms(m->context));
     }
 }
+
+/* --- Step --------------------------------------------------------------------------------------- */
 
 /* What an active module does; returns when it wants to go on. */
 static uint32_t step_active(struct asc_module *m, uint32_t now)
@@ -369,6 +534,7 @@ uint32_t asc_module_step(struct asc_module *m)
     if (m->state == ASC_STATE_PENDING) {
         wait = remaining_ms(now, m->entered_ms, m->settings.pending_time_s * 1000u);
         if (wait == 0) {
+            ASC_LOG(m, ASC_LOG_WARNING, "suspended: no connection for the pending time");
             change_state(m, ASC_EVENT_PENDING_EXPIRED);
             wait = STEP_MAX_MS;
         }

@@ -70,9 +70,11 @@ static inline enum asc_verdict parse_tcp(const struct cursor *at, struct asc_pac
     header = at->data + at->offset;
     packet->protocol = ASC_PROTOCOL_TCP;
     packet->ports = asc_raw32(header);
+    packet->tcp_flags = 0;
     if (packet->first_fragment) {
         return ASC_PACKET_FLOW;
     }
+    packet->tcp_flags = header[13];
     header_bytes = (uint32_t)(header[12] >> 4) * 4u;
     return header_bytes >= 20u && header_bytes <= at->end - at->offset ? ASC_PACKET_FLOW
                                                                        : ASC_PACKET_MALFORMED;

@@ -33,6 +33,7 @@ struct asc_packet {
     uint32_t ports;          /* source, then destination, as in the packet; 0 for ICMP */
     uint32_t identification; /* of a fragmented datagram */
     uint8_t protocol;        /* enum asc_protocol */
+    uint8_t tcp_flags;       /* of TCP, and 0 in a first fragment that may not hold them */
     bool ipv6;
     bool first_fragment; /* later ones will come that know the flow by `identification` only */
 };
@@ -43,6 +44,21 @@ struct asc_packet {
  * a fragment `identification` in the first two. Pure. RFC 791, RFC 8200, RFC 4302. */
 enum asc_verdict asc_packet_parse(
     const uint8_t *data, uint32_t length, uint32_t present, struct asc_packet *packet);
+
+/* Flags of TCP, RFC 9293 section 3.1. */
+#define ASC_TCP_SYN 0x02u
+#define ASC_TCP_ACK 0x10u
+
+/* Returns who opens the connection whose packet with these flags goes this way: SYN alone comes from who
+ * opens it, SYN with ACK from the other; unknown without SYN. */
+static inline enum asc_opener asc_packet_opener(uint32_t tcp_flags, enum asc_direction direction)
+{
+    if ((tcp_flags & ASC_TCP_SYN) == 0) {
+        return ASC_OPENER_UNKNOWN;
+    }
+    return ((tcp_flags & ASC_TCP_ACK) == 0) == (direction == ASC_OUT) ? ASC_OPENER_DEVICE
+                                                                      : ASC_OPENER_REMOTE;
+}
 
 /* Returns whether asc_packet_parse() can read the headers in the first segment alone. */
 bool asc_packet_in_one(const struct asc_segment *segment);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The state machine of a security module: one table, one pure function. */
 
-#include "azure_iot_security_module/src/asc_state.h"
+#include "azure_iot_security_module/inc/asc_state.h"
 
 #include <stdint.h>
 

@@ -12,11 +12,21 @@ void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size)
     w->used = 4;
 }
 
+uint16_t asc_writer_constant(struct asc_writer *w, const uint8_t *vtable, uint32_t bytes)
+{
+    const uint32_t position = asc_writer_take(w, bytes);
+
+    if (position != 0) {
+        memcpy(w->data + position, vtable, bytes);
+    }
+    return (uint16_t)position;
+}
+
 uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask)
 {
     uint8_t *vtable = w->data + w->used;
-    uint32_t fields = shape->fields;
     uint32_t bytes = 4;
+    uint32_t ids = 0; /* it ends with the last one that is there */
 
     if (ASC_VTABLE_BYTES_MAX > asc_writer_room(w)) {
         return 0;
@@ -25,17 +35,16 @@ uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, 
         asc_put_le32(vtable + i, 0);
     }
     for (const struct asc_field *f = shape->field; f < shape->field + shape->fields; f++) {
-        if ((mask >> f->id & 1u) != 0) {
+        if ((mask & 1u) != 0) {
             asc_put_le16(vtable + 4 + 2 * (size_t)f->id, bytes);
             bytes += f->width;
+            ids = f->id >= ids ? f->id + 1u : ids;
         }
+        mask >>= 1;
     }
-    while (fields > 0 && mask >> (fields - 1) == 0) {
-        fields--; /* it ends with the last one that is there */
-    }
-    asc_put_le16(vtable, 4 + 2 * fields);
+    asc_put_le16(vtable, 4 + 2 * ids);
     asc_put_le16(vtable + 2, bytes);
-    w->used += ASC_VTABLE_BYTES(fields);
+    w->used += ASC_VTABLE_BYTES(ids);
     return (uint16_t)(vtable - w->data);
 }
 

@@ -24,8 +24,9 @@ struct asc_field {
     uint8_t width;
 };
 
-/* Fields of a table, at most. */
-#define ASC_FIELDS_MAX 5u
+/* Fields of a table that its shape tells, at most, and their ids. */
+#define ASC_FIELDS_MAX 8u
+#define ASC_IDS_MAX    12u
 
 /* The fields of a table in the order in which they lie there: the widest first, so that none needs
  * padding before it. */
@@ -34,9 +35,9 @@ struct asc_shape {
     struct asc_field field[ASC_FIELDS_MAX];
 };
 
-/* Bytes that a vtable of `fields` fields takes. */
+/* Bytes that a vtable takes whose last field's id is `fields` - 1. */
 #define ASC_VTABLE_BYTES(fields) ((4u + 2u * (fields) + 3u) & ~3u)
-#define ASC_VTABLE_BYTES_MAX     ASC_VTABLE_BYTES(ASC_FIELDS_MAX)
+#define ASC_VTABLE_BYTES_MAX     ASC_VTABLE_BYTES(ASC_IDS_MAX)
 
 /* Takes `size` bytes at `data`, a multiple of four and at most 65532. */
 void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size);
@@ -61,7 +62,11 @@ static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
     return position;
 }
 
-/* Writes the vtable of a shape's fields in `mask` (bit by id). Returns its position; 0 if there is no
+/* Writes a vtable that is the same in every message, as it is. Returns its position; 0 if there is no
+ * room. */
+uint16_t asc_writer_constant(struct asc_writer *w, const uint8_t *vtable, uint32_t bytes);
+
+/* Writes the vtable of a shape's fields in `mask` (bit by place in the shape). Returns its position; 0 if there is no
  * room for the longest. */
 uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask);
 

@@ -41,7 +41,7 @@ static void port_information(void *context, struct asc_system_information *out)
 }
 
 static const struct asc_port port = {
-    port_zero, port_zero, port_random, port_lock, port_lock, port_send, port_information};
+    port_zero, port_zero, port_random, port_lock, port_lock, port_send, port_information, NULL};
 
 int main(void)
 {

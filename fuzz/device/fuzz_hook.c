@@ -153,8 +153,8 @@ static void give(const struct piece *piece)
 static void check_flows(const struct asc_flow *a, const struct asc_flow *b, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        require(a[i].ports == b[i].ports && a[i].protocol == b[i].protocol &&
-                a[i].local == b[i].local && a[i].bytes[ASC_IN] == b[i].bytes[ASC_IN] &&
+        require(a[i].ports == b[i].ports && a[i].kind == b[i].kind && a[i].local == b[i].local &&
+                a[i].bytes[ASC_IN] == b[i].bytes[ASC_IN] &&
                 a[i].bytes[ASC_OUT] == b[i].bytes[ASC_OUT],
             "a flow of the chains differs");
     }

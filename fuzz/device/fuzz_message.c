@@ -31,9 +31,12 @@ static void fill_flow(struct input *in, struct asc_flow *flow)
     flow->bytes[ASC_IN] = next_number(in);
     flow->bytes[ASC_OUT] = next_number(in);
     flow->local = next_byte(in) % ASC_LOCALS;
-    flow->protocol = next_byte(in) % 3;
+    flow->kind = next_byte(in) % 3 | next_byte(in) % 3u << ASC_KIND_OPENER;
     if (flow->bytes[ASC_IN] == 0 && flow->bytes[ASC_OUT] == 0) {
         flow->bytes[ASC_OUT] = 8; /* a packet has a transport header at least */
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        flow->packets[i] = flow->bytes[i] != 0 ? (asc_flow_packets)(next_number(in) | 1u) : 0;
     }
     flow->next = ASC_FLOW_NONE;
 }
@@ -59,6 +62,8 @@ struct sum {
     unsigned flows;
     uint64_t bytes;
     uint64_t ports;
+    uint64_t packets;
+    uint64_t openers;
 };
 
 static void add_flow(struct sum *sum, const struct asc_flow *flow)
@@ -68,12 +73,14 @@ static void add_flow(struct sum *sum, const struct asc_flow *flow)
     memcpy(ports, &flow->ports, sizeof ports);
     sum->flows++;
     sum->bytes += (uint64_t)flow->bytes[ASC_IN] * 3 + flow->bytes[ASC_OUT];
-    sum->ports += asc_be16(ports) * 3 + asc_be16(ports + 2) + flow->protocol;
+    sum->ports += asc_be16(ports) * 3 + asc_be16(ports + 2) + (flow->kind & ASC_KIND_PROTOCOL);
+    sum->packets += (uint64_t)flow->packets[ASC_IN] * 3 + flow->packets[ASC_OUT];
+    sum->openers += (uint64_t)flow->kind >> ASC_KIND_OPENER;
 }
 
 static struct sum sum_of_tables(void)
 {
-    struct sum sum = {0, 0, 0};
+    struct sum sum = {0, 0, 0, 0, 0};
 
     for (unsigned i = 0; i < m.network.flows4.count; i++) {
         add_flow(&sum, &m.network.flows4.flow[i]);
@@ -86,7 +93,7 @@ static struct sum sum_of_tables(void)
 
 static struct sum sum_of_messages(void)
 {
-    struct sum sum = {0, 0, 0};
+    struct sum sum = {0, 0, 0, 0, 0};
 
     for (unsigned i = 0; i < port.sent; i++) {
         const char *wrong = check_message(port.message[i].bytes, port.message[i].length, &message);
@@ -98,6 +105,8 @@ static struct sum sum_of_messages(void)
             sum.flows++;
             sum.bytes += (uint64_t)flow->bytes_in * 3 + flow->bytes_out;
             sum.ports += flow->remote_port * 3u + flow->local_port + flow->protocol;
+            sum.packets += (uint64_t)flow->packets_in * 3 + flow->packets_out;
+            sum.openers += flow->opened_by;
         }
     }
     return sum;
@@ -139,8 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     device_pass(&m, &port, 10000 + next_number(&in) % 1000000);
     require(port.sent <= DEVICE_SENT_MAX, "there are more messages than flows need");
     after = sum_of_messages();
-    require(
-        before.flows == after.flows && before.bytes == after.bytes && before.ports == after.ports,
+    require(before.flows == after.flows && before.bytes == after.bytes &&
+            before.ports == after.ports && before.packets == after.packets &&
+            before.openers == after.openers,
         "the messages do not hold what was in the tables");
     return 0;
 }

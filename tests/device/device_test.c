@@ -79,13 +79,14 @@ static void port_information(void *context, struct asc_system_information *out)
 }
 
 const struct asc_port device_port_functions = {
-    port_time, port_uptime, port_random, port_lock, port_unlock, port_send, port_information};
+    port_time, port_uptime, port_random, port_lock, port_unlock, port_send, port_information, NULL};
 
 struct asc_settings device_settings(void)
 {
     struct asc_settings settings = asc_settings_default();
 
     settings.security_module_id = "test-device";
+    settings.first_interval_s = settings.high_interval_s;
     return settings;
 }
 

@@ -108,6 +108,14 @@ static uint32_t scalar(struct check *c, const struct table *t, unsigned id, uint
     return value;
 }
 
+/* A scalar that may be written although it is the default. */
+static uint32_t plain(struct check *c, const struct table *t, unsigned id, uint32_t bytes)
+{
+    const uint32_t at = field(c, t, id, bytes);
+
+    return at == 0 ? 0 : number(c, at, bytes);
+}
+
 static const char *string(struct check *c, const struct table *t, unsigned id)
 {
     const uint32_t slot = field(c, t, id, 4);
@@ -148,12 +156,19 @@ static uint32_t vector(struct check *c, const struct table *t, unsigned id, uint
 
 static void read_common(struct check *c, uint32_t at, struct check_flow *flow)
 {
-    const struct table t = open_table(c, at, 5);
+    const struct table t = open_table(c, at, 12);
 
     flow->local_port = (uint16_t)scalar(c, &t, 0, 2);
     flow->remote_port = (uint16_t)scalar(c, &t, 1, 2);
-    flow->bytes_in = scalar(c, &t, 2, 4);
-    flow->bytes_out = scalar(c, &t, 3, 4);
+    flow->bytes_in = plain(c, &t, 2, 4);
+    flow->bytes_out = plain(c, &t, 3, 4);
+    flow->packets_in = scalar(c, &t, 9, 4);
+    flow->packets_out = scalar(c, &t, 10, 4);
+    flow->opened_by = (uint8_t)scalar(c, &t, 11, 1);
+    expect(c, flow->opened_by <= 2, "an opener is unknown");
+    expect(c, flow->packets_in + flow->packets_out > 0, "a flow has no packets");
+    expect(c, flow->bytes_in == 0 || flow->packets_in > 0, "bytes came in without a packet");
+    expect(c, flow->bytes_out == 0 || flow->packets_out > 0, "bytes went out without a packet");
     flow->protocol = (uint8_t)scalar(c, &t, 4, 1);
     expect(c, flow->protocol <= 2, "a protocol is unknown");
 }
@@ -179,10 +194,14 @@ static void read_flow(struct check *c, uint32_t at, bool ipv6, struct check_mess
     out->flows++;
 }
 
-static void read_network(struct check *c, uint32_t at, struct check_message *out)
+static void read_network(
+    struct check *c, uint32_t at, struct check_event *event, struct check_message *out)
 {
-    const struct table t = open_table(c, at, 2);
+    const struct table t = open_table(c, at, 6);
 
+    for (unsigned i = 0; i < 4; i++) {
+        event->overflow[i] = scalar(c, &t, 2 + i, 4);
+    }
     for (unsigned family = 0; family < 2; family++) {
         uint32_t count;
         const uint32_t flows = vector(c, &t, family, &count);
@@ -216,12 +235,12 @@ static void read_event(struct check *c, uint32_t at, struct check_message *out)
     }
     memset(event, 0, sizeof *event);
     memcpy(event->id, c->data + id, sizeof event->id);
-    event->time = scalar(c, &t, 1, 4);
-    event->interval = scalar(c, &t, 2, 4);
+    event->time = plain(c, &t, 1, 4);
+    event->interval = plain(c, &t, 2, 4);
     event->payload = (uint8_t)scalar(c, &t, 3, 1);
     switch (event->payload) {
     case 1:
-        read_network(c, follow(c, payload), out);
+        read_network(c, follow(c, payload), event, out);
         break;
     case 2:
         read_information(c, follow(c, payload), event);
@@ -235,6 +254,20 @@ static void read_event(struct check *c, uint32_t at, struct check_message *out)
     out->events++;
 }
 
+static void read_ledger(struct check *c, const struct table *t, struct check_message *out)
+{
+    const uint32_t at = field(c, t, 4, 4 * CHECK_LEDGER_WORDS);
+
+    if (!expect(c, at != 0, "the message has no ledger")) {
+        return;
+    }
+    for (uint32_t i = 0; i < CHECK_LEDGER_WORDS; i++) {
+        out->ledger[i] = number(c, at + 4 * i, 4);
+    }
+    expect(c, out->ledger[CHECK_BOOT_ID] != 0, "the boot id is 0");
+    expect(c, out->ledger[CHECK_SEQUENCE] != 0, "the sequence number is 0");
+}
+
 const char *check_message(const uint8_t *data, uint32_t length, struct check_message *out)
 {
     struct check c = {data, length, NULL};
@@ -244,10 +277,11 @@ const char *check_message(const uint8_t *data, uint32_t length, struct check_mes
 
     out->events = 0;
     out->flows = 0;
-    t = open_table(&c, follow(&c, 0), 4);
+    t = open_table(&c, follow(&c, 0), 5);
     out->id = string(&c, &t, 0);
     out->version = scalar(&c, &t, 1, 4);
     out->timezone = (int8_t)scalar(&c, &t, 2, 1);
+    read_ledger(&c, &t, out);
     events = vector(&c, &t, 3, &count);
     expect(&c, out->id != NULL && events != 0, "the message lacks a required field");
     for (uint32_t i = 0; i < count && c.wrong == NULL; i++) {

@@ -55,6 +55,7 @@ static void wire_bytes(const json_t *json, uint8_t *out, size_t words)
 static void assert_flow(const json_t *json, const struct check_flow *flow)
 {
     static const char *const protocols[] = {"TCP", "UDP", "ICMP"};
+    static const char *const openers[] = {"UNKNOWN", "DEVICE", "REMOTE"};
     const json_t *addresses = json_object_get(json, "addresses");
     const json_t *common = json_object_get(json, "common");
     const size_t words = flow->ipv6 ? 4 : 1;
@@ -68,7 +69,10 @@ static void assert_flow(const json_t *json, const struct check_flow *flow)
     assert_number(common, "remote_port", flow->remote_port);
     assert_number(common, "bytes_in", flow->bytes_in);
     assert_number(common, "bytes_out", flow->bytes_out);
+    assert_number(common, "packets_in", flow->packets_in);
+    assert_number(common, "packets_out", flow->packets_out);
     assert_text(common, "protocol", protocols[flow->protocol]);
+    assert_text(common, "opened_by", openers[flow->opened_by]);
 }
 
 static void assert_flows(const json_t *payload, const struct check_flow *flows, unsigned count)
@@ -109,6 +113,17 @@ static void assert_event(const json_t *json, const struct check_event *event)
     }
 }
 
+static void assert_ledger(const json_t *json, const uint32_t *ledger)
+{
+    static const char *const names[CHECK_LEDGER_WORDS] = {"boot_id", "sequence", "packets_seen",
+        "packets_counted", "packets_overflowed", "packets_malformed", "packets_given_up",
+        "packets_withheld", "messages_kept", "messages_sent", "messages_given_up"};
+
+    for (unsigned i = 0; i < CHECK_LEDGER_WORDS; i++) {
+        assert_number(json, names[i], ledger[i]);
+    }
+}
+
 /* flatc and the checker read the same; the checker is what the inputs are compared with. */
 static void assert_same_reading(const json_t *json, const uint8_t *bytes, uint32_t length)
 {
@@ -121,6 +136,7 @@ static void assert_same_reading(const json_t *json, const uint8_t *bytes, uint32
     assert_text(json, "security_module_id", message.id);
     assert_number(json, "security_module_version", message.version);
     assert_number(json, "timezone", message.timezone);
+    assert_ledger(json_object_get(json, "ledger"), message.ledger);
     assert_int_equal(json_array_size(events), message.events);
     for (size_t i = 0; i < message.events; i++) {
         assert_event(json_array_get(events, i), &message.event[i]);
@@ -150,6 +166,9 @@ static struct check_flow random_flow(uint64_t *seed, bool ipv6)
     flow.remote_port = (uint16_t)edgy(seed);
     flow.bytes_in = edgy(seed);
     flow.bytes_out = edgy(seed) | (flow.bytes_in == 0);
+    flow.packets_in = flow.bytes_in == 0 ? 0 : edgy(seed) % ASC_FLOW_PACKETS_MAX + 1;
+    flow.packets_out = flow.bytes_out == 0 ? 0 : edgy(seed) % ASC_FLOW_PACKETS_MAX + 1;
+    flow.opened_by = (uint8_t)(device_random(seed) % 3);
     return flow;
 }
 
@@ -165,8 +184,10 @@ static void lay_flow(const struct check_flow *flow, unsigned i)
     memcpy(&entry->ports, ports, sizeof ports);
     entry->bytes[ASC_IN] = flow->bytes_in;
     entry->bytes[ASC_OUT] = flow->bytes_out;
-    entry->local = (uint8_t)local;
-    entry->protocol = flow->protocol;
+    entry->packets[ASC_IN] = (asc_flow_packets)flow->packets_in;
+    entry->packets[ASC_OUT] = (asc_flow_packets)flow->packets_out;
+    entry->local = local & 15u;
+    entry->kind = (flow->protocol | (unsigned)flow->opened_by << ASC_KIND_OPENER) & 15u;
     entry->next = ASC_FLOW_NONE;
     if (flow->ipv6) {
         memcpy(n->flows6.remote + 4 * (size_t)i, flow->remote, 16);
@@ -238,7 +259,10 @@ static void assert_expected_flow(const struct check_flow *read, const struct che
     assert_int_equal(read->remote_port, expected->remote_port);
     assert_int_equal(read->bytes_in, expected->bytes_in);
     assert_int_equal(read->bytes_out, expected->bytes_out);
+    assert_int_equal(read->packets_in, expected->packets_in);
+    assert_int_equal(read->packets_out, expected->packets_out);
     assert_int_equal(read->protocol, expected->protocol);
+    assert_int_equal(read->opened_by, expected->opened_by);
 }
 
 /* The module's messages hold all flows that went in, each once and in order. */
@@ -314,7 +338,7 @@ static void test_message__flatc_reads_random_tables(void **state)
     flatc_close(&flatc);
 }
 
-/* Every combination of fields that may be left out, in one message of each family. */
+/* Every combination of fields that may be left out, in messages of each family. */
 static void test_message__every_combination_of_fields(void **state)
 {
     static struct expected e;
@@ -323,14 +347,17 @@ static void test_message__every_combination_of_fields(void **state)
     (void)state;
     start(&seed);
     memset(&e, 0, sizeof e);
-    for (unsigned i = 0; i < 64; i++) {
+    for (unsigned i = 0; i < 128; i++) {
         struct check_flow flow = {.ipv6 = i % 2 == 1, .local = {10}, .remote = {(uint8_t)i}};
 
         flow.local_port = i & 2 ? 4000 : 0;
         flow.remote_port = i & 4 ? 443 : 0;
-        flow.bytes_in = i & 8 ? 7 : 0;
-        flow.bytes_out = i & 16 ? 9 : 0;
+        flow.packets_in = i & 8 ? 7 : 0;
+        flow.packets_out = i & 16 || flow.packets_in == 0 ? 9 : 0;
+        flow.bytes_in = flow.packets_in * (i & 1);
+        flow.bytes_out = flow.packets_out * 100;
         flow.protocol = i & 32 ? ASC_PROTOCOL_UDP : ASC_PROTOCOL_TCP;
+        flow.opened_by = i & 64 ? ASC_OPENER_REMOTE : ASC_OPENER_UNKNOWN;
         lay_flow(&flow, i / 2);
         if (flow.ipv6) {
             e.flow6[e.count6++] = flow;
@@ -360,9 +387,11 @@ static uint32_t bytes_with(unsigned flows, bool ipv6, bool both_ways, unsigned p
             .local_port = 40000,
             .remote_port = 443,
             .bytes_out = 100,
+            .packets_out = 1,
             .protocol = (uint8_t)protocol};
 
         flow.bytes_in = both_ways ? 200 : 0;
+        flow.packets_in = both_ways ? 2 : 0;
         lay_flow(&flow, i);
     }
     if (ipv6) {
@@ -377,6 +406,7 @@ static uint32_t bytes_with(unsigned flows, bool ipv6, bool both_ways, unsigned p
     return port.message[1].length;
 }
 
+/* Fields of old, and the packets each way, which the old module had not. */
 static void test_message__bytes_of_a_flow(void **state)
 {
     static const struct {
@@ -385,14 +415,14 @@ static void test_message__bytes_of_a_flow(void **state)
         unsigned protocol;
         uint32_t bytes;
     } rows[] = {
-        {false, false, 0, 32},
-        {false, true, 0, 36},
-        {false, true, 1, 40},
-        {false, false, 1, 36},
-        {true, false, 0, 56},
-        {true, true, 0, 60},
-        {true, true, 1, 64},
-        {true, false, 2, 60},
+        {false, false, 0, 32 + 4},
+        {false, true, 0, 36 + 8},
+        {false, true, 1, 40 + 8},
+        {false, false, 1, 36 + 4},
+        {true, false, 0, 56 + 4},
+        {true, true, 0, 60 + 8},
+        {true, true, 1, 64 + 8},
+        {true, false, 2, 60 + 4},
     };
 
     (void)state;
@@ -402,8 +432,9 @@ static void test_message__bytes_of_a_flow(void **state)
 
         assert_int_equal((many - few) / 30, rows[i].bytes);
     }
-    /* The old module's message with one flow took 192 bytes, with an id of 24 characters, not 11. */
-    assert_in_range(bytes_with(1, false, false, 0), 1, 192 - 12);
+    /* The old module's message with one flow took 192 bytes, with an id of 24 characters, not 11, no
+     * ledger, and no packets, which need a longer vtable too. */
+    assert_in_range(bytes_with(1, false, false, 0), 1, 192 - 12 + 48 + 4 + 16);
 }
 
 /* The longest of everything: still each message takes some flows of both families. */
@@ -433,6 +464,9 @@ static void test_message__worst_case_makes_progress(void **state)
         flow.remote_port = 1;
         flow.bytes_in = 1;
         flow.bytes_out = 1;
+        flow.packets_in = 1;
+        flow.packets_out = 1;
+        flow.opened_by = 1;
         flow.protocol = 1;
         lay_flow(&flow, i % ASC_FLOWS4);
         if (flow.ipv6) {

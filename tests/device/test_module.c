@@ -162,10 +162,10 @@ static void test_module__sends_again_until_delivered(void **state)
     read_sent(3);
     assert_int_equal(message.flows, 1);
     assert_int_equal(message.flow[0].remote[3], 2);
-    assert_int_equal(m.counters.messages_built, 2);
-    assert_int_equal(m.counters.messages_sent, 2);
-    assert_int_equal(m.counters.messages_retried, 2);
-    assert_int_equal(m.counters.messages_given_up, 0);
+    assert_int_equal(m.messages.built, 2);
+    assert_int_equal(m.messages.sent, 2);
+    assert_int_equal(m.messages.retried, 2);
+    assert_int_equal(m.messages.given_up, 0);
 }
 
 static void test_module__pending_until_told(void **state)
@@ -188,7 +188,7 @@ static void test_module__pending_until_told(void **state)
     read_sent(2);
     assert_int_equal(message.flow[0].remote[3], 2);
     assert_int_equal(message.event[0].interval, 63);
-    assert_int_equal(m.counters.messages_sent, 1);
+    assert_int_equal(m.messages.sent, 1);
 }
 
 static void test_module__offline_then_connected(void **state)
@@ -245,7 +245,7 @@ static void test_module__suspends_and_starts_clean(void **state)
     assert_int_equal(asc_module_state(&m), ASC_STATE_PENDING);
     device_pass(&m, &port, 1);
     assert_int_equal(asc_module_state(&m), ASC_STATE_SUSPENDED);
-    assert_int_equal(m.counters.messages_given_up, 1);
+    assert_int_equal(m.messages.given_up, 1);
     traffic(4);
     assert_int_equal(seen(), 3);
     port.answer = ASC_SEND_DONE;

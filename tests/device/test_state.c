@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "azure_iot_security_module/src/asc_state.h"
+#include "azure_iot_security_module/inc/asc_state.h"
 
 #define NONE      ASC_STATE_NOT_INITIALISED
 #define PENDING   ASC_STATE_PENDING

@@ -66,7 +66,7 @@ static enum asc_send_result port_send(void *context, const uint8_t *bytes, uint3
 }
 
 static const struct asc_port functions = {
-    port_time, port_uptime, port_random, port_lock, port_unlock, port_send, NULL};
+    port_time, port_uptime, port_random, port_lock, port_unlock, port_send, NULL, NULL};
 
 /* Gives packets of 30 bytes of payload to 100 hosts. */
 static void *hook(void *argument)

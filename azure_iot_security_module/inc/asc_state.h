@@ -4,6 +4,10 @@
 #ifndef ASC_STATE_H
 #define ASC_STATE_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* X(name, text) */
 #define ASC_STATES(X)                                                                   \
     X(ASC_STATE_NOT_INITIALISED, "not initialised") /* before enable, after disable */  \
@@ -33,5 +37,9 @@ enum asc_state asc_state_next(enum asc_state state, enum asc_state_event event);
 /* Returns the name of a state or event; "unknown" for a value outside the enum. */
 const char *asc_state_name(enum asc_state state);
 const char *asc_state_event_name(enum asc_state_event event);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
