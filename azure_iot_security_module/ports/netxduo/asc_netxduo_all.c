@@ -10,6 +10,7 @@
 #include "azure_iot_security_module/src/asc_message.c"
 #include "azure_iot_security_module/src/asc_module.c"
 #include "azure_iot_security_module/src/asc_packet.c"
+#include "azure_iot_security_module/src/asc_sketch.c"
 #include "azure_iot_security_module/src/asc_state.c"
 #include "azure_iot_security_module/src/asc_writer.c"
 

@@ -33,7 +33,7 @@ static UCHAR random_pool[POOL_BYTES];
 #define NEXT_POOL  0xffffffffu
 
 /* pool' = SHA-256(pool, sample, id) */
-static bool stir(NX_AZURE_IOT *azure, const char *security_module_id)
+static bool pool_stir(NX_AZURE_IOT *azure, const char *security_module_id)
 {
     const NX_INTERFACE *link = &azure->nx_azure_iot_ip_ptr->nx_ip_interface[0];
     struct {
@@ -62,7 +62,7 @@ static bool stir(NX_AZURE_IOT *azure, const char *security_module_id)
 }
 
 /* out = SHA-256(pool, number) */
-static void draw(UINT number, UCHAR out[POOL_BYTES])
+static void pool_block(UINT number, UCHAR out[POOL_BYTES])
 {
     NX_CRYPTO_SHA256 sha;
 
@@ -77,19 +77,19 @@ bool asc_netxduo_random(
 {
     UCHAR block[POOL_BYTES];
 
-    if (!stir(azure, security_module_id)) {
+    if (!pool_stir(azure, security_module_id)) {
         return false;
     }
     for (UINT number = 0; length > 0; number++) {
         const size_t part = length < sizeof block ? length : sizeof block;
 
-        draw(number, block);
+        pool_block(number, block);
         memcpy(out, block, part);
         out += part;
         length -= part;
     }
     /* What was given cannot be worked out from the pool that is left. */
-    draw(NEXT_POOL, block);
+    pool_block(NEXT_POOL, block);
     memcpy(random_pool, block, sizeof random_pool);
     return true;
 }
