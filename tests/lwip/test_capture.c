@@ -152,7 +152,7 @@ static err_t send_out(struct card *card, struct pbuf *p, int version)
     }
 #if LWIP_IPV6
     if (version == 6) {
-        const ip6_addr_t to = {{0}, 0};
+        static const ip6_addr_t to;
 
         return card->netif.output_ip6(&card->netif, p, &to);
     }
