@@ -108,7 +108,7 @@ struct asc_twin {
 void asc_twin_init(struct asc_twin *twin, struct asc_module *m);
 
 /* Judges a document and, if every value of it is good, puts it in force; else nothing changes.
- * `json`: `length` bytes, read during the call only. `patch`: false for the whole twin,
+ * `json`: `length` bytes, read during the call only; not read where they are over the limit. `patch`: false for the whole twin,
  * {"desired": {...}, "reported": {...}}, where what is absent goes back to its default; true for a
  * change, which is the inside of desired, where what is absent stays.
  * Cost: two passes over the document, no heap, stack below 400 bytes. */

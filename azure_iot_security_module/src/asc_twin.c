@@ -20,6 +20,7 @@
 /* One pass over a document. No recursion: what is open is on a stack of its own. */
 struct walk {
     struct asc_json json;
+    const char *start;
     struct asc_twin *twin;
     struct asc_twin_values values; /* with what was read so far */
 #if ASC_TWIN_ALLOW_MAX > 0
@@ -39,7 +40,7 @@ struct walk {
     uint8_t fault;
     uint8_t fault_member;
     uint8_t fault_entry;
-    uint32_t fault_left; /* bytes from there to the end */
+    uint32_t fault_offset;
 };
 
 /* What a value of the wrong type or range is. */
@@ -72,7 +73,7 @@ static void note(struct walk *w, enum asc_twin_fault fault, unsigned member)
         w->fault = (uint8_t)fault;
         w->fault_member = (uint8_t)member;
         w->fault_entry = w->entries;
-        w->fault_left = (uint32_t)(w->json.end - w->json.cur);
+        w->fault_offset = (uint32_t)(w->json.cur - w->start);
     }
 }
 
@@ -382,6 +383,7 @@ static void begin(
     memset(w, 0, sizeof *w);
     w->json.cur = json;
     w->json.end = json + length;
+    w->start = json;
     w->twin = twin;
     w->member = patch ? ASC_TWIN_MEMBER_PATCH : ASC_TWIN_MEMBER_WHOLE;
     w->values = patch ? asc_twin_values(twin->module) : twin->defaults;
@@ -409,13 +411,13 @@ static void commit_entries(
 }
 
 /* Remembers what came of a document, for the report. */
-static void judge(struct asc_twin *twin, const struct walk *w, size_t length)
+static void judge(struct asc_twin *twin, const struct walk *w)
 {
     twin->version = w->version;
     twin->fault = w->fault;
     twin->member = w->fault_member;
     twin->entry = w->fault_entry;
-    twin->offset = (uint32_t)length - w->fault_left;
+    twin->offset = w->fault_offset;
     twin->ignored = w->ignored;
     twin->behind = w->fault != ASC_TWIN_FAULT_NONE;
 }
@@ -425,7 +427,7 @@ enum asc_twin_result asc_twin_apply(
 {
     struct walk w;
 
-    begin(&w, twin, json, length, patch);
+    begin(&w, twin, json, length <= ASC_TWIN_DOCUMENT_MAX ? length : 0, patch);
     if (length > ASC_TWIN_DOCUMENT_MAX) {
         note(&w, ASC_TWIN_FAULT_LONG, ASC_TWIN_MEMBER_OTHER);
     } else {
@@ -441,7 +443,7 @@ enum asc_twin_result asc_twin_apply(
     if (w.fault == ASC_TWIN_FAULT_NONE && !configure(twin->module, &w.values)) {
         note(&w, ASC_TWIN_FAULT_MODULE, ASC_TWIN_MEMBER_VEDETTE);
     }
-    judge(twin, &w, length);
+    judge(twin, &w);
     if (w.fault != ASC_TWIN_FAULT_NONE) {
         return ASC_TWIN_REFUSED;
     }

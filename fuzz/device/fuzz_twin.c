@@ -72,7 +72,7 @@ static void give(const uint8_t *data, size_t length, bool patch)
     require((twin.fault == ASC_TWIN_FAULT_NONE) == (result == ASC_TWIN_APPLIED) ||
             result == ASC_TWIN_STALE || result == ASC_TWIN_BEHIND,
         "a fault without a refusal");
-    require(twin.fault < ASC_TWIN_FAULT_COUNT && twin.offset <= length + ASC_TWIN_DOCUMENT_MAX,
+    require(twin.fault < ASC_TWIN_FAULT_COUNT && twin.offset <= ASC_TWIN_DOCUMENT_MAX,
         "a fault that is none");
     check_values(&module.settings);
     check_report();
