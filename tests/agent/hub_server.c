@@ -18,9 +18,11 @@ struct hub_server {
     int listener;
     int stop; /* eventfd */
     int drop; /* eventfd */
+    int push; /* eventfd: `desired` is to be sent */
     uint16_t port;
     pthread_t thread;
     pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t pushed; /* `pushing` has become false */
     enum hub_server_mode mode;
     uint8_t refuse_code;
     unsigned accepted;
@@ -28,6 +30,14 @@ struct hub_server {
     unsigned message_count;
     struct hub_server_connection connections[HUB_SERVER_CONNECTIONS_MAX];
     struct hub_server_message messages[HUB_SERVER_MESSAGES_MAX];
+    bool has_twin;
+    bool pushing;
+    uint8_t push_qos;
+    unsigned twin_status;
+    unsigned reads, reports, acknowledged;
+    char report[HUB_SERVER_TEXT_BYTES];
+    char desired[HUB_SERVER_TWIN_BYTES];
+    char twin[HUB_SERVER_TWIN_BYTES];
 };
 
 /* A connection being served. */
@@ -36,6 +46,7 @@ struct peer {
     SSL *ssl;
     int fd;
     unsigned index; /* in connections */
+    bool subscribed;
 };
 
 static void must(int holds, const char *what)
@@ -57,14 +68,63 @@ static enum hub_server_mode mode_of(struct hub_server *s, uint8_t *code)
     return mode;
 }
 
-/* Waits until `fd` is readable; false: the server stops, or the connection is to be dropped. */
-static bool readable(struct hub_server *s, int fd)
+static void answer(struct peer *p, const uint8_t *data, size_t length)
 {
-    struct pollfd fds[] = {{.fd = s->stop, .events = POLLIN}, {.fd = s->drop, .events = POLLIN},
-        {.fd = fd, .events = POLLIN}};
+    (void)SSL_write(p->ssl, data, (int)length);
+}
+
+/* A PUBLISH of the hub's. */
+static void publish(struct peer *p, const char *topic, const char *payload, uint8_t qos)
+{
+    static uint8_t out[HUB_SERVER_TWIN_BYTES + HUB_SERVER_TEXT_BYTES];
+    size_t topic_length = strlen(topic), length = strlen(payload), n = 0;
+    size_t remaining = 2 + topic_length + (qos > 0 ? 2 : 0) + length;
+
+    out[n++] = (uint8_t)(0x30 | qos << 1);
+    do {
+        out[n++] = (uint8_t)((remaining & 0x7f) | (remaining > 0x7f ? 0x80 : 0));
+        remaining >>= 7;
+    } while (remaining > 0);
+    out[n++] = (uint8_t)(topic_length >> 8);
+    out[n++] = (uint8_t)topic_length;
+    memcpy(out + n, topic, topic_length);
+    n += topic_length;
+    if (qos > 0) {
+        out[n++] = 0x12;
+        out[n++] = 0x34;
+    }
+    memcpy(out + n, payload, length);
+    answer(p, out, n + length);
+}
+
+/* Sends the change that a test wants sent. */
+static void push(struct peer *p)
+{
+    struct hub_server *s = p->server;
     uint64_t count;
 
-    must(poll(fds, 3, -1) > 0, "poll");
+    must(read(s->push, &count, sizeof count) == (ssize_t)sizeof count, "eventfd");
+    pthread_mutex_lock(&s->mutex);
+    publish(p, "$iothub/twin/PATCH/properties/desired/?$version=9", s->desired, s->push_qos);
+    s->pushing = false;
+    pthread_cond_signal(&s->pushed);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* Waits until the peer can be read; false: the server stops, or the connection is to be dropped. */
+static bool readable(struct peer *p)
+{
+    struct hub_server *s = p->server;
+    struct pollfd fds[] = {{.fd = s->stop, .events = POLLIN}, {.fd = s->drop, .events = POLLIN},
+        {.fd = p->fd, .events = POLLIN}, {.fd = s->push, .events = POLLIN}};
+    uint64_t count;
+
+    do {
+        must(poll(fds, p->ssl != NULL ? 4 : 3, -1) > 0, "poll");
+        if (fds[3].revents != 0) {
+            push(p);
+        }
+    } while (fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents == 0);
     if (fds[1].revents != 0) {
         must(read(s->drop, &count, sizeof count) == (ssize_t)sizeof count, "eventfd");
         return false;
@@ -77,7 +137,7 @@ static bool read_exactly(struct peer *p, uint8_t *out, size_t length)
     while (length > 0) {
         int n;
 
-        if (SSL_pending(p->ssl) == 0 && !readable(p->server, p->fd)) {
+        if (SSL_pending(p->ssl) == 0 && !readable(p)) {
             return false;
         }
         n = SSL_read(p->ssl, out, (int)length);
@@ -89,11 +149,6 @@ static bool read_exactly(struct peer *p, uint8_t *out, size_t length)
         }
     }
     return true;
-}
-
-static void answer(struct peer *p, const uint8_t *data, size_t length)
-{
-    (void)SSL_write(p->ssl, data, (int)length);
 }
 
 /* One packet: its first byte and its body. */
@@ -207,6 +262,82 @@ static bool acknowledge(struct peer *p, struct hub_server_message *m)
     }
 }
 
+/* Answers a SUBSCRIBE, which can only be for the twin's filters; false: close. */
+static bool on_subscribe(struct peer *p, uint8_t type, const uint8_t *body, uint32_t length)
+{
+    static const char *const filters[] = {
+        "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#"};
+    uint8_t suback[] = {0x90, 4, 0, 0, 0x80, 0x80};
+    const uint8_t *at = body + 2, *end = body + length;
+    uint8_t code;
+
+    must(type == 0x82 && length > 2, "a SUBSCRIBE of the wrong form");
+    for (size_t i = 0; i < 2; i++) {
+        char filter[HUB_SERVER_TEXT_BYTES];
+
+        at = take_text(at, end, filter);
+        must(at < end && *at == 0, "a filter that is not wanted at QoS 0");
+        must(strcmp(filter, filters[i]) == 0, "another filter");
+        at++;
+    }
+    must(at == end, "more filters");
+    if (mode_of(p->server, &code) == HUB_SERVER_DROP_SUBSCRIBE) {
+        return false;
+    }
+    memcpy(suback + 2, body, 2);
+    pthread_mutex_lock(&p->server->mutex);
+    if (p->server->has_twin) {
+        suback[4] = suback[5] = 0;
+        p->subscribed = true;
+    }
+    pthread_mutex_unlock(&p->server->mutex);
+    answer(p, suback, sizeof suback);
+    return true;
+}
+
+/* A PUBLISH of QoS 0: the device reads its twin or reports. */
+static void on_twin(struct peer *p, const uint8_t *body, uint32_t length)
+{
+    static const char read_topic[] = "$iothub/twin/GET/?$rid=";
+    static const char report_topic[] = "$iothub/twin/PATCH/properties/reported/?$rid=";
+    struct hub_server *s = p->server;
+    char topic[HUB_SERVER_TEXT_BYTES], reply[HUB_SERVER_TEXT_BYTES + 64];
+    const uint8_t *at = take_text(body, body + length, topic);
+    size_t rest = (size_t)(body + length - at);
+    bool reads = strncmp(topic, read_topic, sizeof read_topic - 1) == 0;
+    uint8_t code;
+    bool silent = mode_of(s, &code) == HUB_SERVER_SILENT_TWIN;
+
+    must(p->subscribed, "a question about the twin, whose filters were not granted");
+    pthread_mutex_lock(&s->mutex);
+    if (reads) {
+        must(rest == 1 && *at == ' ', "a read of the twin that is not one blank");
+        s->reads++;
+        snprintf(reply, sizeof reply, "$iothub/twin/res/%u/?$rid=%s", s->twin_status,
+            topic + sizeof read_topic - 1);
+    } else {
+        must(strncmp(topic, report_topic, sizeof report_topic - 1) == 0, "another topic");
+        must(rest < sizeof s->report, "a report that is too long");
+        memcpy(s->report, at, rest);
+        s->report[rest] = '\0';
+        s->reports++;
+        snprintf(reply, sizeof reply, "$iothub/twin/res/204/?$rid=%s&$version=%u",
+            topic + sizeof report_topic - 1, s->reports);
+    }
+    if (!silent) {
+        publish(p, reply, reads ? s->twin : "", 0);
+    }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static void on_acknowledge(struct peer *p, const uint8_t *body, uint32_t length)
+{
+    must(length == 2 && body[0] == 0x12 && body[1] == 0x34, "a PUBACK of another message");
+    pthread_mutex_lock(&p->server->mutex);
+    p->server->acknowledged++;
+    pthread_mutex_unlock(&p->server->mutex);
+}
+
 static void on_ping(struct peer *p)
 {
     static const uint8_t pong[] = {0xd0, 0};
@@ -236,7 +367,17 @@ static void converse(struct peer *p, uint8_t *body)
     while (read_packet(p, &type, body, &length)) {
         switch (type & 0xf0) {
         case 0x30:
-            if (!acknowledge(p, on_publish(p, type, body, length))) {
+            if (type == 0x30) {
+                on_twin(p, body, length);
+            } else if (!acknowledge(p, on_publish(p, type, body, length))) {
+                return;
+            }
+            break;
+        case 0x40:
+            on_acknowledge(p, body, length);
+            break;
+        case 0x80:
+            if (!on_subscribe(p, type, body, length)) {
                 return;
             }
             break;
@@ -287,7 +428,7 @@ static void serve_peer(struct hub_server *s, int fd)
     if (mode_of(s, &code) == HUB_SERVER_SILENT_TLS) {
         uint8_t some[256];
 
-        while (readable(s, fd) && recv(fd, some, sizeof some, 0) > 0) {
+        while (readable(&p) && recv(fd, some, sizeof some, 0) > 0) {
         }
         goto out;
     }
@@ -342,7 +483,9 @@ struct hub_server *hub_server_start(SSL_CTX *context, const char *address)
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     s->stop = eventfd(0, EFD_CLOEXEC);
     s->drop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->push = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&s->mutex, NULL);
+    pthread_cond_init(&s->pushed, NULL);
     must(s->listener >= 0 && bind(s->listener, (struct sockaddr *)&a, sizeof a) == 0 &&
             listen(s->listener, 8) == 0 &&
             getsockname(s->listener, (struct sockaddr *)&a, &size) == 0,
@@ -369,6 +512,8 @@ void hub_server_stop(struct hub_server *s)
     close(s->listener);
     close(s->stop);
     close(s->drop);
+    close(s->push);
+    pthread_cond_destroy(&s->pushed);
     pthread_mutex_destroy(&s->mutex);
     free(s);
 }
@@ -399,6 +544,51 @@ static unsigned locked(struct hub_server *s, const unsigned *value)
     copy = *value;
     pthread_mutex_unlock(&s->mutex);
     return copy;
+}
+
+void hub_server_twin(struct hub_server *s, unsigned status, const char *body)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->has_twin = body != NULL;
+    s->twin_status = status;
+    must(body == NULL || strlen(body) < sizeof s->twin, "a twin that is too long");
+    snprintf(s->twin, sizeof s->twin, "%s", body != NULL ? body : "");
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void hub_server_desired(struct hub_server *s, const char *body, uint8_t qos)
+{
+    pthread_mutex_lock(&s->mutex);
+    snprintf(s->desired, sizeof s->desired, "%s", body);
+    s->push_qos = qos;
+    s->pushing = true;
+    signal_fd(s->push);
+    while (s->pushing) {
+        pthread_cond_wait(&s->pushed, &s->mutex);
+    }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+unsigned hub_server_reads(struct hub_server *s)
+{
+    return locked(s, &s->reads);
+}
+
+unsigned hub_server_reports(struct hub_server *s)
+{
+    return locked(s, &s->reports);
+}
+
+unsigned hub_server_acknowledged(struct hub_server *s)
+{
+    return locked(s, &s->acknowledged);
+}
+
+void hub_server_report(struct hub_server *s, char out[HUB_SERVER_TEXT_BYTES])
+{
+    pthread_mutex_lock(&s->mutex);
+    memcpy(out, s->report, sizeof s->report);
+    pthread_mutex_unlock(&s->mutex);
 }
 
 unsigned hub_server_accepted(struct hub_server *s)

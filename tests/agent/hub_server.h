@@ -11,6 +11,7 @@
 #define HUB_SERVER_CONNECTIONS_MAX 64u
 #define HUB_SERVER_MESSAGES_MAX    256u
 #define HUB_SERVER_TEXT_BYTES      2048u
+#define HUB_SERVER_TWIN_BYTES      (80u << 10)
 
 enum hub_server_mode {
     HUB_SERVER_NORMAL,
@@ -21,7 +22,9 @@ enum hub_server_mode {
     HUB_SERVER_REFUSE,         /* CONNACK with refuse_code */
     HUB_SERVER_DROP_PUBLISH,   /* closes the connection instead of PUBACK */
     HUB_SERVER_GARBAGE,        /* answers PUBLISH with what MQTT does not know */
-    HUB_SERVER_WRONG_ID        /* acknowledges another message */
+    HUB_SERVER_WRONG_ID,       /* acknowledges another message */
+    HUB_SERVER_DROP_SUBSCRIBE, /* closes the connection instead of SUBACK */
+    HUB_SERVER_SILENT_TWIN     /* grants the twin's filters and answers nothing about it */
 };
 
 struct hub_server_connection {
@@ -54,6 +57,20 @@ uint16_t hub_server_port(const struct hub_server *s);
 
 /* Takes effect with the next connection or packet. */
 void hub_server_set(struct hub_server *s, enum hub_server_mode mode, uint8_t refuse_code);
+
+/* What a device that reads its twin gets: the answer's status and its body, which is copied and at most
+   HUB_SERVER_TWIN_BYTES long. NULL, as at first: the hub has no twins and refuses their filters. */
+void hub_server_twin(struct hub_server *s, unsigned status, const char *body);
+
+/* Sends a change of desired properties at `qos`, 0 or 1, to the connection that there is. Returns when
+   it is written. */
+void hub_server_desired(struct hub_server *s, const char *body, uint8_t qos);
+
+unsigned hub_server_reads(struct hub_server *s);        /* of the twin, so far */
+unsigned hub_server_reports(struct hub_server *s);      /* likewise */
+unsigned hub_server_acknowledged(struct hub_server *s); /* PUBACKs of the device, so far */
+/* Copies the last report to `out`. */
+void hub_server_report(struct hub_server *s, char out[HUB_SERVER_TEXT_BYTES]);
 
 /* Closes the connection that there is without a word. */
 void hub_server_drop(struct hub_server *s);

@@ -11,6 +11,7 @@
 #include "azure_iot_security_module/src/asc_mqtt.h"
 
 #define GUARD_BYTES 16u
+#define GUARD       0xa5
 
 static const struct asc_mqtt_connect plain = {"dev", "hub/dev/", "key", 60};
 static const uint8_t connack_ok[] = {0x20, 2, 0, 0};
@@ -345,6 +346,228 @@ static void test_asc_mqtt__refusal_texts(void **state)
     assert_non_null(strstr(asc_mqtt_refusal_text(5), "unknown"));
 }
 
+#if ASC_MQTT_INCOMING
+static const char *const two_filters[] = {"a/#", "b"};
+
+/* A connection with a SUBSCRIBE of two filters on its way and a buffer of that size. */
+static struct asc_mqtt subscribing(uint8_t *buffer, uint32_t size)
+{
+    struct asc_mqtt m = opened();
+    uint8_t out[64];
+
+    asc_mqtt_buffer(&m, buffer, size);
+    assert_true(asc_mqtt_subscribe(&m, two_filters, 2, 0, out, sizeof out) > 0);
+    return m;
+}
+
+static void test_asc_mqtt__subscribe_bytes(void **state)
+{
+    static const uint8_t want[] = {
+        0x82, 12, 0, 1, 0, 3, 'a', '/', '#', 1, 0, 1, 'b', 1, GUARD, GUARD};
+    const char *const five[] = {"1", "2", "3", "4", "5"};
+    struct asc_mqtt m = opened();
+    uint8_t out[sizeof want];
+
+    (void)state;
+    for (uint32_t size = 0; size < 14; size++) {
+        assert_int_equal(asc_mqtt_subscribe(&m, two_filters, 2, 1, out, size), 0);
+        assert_int_equal(m.filters, 0);
+    }
+    memset(out, GUARD, sizeof out);
+    assert_int_equal(asc_mqtt_subscribe(&m, two_filters, 2, 1, out, 14), 14);
+    assert_memory_equal(out, want, sizeof want);
+    assert_int_equal(asc_mqtt_subscribe(&m, two_filters, 2, 1, out, 14), 0); /* one at a time */
+    m = opened();
+    assert_int_equal(asc_mqtt_subscribe(&m, five, 5, 0, out, sizeof out), 0);
+    assert_int_equal(asc_mqtt_subscribe(&m, five, 0, 0, out, sizeof out), 0);
+    asc_mqtt_closed(&m);
+    assert_int_equal(asc_mqtt_subscribe(&m, five, 1, 0, out, sizeof out), 0);
+}
+
+static void test_asc_mqtt__publish_once_bytes(void **state)
+{
+    static const uint8_t want[] = {0x30, 6, 0, 1, 'a'};
+    struct asc_mqtt m = opened();
+    uint8_t out[64];
+
+    (void)state;
+    assert_int_equal(asc_mqtt_publish_once(&m, "a", 3, out, 4), 0);
+    assert_true(asc_mqtt_publish(&m, "a", 3, out, sizeof out) > 0);
+    assert_int_equal(asc_mqtt_publish_once(&m, "a", 3, out, sizeof out), sizeof want);
+    assert_memory_equal(out, want, sizeof want);
+    assert_int_equal(m.packet_id, 1); /* what is in flight does not matter, nor change */
+    assert_true(m.in_flight);
+    assert_int_equal(
+        asc_mqtt_publish_once(&m, "a", ASC_MQTT_REMAINING_MAX - 2, out, sizeof out), 0);
+    assert_int_equal(
+        asc_mqtt_publish_once(&m, "a", ASC_MQTT_REMAINING_MAX - 3, out, sizeof out), 8);
+    asc_mqtt_closed(&m);
+    assert_int_equal(asc_mqtt_publish_once(&m, "a", 3, out, sizeof out), 0);
+}
+
+/* The ids of a SUBSCRIBE and of the messages beside it differ, also where they wrap. */
+static void test_asc_mqtt__ids_are_shared(void **state)
+{
+    (void)state;
+    for (uint32_t start = 65533; start < 65539; start++) {
+        static const uint16_t none = 0;
+        struct asc_mqtt m = opened();
+        uint8_t out[64];
+
+        m.packet_id = (uint16_t)start;
+        assert_true(asc_mqtt_publish(&m, "a", 3, out, sizeof out) > 0);
+        assert_true(asc_mqtt_subscribe(&m, two_filters, 1, 0, out, sizeof out) > 0);
+        assert_int_not_equal(m.subscribe_id, m.packet_id);
+        assert_int_not_equal(m.subscribe_id, none);
+        m.in_flight = false;
+        assert_true(asc_mqtt_publish(&m, "a", 3, out, sizeof out) > 0);
+        assert_int_not_equal(m.subscribe_id, m.packet_id);
+        assert_int_not_equal(m.packet_id, none);
+    }
+}
+
+/* Feeds in pieces; returns the first event but MORE, of which every byte was taken. */
+static enum asc_mqtt_event feed(
+    struct asc_mqtt *m, const uint8_t *data, uint32_t length, uint32_t piece)
+{
+    enum asc_mqtt_event event = ASC_MQTT_MORE;
+
+    for (uint32_t at = 0; at < length && event == ASC_MQTT_MORE;) {
+        uint32_t used = 0;
+
+        event = asc_mqtt_feed(m, data + at, length - at < piece ? length - at : piece, &used);
+        at += used;
+        assert_true(event != ASC_MQTT_RECEIVED || at == length);
+    }
+    return event;
+}
+
+static void test_asc_mqtt__suback(void **state)
+{
+    static const struct {
+        uint8_t bytes[7];
+        uint8_t length;
+        enum asc_mqtt_event event;
+        uint8_t granted;
+    } cases[] = {
+        {{0x90, 4, 0, 1, 0, 0}, 6, ASC_MQTT_SUBSCRIBED, 3},
+        {{0x90, 4, 0, 1, 1, 2}, 6, ASC_MQTT_SUBSCRIBED, 3},
+        {{0x90, 4, 0, 1, 0x80, 0}, 6, ASC_MQTT_SUBSCRIBED, 2},
+        {{0x90, 4, 0, 1, 0, 0x80}, 6, ASC_MQTT_SUBSCRIBED, 1},
+        {{0x90, 4, 0, 1, 0x80, 0x80}, 6, ASC_MQTT_SUBSCRIBED, 0},
+        {{0x90, 4, 0, 1, 0, 3}, 6, ASC_MQTT_VIOLATION, 0},
+        {{0x90, 4, 0, 1, 0x7f, 0}, 6, ASC_MQTT_VIOLATION, 0},
+        {{0x90, 4, 0, 2, 0, 0}, 6, ASC_MQTT_VIOLATION, 0},
+        {{0x90, 3, 0, 1, 0}, 5, ASC_MQTT_VIOLATION, 0},
+        {{0x90, 5, 0, 1, 0, 0, 0}, 7, ASC_MQTT_VIOLATION, 0},
+        {{0x91, 4, 0, 1, 0, 0}, 6, ASC_MQTT_VIOLATION, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (uint32_t piece = 1; piece < 8; piece++) {
+            struct asc_mqtt m = subscribing(NULL, 0);
+
+            assert_int_equal(feed(&m, cases[i].bytes, cases[i].length, piece), cases[i].event);
+            assert_int_equal(m.granted, cases[i].granted);
+            if (cases[i].event == ASC_MQTT_SUBSCRIBED) {
+                /* There is no second answer. */
+                assert_int_equal(feed(&m, cases[i].bytes, 6, piece), ASC_MQTT_VIOLATION);
+            }
+            assert_int_equal(m.state, ASC_MQTT_CLOSED);
+        }
+    }
+}
+
+static void test_asc_mqtt__received(void **state)
+{
+    static const struct {
+        uint8_t bytes[16];
+        uint8_t length;
+        enum asc_mqtt_event event;
+        uint32_t topic, payload;
+        uint16_t id;
+    } cases[] = {
+        {{0x30, 5, 0, 1, 't', 'p', 'q'}, 7, ASC_MQTT_RECEIVED, 1, 2, 0},
+        {{0x31, 5, 0, 1, 't', 'p', 'q'}, 7, ASC_MQTT_RECEIVED, 1, 2, 0}, /* retained */
+        {{0x30, 3, 0, 1, 't'}, 5, ASC_MQTT_RECEIVED, 1, 0, 0},
+        {{0x30, 0x83, 0, 0, 1, 't'}, 6, ASC_MQTT_RECEIVED, 1, 0, 0},
+        {{0x32, 7, 0, 1, 't', 1, 2, 'p', 'q'}, 9, ASC_MQTT_RECEIVED, 1, 2, 0x102},
+        {{0x3a, 7, 0, 1, 't', 1, 2, 'p', 'q'}, 9, ASC_MQTT_RECEIVED, 1, 2, 0x102}, /* again */
+        {{0x30, 10, 0, 1, 't', 1, 2, 3, 4, 5, 6, 7}, 12, ASC_MQTT_RECEIVED, 1, 7, 0},
+        {{0x30, 11, 0, 1, 't', 1, 2, 3, 4, 5, 6, 7, 8}, 13, ASC_MQTT_RECEIVED_CUT, 1, 0, 0},
+        {{0x32, 11, 0, 1, 't', 0, 9, 3, 4, 5, 6, 7, 8}, 13, ASC_MQTT_RECEIVED_CUT, 1, 0, 9},
+        {{0x30, 10, 0, 8, 't', 1, 2, 3, 4, 5, 6, 7}, 12, ASC_MQTT_RECEIVED, 8, 0, 0},
+        {{0x30, 11, 0, 9, 't', 1, 2, 3, 4, 5, 6, 7, 8}, 13, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x30, 3, 0, 2, 't'}, 5, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x30, 3, 0, 0, 't'}, 5, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x30, 2, 0, 0}, 2, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x30, 0}, 2, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x32, 4, 0, 1, 't', 1}, 2, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x32, 5, 0, 1, 't', 0, 0}, 7, ASC_MQTT_VIOLATION, 0, 0, 0}, /* id 0 */
+        {{0x38, 5, 0, 1, 't', 'p', 'q'}, 1, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x34, 5, 0, 1, 't', 'p', 'q'}, 1, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x36, 5, 0, 1, 't', 'p', 'q'}, 1, ASC_MQTT_VIOLATION, 0, 0, 0},
+        {{0x30, 0x80, 0x80, 0x80, 0x80, 1}, 5, ASC_MQTT_VIOLATION, 0, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (uint32_t piece = 1; piece < 14; piece++) {
+            uint8_t buffer[10 + GUARD_BYTES], out[8];
+            struct asc_mqtt m = subscribing(buffer, 10);
+
+            memset(buffer, GUARD, sizeof buffer);
+            assert_int_equal(feed(&m, cases[i].bytes, cases[i].length, piece), cases[i].event);
+            for (uint32_t b = 10; b < sizeof buffer; b++) {
+                assert_int_equal(buffer[b], GUARD);
+            }
+            if (cases[i].event == ASC_MQTT_VIOLATION) {
+                assert_int_equal(m.state, ASC_MQTT_CLOSED);
+                continue;
+            }
+            assert_int_equal(m.message.topic_length, cases[i].topic);
+            assert_int_equal(m.message.payload_length, cases[i].payload);
+            assert_int_equal(m.message.topic[0], 't');
+            assert_memory_equal(m.message.payload,
+                cases[i].bytes + cases[i].length - cases[i].payload, cases[i].payload);
+            assert_int_equal(asc_mqtt_acknowledge(&m, out, sizeof out), cases[i].id != 0 ? 4 : 0);
+            if (cases[i].id != 0) {
+                const uint8_t puback[] = {
+                    0x40, 2, (uint8_t)(cases[i].id >> 8), (uint8_t)cases[i].id};
+
+                assert_memory_equal(out, puback, 4);
+                assert_int_equal(asc_mqtt_acknowledge(&m, out, sizeof out), 0); /* once */
+            }
+        }
+    }
+}
+
+/* A PUBLISH is a violation before anything was subscribed to on this connection, or without a buffer. */
+static void test_asc_mqtt__unwanted_messages(void **state)
+{
+    static const uint8_t publish[] = {0x30, 3, 0, 1, 't'};
+    uint8_t buffer[10], out[64];
+    struct asc_mqtt m = opened();
+
+    (void)state;
+    asc_mqtt_buffer(&m, buffer, sizeof buffer);
+    assert_int_equal(feed(&m, publish, sizeof publish, 9), ASC_MQTT_VIOLATION);
+    m = subscribing(NULL, 0);
+    assert_int_equal(feed(&m, publish, sizeof publish, 9), ASC_MQTT_VIOLATION);
+    m = subscribing(buffer, 1);
+    assert_int_equal(feed(&m, publish, sizeof publish, 9), ASC_MQTT_VIOLATION);
+    m = subscribing(buffer, sizeof buffer);
+    assert_int_equal(feed(&m, publish, sizeof publish, 9), ASC_MQTT_RECEIVED); /* before SUBACK */
+    assert_true(asc_mqtt_connect(&m, &plain, out, sizeof out) > 0);
+    assert_int_equal(feed(&m, publish, sizeof publish, 9), ASC_MQTT_VIOLATION);
+    m = subscribing(buffer, sizeof buffer);
+    assert_int_equal(feed(&m, publish, 3, 9), ASC_MQTT_MORE); /* cut by the end of a connection */
+    assert_true(asc_mqtt_connect(&m, &plain, out, sizeof out) > 0);
+    assert_int_equal(feed(&m, connack_ok, sizeof connack_ok, 9), ASC_MQTT_ACCEPTED);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +579,14 @@ int main(void)
         cmocka_unit_test(test_asc_mqtt__closed_takes_nothing),
         cmocka_unit_test(test_asc_mqtt__state_equals_a_model),
         cmocka_unit_test(test_asc_mqtt__refusal_texts),
+#if ASC_MQTT_INCOMING
+        cmocka_unit_test(test_asc_mqtt__subscribe_bytes),
+        cmocka_unit_test(test_asc_mqtt__publish_once_bytes),
+        cmocka_unit_test(test_asc_mqtt__ids_are_shared),
+        cmocka_unit_test(test_asc_mqtt__suback),
+        cmocka_unit_test(test_asc_mqtt__received),
+        cmocka_unit_test(test_asc_mqtt__unwanted_messages),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/random.h>
 
+#include "azure_iot_security_module/inc/asc_twin.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_log.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_system.h"
 
@@ -21,6 +22,7 @@
 
 struct agent {
     struct asc_module module;
+    struct asc_twin twin;
     pthread_mutex_t mutex; /* hook against the rest of the module */
     asc_linux_hub *hub;
     asc_linux_capture *capture;
@@ -251,6 +253,7 @@ static bool start_module(struct agent *a, const struct asc_linux_agent_options *
     asc_linux_system_read(&a->system);
     result = asc_module_init(&a->module, &port, a, &settings);
     if (result == ASC_OK) {
+        asc_twin_init(&a->twin, &a->module);
         result = asc_module_enable(&a->module);
     }
     if (result != ASC_OK) {
@@ -266,6 +269,7 @@ static bool start(struct agent *a, const struct asc_linux_agent_options *options
         .connection = options->connection,
         .ca_file = options->ca_file,
         .times = options->times,
+        .twin = &a->twin,
         .context = a,
         .connected = on_connected,
         .sent = on_sent,

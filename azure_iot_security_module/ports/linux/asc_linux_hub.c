@@ -10,6 +10,7 @@
 #include "azure_iot_security_module/inc/asc_port.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_log.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_resolve.h"
+#include "azure_iot_security_module/ports/linux/asc_linux_twin.h"
 #include "azure_iot_security_module/src/asc_mqtt.h"
 
 /* A connection that lasted this long was a good one: the next failure counts as the first. */
@@ -17,6 +18,10 @@
 /* Room beside the largest message: CONNECT, or header and topic of PUBLISH, PINGREQ, DISCONNECT. */
 #define OUT_EXTRA_BYTES 8192u
 #define OUT_MAX_BYTES   (ASC_MESSAGE_BYTES + OUT_EXTRA_BYTES)
+/* Of these, what may be queued about the twin at one time: SUBSCRIBE, two topics, a blank, a report. */
+#define OUT_TWIN_BYTES (512u + ASC_TWIN_REPORT_MAX)
+/* Any document that is read, with its topic. */
+#define IN_MAX_BYTES (ASC_TWIN_DOCUMENT_MAX + 1024u)
 
 struct asc_linux_hub {
     struct asc_linux_hub_options options;
@@ -42,9 +47,12 @@ struct asc_linux_hub {
     uint64_t wrote_ms;    /* last time that a packet was queued */
     uint64_t stall_ms;    /* when output that does not move is given up */
 
+    struct asc_linux_twin twin;
+
     uint32_t out_at;
     uint32_t out_length;
     uint8_t out[OUT_MAX_BYTES];
+    uint8_t in[IN_MAX_BYTES];
 };
 
 /* Counts on while the machine sleeps, as the life of a token does. */
@@ -103,6 +111,7 @@ static void settle(asc_linux_hub *h, bool delivered)
 static void hang_up(asc_linux_hub *h)
 {
     asc_mqtt_closed(&h->mqtt);
+    asc_linux_twin_offline(&h->twin);
     asc_linux_tls_close(&h->tls);
     release_addresses(h);
     OPENSSL_cleanse(h->out, h->out_length);
@@ -286,7 +295,17 @@ static void accepted(asc_linux_hub *h)
         h->options.connection->host, (unsigned)h->options.connection->port,
         h->options.connection->device_id, h->options.connection->module_id[0] != '\0' ? "/" : "",
         h->options.connection->module_id, SSL_get_version(h->tls.ssl));
+    asc_linux_twin_online(&h->twin);
     tell(h, true);
+}
+
+static void received(asc_linux_hub *h, bool whole)
+{
+    const struct asc_mqtt_message *m = &h->mqtt.message;
+
+    asc_linux_twin_message(&h->twin, m->topic, m->topic_length,
+        whole ? (const char *)m->payload : NULL, m->payload_length, now_ms());
+    queued(h, asc_mqtt_acknowledge(&h->mqtt, out_end(h), out_room(h)));
 }
 
 /* Acts on one event of the reader; false: the connection is lost. */
@@ -305,6 +324,13 @@ static bool act(asc_linux_hub *h, enum asc_mqtt_event event)
     case ASC_MQTT_DELIVERED:
         h->failures = 0;
         settle(h, true);
+        return true;
+    case ASC_MQTT_SUBSCRIBED:
+        asc_linux_twin_subscribed(&h->twin, h->mqtt.granted);
+        return true;
+    case ASC_MQTT_RECEIVED:
+    case ASC_MQTT_RECEIVED_CUT:
+        received(h, event == ASC_MQTT_RECEIVED);
         return true;
     case ASC_MQTT_VIOLATION:
         lose(h, "the hub sent what MQTT does not allow here");
@@ -368,6 +394,34 @@ static const char *overdue(const asc_linux_hub *h, uint64_t now)
     return NULL;
 }
 
+static bool has_twin_room(const asc_linux_hub *h)
+{
+    return out_room(h) >= OUT_TWIN_BYTES;
+}
+
+/* Queues what the conversation about the twin wants sent. */
+static void step_twin(asc_linux_hub *h, uint64_t now)
+{
+    while (has_twin_room(h)) {
+        enum asc_linux_twin_want want = asc_linux_twin_next(&h->twin, now);
+        uint32_t n, length;
+
+        if (want == ASC_LINUX_TWIN_NOTHING) {
+            return;
+        }
+        if (want == ASC_LINUX_TWIN_SUBSCRIBE) {
+            queued(h, asc_mqtt_subscribe(&h->mqtt, asc_linux_twin_filters, ASC_LINUX_TWIN_FILTERS,
+                          0, out_end(h), out_room(h)));
+            continue;
+        }
+        length = (uint32_t)strlen(h->twin.payload);
+        n = asc_mqtt_publish_once(
+            &h->mqtt, h->twin.topic, length, out_end(h), out_room(h) - length);
+        memcpy(out_end(h) + n, h->twin.payload, length);
+        queued(h, n + length);
+    }
+}
+
 static void step_online(asc_linux_hub *h, uint64_t now)
 {
     const char *late;
@@ -391,8 +445,9 @@ static void step_online(asc_linux_hub *h, uint64_t now)
 
         queued(h, n);
         h->ping_ms = now + h->options.times.step_ms;
-        (void)flush(h);
     }
+    step_twin(h, now);
+    (void)flush(h);
 }
 
 static void step_greeting(asc_linux_hub *h, uint64_t now)
@@ -437,7 +492,8 @@ static uint64_t next_due_ms(const asc_linux_hub *h)
     if (h->state == ASC_LINUX_HUB_ONLINE) {
         uint64_t times[] = {h->mqtt.in_flight ? h->delivery_ms : h->renew_ms,
             h->mqtt.pinging ? h->ping_ms : ping_due_ms(h),
-            h->out_length > 0 ? h->stall_ms : UINT64_MAX};
+            h->out_length > 0 ? h->stall_ms : UINT64_MAX,
+            has_twin_room(h) ? asc_linux_twin_due_ms(&h->twin) : UINT64_MAX};
 
         for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
             due = times[i] < due ? times[i] : due;
@@ -560,6 +616,9 @@ asc_linux_hub *asc_linux_hub_new(
         return NULL;
     }
     h->options = *options;
+    asc_linux_twin_init(
+        &h->twin, options->twin, options->times.step_ms, options->times.retry_max_ms);
+    asc_mqtt_buffer(&h->mqtt, h->in, sizeof h->in);
     h->tls_context = asc_linux_tls_context(options->ca_file, error);
     if (h->tls_context == NULL) {
         free(h);

@@ -10,6 +10,8 @@
 #include "azure_iot_security_module/ports/linux/asc_linux_connection.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_tls.h"
 
+struct asc_twin;
+
 typedef struct asc_linux_hub asc_linux_hub;
 
 enum asc_linux_hub_state {
@@ -53,6 +55,9 @@ struct asc_linux_hub_options {
     const struct asc_linux_connection *connection; /* stays the caller's, until _free */
     const char *ca_file;                           /* NULL: the system's CAs */
     struct asc_linux_hub_times times;
+    /* Kept in step with the identity's twin by asc_linux_hub_step, which may change the module's
+       settings; stays the caller's, until _free. NULL: the twin is not asked for. */
+    struct asc_twin *twin;
     void *context; /* of the two functions, which asc_linux_hub_step calls */
     /* The hub accepted us, or the connection is gone. */
     void (*connected)(void *context, bool connected);
