@@ -69,6 +69,7 @@ static struct tally_flow *enter(struct tally *tally, const struct tally_flow *li
         *flow = *like;
         memset(flow->packets, 0, sizeof flow->packets);
         memset(flow->bytes, 0, sizeof flow->bytes);
+        flow->opened_by = 0;
     }
     return flow;
 }
@@ -86,6 +87,11 @@ static void add(
     flow = enter(tally, &like);
     flow->packets[r->out]++;
     flow->bytes[r->out] += (uint32_t)r->payload;
+    if (protocol == 0 && !r->later && !r->first && (r->frame[r->at + 13] & 2) != 0) {
+        const bool answer = (r->frame[r->at + 13] & 16) != 0;
+
+        flow->opened_by = r->out == answer ? 2 : 1;
+    }
     tally->counted++;
 }
 
@@ -273,6 +279,9 @@ void tally_merge(struct tally *tally, const struct tally *other)
         for (unsigned way = 0; way < 2; way++) {
             flow->packets[way] += other->flow[i].packets[way];
             flow->bytes[way] += other->flow[i].bytes[way];
+        }
+        if (other->flow[i].opened_by != 0) {
+            flow->opened_by = other->flow[i].opened_by;
         }
     }
     tally->frames[0] += other->frames[0];

@@ -20,6 +20,7 @@ struct tally_flow {
     uint16_t remote_port;
     uint32_t packets[2]; /* in, out */
     uint32_t bytes[2];   /* IP payload */
+    uint8_t opened_by;   /* as in a message: 0 not seen, 1 this side, 2 the other */
 };
 
 /* A fragmented datagram: whose it is, and the ports that its first fragment told. */

@@ -99,13 +99,33 @@ static bool side_start(int fd, uint8_t host)
 
 static void say_flow(const char *what, const struct tally_flow *flow)
 {
-    fprintf(stderr, "host %d: %s: %s protocol %d, ports %d %d, %u bytes in, %u out\n",
+    fprintf(stderr,
+        "host %d: %s: %s protocol %d, ports %d %d; in %u packets, %u bytes; out %u, %u; opened by %d\n",
         side.wire.host, what, flow->ipv6 ? "IPv6" : "IPv4", flow->protocol, flow->local_port,
-        flow->remote_port, flow->bytes[0], flow->bytes[1]);
+        flow->remote_port, flow->packets[0], flow->bytes[0], flow->packets[1], flow->bytes[1],
+        flow->opened_by);
 }
 
-/* Takes the flows of a message off the tally; false where the tally does not have them. */
-static bool take_off(struct tally *tally, const struct check_message *message)
+/* Takes `part` off the flow that the wire saw; false if there is more in it. */
+static bool take_part(struct tally_flow *flow, const struct tally_flow *part)
+{
+    for (unsigned way = 0; way < 2; way++) {
+        if (part->bytes[way] > flow->bytes[way] || part->packets[way] > flow->packets[way]) {
+            return false;
+        }
+        flow->bytes[way] -= part->bytes[way];
+        flow->packets[way] -= part->packets[way];
+    }
+    if (part->opened_by != 0 && part->opened_by != flow->opened_by) {
+        return false;
+    }
+    return true;
+}
+
+/* Takes the flows of a message off the tally; false where the tally does not have them. Notes in
+ * `told` which flows' openers it tells. */
+static bool take_off(
+    struct tally *tally, const struct check_message *message, bool told[TALLY_FLOWS_MAX])
 {
     for (unsigned i = 0; i < message->flows; i++) {
         const struct check_flow *f = &message->flow[i];
@@ -113,26 +133,43 @@ static bool take_off(struct tally *tally, const struct check_message *message)
             .protocol = f->protocol,
             .local_port = f->local_port,
             .remote_port = f->remote_port,
-            .bytes = {f->bytes_in, f->bytes_out}};
+            .packets = {f->packets_in, f->packets_out},
+            .bytes = {f->bytes_in, f->bytes_out},
+            .opened_by = f->opened_by};
         struct tally_flow *flow;
 
         memcpy(like.local, f->local, f->ipv6 ? 16 : 4);
         memcpy(like.remote, f->remote, f->ipv6 ? 16 : 4);
         flow = tally_find(tally, &like);
-        if (flow == NULL || flow->bytes[0] < f->bytes_in || flow->bytes[1] < f->bytes_out) {
-            say_flow("too much in a message", &like);
+        if (flow == NULL || !take_part(flow, &like)) {
+            say_flow("wrong in a message", &like);
             return false;
         }
-        flow->bytes[0] -= f->bytes_in;
-        flow->bytes[1] -= f->bytes_out;
+        told[flow - tally->flow] = told[flow - tally->flow] || f->opened_by != 0;
     }
     return true;
 }
 
-/* Whether the messages tell of all of the tally's bytes, and of no others. */
+static bool ledger_matches(const struct tally *tally, const uint64_t sum[CHECK_LEDGER_WORDS])
+{
+    if (sum[CHECK_PACKETS_COUNTED] == tally->counted &&
+        sum[CHECK_PACKETS_OVERFLOWED] == tally->overflowed &&
+        sum[CHECK_PACKETS_MALFORMED] == tally->malformed &&
+        sum[CHECK_PACKETS_SEEN] ==
+            tally->counted + tally->overflowed + tally->malformed + tally->ignored) {
+        return true;
+    }
+    fprintf(stderr, "host %d: ledgers: seen %u, counted %u\n", side.wire.host,
+        (unsigned)sum[CHECK_PACKETS_SEEN], (unsigned)sum[CHECK_PACKETS_COUNTED]);
+    return false;
+}
+
+/* Whether the messages tell of all of the tally, and of nothing else. */
 static bool messages_match(struct tally *tally)
 {
     static struct check_message message;
+    bool told[TALLY_FLOWS_MAX] = {false};
+    uint64_t ledger[CHECK_LEDGER_WORDS] = {0};
 
     for (unsigned i = 0; i < side.messages; i++) {
         const char *wrong = check_message(side.message[i], side.length[i], &message);
@@ -141,13 +178,22 @@ static bool messages_match(struct tally *tally)
             fprintf(stderr, "host %d: message %u: %s\n", side.wire.host, i, wrong);
             return false;
         }
-        if (!take_off(tally, &message)) {
+        if (!take_off(tally, &message, told)) {
             return false;
         }
+        for (unsigned word = 0; word < CHECK_LEDGER_WORDS; word++) {
+            ledger[word] += message.ledger[word];
+        }
+    }
+    if (!ledger_matches(tally, ledger)) {
+        return false;
     }
     for (unsigned i = 0; i < tally->flows; i++) {
-        if (tally->flow[i].bytes[0] != 0 || tally->flow[i].bytes[1] != 0) {
-            say_flow("in no message", &tally->flow[i]);
+        const struct tally_flow *flow = &tally->flow[i];
+
+        if (flow->bytes[0] != 0 || flow->bytes[1] != 0 || flow->packets[0] != 0 ||
+            flow->packets[1] != 0 || told[i] != (flow->opened_by != 0)) {
+            say_flow("in no message", flow);
             return false;
         }
     }
@@ -275,6 +321,17 @@ static bool order_peer(enum order order)
         answer == 1;
 }
 
+/* TCP connections that were opened by one side. */
+static unsigned connections(const struct tally *tally, uint8_t opened_by)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < tally->flows; i++) {
+        n += tally->flow[i].opened_by == opened_by;
+    }
+    return n;
+}
+
 static void test_two_processes__every_byte_is_counted_once(void **state)
 {
     static struct tally tally;
@@ -295,6 +352,8 @@ static void test_two_processes__every_byte_is_counted_once(void **state)
     assert_true(tally.groups > 5);
     assert_int_equal(tally.ignored, UNICAST_ONLY ? tally.groups : 0);
     assert_true(tally.counted > 2 * (TCP_BYTES / 1460));
+    assert_int_equal(connections(&tally, 1), 2);
+    assert_int_equal(connections(&tally, 2), 2);
     print_message("%u flows, %u packets, %u of them later fragments; %u came to groups\n",
         tally.flows, tally.counted, tally.fragments, tally.groups);
 }
