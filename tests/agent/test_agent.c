@@ -552,7 +552,7 @@ static void test_agent__usage(void **state)
         {{"-i", "dev0", "--token-life", "1"}, 2, "--token-life must be a number from 4"},
         {{"-i", "dev0", "--id", ""}, 2, "--id is empty or too long"},
         {{"-i", "nope0", "-c", "HostName=h;DeviceId=d;SharedAccessKey=AAAA"}, 1,
-            "there is no interface \"nope0\""},
+            "there is no interface \\\"nope0\\\""},
         {{"-i", "dev0", "--ca", "/nonexistent", "-c", "HostName=h;DeviceId=d;SharedAccessKey=AAAA"},
             1, "the CA file cannot be read"},
     };

@@ -112,14 +112,16 @@ static bool take_headers(const uint8_t *data, uint32_t captured, struct headers 
 {
     const int protocol = take_ip(data, captured, h);
     const uint32_t from = h->transport + h->skipped;
-    uint32_t length = 8;
+    const uint32_t least = protocol == IPPROTO_TCP ? 20 : 8;
+    uint32_t length = least;
 
-    if (protocol == IPPROTO_TCP && captured - from >= 20) {
-        length = (uint32_t)(data[from + 12] >> 4) * 4;
-    } else if (protocol != IPPROTO_UDP) {
+    if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || captured - from < least) {
         return false;
     }
-    if (captured - from < length || length < 8) {
+    if (protocol == IPPROTO_TCP) {
+        length = (uint32_t)(data[from + 12] >> 4) * 4;
+    }
+    if (length < least || captured - from < length) {
         return false;
     }
     memcpy(h->bytes + h->transport, data + from, length);
