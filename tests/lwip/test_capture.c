@@ -231,6 +231,8 @@ static const struct frame_case cases[] = {
     {"igmp", FRAME_PLAIN, FRAME_TO_HOST, {V4(2), .data_bytes = 8}, false, IGNORED, IGNORED},
     {"tcp in a vlan", FRAME_VLAN, FRAME_TO_HOST, {V4(6), FLOW(4), .data_bytes = 3}, false, COUNTED,
         COUNTED},
+    {"more than the module reads", FRAME_VLAN, FRAME_TO_HOST, {V4(6), FLOW(15), .data_bytes = 300},
+        false, COUNTED, COUNTED},
     {"tcp6", FRAME_PLAIN, FRAME_TO_HOST, {V6(6), FLOW(5), .data_bytes = 5}, false, COUNTED,
         COUNTED},
     {"udp6 in a vlan", FRAME_VLAN, FRAME_TO_HOST, {V6(17), FLOW(6)}, false, COUNTED, COUNTED},
@@ -530,18 +532,50 @@ static void test_capture__fragments_join_their_flow(void **state)
 
 /* --- Drivers ------------------------------------------------------------------------------------ */
 
-/* One frame that counts. */
-static const struct frame_case *const plain = &cases[0];
+/* Frames that count. */
+static const struct frame_case plain = {"plain", FRAME_PLAIN, FRAME_TO_HOST,
+    {V4(6), FLOW(1), .data_bytes = 5}, false, COUNTED, COUNTED};
+static const struct frame_case plain6 = {"plain6", FRAME_PLAIN, FRAME_TO_HOST,
+    {V6(6), FLOW(1), .data_bytes = 5}, false, COUNTED, COUNTED};
 
 static enum outcome pass_plain(struct card *card, enum asc_direction direction)
 {
     uint8_t bytes[DEVICE_PACKET_MAX + FRAME_LINK_MAX];
     const bool ethernet = (card->netif.flags & NETIF_FLAG_ETHERNET) != 0;
-    const struct frame_case *frame = LWIP_IPV4 ? plain : &cases[6];
+    const struct frame_case *frame = LWIP_IPV4 ? &plain : &plain6;
     size_t packet;
     const size_t length = build(bytes, frame, ethernet ? FRAME_PLAIN : FRAME_BARE, &packet);
 
     return pass_whole(card, direction, frame->packet.version, bytes, length);
+}
+
+/* A pbuf behind the end of a frame, as in a queue of frames, is none of its bytes. */
+static void test_capture__a_frame_ends_with_its_length(void **state)
+{
+    struct card card;
+    struct asc_lwip_netif hook;
+    uint8_t bytes[DEVICE_PACKET_MAX + FRAME_LINK_MAX];
+    size_t packet;
+    const size_t length = build(bytes, LWIP_IPV4 ? &plain : &plain6, FRAME_PLAIN, &packet);
+    const size_t piece[] = {length - 1, 1};
+    struct asc_counters before;
+    struct pbuf *p;
+
+    (void)state;
+    card_add(&card, card_init_ethernet);
+    assert_int_equal(asc_lwip_attach(&hook, &card.netif, &module), ERR_OK);
+    p = frame_chain(bytes, piece, 2);
+    before = asc_module_counters(&module);
+    assert_int_equal(card.netif.linkoutput(&card.netif, p), ERR_OK);
+    assert_int_equal(outcome_since(&before), COUNTED);
+    p->tot_len = p->len;
+    before = asc_module_counters(&module);
+    assert_int_equal(card.netif.linkoutput(&card.netif, p), ERR_OK);
+    assert_int_equal(outcome_since(&before), MALFORMED);
+    pbuf_free(p);
+    frame_release();
+    assert_true(asc_lwip_detach(&hook));
+    netif_remove(&card.netif);
 }
 
 static void test_capture__a_refused_frame_did_not_leave(void **state)
@@ -798,6 +832,7 @@ int main(void)
         cmocka_unit_test_setup(test_capture__short_frames, setup),
         cmocka_unit_test_setup(test_capture__filling_is_not_payload, setup),
         cmocka_unit_test_setup(test_capture__fragments_join_their_flow, setup),
+        cmocka_unit_test_setup(test_capture__a_frame_ends_with_its_length, setup),
         cmocka_unit_test_setup(test_capture__a_refused_frame_did_not_leave, setup),
         cmocka_unit_test_setup(test_capture__a_driver_may_move_its_pbuf, setup),
         cmocka_unit_test_setup(test_capture__a_netif_without_input_keeps_none, setup),

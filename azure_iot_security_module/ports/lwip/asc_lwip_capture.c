@@ -116,8 +116,7 @@ static const uint8_t *start_of(const struct asc_segment *segment, uint32_t bytes
 }
 
 /* Takes `bytes` bytes, which are there, off the front; returns the segment that is then the first. */
-static struct asc_segment *skip(
-    struct asc_segment segment[SEGMENTS], uint32_t count, uint32_t bytes)
+static struct asc_segment *skip(struct asc_segment *segment, uint32_t count, uint32_t bytes)
 {
     uint32_t i = 0;
 
@@ -195,7 +194,7 @@ static enum asc_cast ip_cast(const struct netif *netif, const struct asc_segment
 }
 
 static void count_segments(const struct asc_lwip_netif *hook, enum asc_direction direction,
-    struct asc_segment segment[SEGMENTS], uint32_t count)
+    struct asc_segment *segment, uint32_t count)
 {
     enum asc_cast cast = ASC_UNICAST;
     const struct asc_segment *packet = segment;
@@ -221,11 +220,9 @@ static NOINLINE void count_long(
 {
     uint8_t start[LINK_BYTES_MAX + ASC_HEADER_BYTES];
     const uint32_t length = copy_start(frame, start, sizeof start);
-    struct asc_segment segment[SEGMENTS] = {
-        {start, length, NULL}, {frame->data, frame->total - length, NULL}};
+    struct asc_segment segment = {start, length < sizeof start ? length : frame->total, NULL};
 
-    segment[0].next = segment[1].length > 0 ? &segment[1] : NULL;
-    count_segments(hook, direction, segment, 2);
+    count_segments(hook, direction, &segment, 1);
 }
 
 static void count_frame(
