@@ -136,8 +136,17 @@ static bool is_ip(uint32_t type)
     return type == ETHTYPE_IP || type == ETHTYPE_IPV6;
 }
 
-/* Returns the bytes before the IP header; 0: the frame holds none. */
-static uint32_t link_bytes(const struct asc_segment *segment)
+static enum asc_cast ethernet_cast(const uint8_t *to)
+{
+    static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    return (to[0] & 1) == 0                            ? ASC_UNICAST
+        : memcmp(to, broadcast, sizeof broadcast) == 0 ? ASC_BROADCAST
+                                                       : ASC_MULTICAST;
+}
+
+/* Returns the bytes before the IP header, and how the frame is addressed; 0: it holds no IP packet. */
+static uint32_t read_link(const struct asc_segment *segment, enum asc_cast *cast)
 {
     uint8_t copy[LINK_BYTES_MAX];
     const uint8_t *link = start_of(segment, ETHERNET_BYTES, copy);
@@ -146,6 +155,7 @@ static uint32_t link_bytes(const struct asc_segment *segment)
     if (link == NULL) {
         return 0;
     }
+    *cast = ethernet_cast(link + ETH_PAD_SIZE);
     type = asc_be16(link + ETHERNET_BYTES - 2);
     if (is_ip(type)) {
         return ETHERNET_BYTES;
@@ -155,20 +165,6 @@ static uint32_t link_bytes(const struct asc_segment *segment)
     }
     link = start_of(segment, LINK_BYTES_MAX, copy);
     return link != NULL && is_ip(asc_be16(link + LINK_BYTES_MAX - 2)) ? LINK_BYTES_MAX : 0;
-}
-
-/* How the destination address of an Ethernet frame, which is there, casts it. */
-static enum asc_cast ethernet_cast(const struct asc_segment *segment)
-{
-    static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    uint8_t copy[ETHERNET_BYTES];
-    const uint8_t *to = start_of(segment, ETHERNET_BYTES, copy);
-
-    if (to == NULL || (to[ETH_PAD_SIZE] & 1) == 0) {
-        return ASC_UNICAST;
-    }
-    return memcmp(to + ETH_PAD_SIZE, broadcast, sizeof broadcast) == 0 ? ASC_BROADCAST
-                                                                       : ASC_MULTICAST;
 }
 
 /* How the destination address of an IP packet casts it; what is cut off is left to the module. */
@@ -200,12 +196,11 @@ static void count_segments(const struct asc_lwip_netif *hook, enum asc_direction
     const struct asc_segment *packet = segment;
 
     if (hook->ethernet) {
-        const uint32_t bytes = link_bytes(segment);
+        const uint32_t bytes = read_link(segment, &cast);
 
         if (bytes == 0) {
             return;
         }
-        cast = direction == ASC_IN ? ethernet_cast(segment) : ASC_UNICAST;
         packet = skip(segment, count, bytes);
     }
     if (direction == ASC_IN && cast == ASC_UNICAST) {
@@ -229,8 +224,13 @@ static void count_frame(
     const struct asc_lwip_netif *hook, enum asc_direction direction, const struct frame *frame)
 {
     struct asc_segment segment[SEGMENTS];
-    const uint32_t count = segments_of(frame, segment);
+    uint32_t count = 1;
 
+    if (frame->length == frame->total) {
+        segment[0] = (struct asc_segment){frame->data, frame->length, NULL};
+    } else {
+        count = segments_of(frame, segment);
+    }
     if (count > SEGMENTS) {
         count_long(hook, direction, frame);
     } else if (count > 0) {
@@ -240,24 +240,21 @@ static void count_frame(
 
 /* --- In the netif's place -------------------------------------------------------------------------- */
 
-/* Returns a copy of the netif's hook, all NULL if it has none. A copy, because a driver's thread may be
- * here while the hook is detached. */
-static struct asc_lwip_netif find(const struct netif *netif)
+/* Copies the netif's hook; false if it has none. A copy, because a driver's thread may be here while the
+ * hook is detached. */
+static bool find(const struct netif *netif, struct asc_lwip_netif *copy)
 {
-    struct asc_lwip_netif found;
     const struct asc_lwip_netif *hook;
     SYS_ARCH_DECL_PROTECT(level);
 
-    memset(&found, 0, sizeof found);
     SYS_ARCH_PROTECT(level);
-    for (hook = hooks; hook != NULL; hook = hook->next) {
-        if (hook->netif == netif) {
-            found = *hook;
-            break;
-        }
+    for (hook = hooks; hook != NULL && hook->netif != netif; hook = hook->next) {
+    }
+    if (hook != NULL) {
+        *copy = *hook;
     }
     SYS_ARCH_UNPROTECT(level);
-    return found;
+    return hook != NULL;
 }
 
 static void count_sent(const struct asc_lwip_netif *hook, err_t result, const struct frame *frame)
@@ -269,10 +266,10 @@ static void count_sent(const struct asc_lwip_netif *hook, err_t result, const st
 
 static err_t hook_input(struct pbuf *p, struct netif *netif)
 {
-    const struct asc_lwip_netif hook = find(netif);
+    struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
 
-    if (hook.input == NULL) {
+    if (!find(netif, &hook) || hook.input == NULL) {
         return ERR_IF;
     }
     if (hook.module != NULL) {
@@ -283,11 +280,11 @@ static err_t hook_input(struct pbuf *p, struct netif *netif)
 
 static err_t hook_linkoutput(struct netif *netif, struct pbuf *p)
 {
-    const struct asc_lwip_netif hook = find(netif);
+    struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (hook.linkoutput == NULL) {
+    if (!find(netif, &hook) || hook.linkoutput == NULL) {
         return ERR_IF;
     }
     result = hook.linkoutput(netif, p);
@@ -298,11 +295,11 @@ static err_t hook_linkoutput(struct netif *netif, struct pbuf *p)
 #if LWIP_IPV4
 static err_t hook_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 {
-    const struct asc_lwip_netif hook = find(netif);
+    struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (hook.output == NULL) {
+    if (!find(netif, &hook) || hook.output == NULL) {
         return ERR_IF;
     }
     result = hook.output(netif, p, to);
@@ -314,11 +311,11 @@ static err_t hook_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *
 #if LWIP_IPV6
 static err_t hook_output_ip6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to)
 {
-    const struct asc_lwip_netif hook = find(netif);
+    struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (hook.output_ip6 == NULL) {
+    if (!find(netif, &hook) || hook.output_ip6 == NULL) {
         return ERR_IF;
     }
     result = hook.output_ip6(netif, p, to);
