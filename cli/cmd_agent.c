@@ -36,6 +36,8 @@ static const char help_text[] =
     "                                default: those of the system\n"
     "      --id TEXT                 security module id; default: the device id\n"
     "      --interval SECONDS        how often the network activity is reported; default: 10\n"
+    "      --capture ring|socket     how packets come out of the kernel; default: ring, which\n"
+    "                                costs a busy host least; socket takes less memory\n"
     "      --token-life SECONDS      life of a SAS token, renewed after 3/4 of it; default: 3600\n"
     "  -v, --verbose                 log more\n"
     "  -h, --help                    this text\n"
@@ -84,6 +86,18 @@ static int take_number(const char *name, const char *text, long least, long most
     return 0;
 }
 
+static int take_capture(struct arguments *a, const char *text)
+{
+    if (strcmp(text, "ring") == 0) {
+        a->options.capture = ASC_LINUX_CAPTURE_RING;
+    } else if (strcmp(text, "socket") == 0) {
+        a->options.capture = ASC_LINUX_CAPTURE_SOCKET;
+    } else {
+        return usage("--capture must be ring or socket, not ", text);
+    }
+    return 0;
+}
+
 static int take_file(struct arguments *a)
 {
     char text[CONNECTION_TEXT_MAX + 1] = {0};
@@ -113,7 +127,8 @@ enum {
     OPTION_CA = 256,
     OPTION_ID,
     OPTION_INTERVAL,
-    OPTION_TOKEN_LIFE
+    OPTION_TOKEN_LIFE,
+    OPTION_CAPTURE
 };
 
 static const struct option long_options[] = {
@@ -124,6 +139,7 @@ static const struct option long_options[] = {
     {"id", required_argument, NULL, OPTION_ID},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"token-life", required_argument, NULL, OPTION_TOKEN_LIFE},
+    {"capture", required_argument, NULL, OPTION_CAPTURE},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -156,6 +172,8 @@ static int take_option(struct arguments *a, int option)
     case OPTION_TOKEN_LIFE:
         return take_number("--token-life", optarg, TOKEN_LIFE_MIN_S, TOKEN_LIFE_MAX_S,
             &a->options.times.token_life_s);
+    case OPTION_CAPTURE:
+        return take_capture(a, optarg);
     case 'v':
         asc_linux_log_level(ASC_LINUX_LOG_DEBUG);
         return 0;
@@ -225,6 +243,7 @@ int vd_cmd_agent(int argc, char **argv)
         goto out;
     }
     a.options.connection = &a.connection;
+    asc_linux_log_find_journal();
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);

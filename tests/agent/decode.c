@@ -131,6 +131,8 @@ static void add_flow(struct decode_sum *sum, const json_t *item, bool ipv6)
     }
     known->bytes_in += number(common, "bytes_in");
     known->bytes_out += number(common, "bytes_out");
+    known->packets_in += number(common, "packets_in");
+    known->packets_out += number(common, "packets_out");
 }
 
 static void add_network(struct decode_sum *sum, const json_t *payload)
@@ -188,6 +190,19 @@ static void add_event(struct decode_sum *sum, const json_t *event)
     }
 }
 
+/* A message that was sent again has the ledger that it had. */
+static void add_ledger(struct decode_ledger *sum, const json_t *ledger)
+{
+    const uint64_t sequence = number(ledger, "sequence");
+
+    if (sequence > sum->sequence) {
+        sum->sequence = sequence;
+        sum->seen += number(ledger, "packets_seen");
+        sum->counted += number(ledger, "packets_counted");
+        sum->overflowed += number(ledger, "packets_overflowed");
+    }
+}
+
 void decode_add(struct decode_sum *sum, const uint8_t *message, uint32_t length)
 {
     json_t *json = to_json(message, length);
@@ -195,6 +210,7 @@ void decode_add(struct decode_sum *sum, const uint8_t *message, uint32_t length)
 
     snprintf(sum->module_id, sizeof sum->module_id, "%s", text(json, "security_module_id"));
     must(json_array_size(events) > 0, "a message without events");
+    add_ledger(&sum->ledger, json_object_get(json, "ledger"));
     for (size_t i = 0; i < json_array_size(events); i++) {
         add_event(sum, json_array_get(events, i));
     }

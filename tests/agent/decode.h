@@ -23,6 +23,13 @@ struct decode_flow {
     uint8_t local[16], remote[16];
     uint16_t local_port, remote_port;
     uint64_t bytes_in, bytes_out;
+    uint64_t packets_in, packets_out;
+};
+
+/* The sums of the ledgers, each once. */
+struct decode_ledger {
+    uint64_t sequence; /* the last */
+    uint64_t seen, counted, overflowed;
 };
 
 /* What a number of messages hold together; zeroed by the caller. */
@@ -31,6 +38,7 @@ struct decode_sum {
     unsigned events, network, heartbeat, system;
     unsigned repeated; /* events that came more than once, and counted once */
     char os[256], kernel[256], hw[256];
+    struct decode_ledger ledger;
     unsigned flow_count;
     struct decode_flow flows[DECODE_FLOWS_MAX];
     uint8_t ids[DECODE_EVENTS_MAX][16];

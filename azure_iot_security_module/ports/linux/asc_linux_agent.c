@@ -11,12 +11,13 @@
 
 #include "azure_iot_security_module/inc/asc_twin.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_log.h"
+#include "azure_iot_security_module/ports/linux/asc_linux_notify.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_system.h"
 
 /* How long stopping may take to send what was collected. */
 #define DRAIN_MS 5000u
-/* The kernel's count of dropped packets is looked at this often, while awake anyway. */
-#define DROPS_MS 10000u
+/* Dropped packets are logged at most this often. */
+#define MISSED_LOG_MS 10000u
 /* 2020-01-01: a clock before that was never set. */
 #define EARLIEST_UTC_S 1577836800
 
@@ -29,10 +30,10 @@ struct agent {
     struct asc_linux_system system;
     const char *device_id;
     enum asc_state logged_state;
-    uint32_t ahead_ms; /* how far the module's clock runs ahead: 0 until it stops */
-    uint32_t due_ms;   /* when the module wanted its next step, as of the last one */
-    uint32_t drops_seen_ms;
-    uint64_t drops_seen;
+    uint32_t due_ms; /* when the module wanted its next step, as of the last one */
+    uint64_t missed; /* of the packets that the kernel dropped, those that the module was told of */
+    uint64_t missed_logged;
+    uint32_t missed_logged_ms;
 };
 
 static uint32_t port_time_utc_s(void *context)
@@ -53,9 +54,8 @@ static uint32_t uptime_ms(void)
 
 static uint32_t port_uptime_ms(void *context)
 {
-    const struct agent *a = context;
-
-    return uptime_ms() + a->ahead_ms;
+    (void)context;
+    return uptime_ms();
 }
 
 static bool port_random(void *context, uint8_t *out, size_t length)
@@ -101,6 +101,16 @@ static void port_system_information(void *context, struct asc_system_information
     out->hw = known(a->system.hw);
 }
 
+static void port_log(void *context, enum asc_log_level level, const char *text)
+{
+    (void)context;
+    asc_linux_log(level <= ASC_LOG_ERROR   ? ASC_LINUX_LOG_ERROR
+            : level == ASC_LOG_WARNING     ? ASC_LINUX_LOG_WARN
+            : level == ASC_LOG_INFORMATION ? ASC_LINUX_LOG_INFO
+                                           : ASC_LINUX_LOG_DEBUG,
+        "module", "message=\"%s\"", text);
+}
+
 static const struct asc_port port = {
     .time_utc_s = port_time_utc_s,
     .uptime_ms = port_uptime_ms,
@@ -109,6 +119,7 @@ static const struct asc_port port = {
     .unlock = port_unlock,
     .send = port_send,
     .system_information = port_system_information,
+    .log = port_log,
 };
 
 static void on_packet(void *context, enum asc_direction direction, enum asc_cast cast,
@@ -146,21 +157,48 @@ static void log_state(struct agent *a)
     }
 }
 
-static void log_drops(struct agent *a)
+/* What the kernel dropped passed the interface all the same: it is overflow, not nothing. */
+static void account_missed(struct agent *a, const struct asc_linux_capture_counters *counters)
+{
+    const uint64_t more = counters->dropped - a->missed;
+
+    if (more > 0) {
+        asc_module_missed(&a->module, more > UINT32_MAX ? UINT32_MAX : (uint32_t)more);
+        a->missed = counters->dropped;
+    }
+}
+
+static void log_missed(struct agent *a)
+{
+    if (a->missed != a->missed_logged) {
+        asc_linux_log(ASC_LINUX_LOG_WARN, "capture_dropped", "packets=%llu since_start=%llu",
+            (unsigned long long)(a->missed - a->missed_logged), (unsigned long long)a->missed);
+        a->missed_logged = a->missed;
+        a->missed_logged_ms = uptime_ms();
+    }
+}
+
+/* Before each step of the module, so that its ledger is up to date. */
+static void look_at_capture(struct agent *a)
 {
     struct asc_linux_capture_counters counters;
 
-    if (uptime_ms() - a->drops_seen_ms < DROPS_MS) {
-        return;
+    if (a->capture != NULL) {
+        counters = asc_linux_capture_counters(a->capture);
+        account_missed(a, &counters);
+        if (a->missed_logged == 0 || uptime_ms() - a->missed_logged_ms >= MISSED_LOG_MS) {
+            log_missed(a);
+        }
     }
-    a->drops_seen_ms = uptime_ms();
-    counters = asc_linux_capture_counters(a->capture);
-    if (counters.dropped != a->drops_seen) {
-        asc_linux_log(ASC_LINUX_LOG_WARN, "capture_dropped", "packets=%llu since_start=%llu",
-            (unsigned long long)(counters.dropped - a->drops_seen),
-            (unsigned long long)counters.dropped);
-        a->drops_seen = counters.dropped;
-    }
+}
+
+static void stop_capture(struct agent *a)
+{
+    struct asc_linux_capture_counters counters = asc_linux_capture_stop(a->capture);
+
+    a->capture = NULL;
+    account_missed(a, &counters);
+    log_missed(a);
 }
 
 /* One turn: what is due, then sleep until more is, `most_ms` at most. True: `stop_fd` is readable. */
@@ -169,6 +207,7 @@ static bool turn(struct agent *a, int stop_fd, uint32_t most_ms)
     struct pollfd fds[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = -1}};
     uint32_t wait_ms = asc_linux_hub_step(a->hub);
 
+    look_at_capture(a);
     a->due_ms = asc_module_step(&a->module);
     log_state(a);
     wait_ms = a->due_ms < wait_ms ? a->due_ms : wait_ms;
@@ -178,24 +217,13 @@ static bool turn(struct agent *a, int stop_fd, uint32_t most_ms)
     return poll(fds, 2, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms) > 0 && fds[0].revents != 0;
 }
 
+/* After a flush: nothing is due any more, and every message is with the hub. */
 static bool all_sent(struct agent *a)
 {
     struct asc_counters c = asc_module_counters(&a->module);
 
-    return c.messages_built == c.messages_sent + c.messages_given_up;
-}
-
-/* Moves the module's clock on to its next step, an interval in all: what would be due at the end of
-   the interval is due now. False: the clock has yet to get there. */
-static bool collect_now(struct agent *a)
-{
-    uint32_t interval_ms = a->module.settings.high_interval_s * 1000;
-    uint32_t left_ms = interval_ms - a->ahead_ms;
-
-    if (asc_module_state(&a->module) == ASC_STATE_ACTIVE) {
-        a->ahead_ms += a->due_ms < left_ms ? a->due_ms : left_ms;
-    }
-    return a->ahead_ms == interval_ms;
+    return asc_module_state(&a->module) == ASC_STATE_ACTIVE && a->due_ms > 1 &&
+        c.messages_built == c.messages_sent + c.messages_given_up;
 }
 
 /* Collects what the interval has so far, and waits a bounded time until the hub has it. */
@@ -204,11 +232,10 @@ static void drain(struct agent *a)
     uint32_t start = uptime_ms();
     bool sent = false;
 
+    asc_module_flush(&a->module);
     do {
-        bool collected = collect_now(a);
-
-        (void)turn(a, -1, collected ? 20 : 1);
-        sent = collected && all_sent(a);
+        (void)turn(a, -1, 20);
+        sent = all_sent(a);
     } while (!sent && uptime_ms() - start < DRAIN_MS &&
         asc_linux_hub_state(a->hub) != ASC_LINUX_HUB_WAITING);
     if (!sent) {
@@ -250,6 +277,9 @@ static bool start_module(struct agent *a, const struct asc_linux_agent_options *
         settings.security_module_id = options->connection->device_id;
     }
     settings.timezone_hours = timezone_hours();
+    if (settings.first_interval_s > settings.high_interval_s) {
+        settings.first_interval_s = settings.high_interval_s; /* who wants it often wants it soon */
+    }
     asc_linux_system_read(&a->system);
     result = asc_module_init(&a->module, &port, a, &settings);
     if (result == ASC_OK) {
@@ -300,9 +330,10 @@ static void log_end(struct agent *a)
     struct asc_counters c = asc_module_counters(&a->module);
 
     asc_linux_log(ASC_LINUX_LOG_INFO, "agent_stopped",
-        "packets=%u overflowed=%u malformed=%u ignored=%u messages_sent=%u",
-        asc_counters_packets_seen(&c), c.packets_overflowed, c.packets_malformed, c.packets_ignored,
-        c.messages_sent);
+        "packets=%u overflowed=%u dropped=%llu malformed=%u ignored=%u messages_sent=%u "
+        "messages_given_up=%u",
+        asc_counters_packets_seen(&c), c.packets_overflowed, (unsigned long long)a->missed,
+        c.packets_malformed, c.packets_ignored, c.messages_sent, c.messages_given_up);
 }
 
 /* A peer that closes must not end the process: the write's error is enough. */
@@ -329,12 +360,12 @@ int asc_linux_agent_run(const struct asc_linux_agent_options *options)
     block_sigpipe();
     if (start(a, options)) {
         failed = 0;
+        asc_linux_notify("READY=1");
         while (!turn(a, options->stop_fd, UINT32_MAX)) {
-            log_drops(a);
         }
         asc_linux_log(ASC_LINUX_LOG_INFO, "agent_stopping", "device=%s", a->device_id);
-        log_drops(a);
-        asc_linux_capture_stop(a->capture);
+        asc_linux_notify("STOPPING=1");
+        stop_capture(a);
         drain(a);
         hang_up(a);
         log_end(a);
