@@ -36,21 +36,21 @@ extern "C" {
 #define ASC_TWIN_REPORT_MAX (448u + 112u * ASC_TWIN_ALLOW_MAX)
 
 /* X(name, text): what can be wrong with a document. */
-#define ASC_TWIN_FAULTS(X)                                                      \
-    X(ASC_TWIN_FAULT_NONE, "")                                                  \
-    X(ASC_TWIN_FAULT_LONG, "the document is too long")                          \
-    X(ASC_TWIN_FAULT_JSON, "not JSON")                                          \
-    X(ASC_TWIN_FAULT_DEEP, "nested too deep")                                   \
-    X(ASC_TWIN_FAULT_TWICE, "given twice")                                      \
-    X(ASC_TWIN_FAULT_MISSING, "missing")                                        \
-    X(ASC_TWIN_FAULT_OBJECT, "not an object")                                   \
-    X(ASC_TWIN_FAULT_ARRAY, "not an array")                                     \
-    X(ASC_TWIN_FAULT_MANY, "too many entries")                                  \
-    X(ASC_TWIN_FAULT_INTEGER, "not a whole number in its range")                \
-    X(ASC_TWIN_FAULT_BOOLEAN, "not true or false")                              \
-    X(ASC_TWIN_FAULT_ABSENT, "not in this image")                               \
-    X(ASC_TWIN_FAULT_ADDRESS, "not an address or address/prefix of this image") \
-    X(ASC_TWIN_FAULT_PROTOCOL, "not tcp, udp or icmp")                          \
+#define ASC_TWIN_FAULTS(X)                                        \
+    X(ASC_TWIN_FAULT_NONE, "")                                    \
+    X(ASC_TWIN_FAULT_LONG, "too long")                            \
+    X(ASC_TWIN_FAULT_JSON, "not JSON")                            \
+    X(ASC_TWIN_FAULT_DEEP, "too deep")                            \
+    X(ASC_TWIN_FAULT_TWICE, "given twice")                        \
+    X(ASC_TWIN_FAULT_MISSING, "missing")                          \
+    X(ASC_TWIN_FAULT_OBJECT, "not an object")                     \
+    X(ASC_TWIN_FAULT_ARRAY, "not an array")                       \
+    X(ASC_TWIN_FAULT_MANY, "too many entries")                    \
+    X(ASC_TWIN_FAULT_INTEGER, "not a whole number in its range")  \
+    X(ASC_TWIN_FAULT_BOOLEAN, "not true or false")                \
+    X(ASC_TWIN_FAULT_ABSENT, "not in this image")                 \
+    X(ASC_TWIN_FAULT_ADDRESS, "not an address or address/prefix") \
+    X(ASC_TWIN_FAULT_PROTOCOL, "not tcp, udp or icmp")            \
     X(ASC_TWIN_FAULT_MODULE, "refused by the module")
 
 #define ASC_TWIN_FAULT_ENUM(name, text) name,

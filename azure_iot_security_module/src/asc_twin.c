@@ -17,21 +17,14 @@
 #define ENTRY_MEMBERS (UINT32_MAX << ASC_TWIN_MEMBER_REMOTE)
 #endif
 
-/* One pass over a document. No recursion: what is open is on a stack of its own. */
+/* One pass over a document. No recursion: what is open is on a stack of its own. What is used most comes
+ * first, where small machines reach it with short instructions. */
 struct walk {
     struct asc_json json;
-    const char *start;
     struct asc_twin *twin;
-    struct asc_twin_values values; /* with what was read so far */
-#if ASC_TWIN_ALLOW_MAX > 0
-    struct asc_twin_entry scratch;
-#endif
-    uint32_t version;
-    uint32_t seen;                    /* bits by member: to refuse a second one */
-    uint8_t open[ASC_TWIN_DEPTH_MAX]; /* enum asc_twin_container */
-    uint8_t depth;                    /* of `open` */
-    uint8_t member;                   /* whose value is next, or was read last */
-    uint8_t entries;                  /* that are complete */
+    uint8_t depth;   /* of `open` */
+    uint8_t member;  /* whose value is next, or was read last */
+    uint8_t entries; /* that are complete */
     uint8_t ignored;
     bool fresh;  /* the innermost container has no member yet */
     bool commit; /* write entries to the twin */
@@ -41,24 +34,21 @@ struct walk {
     uint8_t fault_member;
     uint8_t fault_entry;
     uint32_t fault_offset;
+
+    const char *start;
+    uint32_t version;
+    uint32_t seen;                 /* bits by member: to refuse a second one */
+    struct asc_twin_values values; /* with what was read so far */
+#if ASC_TWIN_ALLOW_MAX > 0
+    struct asc_twin_entry scratch;
+#endif
+    uint8_t open[ASC_TWIN_DEPTH_MAX]; /* enum asc_twin_container */
 };
 
 /* What a value of the wrong type or range is. */
-static const uint8_t kind_faults[ASC_TWIN_KINDS] = {
-    [ASC_TWIN_KIND_OTHER] = ASC_TWIN_FAULT_JSON,
-    [ASC_TWIN_KIND_OBJECT] = ASC_TWIN_FAULT_OBJECT,
-    [ASC_TWIN_KIND_ALLOW] = ASC_TWIN_FAULT_ARRAY,
-    [ASC_TWIN_KIND_VERSION] = ASC_TWIN_FAULT_INTEGER,
-    [ASC_TWIN_KIND_INTERVAL] = ASC_TWIN_FAULT_INTEGER,
-    [ASC_TWIN_KIND_COLLECTOR] = ASC_TWIN_FAULT_BOOLEAN,
-    [ASC_TWIN_KIND_REMOTE] = ASC_TWIN_FAULT_ADDRESS,
-    [ASC_TWIN_KIND_PORT] = ASC_TWIN_FAULT_INTEGER,
-    [ASC_TWIN_KIND_PROTOCOL] = ASC_TWIN_FAULT_PROTOCOL,
-};
-
 static enum asc_twin_fault kind_fault(const struct asc_twin_member *m)
 {
-    return (enum asc_twin_fault)kind_faults[m->kind];
+    return (enum asc_twin_fault)m->fault;
 }
 
 static enum asc_twin_container innermost(const struct walk *w)

@@ -3,32 +3,46 @@
 
 #include "azure_iot_security_module/src/asc_twin_members.h"
 
+/* Rows by what the value is. */
+#define OBJECT(name, container, holds)                                      \
+    {                                                                       \
+        name, container, ASC_TWIN_KIND_OBJECT, holds, ASC_TWIN_FAULT_OBJECT \
+    }
+#define NUMBER(name, container, kind, argument)                 \
+    {                                                           \
+        name, container, kind, argument, ASC_TWIN_FAULT_INTEGER \
+    }
+#define COLLECTOR(name, bit)                                                            \
+    {                                                                                   \
+        name, ASC_TWIN_COLLECTORS, ASC_TWIN_KIND_COLLECTOR, bit, ASC_TWIN_FAULT_BOOLEAN \
+    }
+#define INTERVAL(name, index) NUMBER(name, ASC_TWIN_VEDETTE, ASC_TWIN_KIND_INTERVAL, index)
+#define PORT(name, index)     NUMBER(name, ASC_TWIN_ENTRY, ASC_TWIN_KIND_PORT, index)
+
 const struct asc_twin_member asc_twin_members[ASC_TWIN_MEMBERS] = {
-    [ASC_TWIN_MEMBER_OTHER] = {"", ASC_TWIN_NOWHERE, ASC_TWIN_KIND_OTHER, 0},
-    [ASC_TWIN_MEMBER_WHOLE] = {"", ASC_TWIN_NOWHERE, ASC_TWIN_KIND_OBJECT, ASC_TWIN_ROOT},
-    [ASC_TWIN_MEMBER_PATCH] = {"", ASC_TWIN_NOWHERE, ASC_TWIN_KIND_OBJECT, ASC_TWIN_DESIRED},
-    [ASC_TWIN_MEMBER_DESIRED] = {"desired", ASC_TWIN_ROOT, ASC_TWIN_KIND_OBJECT, ASC_TWIN_DESIRED},
-    [ASC_TWIN_MEMBER_VEDETTE] = {"vedette", ASC_TWIN_DESIRED, ASC_TWIN_KIND_OBJECT,
-        ASC_TWIN_VEDETTE},
-    [ASC_TWIN_MEMBER_VERSION] = {"$version", ASC_TWIN_DESIRED, ASC_TWIN_KIND_VERSION, 0},
-    [ASC_TWIN_MEMBER_HIGH] = {"highPriorityInterval", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_INTERVAL, 0},
-    [ASC_TWIN_MEMBER_MEDIUM] = {"mediumPriorityInterval", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_INTERVAL,
-        1},
-    [ASC_TWIN_MEMBER_LOW] = {"lowPriorityInterval", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_INTERVAL, 2},
-    [ASC_TWIN_MEMBER_COLLECTORS] = {"collectors", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_OBJECT,
-        ASC_TWIN_COLLECTORS},
-    [ASC_TWIN_MEMBER_NETWORK_ACTIVITY] = {"networkActivity", ASC_TWIN_COLLECTORS,
-        ASC_TWIN_KIND_COLLECTOR, ASC_COLLECT_NETWORK_ACTIVITY},
-    [ASC_TWIN_MEMBER_HEARTBEAT] = {"heartbeat", ASC_TWIN_COLLECTORS, ASC_TWIN_KIND_COLLECTOR,
-        ASC_COLLECT_HEARTBEAT},
-    [ASC_TWIN_MEMBER_SYSTEM_INFORMATION] = {"systemInformation", ASC_TWIN_COLLECTORS,
-        ASC_TWIN_KIND_COLLECTOR, ASC_COLLECT_SYSTEM_INFORMATION},
+    [ASC_TWIN_MEMBER_OTHER] = {"", ASC_TWIN_NOWHERE, ASC_TWIN_KIND_OTHER, 0, ASC_TWIN_FAULT_JSON},
+    [ASC_TWIN_MEMBER_WHOLE] = OBJECT("", ASC_TWIN_NOWHERE, ASC_TWIN_ROOT),
+    [ASC_TWIN_MEMBER_PATCH] = OBJECT("", ASC_TWIN_NOWHERE, ASC_TWIN_DESIRED),
+    [ASC_TWIN_MEMBER_DESIRED] = OBJECT("desired", ASC_TWIN_ROOT, ASC_TWIN_DESIRED),
+    [ASC_TWIN_MEMBER_VEDETTE] = OBJECT("vedette", ASC_TWIN_DESIRED, ASC_TWIN_VEDETTE),
+    [ASC_TWIN_MEMBER_VERSION] = NUMBER("$version", ASC_TWIN_DESIRED, ASC_TWIN_KIND_VERSION, 0),
+    [ASC_TWIN_MEMBER_HIGH] = INTERVAL("highPriorityInterval", 0),
+    [ASC_TWIN_MEMBER_MEDIUM] = INTERVAL("mediumPriorityInterval", 1),
+    [ASC_TWIN_MEMBER_LOW] = INTERVAL("lowPriorityInterval", 2),
+    [ASC_TWIN_MEMBER_COLLECTORS] = OBJECT("collectors", ASC_TWIN_VEDETTE, ASC_TWIN_COLLECTORS),
+    [ASC_TWIN_MEMBER_NETWORK_ACTIVITY] = COLLECTOR("networkActivity", ASC_COLLECT_NETWORK_ACTIVITY),
+    [ASC_TWIN_MEMBER_HEARTBEAT] = COLLECTOR("heartbeat", ASC_COLLECT_HEARTBEAT),
+    [ASC_TWIN_MEMBER_SYSTEM_INFORMATION] =
+        COLLECTOR("systemInformation", ASC_COLLECT_SYSTEM_INFORMATION),
 #if ASC_TWIN_ALLOW_MAX > 0
-    [ASC_TWIN_MEMBER_ALLOW] = {"allow", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_ALLOW, ASC_TWIN_ALLOW},
-    [ASC_TWIN_MEMBER_ELEMENT] = {"", ASC_TWIN_NOWHERE, ASC_TWIN_KIND_OBJECT, ASC_TWIN_ENTRY},
-    [ASC_TWIN_MEMBER_REMOTE] = {"remote", ASC_TWIN_ENTRY, ASC_TWIN_KIND_REMOTE, 0},
-    [ASC_TWIN_MEMBER_PORT] = {"port", ASC_TWIN_ENTRY, ASC_TWIN_KIND_PORT, 0},
-    [ASC_TWIN_MEMBER_LOCAL_PORT] = {"localPort", ASC_TWIN_ENTRY, ASC_TWIN_KIND_PORT, 1},
-    [ASC_TWIN_MEMBER_PROTOCOL] = {"protocol", ASC_TWIN_ENTRY, ASC_TWIN_KIND_PROTOCOL, 0},
+    [ASC_TWIN_MEMBER_ALLOW] = {"allow", ASC_TWIN_VEDETTE, ASC_TWIN_KIND_ALLOW, ASC_TWIN_ALLOW,
+        ASC_TWIN_FAULT_ARRAY},
+    [ASC_TWIN_MEMBER_ELEMENT] = OBJECT("", ASC_TWIN_NOWHERE, ASC_TWIN_ENTRY),
+    [ASC_TWIN_MEMBER_REMOTE] = {"remote", ASC_TWIN_ENTRY, ASC_TWIN_KIND_REMOTE, 0,
+        ASC_TWIN_FAULT_ADDRESS},
+    [ASC_TWIN_MEMBER_PORT] = PORT("port", 0),
+    [ASC_TWIN_MEMBER_LOCAL_PORT] = PORT("localPort", 1),
+    [ASC_TWIN_MEMBER_PROTOCOL] = {"protocol", ASC_TWIN_ENTRY, ASC_TWIN_KIND_PROTOCOL, 0,
+        ASC_TWIN_FAULT_PROTOCOL},
 #endif
 };

@@ -32,8 +32,7 @@ enum asc_twin_kind {
     ASC_TWIN_KIND_COLLECTOR, /* boolean; argument: ASC_COLLECT_ bit */
     ASC_TWIN_KIND_REMOTE,    /* string, of the entry under way, as the next ones */
     ASC_TWIN_KIND_PORT,      /* number; argument: index of port */
-    ASC_TWIN_KIND_PROTOCOL,  /* string */
-    ASC_TWIN_KINDS
+    ASC_TWIN_KIND_PROTOCOL   /* string */
 };
 
 /* Rows of asc_twin_members[]. */
@@ -68,6 +67,7 @@ struct asc_twin_member {
     uint8_t container; /* enum asc_twin_container: where it is */
     uint8_t kind;      /* enum asc_twin_kind */
     uint8_t argument;
+    uint8_t fault; /* enum asc_twin_fault: a value of another type or range */
 };
 
 extern const struct asc_twin_member asc_twin_members[ASC_TWIN_MEMBERS];

@@ -7,13 +7,18 @@
 #include "azure_iot_security_module/src/asc_twin_allow.h"
 #include "azure_iot_security_module/src/asc_twin_members.h"
 
-#define ASC_TWIN_FAULT_TEXT(name, text) text,
+#define ASC_TWIN_FAULT_TEXT(name, text) text "\0"
 
 const char *asc_twin_fault_text(enum asc_twin_fault fault)
 {
-    static const char *const texts[] = {ASC_TWIN_FAULTS(ASC_TWIN_FAULT_TEXT)};
+    /* One behind the other: a table of pointers would take more room than the texts save. */
+    static const char texts[] = ASC_TWIN_FAULTS(ASC_TWIN_FAULT_TEXT) "unknown";
+    const char *text = texts;
 
-    return (unsigned)fault < ASC_TWIN_FAULT_COUNT ? texts[fault] : "unknown";
+    for (unsigned i = 0; i < (unsigned)fault && i < ASC_TWIN_FAULT_COUNT; i++) {
+        text += strlen(text) + 1;
+    }
+    return text;
 }
 
 /* Output that stops at its end; `cur` goes on to NULL there. */
