@@ -538,6 +538,36 @@ static void test_agent__sends_what_it_has_when_stopped(void **state)
     check_flows(f);
 }
 
+/* Its twin turns collectors off, and allows a flow that is then counted and not reported. */
+static void test_agent__takes_its_settings_from_its_twin(void **state)
+{
+    struct fixture *f = *state;
+    char report[HUB_SERVER_TEXT_BYTES];
+
+    hub_server_twin(f->hub, 200,
+        "{\"desired\":{\"vedette\":{\"lowPriorityInterval\":77,\"collectors\":{\"heartbeat\":false,"
+        "\"systemInformation\":false},\"allow\":[{\"remote\":\"" NAMESPACE_PEER_V4
+        "\",\"port\":5001,\"protocol\":\"udp\"}]},\"$version\":3},\"reported\":{}}");
+    start_agent(f, "100000");
+    await_log(f, "event=twin_applied version=3");
+    traffic_udp(f, false, 5000);
+    f->expected_count = 0; /* allowed */
+    traffic_udp(f, true, 5000);
+    traffic_udp(f, false, 5010);
+    while (hub_server_reports(f->hub) == 0) {
+        poll(NULL, 0, 5);
+    }
+    stop_agent(f);
+    check_flows(f);
+    assert_int_equal(f->sum.heartbeat, 0);
+    assert_int_equal(f->sum.system, 0);
+    assert_true(logged(f, "event=agent_stopped packets="));
+    assert_false(logged(f, " withheld=0 "));
+    hub_server_report(f->hub, report);
+    assert_non_null(strstr(report, "\"status\":\"ok\""));
+    assert_non_null(strstr(report, "\"lowPriorityInterval\":77,"));
+}
+
 /* Without a hub it stops all the same, and soon. */
 static void test_agent__stops_without_a_hub(void **state)
 {
@@ -729,6 +759,7 @@ int main(void)
         WITH_FIXTURE(test_agent__tells_who_started_it),
         WITH_FIXTURE(test_agent__loses_nothing_when_the_hub_does_not_acknowledge),
         WITH_FIXTURE(test_agent__sends_what_it_has_when_stopped),
+        WITH_FIXTURE(test_agent__takes_its_settings_from_its_twin),
         WITH_FIXTURE(test_agent__stops_without_a_hub),
         WITH_FIXTURE(test_agent__usage),
         WITH_FIXTURE(test_agent__key_does_not_show),

@@ -330,10 +330,11 @@ static void log_end(struct agent *a)
     struct asc_counters c = asc_module_counters(&a->module);
 
     asc_linux_log(ASC_LINUX_LOG_INFO, "agent_stopped",
-        "packets=%u overflowed=%u dropped=%llu malformed=%u ignored=%u messages_sent=%u "
-        "messages_given_up=%u",
-        asc_counters_packets_seen(&c), c.packets_overflowed, (unsigned long long)a->missed,
-        c.packets_malformed, c.packets_ignored, c.messages_sent, c.messages_given_up);
+        "packets=%u withheld=%u overflowed=%u dropped=%llu malformed=%u ignored=%u "
+        "messages_sent=%u messages_given_up=%u",
+        asc_counters_packets_seen(&c), c.packets_withheld, c.packets_overflowed,
+        (unsigned long long)a->missed, c.packets_malformed, c.packets_ignored, c.messages_sent,
+        c.messages_given_up);
 }
 
 /* A peer that closes must not end the process: the write's error is enough. */
