@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The connection's states: look the host up, open, greet, keep alive, deliver, and again after a failure. */
+/* What each state of the connection does: look the host up, open, greet, keep alive, deliver, and again after a failure. */
 
 #include "azure_iot_security_module/ports/lwip/asc_lwip_hub.h"
 
@@ -9,46 +9,12 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
-#define STEP_MS      (ASC_LWIP_HUB_STEP_TIME * 1000u)
-#define RETRY_MIN_MS 1000u
-#define RETRY_MAX_MS (ASC_LWIP_HUB_RETRY_MAX * 1000u)
+#define STEP_MS (ASC_LWIP_HUB_STEP_TIME * 1000u)
 /* How often to look whether the time of day is known by now. */
 #define CLOCK_MS 1000u
 /* A quarter of the time is left for what is under way. */
 #define RENEW_MS ((uint32_t)ASC_LWIP_HUB_TOKEN_LIFE * 750u)
 #define PING_MS  ((uint32_t)ASC_LWIP_HUB_KEEP_ALIVE * 750u)
-
-enum asc_lwip_hub_state asc_lwip_hub_next(
-    enum asc_lwip_hub_state state, enum asc_lwip_hub_event event)
-{
-    enum {
-        WAITING = ASC_LWIP_HUB_WAITING,
-        RESOLVING = ASC_LWIP_HUB_RESOLVING,
-        OPENING = ASC_LWIP_HUB_OPENING,
-        GREETING = ASC_LWIP_HUB_GREETING,
-        ONLINE = ASC_LWIP_HUB_ONLINE,
-        STOPPED = ASC_LWIP_HUB_STOPPED
-    };
-    static const uint8_t next[ASC_LWIP_HUB_STATES][ASC_LWIP_HUB_EVENTS] = {
-        /*              DONE       LOST     STOP */
-        [WAITING] = {RESOLVING, WAITING, STOPPED},
-        [RESOLVING] = {OPENING, WAITING, STOPPED},
-        [OPENING] = {GREETING, WAITING, STOPPED},
-        [GREETING] = {ONLINE, WAITING, STOPPED},
-        [ONLINE] = {ONLINE, WAITING, STOPPED},
-        [STOPPED] = {STOPPED, STOPPED, STOPPED},
-    };
-
-    return (enum asc_lwip_hub_state)next[state][event];
-}
-
-const char *asc_lwip_hub_state_name(enum asc_lwip_hub_state state)
-{
-    static const char *const names[ASC_LWIP_HUB_STATES] = {
-        "waiting", "resolving", "opening", "greeting", "online", "stopped"};
-
-    return names[state];
-}
 
 static void say(const struct asc_lwip_hub *h, const char *event, const char *reason, int code)
 {
@@ -67,22 +33,6 @@ static void change(struct asc_lwip_hub *h, enum asc_lwip_hub_event event)
 static uint32_t elapsed(uint32_t since_ms)
 {
     return sys_now() - since_ms;
-}
-
-/* Half of the wait is random, so that a fleet does not come back to a restarted hub in step. */
-static uint32_t retry_ms(const struct asc_lwip_hub *h)
-{
-    uint32_t wait = RETRY_MIN_MS;
-    uint32_t random = 0;
-
-    for (uint32_t i = 1; i < h->failures && wait < RETRY_MAX_MS; i++) {
-        wait *= 2;
-    }
-    wait = LWIP_MIN(wait, RETRY_MAX_MS);
-    if (h->options.random(h->options.context, (unsigned char *)&random, sizeof random) != 0) {
-        return wait;
-    }
-    return wait / 2 + random % (wait / 2 + 1);
 }
 
 static void tell(struct asc_lwip_hub *h, bool connected)
@@ -108,16 +58,20 @@ static void hang_up(struct asc_lwip_hub *h)
     mbedtls_platform_zeroize(h->head, sizeof h->head);
     h->head_at = h->head_length = h->body_length = 0;
     settle(h, false);
-    tell(h, false);
 }
 
 static void lose(struct asc_lwip_hub *h, const char *reason, int code)
 {
+    uint32_t random = 0;
+
+    /* Without random numbers there is no TLS either; the wait then is the shortest of its range. */
+    (void)h->options.random(h->options.context, (unsigned char *)&random, sizeof random);
     h->failures += h->failures < UINT32_MAX;
     say(h, "hub_lost", reason, code);
     hang_up(h);
-    h->wait_ms = retry_ms(h);
+    h->wait_ms = asc_lwip_hub_retry_ms(h->failures, random);
     change(h, ASC_LWIP_HUB_LOST);
+    tell(h, false);
 }
 
 /* ---- WAITING, RESOLVING ---- */
@@ -349,7 +303,7 @@ static void step_online(struct asc_lwip_hub *h)
         h->head_length = asc_mqtt_disconnect(&h->mqtt, h->head, sizeof h->head);
         if (flush(h)) {
             say(h, "token_renewal", "", 0);
-            hang_up(h);
+            hang_up(h); /* the module need not notice */
             h->wait_ms = 0;
             change(h, ASC_LWIP_HUB_LOST);
         }
@@ -475,5 +429,6 @@ void asc_lwip_hub_stop(struct asc_lwip_hub *h)
     }
     change(h, ASC_LWIP_HUB_STOP);
     hang_up(h);
+    tell(h, false);
     asc_lwip_tls_release(&h->tls);
 }

@@ -79,6 +79,10 @@ enum asc_lwip_hub_state asc_lwip_hub_next(
     enum asc_lwip_hub_state state, enum asc_lwip_hub_event event);
 const char *asc_lwip_hub_state_name(enum asc_lwip_hub_state state);
 
+/* Returns the wait before the next try, at most ASC_LWIP_HUB_RETRY_MAX. `failures`: in a row, at least 1.
+   Half of it is random, so that a fleet does not come back to a restarted hub in step. */
+uint32_t asc_lwip_hub_retry_ms(uint32_t failures, uint32_t random);
+
 /* What the connection is made from. Everything pointed to must outlive it, but for `ca`. */
 struct asc_lwip_hub_options {
     const char *host; /* DNS name to connect to, which the hub's certificate must have; looked up by
