@@ -8,7 +8,9 @@
 #define SYS_LIGHTWEIGHT_PROT 0 /* the interrupt of SysTick touches nothing of lwIP */
 #define LWIP_NETCONN         0
 #define LWIP_SOCKET          0
-#define LWIP_STATS           0
+#ifndef LWIP_STATS
+#define LWIP_STATS 0
+#endif
 
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
@@ -24,8 +26,12 @@
 #define DNS_LOCAL_HOSTLIST            1
 #define DNS_LOCAL_HOSTLIST_IS_DYNAMIC 1
 
+#if defined(__arm__)
 #define MEM_ALIGNMENT 4
-#define MEM_SIZE      (16 * 1024)
+#else
+#define MEM_ALIGNMENT 8 /* the host, where the connection is tested */
+#endif
+#define MEM_SIZE (16 * 1024)
 
 #define MEMP_NUM_TCP_PCB 12
 #define MEMP_NUM_TCP_SEG 32

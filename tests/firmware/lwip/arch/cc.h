@@ -8,7 +8,9 @@
 
 #include "tests/firmware/log.h"
 
+#if defined(__arm__)
 #define LWIP_NO_UNISTD_H 1
+#endif
 
 #define LWIP_PLATFORM_DIAG(x)   ((void)0)
 #define LWIP_PLATFORM_ASSERT(x) firmware_fatal("lwip", x)
