@@ -11,7 +11,8 @@
 #include <cmocka.h>
 
 #include "azure_iot_security_module/ports/lwip/asc_lwip_capture.h"
-#include "lwip/ip4_addr.h"
+#include "lwip/ip4.h"
+#include "lwip/ip6.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/ethernet.h"
 #include "tests/device/device_test.h"
@@ -609,6 +610,30 @@ static void test_capture__a_driver_may_move_its_pbuf(void **state)
     netif_remove(&card.netif);
 }
 
+/* Gives a packet to the hook in IP. */
+static enum outcome pass_ip(struct card *card)
+{
+    const struct asc_counters before = asc_module_counters(&module);
+    uint8_t bytes[DEVICE_PACKET_MAX + FRAME_LINK_MAX];
+    size_t packet;
+    const size_t length = build(bytes, LWIP_IPV4 ? &plain : &plain6, FRAME_BARE, &packet);
+    struct pbuf *p = frame_chain(bytes, &length, 1);
+
+#ifdef LWIP_HOOK_IP4_INPUT
+    /* Through lwIP, which then finds nobody who wants the packet. */
+#if LWIP_IPV4
+    assert_int_equal(ip4_input(p, &card->netif), ERR_OK);
+#else
+    assert_int_equal(ip6_input(p, &card->netif), ERR_OK);
+#endif
+#else
+    assert_int_equal(asc_lwip_ip_input(p, &card->netif), 0);
+    pbuf_free(p);
+#endif
+    frame_release();
+    return outcome_since(&before);
+}
+
 /* As lwIP's PPP, which hands packets to IP itself. */
 static void test_capture__a_netif_without_input_keeps_none(void **state)
 {
@@ -621,8 +646,25 @@ static void test_capture__a_netif_without_input_keeps_none(void **state)
     assert_int_equal(asc_lwip_attach(&hook, &card.netif, &module), ERR_OK);
     assert_null(card.netif.input);
     assert_int_equal(pass_plain(&card, ASC_OUT), COUNTED);
+    assert_int_equal(pass_ip(&card), COUNTED);
     assert_true(asc_lwip_detach(&hook));
     assert_null(card.netif.input);
+    assert_int_equal(pass_ip(&card), PASSED_BY);
+    netif_remove(&card.netif);
+}
+
+static void test_capture__the_hook_in_ip_counts_nothing_twice(void **state)
+{
+    struct card card;
+    struct asc_lwip_netif hook;
+
+    (void)state;
+    card_add(&card, card_init_bare);
+    assert_int_equal(pass_ip(&card), PASSED_BY);
+    assert_int_equal(asc_lwip_attach(&hook, &card.netif, &module), ERR_OK);
+    assert_int_equal(pass_ip(&card), PASSED_BY);
+    assert_int_equal(pass_plain(&card, ASC_IN), COUNTED);
+    assert_true(asc_lwip_detach(&hook));
     netif_remove(&card.netif);
 }
 
@@ -836,6 +878,7 @@ int main(void)
         cmocka_unit_test_setup(test_capture__a_refused_frame_did_not_leave, setup),
         cmocka_unit_test_setup(test_capture__a_driver_may_move_its_pbuf, setup),
         cmocka_unit_test_setup(test_capture__a_netif_without_input_keeps_none, setup),
+        cmocka_unit_test_setup(test_capture__the_hook_in_ip_counts_nothing_twice, setup),
         cmocka_unit_test_setup(test_capture__nulls_are_refused, setup),
         cmocka_unit_test_setup(test_capture__attached_twice_counts_once, setup),
         cmocka_unit_test_setup(test_capture__all_is_as_before_when_detached, setup),

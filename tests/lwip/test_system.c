@@ -47,6 +47,7 @@ static uint64_t seed = 88172645463325252u;
 
 /* The port's functions, but for a clock that leaps. */
 static struct asc_port functions;
+static unsigned logged;
 static uint32_t leaps_ms;
 
 static uint32_t leaping_uptime(void *context)
@@ -121,6 +122,30 @@ static void test_system__the_message_tells_the_system(void **state)
     assert_null(information[2]);
 }
 
+static void keep_line(void *user, enum asc_log_level level, const char *text)
+{
+    assert_ptr_equal(user, &seed);
+    assert_int_equal(level, ASC_LOG_WARNING);
+    assert_non_null(strstr(text, "suspended"));
+    logged++;
+}
+
+static void test_system__the_log_is_the_firmwares(void **state)
+{
+    (void)state;
+    port_context.random = give_random;
+    port_context.user = &seed;
+    for (unsigned kept = 0; kept < 2; kept++) {
+        port_context.log = kept != 0 ? keep_line : NULL;
+        assert_int_equal(asc_module_enable(&module), ASC_OK);
+        leaps_ms += 1000u * (ASC_SECURITY_MODULE_PENDING_TIME + 1);
+        (void)asc_module_step(&module);
+        assert_int_equal(asc_module_state(&module), ASC_STATE_SUSPENDED);
+        assert_int_equal(logged, kept);
+        asc_module_disable(&module);
+    }
+}
+
 static void test_system__the_clock_is_lwips(void **state)
 {
     const uint32_t before = sys_now();
@@ -188,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup(test_system__without_random_bytes_it_does_not_start, setup),
         cmocka_unit_test_setup(test_system__without_a_sender_messages_wait, setup),
         cmocka_unit_test_setup(test_system__the_message_tells_the_system, setup),
+        cmocka_unit_test_setup(test_system__the_log_is_the_firmwares, setup),
         cmocka_unit_test_setup(test_system__the_clock_is_lwips, setup),
 #if SYS_LIGHTWEIGHT_PROT && !NO_SYS
         cmocka_unit_test_setup(test_system__the_lock_excludes_threads, setup),

@@ -278,6 +278,17 @@ static err_t hook_input(struct pbuf *p, struct netif *netif)
     return hook.input(p, netif);
 }
 
+int asc_lwip_ip_input(struct pbuf *p, struct netif *netif)
+{
+    struct asc_lwip_netif hook;
+    const struct frame frame = frame_of(p);
+
+    if (find(netif, &hook) && hook.input == NULL && hook.module != NULL) {
+        count_frame(&hook, ASC_IN, &frame);
+    }
+    return 0;
+}
+
 static err_t hook_linkoutput(struct netif *netif, struct pbuf *p)
 {
     struct asc_lwip_netif hook;

@@ -34,7 +34,8 @@ struct asc_lwip_netif {
 /* From now on gives each IP packet of `netif` to `module`: incoming ones before lwIP sees them, outgoing
  * ones once the driver has taken them (what it refuses is not counted). On a netif with
  * NETIF_FLAG_ETHARP or NETIF_FLAG_ETHERNET it wraps `input` and `linkoutput`, and counts the frames that
- * hold IPv4 or IPv6, with at most one VLAN tag; on any other `input`, `output` and `output_ip6`.
+ * hold IPv4 or IPv6, with at most one VLAN tag; on any other `input`, `output` and `output_ip6`. What is
+ * NULL is left alone.
  * Call after netif_add(), and again for each further netif with a hook of its own.
  * `hook`, `netif` and `module` must outlive the attachment. No heap.
  * Returns ERR_OK, also where `hook` is on `netif` already: then `module` takes the place of what was
@@ -52,6 +53,15 @@ ASC_NODISCARD err_t asc_lwip_attach(
  * threads, one that is under way may still reach it.
  * Context as above. A hook that is not attached: true. */
 ASC_NODISCARD bool asc_lwip_detach(struct asc_lwip_netif *hook);
+
+/* Counts an incoming packet of a netif that has no `input` for the hook to wrap: lwIP's PPP hands what it
+ * receives to IP itself. For lwipopts.h, where such a netif is used:
+ *   #define LWIP_HOOK_FILENAME "azure_iot_security_module/ports/lwip/asc_lwip_capture.h"
+ *   #define LWIP_HOOK_IP4_INPUT(p, netif) asc_lwip_ip_input(p, netif)
+ *   #define LWIP_HOOK_IP6_INPUT(p, netif) asc_lwip_ip_input(p, netif)
+ * Does nothing on a netif that has `input`, or no hook. `p` begins with the IP header and is only read.
+ * Returns 0: lwIP goes on with the packet. */
+int asc_lwip_ip_input(struct pbuf *p, struct netif *netif);
 
 #ifdef __cplusplus
 }

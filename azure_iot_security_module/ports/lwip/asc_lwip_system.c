@@ -66,6 +66,15 @@ static void system_information(void *context, struct asc_system_information *out
     out->hw = s->hw;
 }
 
+static void system_log(void *context, enum asc_log_level level, const char *text)
+{
+    const struct asc_lwip_system *s = context;
+
+    if (s->log != NULL) {
+        s->log(s->user, level, text);
+    }
+}
+
 const struct asc_port asc_lwip_port = {
     .time_utc_s = system_time,
     .uptime_ms = system_uptime,
@@ -76,4 +85,5 @@ const struct asc_port asc_lwip_port = {
 #endif
     .send = system_send,
     .system_information = system_information,
+    .log = system_log,
 };

@@ -22,11 +22,14 @@ struct asc_lwip_system {
     /* Fills `length` bytes at `out` from a true random number generator; false where it fails. Must be
      * set: LWIP_RAND() can be guessed, and is not used. */
     bool (*random)(void *user, uint8_t *out, size_t length);
-    void *user; /* of the two above */
+    void *user; /* of these two and of `log` */
 
     /* As `send` of struct asc_port; gets `sender`. NULL: every message waits. */
     enum asc_send_result (*send)(void *sender, const uint8_t *message, uint32_t length);
     void *sender;
+
+    /* Takes a line of the module's log, as `log` of struct asc_port; gets `user`. NULL: none is kept. */
+    void (*log)(void *user, enum asc_log_level level, const char *text);
 
     /* What system information says, NUL-terminated UTF-8 that stays. */
     const char *os; /* as "FreeRTOS 10.4.3"; NULL: lwIP alone */
