@@ -12,6 +12,10 @@
 #endif
 #include <string.h>
 
+/* With clang and _FORTIFY_SOURCE these two are macros, which cannot be poisoned while they are. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat strtok strtok_r
 #pragma GCC poison sprintf vsprintf gets
 #pragma GCC poison atoi atol atoll atof
