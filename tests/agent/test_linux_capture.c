@@ -577,6 +577,7 @@ static void test_linux_capture__counts_what_the_kernel_dropped(void **state)
         counters = asc_linux_capture_counters(c);
     } while (counters.packets + counters.dropped < SENT);
     now = seen_now(&s);
+    print_message("kept %u of %u\n", now.packets[ASC_OUT][ASC_UNICAST], (unsigned)SENT);
     assert_true(counters.dropped > 0);
     assert_true(now.packets[ASC_OUT][ASC_UNICAST] > 0);
     /* Besides ours a few packets of IPv6's own may be among the dropped. */
