@@ -46,3 +46,10 @@ const struct asc_twin_member asc_twin_members[ASC_TWIN_MEMBERS] = {
         ASC_TWIN_FAULT_PROTOCOL},
 #endif
 };
+
+/* Common names, which must not meet others where all is compiled as one file. */
+#undef OBJECT
+#undef NUMBER
+#undef COLLECTOR
+#undef INTERVAL
+#undef PORT

@@ -17,6 +17,9 @@
 
 struct netxduo {
     struct asc_module module;
+#if ASC_NETXDUO_TWIN
+    struct asc_twin twin;
+#endif
     struct asc_settings settings;
     struct asc_netxduo_hubs hubs;
     NX_CLOUD_MODULE cloud_module;
@@ -224,6 +227,11 @@ static bool initialise(void)
 #endif
     netxduo.initialised =
         asc_module_init(&netxduo.module, &netxduo_port, NX_NULL, &netxduo.settings) == ASC_OK;
+#if ASC_NETXDUO_TWIN
+    if (netxduo.initialised) {
+        asc_twin_init(&netxduo.twin, &netxduo.module);
+    }
+#endif
     return netxduo.initialised;
 }
 
@@ -350,3 +358,32 @@ struct asc_counters asc_netxduo_counters(void)
     }
     return counters;
 }
+
+/* --- Settings from the twin --------------------------------------------------------------------- */
+
+#if ASC_NETXDUO_TWIN
+enum asc_twin_result asc_netxduo_twin_apply(
+    const char *json, size_t length, bool patch, char *report, size_t size)
+{
+    NX_AZURE_IOT *azure = enabled_on();
+    enum asc_twin_result result = ASC_TWIN_BEHIND;
+    size_t reported = 0;
+
+    if (azure != NX_NULL) {
+        (void)tx_mutex_get(azure->nx_azure_iot_mutex_ptr, TX_WAIT_FOREVER);
+        if (enabled_on() == azure && !netxduo.stepping) {
+            result = asc_twin_apply(&netxduo.twin, json, length, patch);
+            if (result == ASC_TWIN_APPLIED || result == ASC_TWIN_REFUSED) {
+                reported = asc_twin_report(&netxduo.twin, report, size);
+            }
+            (void)nx_cloud_module_event_set(
+                &netxduo.cloud_module, NX_CLOUD_MODULE_AZURE_ISM_EVENT);
+        }
+        (void)tx_mutex_put(azure->nx_azure_iot_mutex_ptr);
+    }
+    if (reported == 0 && size > 0) {
+        report[0] = '\0';
+    }
+    return result;
+}
+#endif

@@ -23,6 +23,7 @@
  * A message counts as sent when a hub client has taken it. With its default QoS 1 the client keeps it
  * until the hub has acknowledged it. */
 
+#include "azure_iot_security_module/inc/asc_twin.h"
 #include "azure_iot_security_module/inc/security_module.h"
 
 #ifdef __cplusplus
@@ -61,6 +62,12 @@ extern "C" {
 #define ASC_NETXDUO_LOCK_MUTEX 0
 #endif
 
+/* Boolean: asc_netxduo_twin_apply() is there, for settings from the twin. Without it none of that is in
+ * the image. */
+#ifndef ASC_NETXDUO_TWIN
+#define ASC_NETXDUO_TWIN 0
+#endif
+
 /* String: the hardware, for the system information. Default: unknown.
  * #define ASC_NETXDUO_HARDWARE "..." */
 
@@ -88,6 +95,16 @@ enum asc_state asc_netxduo_state(void);
 
 /* Returns what the module has counted since the first enable; zeros before. From threads. */
 struct asc_counters asc_netxduo_counters(void);
+
+#if ASC_NETXDUO_TWIN
+/* Applies a document of the twin that a hub client has received; docs/device-twin.md has an example.
+ * `json`, `length`, `patch` and what is returned: as for asc_twin_apply(); while the module is not
+ * enabled nothing is applied, and ASC_TWIN_BEHIND returned. `report`: `size` bytes, for the reported
+ * properties to be sent, with a NUL; empty where there is nothing to send. ASC_TWIN_REPORT_MAX is always
+ * enough. From threads; waits for the mutex of the Azure IoT instance. */
+enum asc_twin_result asc_netxduo_twin_apply(
+    const char *json, size_t length, bool patch, char *report, size_t size);
+#endif
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,13 @@
 #include "azure_iot_security_module/src/asc_packet.c"
 #include "azure_iot_security_module/src/asc_sketch.c"
 #include "azure_iot_security_module/src/asc_state.c"
+#if defined(ASC_NETXDUO_TWIN) && ASC_NETXDUO_TWIN
+#include "azure_iot_security_module/src/asc_twin.c"
+#include "azure_iot_security_module/src/asc_twin_allow.c"
+#include "azure_iot_security_module/src/asc_twin_json.c"
+#include "azure_iot_security_module/src/asc_twin_members.c"
+#include "azure_iot_security_module/src/asc_twin_report.c"
+#endif
 #include "azure_iot_security_module/src/asc_writer.c"
 
 #include "azure_iot_security_module/ports/netxduo/asc_netxduo.c"
