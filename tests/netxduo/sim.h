@@ -51,6 +51,9 @@ unsigned sim_packets(void);
 
 void sim_azure_create(NX_AZURE_IOT *azure, NX_IP *ip);
 
+/* Returns the line that was logged last; empty: none. */
+const char *sim_log_line(void);
+
 /* Lets the cloud thread run on the caller's thread, for the events that are set. */
 void sim_cloud_run(NX_AZURE_IOT *azure);
 

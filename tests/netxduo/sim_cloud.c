@@ -4,6 +4,21 @@
 #include "tests/netxduo/sim.h"
 #include "tests/netxduo/sim_internal.h"
 
+static char log_line[256];
+
+UINT nx_azure_iot_log(UCHAR *type_ptr, UINT type_len, UCHAR *msg_ptr, UINT msg_len, ...)
+{
+    sim_require(!sim_masked(), "a line is logged with interrupts masked");
+    snprintf(log_line, sizeof log_line, "%.*s%.*s", (int)type_len, (const char *)type_ptr,
+        (int)msg_len, (const char *)msg_ptr);
+    return NX_AZURE_IOT_SUCCESS;
+}
+
+const char *sim_log_line(void)
+{
+    return log_line;
+}
+
 void sim_azure_create(NX_AZURE_IOT *azure, NX_IP *ip)
 {
     memset(azure, 0, sizeof *azure);

@@ -198,6 +198,15 @@ static void test_netxduo_random__comes_back(void **state)
     assert_int_equal(fx.flow[0].bytes_in, 9);
 }
 
+static void test_netxduo_log__goes_to_the_instance_s_log(void **state)
+{
+    (void)state;
+    sim_hub_state(&fx.hub, NX_AZURE_IOT_HUB_CLIENT_STATUS_NOT_CONNECTED);
+    sim_seconds(&fx.azure, ASC_SECURITY_MODULE_PENDING_TIME + 2);
+    assert_int_equal(asc_netxduo_state(), ASC_STATE_SUSPENDED);
+    assert_memory_equal(sim_log_line(), "[WARN] suspended", 16);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -211,6 +220,7 @@ int main(void)
         WITH(test_netxduo_system__tells_versions),
         WITH(test_netxduo_random__no_entropy_is_told),
         WITH(test_netxduo_random__comes_back),
+        WITH(test_netxduo_log__goes_to_the_instance_s_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

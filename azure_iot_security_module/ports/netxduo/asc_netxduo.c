@@ -15,6 +15,11 @@
 
 #define EVENTS (NX_CLOUD_COMMON_PERIODIC_EVENT | NX_CLOUD_MODULE_AZURE_ISM_EVENT)
 
+#define TICKS_PER_S ((uint32_t)(TX_TIMER_TICKS_PER_SECOND))
+
+/* Milliseconds are reckoned from ticks in 32 bits. */
+typedef char asc_netxduo_ticks_per_second_is_at_most_4000000[TICKS_PER_S <= 4000000u ? 1 : -1];
+
 struct netxduo {
     struct asc_module module;
 #if ASC_NETXDUO_TWIN
@@ -30,7 +35,7 @@ struct netxduo {
     UINT posture;        /* of interrupts, when the lock was taken */
     uint32_t ticks;      /* as of `uptime_ms` */
     uint32_t uptime_ms;  /* wraps */
-    uint32_t tick_rest;  /* what `uptime_ms` leaves out: below TX_TIMER_TICKS_PER_SECOND */
+    uint32_t tick_rest;  /* what `uptime_ms` leaves out: below TICKS_PER_S */
     bool settings_given; /* by asc_netxduo_settings_set() */
     bool initialised;    /* `module` is */
     bool connected;      /* as the module was told */
@@ -59,10 +64,10 @@ static uint32_t port_uptime_ms(void *context)
     (void)context;
     netxduo.ticks = now;
     if (passed < 0x80000000u) {
-        const uint64_t sum = (uint64_t)passed * 1000u + netxduo.tick_rest;
+        const uint32_t rest = passed % TICKS_PER_S * 1000u + netxduo.tick_rest;
 
-        netxduo.uptime_ms += (uint32_t)(sum / TX_TIMER_TICKS_PER_SECOND);
-        netxduo.tick_rest = (uint32_t)(sum % TX_TIMER_TICKS_PER_SECOND);
+        netxduo.uptime_ms += passed / TICKS_PER_S * 1000u + rest / TICKS_PER_S;
+        netxduo.tick_rest = rest % TICKS_PER_S;
     }
     return netxduo.uptime_ms;
 }
@@ -120,6 +125,23 @@ static void port_system_information(void *context, struct asc_system_information
 #endif
 }
 
+/* The sentences hold no format, which nx_azure_iot_log() would take at their end. */
+static void port_log(void *context, enum asc_log_level level, const char *text)
+{
+    static const char *const types[] = {
+        [ASC_LOG_FATAL] = "[FATAL] ",
+        [ASC_LOG_ERROR] = "[ERROR] ",
+        [ASC_LOG_WARNING] = "[WARN] ",
+        [ASC_LOG_INFORMATION] = "[INFO] ",
+        [ASC_LOG_DEBUG] = "[DEBUG] ",
+    };
+    const char *type = types[level];
+
+    (void)context;
+    (void)nx_azure_iot_log(
+        (UCHAR *)(size_t)type, (UINT)strlen(type), (UCHAR *)(size_t)text, (UINT)strlen(text));
+}
+
 static const struct asc_port netxduo_port = {
     .time_utc_s = port_time_utc_s,
     .uptime_ms = port_uptime_ms,
@@ -128,6 +150,7 @@ static const struct asc_port netxduo_port = {
     .unlock = port_unlock,
     .send = port_send,
     .system_information = port_system_information,
+    .log = port_log,
 };
 
 /* --- The module's turn -------------------------------------------------------------------------- */

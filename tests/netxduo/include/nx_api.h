@@ -56,7 +56,7 @@ typedef struct NX_IP_STRUCT {
     struct NX_IP_STRUCT *nx_ip_created_next;
     struct NX_IP_STRUCT *nx_ip_created_previous;
     NX_INTERFACE nx_ip_interface[NX_MAX_IP_INTERFACES];
-    UINT (*nx_ip_packet_filter_extended)
+    UINT(*nx_ip_packet_filter_extended)
     (struct NX_IP_STRUCT *ip_ptr, NX_PACKET *packet_ptr, UINT direction);
 } NX_IP;
 

@@ -29,6 +29,7 @@ typedef struct NX_AZURE_IOT_STRUCT {
     UINT (*nx_azure_iot_unix_time_get)(ULONG *unix_time);
 } NX_AZURE_IOT;
 
+UINT nx_azure_iot_log(UCHAR *type_ptr, UINT type_len, UCHAR *msg_ptr, UINT msg_len, ...);
 UINT nx_azure_iot_unix_time_get(NX_AZURE_IOT *nx_azure_iot_ptr, ULONG *unix_time);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct NX_CLOUD_MODULE_STRUCT {
     const CHAR *nx_cloud_module_name;
     ULONG nx_cloud_module_registered_events;
     ULONG nx_cloud_module_own_events;
-    VOID (*nx_cloud_module_process)
+    VOID(*nx_cloud_module_process)
     (VOID *module_context, ULONG common_events, ULONG module_own_events);
     VOID *nx_cloud_module_context;
     struct NX_CLOUD_MODULE_STRUCT *nx_cloud_module_next;
