@@ -214,6 +214,7 @@ static void test_linux_capture_frame__takes_apart(void **state)
         {"TCP, one segment only", tcp4, sizeof tcp4, 52, 52 + 1448, 1448, 1},
         {"TCP, no payload", tcp4, sizeof tcp4, 52, 52, 1448, 1},
         {"TCP, smallest segments", tcp4, sizeof tcp4, 52, 52 + 65535, 1, 65535},
+        {"TCP, more than the kernel makes", tcp4, sizeof tcp4, 52, 52 + 65536, 1, 1},
         {"no super-packet", tcp4, sizeof tcp4, 52, 52 + 3000, 0, 1},
         {"UDP", udp4, sizeof udp4, 28, 28 + 10017, 1000, 11},
         {"TCP over IPv6", tcp6, sizeof tcp6, 60, 60 + 60000, 1440, 42},

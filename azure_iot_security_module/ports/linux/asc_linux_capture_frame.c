@@ -18,6 +18,8 @@
 #define JUMBO_BYTES 8u
 /* Headers of IPv4 and TCP with all options that they can have. */
 #define HEADERS_MAX_BYTES 120u
+/* Packets of one super-packet, at most: the kernel counts them with 16 bits. */
+#define PACKETS_MAX 65535u
 /* Tags of a frame, at most; 802.1ad has two. */
 #define TAGS_MAX 4u
 
@@ -47,7 +49,7 @@ static bool is_tag(uint32_t protocol)
 static uint32_t find_ip(const struct asc_linux_frame *f)
 {
     uint32_t at = ETH_HLEN;
-    uint32_t type = f->protocol;
+    uint32_t type;
 
     if (is_ip(f->protocol)) {
         return f->network;
@@ -157,6 +159,19 @@ static void give_apart(const struct asc_linux_frame *f, struct asc_linux_sink *s
     }
 }
 
+/* Whether the frame stands for several packets, whose headers are then in `h`. */
+static bool is_super_packet(const struct asc_linux_frame *f, const uint8_t *data, uint32_t captured,
+    uint32_t length, struct headers *h)
+{
+    uint32_t payload;
+
+    if (f->segment_bytes == 0 || !take_headers(data, captured, h)) {
+        return false;
+    }
+    payload = length - h->length - h->skipped;
+    return payload > f->segment_bytes && (payload - 1) / f->segment_bytes < PACKETS_MAX;
+}
+
 void asc_linux_frame_give(const struct asc_linux_frame *f, struct asc_linux_sink *sink)
 {
     const uint32_t ip = find_ip(f);
@@ -164,13 +179,12 @@ void asc_linux_frame_give(const struct asc_linux_frame *f, struct asc_linux_sink
     uint32_t captured;
     uint32_t length;
 
-    if (ip > f->captured || ip > f->length) {
+    if (ip > f->captured || f->captured > f->length) {
         return;
     }
     captured = f->captured - ip;
     length = f->length - ip;
-    if (f->segment_bytes > 0 && take_headers(f->data + ip, captured, &h) &&
-        length > h.length + h.skipped + f->segment_bytes) {
+    if (is_super_packet(f, f->data + ip, captured, length, &h)) {
         give_apart(f, sink, &h, length - h.length - h.skipped);
     } else {
         give(f, sink, f->data + ip, captured, length);
