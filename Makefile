@@ -9,7 +9,8 @@ help:
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench   all benchmarks; bench-device, bench-hub for one part'
-	@echo 'make size    bytes of code, constants, RAM and stack of the device module'
+	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
+	@echo 'make figures measure the device module and write docs/figures.md'
 
 check:
 	@cmake --preset asan >/dev/null
@@ -40,7 +41,10 @@ bench-%:
 size:
 	@tools/bench size
 
+figures: size bench-device
+	@tools/figures write
+
 clean:
 	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size
 
-.PHONY: help check run test fmt fmt-check lint fuzz bench size clean
+.PHONY: help check run test fmt fmt-check lint fuzz bench size figures clean

@@ -9,7 +9,8 @@
 #define IP_UDP 17
 
 static uint32_t now_ms;
-static uint32_t message_bytes;
+static const uint8_t *last_message;
+static uint32_t last_message_bytes;
 static uint64_t seed = 88172645463325252u;
 
 /* --- The port ----------------------------------------------------------------------------------- */
@@ -43,8 +44,8 @@ static bool port_random(void *context, uint8_t *out, size_t length)
 static enum asc_send_result port_send(void *context, const uint8_t *message, uint32_t length)
 {
     (void)context;
-    (void)message;
-    message_bytes = length;
+    last_message = message;
+    last_message_bytes = length;
     return ASC_SEND_DONE;
 }
 
@@ -74,9 +75,10 @@ void workload_pass_interval(void)
     now_ms += 60000;
 }
 
-uint32_t workload_message_bytes(void)
+const uint8_t *workload_message(uint32_t *length)
 {
-    return message_bytes;
+    *length = last_message_bytes;
+    return last_message;
 }
 
 /* --- The flows ---------------------------------------------------------------------------------- */
@@ -102,6 +104,9 @@ static struct endpoints endpoints_of(enum workload_set set, unsigned flow)
     struct endpoints e = {0x20000000, 443, 50000, 1, IP_TCP};
 
     switch (set) {
+    case WORKLOAD_UDP:
+        e.protocol = IP_UDP;
+        /* fall through */
     case WORKLOAD_MIXED:
         e.host += flow << 8 | (flow * 7 & 255u);
         e.local_port = (uint16_t)flow;

@@ -13,15 +13,16 @@
 
 #define WORKLOAD_PACKET_MAX 80u
 
-/* X(name, text): how 64 flows are chosen. All but the first are choices of somebody who wants them in
- * one chain, and does not know the keys. */
-#define WORKLOAD_SETS(X)                                                               \
-    X(WORKLOAD_MIXED, "mixed")   /* other hosts, other local ports */                  \
-    X(WORKLOAD_HOSTS, "hosts")   /* hosts in a row, one pair of ports */               \
-    X(WORKLOAD_STEPS, "steps")   /* hosts whose addresses are 64 apart */              \
-    X(WORKLOAD_PORTS, "ports")   /* one host's ports in a row */                       \
-    X(WORKLOAD_FOLDED, "folded") /* address and port change so that their XOR stays */ \
-    X(WORKLOAD_LOCALS, "locals") /* a host's 8: to 4 local addresses, over TCP and over UDP */
+/* X(name, text): how 64 flows are chosen. Those from hosts to locals are choices of somebody who
+ * wants them in one chain, and does not know the keys. */
+#define WORKLOAD_SETS(X)                                                                       \
+    X(WORKLOAD_MIXED, "mixed")   /* other hosts, other local ports */                          \
+    X(WORKLOAD_HOSTS, "hosts")   /* hosts in a row, one pair of ports */                       \
+    X(WORKLOAD_STEPS, "steps")   /* hosts whose addresses are 64 apart */                      \
+    X(WORKLOAD_PORTS, "ports")   /* one host's ports in a row */                               \
+    X(WORKLOAD_FOLDED, "folded") /* address and port change so that their XOR stays */         \
+    X(WORKLOAD_LOCALS, "locals") /* a host's 8: to 4 local addresses, over TCP and over UDP */ \
+    X(WORKLOAD_UDP, "udp")       /* as mixed, over UDP */
 
 #define WORKLOAD_ENUM(name, text) name,
 enum workload_set {
@@ -53,7 +54,7 @@ void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsig
 /* Moves the port's clock on, so that the next step collects. */
 void workload_pass_interval(void);
 
-/* Returns the length of the last message sent. */
-uint32_t workload_message_bytes(void);
+/* Returns the last message sent and its length; valid until the module's next step. */
+const uint8_t *workload_message(uint32_t *length);
 
 #endif
