@@ -188,6 +188,7 @@ static void start_module(void)
     module_system.sender = &hub;
     module_system.hw = "Cortex-M3, MPS2 AN385";
     settings.security_module_id = config->device_id;
+    settings.first_interval_s = config->interval_s;
     settings.high_interval_s = config->interval_s;
     result = asc_module_init(&module, &asc_lwip_port, &module_system, &settings);
     if (result == ASC_OK) {
@@ -234,6 +235,7 @@ static void stop_counting(void)
     if (!asc_lwip_detach(&hook)) {
         firmware_fatal("module", "cannot be detached from the network");
     }
+    asc_module_flush(&module);
     c = asc_module_counters(&module);
     firmware_log("stopped counted=%lu overflowed=%lu malformed=%lu ignored=%lu lost=%lu",
         (unsigned long)c.packets_counted, (unsigned long)c.packets_overflowed,

@@ -13,8 +13,11 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#define PAGE_SIZE 9000
 
 static void set_address(uint8_t out[4], const char *text)
 {
@@ -32,17 +35,25 @@ static void set_key(struct firmware_config *config, const char *base64)
     config->key_length = (uint16_t)length;
 }
 
-void machine_configure(struct firmware_config *config, const struct e2e_hub *hub,
+int machine_begin(void)
+{
+    return access(VD_FIRMWARE, R_OK) == 0
+        ? 0
+        : e2e_cannot_run("the firmware is not built: its compiler, or the sources of lwIP and mbed "
+                         "TLS, were not there (tools/deps test)");
+}
+
+void machine_configure(struct firmware_config *config, const char *ca_path, uint16_t hub_port,
     const char *device_id, uint16_t report_port)
 {
     size_t length = 0;
-    char *ca = e2e_read_file(hub->ca, &length);
+    char *ca = e2e_read_file(ca_path, &length);
     assert_non_null(ca);
     assert_true(length < sizeof(config->ca));
     *config = (struct firmware_config){.magic = FIRMWARE_CONFIG_MAGIC,
         .time_utc_s = (uint32_t)time(NULL),
         .interval_s = 2,
-        .hub_port = hub->port,
+        .hub_port = hub_port,
         .report_port = report_port,
         .fetch_port = MACHINE_PEER_PORT,
         .ca_length = (uint32_t)length + 1};
@@ -60,8 +71,23 @@ void machine_configure(struct firmware_config *config, const struct e2e_hub *hub
     snprintf(config->device_id, sizeof(config->device_id), "%s", device_id);
 }
 
-void machine_start(struct machine *machine, const char *name, const struct firmware_config *config,
-    const char *page)
+/* The folder that the web server shows, with a page that takes several segments; made once. */
+static const char *web_folder(void)
+{
+    static char folder[96];
+    static char page[PAGE_SIZE];
+    char path[128];
+    if (folder[0] == '\0') {
+        snprintf(folder, sizeof(folder), "%s/www", e2e_folder());
+        e2e_shell("mkdir '%s'", folder);
+        memset(page, 'v', sizeof(page));
+        snprintf(path, sizeof(path), "%s/page", folder);
+        e2e_write_file(path, page, sizeof(page));
+    }
+    return folder;
+}
+
+void machine_start(struct machine *machine, const char *name, const struct firmware_config *config)
 {
     char block[128];
     char loader[192];
@@ -81,7 +107,7 @@ void machine_start(struct machine *machine, const char *name, const struct firmw
     snprintf(network, sizeof(network),
         "user,id=net,ipv6=off,net=203.0.113.0/24,host=%s,dns=203.0.113.3,"
         "guestfwd=tcp:%s:%d-cmd:busybox httpd -i -h %s",
-        MACHINE_HOST, MACHINE_PEER, MACHINE_PEER_PORT, page);
+        MACHINE_HOST, MACHINE_PEER, MACHINE_PEER_PORT, web_folder());
     struct e2e_start start = {
         .argv = E2E_ARGS("qemu-system-arm", "-M", "mps2-an385", "-display", "none", "-monitor",
             "none", "-serial", serial, "-kernel", VD_FIRMWARE, "-device", loader, "-nic", network,

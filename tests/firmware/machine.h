@@ -10,6 +10,9 @@
 #include "tests/e2e/harness.h"
 #include "tests/firmware/config.h"
 
+/* What must be in PATH. */
+#define MACHINE_PROGRAMS "qemu-system-arm", "busybox"
+
 /* QEMU's user-mode network, which needs no root: MACHINE_HOST stands for this machine's loopback interface, and
  * connections to MACHINE_PEER, port MACHINE_PEER_PORT, reach a web server of the test. Nothing else is there. */
 #define MACHINE_ADDRESS   "203.0.113.15"
@@ -17,20 +20,22 @@
 #define MACHINE_PEER      "203.0.113.66"
 #define MACHINE_PEER_PORT 8080
 
+/* Says why the board cannot be switched on: what main must return. 0: it can. */
+int machine_begin(void);
+
 struct machine {
     pid_t pid;
     char uart[128]; /* what the firmware writes */
     char pcap[128]; /* what passed its network chip */
 };
 
-/* A configuration of a device of the hub, which runs; the primary key of e2e_device_create(). report_port is the
- * test's UDP port on loopback. */
-void machine_configure(struct firmware_config *config, const struct e2e_hub *hub,
+/* A configuration of a device with the primary key of e2e_device_create(). ca_path: certificates to trust, PEM.
+ * hub_port, report_port: on loopback. */
+void machine_configure(struct firmware_config *config, const char *ca_path, uint16_t hub_port,
     const char *device_id, uint16_t report_port);
 
-/* Switches the board on; `name` is for its files, `page` the folder that the web server shows. */
-void machine_start(struct machine *machine, const char *name, const struct firmware_config *config,
-    const char *page);
+/* Switches the board on; `name` is for its files. */
+void machine_start(struct machine *machine, const char *name, const struct firmware_config *config);
 void machine_stop(struct machine *machine);
 
 /* How often the firmware has written `text`. */

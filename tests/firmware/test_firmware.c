@@ -1,91 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /* A Cortex-M3 in QEMU, its firmware with the module in it, its hub: from packets to the alert, and no packet missing. */
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/e2e/harness.h"
 #include "tests/firmware/machine.h"
 #include "tests/firmware/pcap.h"
+#include "tests/firmware/reports.h"
 
-#define DEVICE    "cortex-m3"
-#define BOOT_MS   30000
-#define ALERT_MS  15000
-#define PAGE_SIZE 9000
+#define DEVICE   "cortex-m3"
+#define BOOT_MS  30000
+#define ALERT_MS 15000
 
 static struct {
     struct e2e_hub hub;
     struct machine machine;
-    char page[96]; /* folder with it */
-    int reports;   /* UDP socket that the firmware reports to */
-    uint16_t report_port;
-    pthread_t reader;
-    atomic_bool stop_device; /* answer the next report with the command to stop */
-    atomic_bool end;         /* of the thread */
 } scene;
-
-/* ---- Where the device reports to: answers each reading, with a command if there is one. ---- */
-
-static void *answer_reports(void *context)
-{
-    (void)context;
-    while (!atomic_load(&scene.end)) {
-        char text[64];
-        struct sockaddr_in from;
-        socklen_t from_length = sizeof(from);
-        ssize_t n = recvfrom(
-            scene.reports, text, sizeof(text) - 1, 0, (struct sockaddr *)&from, &from_length);
-        if (n <= 0 || strncmp(text, "reading ", 8) != 0) {
-            continue; /* the socket's timeout, or the device's last word */
-        }
-        const char *answer =
-            atomic_exchange(&scene.stop_device, false) ? FIRMWARE_COMMAND_STOP : "thank you";
-        sendto(scene.reports, answer, strlen(answer), 0, (struct sockaddr *)&from, from_length);
-    }
-    return NULL;
-}
-
-static void start_reports(void)
-{
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(here);
-    struct timeval patience = {.tv_usec = 100000};
-    scene.reports = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(scene.reports >= 0);
-    assert_int_equal(
-        setsockopt(scene.reports, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-    assert_int_equal(bind(scene.reports, (struct sockaddr *)&here, sizeof(here)), 0);
-    assert_int_equal(getsockname(scene.reports, (struct sockaddr *)&here, &length), 0);
-    scene.report_port = ntohs(here.sin_port);
-    assert_int_equal(pthread_create(&scene.reader, NULL, answer_reports, NULL), 0);
-}
 
 /* ---- The scene. ---- */
 
 static int make_scene(void **state)
 {
-    static char page[PAGE_SIZE];
-    char path[128];
     (void)state;
-    snprintf(scene.page, sizeof(scene.page), "%s/www", e2e_folder());
-    e2e_shell("mkdir '%s'", scene.page);
-    memset(page, 'v', sizeof(page));
-    snprintf(path, sizeof(path), "%s/page", scene.page);
-    e2e_write_file(path, page, sizeof(page));
-    start_reports();
+    reports_start();
     e2e_hub_init(&scene.hub, "hub", NULL, "127.0.0.1", 0);
     e2e_hub_start(&scene.hub);
     /* The port of the first start is that of all, since the device knows no other. */
@@ -99,9 +43,7 @@ static int make_scene(void **state)
 static int end_scene(void **state)
 {
     (void)state;
-    atomic_store(&scene.end, true);
-    pthread_join(scene.reader, NULL);
-    close(scene.reports);
+    reports_end();
     return 0;
 }
 
@@ -213,8 +155,8 @@ static void test_firmware__its_traffic_raises_the_alert(void **state)
     size_t i;
     json_t *item;
     (void)state;
-    machine_configure(&config, &scene.hub, DEVICE, scene.report_port);
-    machine_start(&scene.machine, "device", &config, scene.page);
+    machine_configure(&config, scene.hub.ca, scene.hub.port, DEVICE, reports_port());
+    machine_start(&scene.machine, "device", &config);
     machine_wait(&scene.machine, "hub_connected", 1, BOOT_MS);
     machine_wait(&scene.machine, "fetched bytes=", 2, BOOT_MS);
     if (!e2e_wait(ALERT_MS, alert_raised, &alert)) {
@@ -252,7 +194,7 @@ static void test_firmware__what_it_counted_is_what_qemu_captured(void **state)
         [PCAP_IN] = FIRMWARE_COMMAND_STOP, [PCAP_OUT] = FIRMWARE_ANSWER_STOPPED};
     static struct pcap_tally tally;
     (void)state;
-    atomic_store(&scene.stop_device, true);
+    reports_stop_device();
     machine_wait(&scene.machine, "tls_memory ", 1, 20000); /* the line behind the counters */
     pcap_count(scene.machine.pcap, MACHINE_ADDRESS, last, &tally);
     assert_true(tally.count > 8);
@@ -287,7 +229,7 @@ static void test_firmware__one_alert_for_all_of_it(void **state)
 static void check_refuses(const char *name, const struct firmware_config *config, const char *why)
 {
     struct machine machine;
-    machine_start(&machine, name, config, scene.page);
+    machine_start(&machine, name, config);
     machine_wait(&machine, why, 1, BOOT_MS);
     assert_int_equal(machine_said(&machine, "greeting"), 0);
     assert_int_equal(machine_said(&machine, "hub_connected"), 0);
@@ -300,8 +242,7 @@ static void test_firmware__refuses_a_hub_of_another_ca(void **state)
     struct e2e_hub other;
     (void)state;
     e2e_hub_init(&other, "other", NULL, "127.0.0.1", 0);
-    other.port = scene.hub.port;
-    machine_configure(&config, &other, DEVICE, scene.report_port);
+    machine_configure(&config, other.ca, scene.hub.port, DEVICE, reports_port());
     check_refuses("other-ca", &config, "reason=\"the hub's certificate is not signed by the CA\"");
 }
 
@@ -309,7 +250,7 @@ static void test_firmware__refuses_a_hub_of_another_name(void **state)
 {
     struct firmware_config config;
     (void)state;
-    machine_configure(&config, &scene.hub, DEVICE, scene.report_port);
+    machine_configure(&config, scene.hub.ca, scene.hub.port, DEVICE, reports_port());
     snprintf(config.hub_name, sizeof(config.hub_name), "other.vedette.test");
     check_refuses("other-name", &config, "reason=\"the hub's certificate is for another name\"");
 }
@@ -318,7 +259,7 @@ static void test_firmware__refuses_a_certificate_of_another_time(void **state)
 {
     struct firmware_config config;
     (void)state;
-    machine_configure(&config, &scene.hub, DEVICE, scene.report_port);
+    machine_configure(&config, scene.hub.ca, scene.hub.port, DEVICE, reports_port());
     config.time_utc_s = 1577836800; /* 2020 */
     check_refuses(
         "other-time", &config, "reason=\"the hub's certificate is not valid at this time\"");
@@ -326,7 +267,7 @@ static void test_firmware__refuses_a_certificate_of_another_time(void **state)
 
 int main(void)
 {
-    static const char *const programs[] = {"qemu-system-arm", "busybox", NULL};
+    static const char *const programs[] = {MACHINE_PROGRAMS, NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_firmware__its_traffic_raises_the_alert),
         cmocka_unit_test(test_firmware__comes_back_to_a_restarted_hub),
@@ -337,10 +278,8 @@ int main(void)
         cmocka_unit_test(test_firmware__refuses_a_certificate_of_another_time),
     };
     int result = e2e_begin(0, programs);
-    if (result == 0 && access(VD_FIRMWARE, R_OK) != 0) {
-        result =
-            e2e_cannot_run("the firmware is not built: its compiler, or the sources of lwIP and "
-                           "mbed TLS, were not there (tools/deps test)");
+    if (result == 0) {
+        result = machine_begin();
     }
     return result != 0
         ? result
