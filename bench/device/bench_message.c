@@ -84,7 +84,7 @@ static uint32_t bytes_before(const uint8_t *table, uint32_t id)
 static const uint8_t *message_with(
     enum workload_set set, bool ipv6, bool both_ways, unsigned flows, uint32_t *length)
 {
-    struct workload_packet packet;
+    struct workload_packet packet = {.direction = ASC_OUT};
 
     if (!workload_start(&m)) {
         return NULL;

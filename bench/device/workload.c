@@ -179,7 +179,7 @@ void workload_packet(struct workload_packet *out, enum workload_set set, bool ip
 
 void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsigned flows)
 {
-    struct workload_packet packet;
+    struct workload_packet packet = {.direction = ASC_OUT};
 
     for (unsigned flow = 0; flow < flows; flow++) {
         workload_packet(&packet, set, ipv6, ASC_OUT, flow);
