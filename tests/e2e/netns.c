@@ -6,8 +6,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -36,6 +38,20 @@ void e2e_net_init(void)
               "ip link set br0 up");
 }
 
+/* Without segmentation in the interface the test's own capture sees packets as they would be on a
+ * wire, which is how a device counts them. */
+static void no_offload(const char *name)
+{
+    static const uint32_t commands[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO};
+    int fd = e2e_net_socket(name, AF_INET, SOCK_DGRAM, 0);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct ethtool_value value = {commands[i], 0};
+        struct ifreq request = {.ifr_name = "eth0", .ifr_data = (char *)&value};
+        assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+    }
+    close(fd);
+}
+
 void e2e_net_add(const char *name, const char *ipv4, const char *ipv6, const char *gateway4,
     const char *gateway6)
 {
@@ -49,6 +65,7 @@ void e2e_net_add(const char *name, const char *ipv4, const char *ipv6, const cha
               "ip -n %s address add %s dev eth0\n"
               "ip -n %s address add %s dev eth0 nodad",
         name, name, name, name, name, name, name, name, ipv4, name, ipv6);
+    no_offload(name);
     if (gateway4 != NULL) {
         e2e_shell("ip -n %s route add default via %s", name, gateway4);
     }
