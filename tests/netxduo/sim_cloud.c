@@ -63,7 +63,7 @@ UINT nx_cloud_module_deregister(NX_CLOUD *cloud_ptr, NX_CLOUD_MODULE *module_ptr
     while (*at != NX_NULL && *at != module_ptr) {
         at = &(*at)->nx_cloud_module_next;
     }
-    if (*at == module_ptr) {
+    if (*at != NX_NULL) {
         *at = module_ptr->nx_cloud_module_next;
         cloud_ptr->nx_cloud_modules_count--;
         status = NX_SUCCESS;

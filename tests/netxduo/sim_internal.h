@@ -6,8 +6,15 @@
 
 #include "nx_api.h"
 
-/* Ends the program, saying `what`, unless `condition`. */
-void sim_require(int condition, const char *what);
+/* Ends the program, saying `what`. */
+_Noreturn void sim_fail(const char *what);
+
+static inline void sim_require(int condition, const char *what)
+{
+    if (!condition) {
+        sim_fail(what);
+    }
+}
 
 /* Allocates and releases an NX_PACKET with `length` bytes of room, all of them empty. */
 NX_PACKET *sim_packet_new(size_t length);

@@ -16,12 +16,10 @@ static atomic_uint clock_rest;
 static bool rbg_fails;
 static uint32_t rbg_state = 1;
 
-void sim_require(int condition, const char *what)
+void sim_fail(const char *what)
 {
-    if (!condition) {
-        fprintf(stderr, "simulated stack: %s\n", what);
-        abort();
-    }
+    fprintf(stderr, "simulated stack: %s\n", what);
+    abort();
 }
 
 UINT tx_interrupt_control(UINT new_posture)

@@ -399,8 +399,7 @@ enum asc_twin_result asc_netxduo_twin_apply(
             if (result == ASC_TWIN_APPLIED || result == ASC_TWIN_REFUSED) {
                 reported = asc_twin_report(&netxduo.twin, report, size);
             }
-            (void)nx_cloud_module_event_set(
-                &netxduo.cloud_module, NX_CLOUD_MODULE_AZURE_ISM_EVENT);
+            (void)nx_cloud_module_event_set(&netxduo.cloud_module, NX_CLOUD_MODULE_AZURE_ISM_EVENT);
         }
         (void)tx_mutex_put(azure->nx_azure_iot_mutex_ptr);
     }

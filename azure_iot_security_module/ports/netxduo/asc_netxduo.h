@@ -32,11 +32,6 @@ extern "C" {
 
 /* --- Settings: each can be given by -D ---------------------------------------------------------- */
 
-/* Hub clients, 1 to 64: through how many connected ones each message goes. */
-#ifndef ASC_SECURITY_MODULE_MAX_HUB_DEVICES
-#define ASC_SECURITY_MODULE_MAX_HUB_DEVICES 64
-#endif
-
 /* IP instances, 1 to 32: how many are watched. */
 #ifndef ASC_NETXDUO_IP_INSTANCES_MAX
 #define ASC_NETXDUO_IP_INSTANCES_MAX 4

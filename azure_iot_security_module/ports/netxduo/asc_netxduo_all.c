@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole security module for NetX Duo in one file: compile this one and no other of this folder's. */
 
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "azure_iot_security_module/src/asc_collector_heartbeat.c"
 #include "azure_iot_security_module/src/asc_collector_network_activity.c"
 #include "azure_iot_security_module/src/asc_collector_system_information.c"
@@ -25,3 +26,4 @@
 #include "azure_iot_security_module/ports/netxduo/asc_netxduo_hook.c"
 #include "azure_iot_security_module/ports/netxduo/asc_netxduo_hubs.c"
 #include "azure_iot_security_module/ports/netxduo/asc_netxduo_random.c"
+/* NOLINTEND(bugprone-suspicious-include) */
