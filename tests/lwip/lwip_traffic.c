@@ -231,6 +231,14 @@ static bool ping(const ip_addr_t *to)
     return answered;
 }
 
+bool traffic_ping(uint8_t host)
+{
+    const ip_addr_t to4 = address_of(false, host);
+    const ip_addr_t to6 = address_of(true, host);
+
+    return ping(&to4) && ping(&to6);
+}
+
 /* --- All of it ---------------------------------------------------------------------------------- */
 
 static const char *unicast(bool ipv6, uint8_t host, uint32_t bytes)

@@ -831,6 +831,25 @@ static void test_capture__someone_has_wrapped_below(void **state)
     netif_remove(&card.netif);
 }
 
+/* A driver's thread that was on its way into the hook when it was detached. */
+static void test_capture__who_comes_late_passes(void **state)
+{
+    struct card card;
+    struct asc_lwip_netif hook;
+    netif_input_fn late;
+
+    (void)state;
+    card_add(&card, card_init_ethernet);
+    assert_int_equal(asc_lwip_attach(&hook, &card.netif, &module), ERR_OK);
+    late = card.netif.input;
+    assert_true(asc_lwip_detach(&hook));
+    memset(&hook, 0xa5, sizeof hook);
+    card.netif.input = late;
+    assert_int_equal(pass_plain(&card, ASC_IN), PASSED_BY);
+    assert_int_equal(card.received, 1);
+    netif_remove(&card.netif);
+}
+
 static void test_capture__the_netif_was_removed_and_comes_again(void **state)
 {
     struct card card;
@@ -842,6 +861,7 @@ static void test_capture__the_netif_was_removed_and_comes_again(void **state)
     wrap(&card.netif);
     netif_remove(&card.netif);
     assert_true(asc_lwip_detach(&hook));
+    assert_int_equal(pass_plain(&card, ASC_IN), PASSED_BY); /* a driver that has not heard of it */
     card_add(&card, card_init_ethernet);
     assert_int_equal(asc_lwip_attach(&hook, &card.netif, &module), ERR_OK);
     assert_int_equal(pass_plain(&card, ASC_IN), COUNTED);
@@ -887,6 +907,7 @@ int main(void)
 #endif
         cmocka_unit_test_setup(test_capture__someone_wraps_above, setup),
         cmocka_unit_test_setup(test_capture__someone_has_wrapped_below, setup),
+        cmocka_unit_test_setup(test_capture__who_comes_late_passes, setup),
         cmocka_unit_test_setup(test_capture__the_netif_was_removed_and_comes_again, setup),
         cmocka_unit_test_setup(test_capture__a_disabled_module_costs_no_frame, setup),
     };

@@ -30,8 +30,10 @@
 /* As far as the destination address of either family. */
 #define IP_BYTES_MAX 40u
 
-/* Changed and read within SYS_ARCH_PROTECT. */
+/* Changed and read within SYS_ARCH_PROTECT. `gone` is what was detached last, without its module: a driver's
+ * thread that was on its way into the hook goes on to what was there before. */
 static struct asc_lwip_netif *hooks;
+static struct asc_lwip_netif gone;
 
 /* A frame as it was handed over: a driver may move its pbuf's payload, and need not move it back. */
 struct frame {
@@ -240,9 +242,9 @@ static void count_frame(
 
 /* --- In the netif's place -------------------------------------------------------------------------- */
 
-/* Copies the netif's hook; false if it has none. A copy, because a driver's thread may be here while the
- * hook is detached. */
-static bool find(const struct netif *netif, struct asc_lwip_netif *copy)
+/* Copies the netif's hook; all NULL if there is none. A copy, because a driver's thread may be here while
+ * the hook is detached. */
+static void find(const struct netif *netif, struct asc_lwip_netif *copy)
 {
     const struct asc_lwip_netif *hook;
     SYS_ARCH_DECL_PROTECT(level);
@@ -250,11 +252,15 @@ static bool find(const struct netif *netif, struct asc_lwip_netif *copy)
     SYS_ARCH_PROTECT(level);
     for (hook = hooks; hook != NULL && hook->netif != netif; hook = hook->next) {
     }
+    if (hook == NULL && gone.netif == netif) {
+        hook = &gone;
+    }
     if (hook != NULL) {
         *copy = *hook;
+    } else {
+        memset(copy, 0, sizeof *copy);
     }
     SYS_ARCH_UNPROTECT(level);
-    return hook != NULL;
 }
 
 static void count_sent(const struct asc_lwip_netif *hook, err_t result, const struct frame *frame)
@@ -269,7 +275,8 @@ static err_t hook_input(struct pbuf *p, struct netif *netif)
     struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
 
-    if (!find(netif, &hook) || hook.input == NULL) {
+    find(netif, &hook);
+    if (hook.input == NULL) {
         return ERR_IF;
     }
     if (hook.module != NULL) {
@@ -283,7 +290,8 @@ int asc_lwip_ip_input(struct pbuf *p, struct netif *netif)
     struct asc_lwip_netif hook;
     const struct frame frame = frame_of(p);
 
-    if (find(netif, &hook) && hook.input == NULL && hook.module != NULL) {
+    find(netif, &hook);
+    if (hook.input == NULL && hook.module != NULL) {
         count_frame(&hook, ASC_IN, &frame);
     }
     return 0;
@@ -295,7 +303,8 @@ static err_t hook_linkoutput(struct netif *netif, struct pbuf *p)
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (!find(netif, &hook) || hook.linkoutput == NULL) {
+    find(netif, &hook);
+    if (hook.linkoutput == NULL) {
         return ERR_IF;
     }
     result = hook.linkoutput(netif, p);
@@ -310,7 +319,8 @@ static err_t hook_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (!find(netif, &hook) || hook.output == NULL) {
+    find(netif, &hook);
+    if (hook.output == NULL) {
         return ERR_IF;
     }
     result = hook.output(netif, p, to);
@@ -326,7 +336,8 @@ static err_t hook_output_ip6(struct netif *netif, struct pbuf *p, const ip6_addr
     const struct frame frame = frame_of(p);
     err_t result;
 
-    if (!find(netif, &hook) || hook.output_ip6 == NULL) {
+    find(netif, &hook);
+    if (hook.output_ip6 == NULL) {
         return ERR_IF;
     }
     result = hook.output_ip6(netif, p, to);
@@ -474,14 +485,14 @@ bool asc_lwip_detach(struct asc_lwip_netif *hook)
     place = place_of(hook);
     if (*place != NULL) {
         hook->module = NULL;
-        if (is_added(hook->netif)) {
-            out = functions_in_place(hook);
-            if (out) {
-                restore_functions(hook);
-            }
+        if (functions_in_place(hook)) {
+            restore_functions(hook);
+        } else {
+            out = !is_added(hook->netif);
         }
         if (out) {
             *place = hook->next;
+            gone = *hook;
         }
     }
     SYS_ARCH_UNPROTECT(level);

@@ -49,8 +49,8 @@ ASC_NODISCARD err_t asc_lwip_attach(
  * still there, or if the netif has been removed; call it before the netif is added anew.
  * Returns true when the hook is out of use and its memory is the caller's again. False: someone has
  * wrapped the port's functions since; the hook passes packets on and must stay, until a later call
- * returns true. The module gets no packet of a call that begins afterwards; where drivers run in other
- * threads, one that is under way may still reach it.
+ * returns true. No packet is lost for it. The module gets none of a call that begins afterwards; where
+ * drivers run in other threads, one that is under way may still reach it.
  * Context as above. A hook that is not attached: true. */
 ASC_NODISCARD bool asc_lwip_detach(struct asc_lwip_netif *hook);
 
