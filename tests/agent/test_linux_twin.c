@@ -412,8 +412,7 @@ static void test_linux_twin__length_has_a_limit(void **state)
         deliver_one(f);
     }
     AWAIT(reports_there, 2);
-    assert_reported(
-        f, "\"status\":\"error\",\"path\":\"\",\"reason\":\"too long\"");
+    assert_reported(f, "\"status\":\"error\",\"path\":\"\",\"reason\":\"too long\"");
     assert_int_equal(logged(f, "event=twin_refused"), 2);
     assert_int_equal(f->module.settings.high_interval_s, 31);
     assert_int_equal(hub_server_connections(f->server), 3);

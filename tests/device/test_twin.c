@@ -314,6 +314,9 @@ static const struct refusal refusals[] = {
     {REMOTE("1:2:3:4:5:6:7:8::"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
     {REMOTE("1::2:3:4:5:6:7:8"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
     {REMOTE("12345::"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
+    {REMOTE("00001::"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
+    {REMOTE("1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1"), "vedette.allow[0].remote",
+        ASC_TWIN_FAULT_ADDRESS},
     {REMOTE("g::"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
     {REMOTE("::1.2.3.4"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
     {REMOTE("::1/129"), "vedette.allow[0].remote", ASC_TWIN_FAULT_ADDRESS},
@@ -347,6 +350,21 @@ static void test_twin__a_bad_value_changes_nothing_and_is_named(void **state)
             assert_reported(f, text);
             assert_reported(f, "\"highPriorityInterval\":5,");
         }
+    }
+}
+
+static void test_twin__a_number_of_ours_is_json_too(void **state)
+{
+    static const char *const numbers[] = {"010", "00", "1_0", "1 0", "10x", "+10", ".5"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char text[100];
+
+        snprintf(text, sizeof text, "{\"highPriorityInterval\":%s}", numbers[i]);
+        assert_int_equal(apply_whole(f, text, 1), ASC_TWIN_REFUSED);
+        assert_int_equal(f->twin.fault, ASC_TWIN_FAULT_JSON);
+        assert_int_equal(f->module.settings.high_interval_s, 10);
     }
 }
 
@@ -1086,6 +1104,7 @@ int main(void)
         WITH_FIXTURE(test_twin__what_a_patch_lacks_stays),
         WITH_FIXTURE(test_twin__null_takes_a_member_away),
         WITH_FIXTURE(test_twin__a_bad_value_changes_nothing_and_is_named),
+        WITH_FIXTURE(test_twin__a_number_of_ours_is_json_too),
         WITH_FIXTURE(test_twin__the_first_of_several_faults_is_named),
         WITH_FIXTURE(test_twin__the_whole_must_have_desired),
         WITH_FIXTURE(test_twin__a_patch_needs_what_came_before_it),
