@@ -150,22 +150,37 @@ static void send_all(
     }
 }
 
+/* Of the numbers of dev0 in /proc/net/dev, the second and the tenth: packets in and out. */
+static uint64_t sum_packets(const char *numbers)
+{
+    uint64_t sum = 0;
+    char *end = NULL;
+
+    for (unsigned i = 0; i < 10; i++) {
+        const uint64_t value = strtoull(numbers, &end, 10);
+
+        sum += i == 1 || i == 9 ? value : 0;
+        numbers = end;
+    }
+    return sum;
+}
+
 /* Packets that the interface has passed, in and out: the truth to hold the capture against. */
 static uint64_t passed_by_interface(void)
 {
     FILE *file = fopen("/proc/thread-self/net/dev", "re");
-    unsigned long long in = 0, out = 0;
+    uint64_t sum = 0;
     char line[512];
 
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, " dev0: %*u %llu %*u %*u %*u %*u %*u %*u %*u %llu", &in, &out) == 2) {
-            break;
-        }
+        const char *numbers = strstr(line, "dev0:");
+
+        sum += numbers != NULL ? sum_packets(numbers + strlen("dev0:")) : 0;
     }
     if (file != NULL) {
         fclose(file);
     }
-    return in + out;
+    return sum;
 }
 
 static asc_linux_capture *start_capture(const char *way)

@@ -588,6 +588,35 @@ static void test_agent__stops_without_a_hub(void **state)
     assert_true(logged(f, "event=stopped_unsent"));
 }
 
+/* More flows than a small device has room for. */
+static void test_agent__counts_many_flows(void **state)
+{
+    enum {
+        FLOWS = 200
+    };
+    struct fixture *f = *state;
+    socklen_t size;
+    struct sockaddr_storage a = address_of(false, false, 5001, &size);
+    int device = open_bound(false, true, SOCK_DGRAM, 0, 5000);
+    unsigned found = 0;
+
+    start_agent(f, "100000");
+    for (unsigned i = 0; i < FLOWS; i++) {
+        ((struct sockaddr_in *)&a)->sin_port = htons((uint16_t)(6000 + i));
+        assert_int_equal(sendto(device, "xy", 2, 0, (struct sockaddr *)&a, size), 2);
+    }
+    stop_agent(f);
+    close(device);
+    for (unsigned i = 0; i < f->sum.flow_count; i++) {
+        const struct decode_flow *flow = &f->sum.flows[i];
+
+        found += flow->protocol == DECODE_UDP && flow->local_port == 5000 &&
+            flow->packets_out == 1 && flow->bytes_out == 8 + 2;
+    }
+    assert_int_equal(found, FLOWS);
+    assert_int_equal(f->sum.ledger.overflowed, 0);
+}
+
 /* While the agent stands still the kernel's room for packets runs over: what it drops passed the
    interface all the same, and the ledger says so. */
 static void test_agent__tells_what_the_kernel_dropped(void **state)
@@ -755,6 +784,7 @@ int main(void)
         WITH_FIXTURE(test_agent__counts_exactly),
         {"test_agent__counts_exactly (socket)", test_agent__counts_exactly, setup_socket, teardown,
             NULL},
+        WITH_FIXTURE(test_agent__counts_many_flows),
         WITH_FIXTURE(test_agent__tells_what_the_kernel_dropped),
         WITH_FIXTURE(test_agent__tells_who_started_it),
         WITH_FIXTURE(test_agent__loses_nothing_when_the_hub_does_not_acknowledge),
