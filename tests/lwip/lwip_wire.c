@@ -145,7 +145,10 @@ void wire_start(struct wire *wire, int fd, uint8_t host, bool unicast_only)
 
 void wire_up(struct wire *wire)
 {
-    require(pthread_create(&wire->thread, NULL, receive_all, wire) == 0, "no thread");
+    pthread_t thread;
+
+    require(pthread_create(&thread, NULL, receive_all, wire) == 0 && pthread_detach(thread) == 0,
+        "no thread");
     LOCK_TCPIP_CORE();
     netif_set_up(&wire->netif);
     add_addresses6(wire);

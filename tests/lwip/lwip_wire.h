@@ -13,7 +13,6 @@ struct wire {
     struct netif netif;
     int fd; /* SOCK_SEQPACKET: a frame a message */
     uint8_t host;
-    pthread_t thread;
     pthread_mutex_t receiving; /* held from the count of a frame until it is with the stack */
     pthread_cond_t marked;
     unsigned marks;   /* frames of wire_mark() that came; under `receiving` */
@@ -25,7 +24,7 @@ struct wire {
  * module is built. Ends the program if it cannot, as all of these. */
 void wire_start(struct wire *wire, int fd, uint8_t host, bool unicast_only);
 
-/* Starts the driver's thread, sets the netif up, and adds fd00::`host` and a link-local address. */
+/* Starts the driver's thread, which stays, sets the netif up, and adds fd00::`host` and a link-local address. */
 void wire_up(struct wire *wire);
 
 /* Sends a frame past the netif and the count on this side. */
