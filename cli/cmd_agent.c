@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -41,6 +42,9 @@ static const char help_text[] =
     "      --token-life SECONDS      life of a SAS token, renewed after 3/4 of it; default: 3600\n"
     "  -v, --verbose                 log more\n"
     "  -h, --help                    this text\n"
+    "\n"
+    "Example: vedette agent -i eth0 --ca ca.pem -f pump-7.connection\n"
+    "As a service of systemd: vedette-agent.service\n"
     "\n"
     "SIGINT and SIGTERM send what was collected, disconnect and end it.\n"
     "Exit status: 0 stopped by a signal, 1 could not start, 2 wrong usage.\n";
@@ -205,6 +209,28 @@ static int find_connection(struct arguments *a)
                               "");
 }
 
+/* Says which interfaces there are to choose from. */
+static int without_interface(void)
+{
+    struct if_nameindex *all = if_nameindex();
+    char names[256] = "";
+    size_t length = 0;
+
+    for (struct if_nameindex *i = all; i != NULL && i->if_index != 0; i++) {
+        const int n = snprintf(names + length, sizeof names - length, "%s%s",
+            length > 0 ? ", " : "; this host has: ", i->if_name);
+
+        if (n < 0 || (size_t)n >= sizeof names - length) {
+            break;
+        }
+        length += (size_t)n;
+    }
+    if (all != NULL) {
+        if_freenameindex(all);
+    }
+    return usage("--interface is needed", names);
+}
+
 static int take_arguments(struct arguments *a, int argc, char **argv)
 {
     int status = 0;
@@ -222,7 +248,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
         status = usage("no argument is wanted here: ", argv[optind]);
     }
     if (status == 0 && a->options.interface == NULL) {
-        status = usage("--interface is needed", "");
+        status = without_interface();
     }
     return status != 0 ? status : find_connection(a);
 }

@@ -361,6 +361,10 @@ int asc_linux_agent_run(const struct asc_linux_agent_options *options)
     block_sigpipe();
     if (start(a, options)) {
         failed = 0;
+        asc_linux_log(ASC_LINUX_LOG_INFO, "agent_started",
+            "version=%u.%u.%u device=%s interface=%s interval_s=%u", ASC_VERSION_MAJOR,
+            ASC_VERSION_MINOR, ASC_VERSION_PATCH, a->device_id, options->interface,
+            a->module.settings.high_interval_s);
         asc_linux_notify("READY=1");
         while (!turn(a, options->stop_fd, UINT32_MAX)) {
         }
