@@ -324,6 +324,26 @@ static void test_linux_twin__is_read_again_after_a_reconnect(void **state)
     AWAIT(reports_there, 2);
 }
 
+static bool pushes_until_three_pings(struct fixture *f)
+{
+    hub_server_desired(f->server, "{\"$version\":4}", 0);
+    return hub_server_connection(f->server, 0).pings >= 3;
+}
+
+/* Messages that come in say nothing of us: pings go out all the same. */
+static void test_linux_twin__messages_do_not_stand_for_pings(void **state)
+{
+    struct fixture *f = *state;
+
+    f->times.keep_alive_s = 1;
+    hub_server_twin(f->server, 200, TWIN(21, 4));
+    start_hub(f);
+    AWAIT(reports_there, 1);
+    assert_true(run_until(f, pushes_until_three_pings));
+    assert_int_equal(hub_server_connections(f->server), 1);
+    assert_int_equal(hub_server_reports(f->server), 1);
+}
+
 /* Today's hub: it refuses the filters, telemetry goes on, and the log says so once. */
 static void test_linux_twin__a_hub_without_twins(void **state)
 {
@@ -565,6 +585,7 @@ int main(void)
         WITH_FIXTURE(test_linux_twin__a_bad_document_is_reported),
         WITH_FIXTURE(test_linux_twin__a_missed_change_is_made_up_for),
         WITH_FIXTURE(test_linux_twin__is_read_again_after_a_reconnect),
+        WITH_FIXTURE(test_linux_twin__messages_do_not_stand_for_pings),
         WITH_FIXTURE(test_linux_twin__a_hub_without_twins),
         WITH_FIXTURE(test_linux_twin__a_hub_that_does_not_take_the_question),
         WITH_FIXTURE(test_linux_twin__is_asked_again_when_throttled),

@@ -160,6 +160,10 @@ static void queued(asc_linux_hub *h, uint32_t length)
 {
     uint64_t now = now_ms();
 
+    /* What was not written does not keep the connection alive. */
+    if (length == 0) {
+        return;
+    }
     if (h->out_length == 0) {
         h->stall_ms = now + h->options.times.step_ms;
     }
