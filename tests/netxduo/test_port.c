@@ -53,14 +53,20 @@ static void test_netxduo_uptime__intervals_hold_over_the_wrap_of_ticks(void **st
     }
 }
 
+/* Right after a report nothing is due: a leap of the ticks that counted as time would make it so. */
 static void test_netxduo_uptime__ticks_that_are_set_back_are_no_time(void **state)
 {
+    unsigned waited = 0;
+
     (void)state;
     (void)messages_in(45);
     sim_ticks_add(1000000);
     (void)messages_in(10);
+    while (messages_in(1) == 0) {
+        assert_in_range(++waited, 1, 12);
+    }
     tx_time_set(5);
-    assert_in_range(messages_in(1), 0, 1);
+    assert_int_equal(messages_in(8), 0);
     assert_in_range(messages_in(60), 5, 6);
 }
 
