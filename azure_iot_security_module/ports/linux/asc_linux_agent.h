@@ -20,6 +20,7 @@ struct asc_linux_agent_options {
 
 /*
  * Runs until `stop_fd` is readable; the pointers of `options` must stay valid that long. Blocks.
+ * Where the hub has a twin, what that says of the settings goes before `options` (docs/device-twin.md).
  * After the stop it takes at most 5 s to send what it has, and close_ms to disconnect.
  * Returns 0, or 1 when it could not start, with the reason logged. Blocks SIGPIPE in its thread.
  */
