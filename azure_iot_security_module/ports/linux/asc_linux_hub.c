@@ -414,8 +414,9 @@ static void step_twin(asc_linux_hub *h, uint64_t now)
             return;
         }
         if (want == ASC_LINUX_TWIN_SUBSCRIBE) {
-            queued(h, asc_mqtt_subscribe(&h->mqtt, asc_linux_twin_filters, ASC_LINUX_TWIN_FILTERS,
-                          0, out_end(h), out_room(h)));
+            n = asc_mqtt_subscribe(&h->mqtt, asc_linux_twin_filters, ASC_LINUX_TWIN_FILTERS, 0,
+                out_end(h), out_room(h));
+            queued(h, n);
             continue;
         }
         length = (uint32_t)strlen(h->twin.payload);
