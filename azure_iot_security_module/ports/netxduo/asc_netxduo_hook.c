@@ -286,33 +286,36 @@ static NETXDUO_NOINLINE void give_chain(
     enum asc_direction direction, enum asc_cast cast, const NX_PACKET *packet)
 {
     struct asc_segment segment[ASC_NETXDUO_SEGMENTS_MAX];
-    const NX_PACKET *part = packet;
+
+    for (UINT n = 0; n < ASC_NETXDUO_SEGMENTS_MAX && packet != NX_NULL; n++) {
+        segment[n].data = packet->nx_packet_prepend_ptr;
+        segment[n].length = bytes_of(packet);
+        packet = next_of(packet);
+        segment[n].next = packet != NX_NULL ? &segment[n + 1] : NX_NULL;
+    }
+    asc_module_packet(watcher, direction, cast, segment);
+}
+
+static bool is_long(const NX_PACKET *packet)
+{
     UINT n = 0;
 
-    for (; part != NX_NULL && n < ASC_NETXDUO_SEGMENTS_MAX; part = next_of(part)) {
-        segment[n].data = part->nx_packet_prepend_ptr;
-        segment[n].length = bytes_of(part);
-        segment[n].next = NX_NULL;
-        if (n > 0) {
-            segment[n - 1].next = &segment[n];
-        }
+    for (; packet != NX_NULL && n <= ASC_NETXDUO_SEGMENTS_MAX; packet = next_of(packet)) {
         n++;
     }
-    if (part != NX_NULL) {
-        give_long(direction, cast, packet);
-    } else {
-        asc_module_packet(watcher, direction, cast, segment);
-    }
+    return n > ASC_NETXDUO_SEGMENTS_MAX;
 }
 
 static void give(enum asc_direction direction, enum asc_cast cast, const NX_PACKET *packet)
 {
     const struct asc_segment whole = {packet->nx_packet_prepend_ptr, bytes_of(packet), NX_NULL};
 
-    if (next_of(packet) != NX_NULL) {
-        give_chain(direction, cast, packet);
-    } else {
+    if (next_of(packet) == NX_NULL) {
         asc_module_packet(watcher, direction, cast, &whole);
+    } else if (is_long(packet)) {
+        give_long(direction, cast, packet);
+    } else {
+        give_chain(direction, cast, packet);
     }
 }
 
