@@ -164,6 +164,11 @@ static void take_packets(asc_linux_capture *c)
     }
 }
 
+static uint64_t taken(const asc_linux_capture *c)
+{
+    return c->taken.frames + c->taken.refused;
+}
+
 static bool all_taken(asc_linux_capture *c)
 {
     uint64_t accepted;
@@ -172,20 +177,25 @@ static bool all_taken(asc_linux_capture *c)
     look_at_statistics(c);
     accepted = c->accepted;
     pthread_mutex_unlock(&c->mutex);
-    return c->taken.frames + c->taken.refused >= accepted;
+    return taken(c) >= accepted;
 }
 
-/* Takes what came before now: of a ring the kernel gives out a block that is not full only when it is
-   old enough. */
+/* Takes what came before now. Waits only while nothing comes: of a ring the kernel gives out a block
+   that is not full when it is old enough. */
 static void drain(asc_linux_capture *c)
 {
     const bool closed = close_filter(c->packets);
+    unsigned waited_ms = 0;
 
     take_packets(c);
-    for (unsigned waited_ms = 0; closed && waited_ms < DRAIN_MS && !all_taken(c);
-         waited_ms += DRAIN_POLL_MS) {
-        (void)poll(NULL, 0, DRAIN_POLL_MS);
+    while (closed && waited_ms < DRAIN_MS && !all_taken(c)) {
+        const uint64_t before = taken(c);
+
         take_packets(c);
+        if (taken(c) == before) {
+            (void)poll(NULL, 0, DRAIN_POLL_MS);
+            waited_ms += DRAIN_POLL_MS;
+        }
     }
 }
 
