@@ -297,6 +297,24 @@ static void test_netxduo_disable__from_every_state(void **state)
     enable(NX_AZURE_IOT_SUCCESS);
 }
 
+/* The thread was about to call the module, and waited for the mutex while another disabled it. */
+static void test_netxduo_disable__a_late_turn_does_nothing(void **state)
+{
+    const NX_CLOUD_MODULE *m = fx.azure.nx_azure_iot_cloud.nx_cloud_modules_list_header;
+    VOID (*process)(VOID *, ULONG, ULONG) = m->nx_cloud_module_process;
+    VOID *context = m->nx_cloud_module_context;
+    const unsigned sent = fx.hub.attempts;
+
+    (void)state;
+    assert_true(pass_on(&fx.ip, NX_IP_PACKET_IN));
+    disable(NX_AZURE_IOT_SUCCESS);
+    sim_ticks_add(100 * TX_TIMER_TICKS_PER_SECOND);
+    process(context, NX_CLOUD_COMMON_PERIODIC_EVENT, 0);
+    assert_ptr_equal(fx.ip.nx_ip_packet_filter_extended, NX_NULL);
+    assert_int_equal(fx.hub.attempts, sent);
+    assert_int_equal(asc_netxduo_state(), ASC_STATE_NOT_INITIALISED);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, reset, fixture_teardown)
 
 int main(void)
@@ -315,6 +333,7 @@ int main(void)
         WITH(test_netxduo_fault__disable_leaves_no_hook_and_no_packet),
         WITH(test_netxduo_fault__suspended_passes_packets_and_counts_none),
         WITH(test_netxduo_disable__from_every_state),
+        WITH(test_netxduo_disable__a_late_turn_does_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
