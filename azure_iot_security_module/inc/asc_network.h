@@ -41,30 +41,23 @@ typedef uint16_t asc_flow_packets;
 #define ASC_FLOW_PACKETS_MAX UINT16_MAX
 #endif
 
-/* The index of a flow in its table, or none. The last four fields of struct asc_flow take four bytes
- * however many flows there are. */
+/* The index of a flow in its table, or none. With indices of one byte there are two buckets a flow, with
+ * those of two bytes one. */
 #if ASC_FLOWS4 > 254 || ASC_FLOWS6 > 254
-#define ASC_FLOW_NONE              0xfffu
-#define ASC_FLOW_FIELD(name, bits) uint32_t name : bits;
+typedef uint16_t asc_flow_index;
+#define ASC_FLOW_NONE      UINT16_MAX
+#define ASC_BUCKETS(flows) (flows)
 #else
-#define ASC_FLOW_NONE              0xffu
-#define ASC_FLOW_FIELD(name, bits) uint8_t name;
+typedef uint8_t asc_flow_index;
+#define ASC_FLOW_NONE      UINT8_MAX
+#define ASC_BUCKETS(flows) (2 * (flows))
 #endif
 
-/* A flow without its remote address, which lies in the table's own array. Counters since its last
- * report; they saturate. */
-struct asc_flow {
-    uint32_t ports;    /* remote, then local port, each in network order as in a packet */
-    uint32_t bytes[2]; /* IP payload by enum asc_direction */
-    asc_flow_packets packets[2];
-    ASC_FLOW_FIELD(next, 12) /* in this flow's bucket: always an older flow */
-    ASC_FLOW_FIELD(head, 12) /* of the bucket with this flow's index: the newest flow there */
-    ASC_FLOW_FIELD(local, 4) /* index of the local address */
-    ASC_FLOW_FIELD(kind, 4)  /* enum asc_protocol | enum asc_opener << ASC_KIND_OPENER */
-};
-
-#define ASC_KIND_PROTOCOL 3u
+/* What a flow's `kind` holds: enum asc_protocol, enum asc_opener, index of the local address. */
+#define ASC_KIND_PROTOCOL 0x03u
 #define ASC_KIND_OPENER   2u
+#define ASC_KIND_LOCAL    4u
+#define ASC_KIND_KEY      0xf3u /* what makes the flow: protocol and local address */
 
 /* Flows of a collection under way: the first `done` were reported and have had packets since; the next
  * `due` no message holds yet. */
@@ -73,25 +66,30 @@ struct asc_progress {
     uint16_t due;
 };
 
-/* Addresses are four (IPv4) or sixteen (IPv6) bytes as they lie in a packet, held as words. */
+/* One family's flows, oldest first, an array a field: so none is padded, and a field is found without a
+ * multiplication. Counters are those since the flow's last report; they saturate. Addresses are four
+ * (IPv4) or sixteen (IPv6) bytes as they lie in a packet, held as words. */
+#define ASC_FLOWS(flows, words)                                                                   \
+    uint32_t ports[flows];    /* remote, then local port, each in network order as in a packet */ \
+    uint32_t bytes[flows][2]; /* IP payload by enum asc_direction */                              \
+    asc_flow_packets packets[flows][2];                                                           \
+    asc_flow_index next[flows]; /* in the flow's bucket: always an older flow */                  \
+    uint8_t kind[flows];                                                                          \
+    asc_flow_index head[ASC_BUCKETS(flows)]; /* the newest flow of a bucket */                    \
+    uint32_t remote[(flows) * (words)];                                                           \
+    uint32_t local[ASC_LOCALS * (words)];                                                         \
+    uint16_t count;                                                                               \
+    uint16_t local_count;                                                                         \
+    struct asc_progress progress;
+
 #if ASC_FLOWS4 > 0
 struct asc_flows4 {
-    struct asc_flow flow[ASC_FLOWS4]; /* oldest first */
-    uint32_t remote[ASC_FLOWS4];
-    uint32_t local[ASC_LOCALS];
-    uint16_t count;
-    uint16_t local_count;
-    struct asc_progress progress;
+    ASC_FLOWS(ASC_FLOWS4, 1)
 };
 #endif
 #if ASC_FLOWS6 > 0
 struct asc_flows6 {
-    struct asc_flow flow[ASC_FLOWS6];
-    uint32_t remote[ASC_FLOWS6 * 4];
-    uint32_t local[ASC_LOCALS * 4];
-    uint16_t count;
-    uint16_t local_count;
-    struct asc_progress progress;
+    ASC_FLOWS(ASC_FLOWS6, 4)
 };
 #endif
 

@@ -40,7 +40,7 @@
 /* How much the module logs through the port, 0 to 5: nothing, fatal, error, warning, information, debug.
  * What is above the level is not in the image. */
 #ifndef ASC_LOG_LEVEL
-#define ASC_LOG_LEVEL 3
+#define ASC_LOG_LEVEL 2
 #endif
 
 /* --- Collection -------------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@
 #endif
 
 /* Flows held in memory, 0 to 4095; 0 leaves the address family out. An IPv4 flow takes 24 bytes, an
- * IPv6 flow 36. */
+ * IPv6 flow 36; one more each where a family has more than 254. */
 #ifndef ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE
 #define ASC_COLLECTOR_NETWORK_ACTIVITY_MAX_IPV4_OBJECTS_IN_CACHE 64
 #endif

@@ -165,13 +165,14 @@ struct asc_counters {
     uint32_t messages_given_up; /* dropped by disable or suspension */
 };
 
-/* Packets that are in no flow, and those of flows that were not reported. Saturate. */
-struct asc_tally {
-    uint32_t overflowed;
-    uint32_t malformed;
-    uint32_t ignored;
-    uint32_t given_up;
-    uint32_t withheld;
+/* What is counted of packets besides the flows; the first four in the order of the ledger. Saturate. */
+enum asc_tally {
+    ASC_OVERFLOWED,
+    ASC_MALFORMED,
+    ASC_GIVEN_UP,
+    ASC_WITHHELD,
+    ASC_IGNORED,
+    ASC_TALLIES
 };
 
 struct asc_message_tally {
@@ -191,12 +192,11 @@ struct asc_module {
     void *context;
     const struct asc_allow *allow;
     struct asc_settings settings;
-    uint64_t packets_counted;    /* ever; with 64 bits cheaper than to saturate */
-    uint64_t packets_told;       /* of these, in the ledgers of delivered messages */
-    uint64_t packets_settled;    /* of these, in a delivered message, withheld or given up */
-    uint32_t packets_in_message; /* of these, in the message that is held */
-    struct asc_tally since;      /* what no ledger of a delivered message holds yet */
-    struct asc_tally before;     /* what they hold */
+    uint64_t packets_taken; /* counted, and taken out of the tables for a message, or given up */
+    uint64_t packets_told;  /* counted, and in the ledgers of delivered messages */
+    uint32_t packets_in_message;  /* in the flows of the message that is held */
+    uint32_t since[ASC_TALLIES];  /* what no ledger of a delivered message holds yet */
+    uint32_t before[ASC_TALLIES]; /* what they hold */
     uint32_t bytes_overflowed[2];
     struct asc_message_tally messages;
     uint32_t boot_id; /* random, drawn at the first enable; 0 before */
@@ -212,10 +212,10 @@ struct asc_module {
     bool retrying;                             /* wait for retry_time_s before the next attempt */
     bool failed;                               /* the message has been tried in vain */
     uint32_t message_bytes;                    /* 0: no message is held */
-    uint32_t message[ASC_MESSAGE_BYTES / 4];   /* words, for FlatBuffers' alignment */
 #if ASC_HAS_NETWORK_ACTIVITY
     struct asc_network network;
 #endif
+    uint32_t message[ASC_MESSAGE_BYTES / 4]; /* words, for FlatBuffers' alignment */
 };
 
 /* Returns the text of a result; "unknown" for a value outside the enum. */

@@ -27,16 +27,16 @@ enum asc_collected asc_collect_system_information(
     struct asc_module *m, struct asc_message *message, uint32_t interval_s)
 {
     struct asc_system_information information = {NULL, NULL, NULL};
+    struct asc_writer *w = &message->w;
     const char *text[3];
     uint16_t vtable = 0;
     uint32_t mask = 0;
-    uint32_t table;
+    uint32_t field;
     uint32_t slot;
 
-    if (m->port->system_information == NULL) {
-        return ASC_COLLECTED_NOTHING;
+    if (m->port->system_information != NULL) {
+        m->port->system_information(m->context, &information);
     }
-    m->port->system_information(m->context, &information);
     text[0] = information.os;
     text[1] = information.kernel;
     text[2] = information.hw;
@@ -50,12 +50,12 @@ enum asc_collected asc_collect_system_information(
     if (slot == 0) {
         return ASC_COLLECTED_LATER;
     }
-    table = asc_writer_table(&message->w, &information_shape, mask, &vtable);
-    asc_writer_refer(&message->w, slot, table);
+    field = asc_writer_table(w, &information_shape, mask, &vtable);
+    asc_writer_refer(w, slot, field);
     for (unsigned i = 0; i < 3; i++) {
         if (text[i] != NULL) {
-            (void)asc_writer_string(&message->w, asc_writer_field(&message->w, vtable, table, i),
-                text[i], cut(text[i]));
+            field += 4; /* they follow each other */
+            (void)asc_writer_string(w, field, text[i], cut(text[i]));
         }
     }
     return ASC_COLLECTED_ALL;

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#include "azure_iot_security_module/src/asc_flow_count.h"
-#include "azure_iot_security_module/src/asc_packet.h"
-
 #if ASC_HAS_NETWORK_ACTIVITY
+
+#include "azure_iot_security_module/src/asc_flow_table.h"
+#include "azure_iot_security_module/src/asc_packet.h"
 
 /* What a tag begins with, so that one of IPv4 never equals one of IPv6. */
 #define TAG_IPV4 4u
@@ -19,26 +19,15 @@
 #define DATAGRAM_NEW  1u
 #define DATAGRAM_AGES 3u
 
-static void remember_datagram(
-    struct asc_network *n, uint32_t tag, uint32_t ports, uint32_t protocol)
+/* The hash of both kinds of key: two numbers and words. */
+static ASC_NOINLINE uint32_t hash_of(const struct asc_network *n, uint64_t start,
+    const uint64_t *key, const uint8_t *bytes, size_t words)
 {
-    unsigned slot = n->datagram_next;
-
-    for (unsigned i = 0; i < ASC_DATAGRAMS; i++) {
-        if (n->datagram[i].age != 0 && n->datagram[i].tag == tag) {
-            slot = i;
-        }
-    }
-    if (slot == n->datagram_next) {
-        n->datagram_next = (uint8_t)((slot + 1) % ASC_DATAGRAMS);
-    }
-    n->datagram[slot].tag = tag;
-    n->datagram[slot].ports = ports;
-    n->datagram[slot].protocol = (uint8_t)protocol;
-    n->datagram[slot].age = DATAGRAM_NEW;
+    return (uint32_t)(asc_hash_words(n->key[0] + start, key, bytes, words) >> 32);
 }
 
-static const struct asc_datagram *find_datagram(const struct asc_network *n, uint32_t tag)
+/* Returns the datagram of a tag; NULL if it is not remembered. */
+static struct asc_datagram *find_datagram(struct asc_network *n, uint32_t tag)
 {
     for (unsigned i = 0; i < ASC_DATAGRAMS; i++) {
         if (n->datagram[i].age != 0 && n->datagram[i].tag == tag) {
@@ -52,46 +41,55 @@ bool asc_flow_datagram(
     struct asc_network *n, struct asc_packet *packet, bool later, enum asc_direction direction)
 {
     const uint32_t what = (packet->ipv6 ? TAG_IPV6 : TAG_IPV4) | (uint32_t)direction << 8;
-    const uint64_t start = n->key[0] + n->key[1] * what + n->key[2] * packet->identification;
-    const uint64_t hash = packet->ipv6 ? asc_hash_words(start, n->key + 3, packet->header + 8, 8)
-                                       : asc_hash_words(start, n->key + 3, packet->header + 12, 2);
-    const uint32_t tag = (uint32_t)(hash >> 32);
-    const struct asc_datagram *datagram;
+    const uint32_t tag = hash_of(n, n->key[1] * what + n->key[2] * packet->identification,
+        n->key + 3, packet->header + (packet->ipv6 ? 8 : 12), packet->ipv6 ? 8 : 2);
+    struct asc_datagram *datagram = find_datagram(n, tag);
 
-    if (!later) {
-        remember_datagram(n, tag, packet->ports, packet->protocol);
+    if (later) {
+        if (datagram == NULL) {
+            return false;
+        }
+        packet->ports = datagram->ports;
+        packet->protocol = datagram->protocol;
+        packet->tcp_flags = 0;
         return true;
     }
-    datagram = find_datagram(n, tag);
     if (datagram == NULL) {
-        return false;
+        datagram = &n->datagram[n->datagram_next];
+        n->datagram_next = (uint8_t)((n->datagram_next + 1u) % ASC_DATAGRAMS);
     }
-    packet->ports = datagram->ports;
-    packet->protocol = datagram->protocol;
+    datagram->tag = tag;
+    datagram->ports = packet->ports;
+    datagram->protocol = packet->protocol;
+    datagram->age = DATAGRAM_NEW;
     return true;
+}
+
+/* --- Flows -------------------------------------------------------------------------------------- */
+
+static void empty_buckets(const struct asc_flow_table *t)
+{
+    memset(t->head, 0xff, ASC_BUCKETS((size_t)t->capacity) * sizeof *t->head);
 }
 
 static void empty(const struct asc_flow_table *t)
 {
-    const struct asc_flow *end = t->flow + t->capacity;
-
-    for (struct asc_flow *flow = t->flow; flow < end; flow++) {
-        flow->head = ASC_FLOW_NONE;
-    }
+    empty_buckets(t);
     *t->count = 0;
     *t->local_count = 0;
     t->progress->done = 0;
     t->progress->due = 0;
 }
 
-/* Moves flow `from` to the place of flow `to`, but for what belongs to the place: its bucket. */
 static void move(const struct asc_flow_table *t, unsigned to, unsigned from)
 {
-    struct asc_flow flow = t->flow[from];
-
-    flow.head = ASC_FLOW_NONE;
-    t->flow[to] = flow;
-    memmove(t->remote + to * t->words, t->remote + from * t->words, t->words * sizeof *t->remote);
+    t->ports[to] = t->ports[from];
+    memcpy(t->bytes[to], t->bytes[from], sizeof t->bytes[to]);
+    memcpy(t->packets[to], t->packets[from], sizeof t->packets[to]);
+    t->kind[to] = t->kind[from];
+    for (size_t i = 0; i < t->words; i++) {
+        t->remote[(size_t)to * t->words + i] = t->remote[(size_t)from * t->words + i];
+    }
 }
 
 /* Puts every flow in its bucket, oldest first, and forgets local addresses behind the last in use. */
@@ -99,22 +97,22 @@ static void link_all(const struct asc_network *n, const struct asc_flow_table *t
 {
     unsigned locals = 0;
 
-    for (unsigned i = 0; i < t->capacity; i++) {
-        t->flow[i].head = ASC_FLOW_NONE;
-    }
+    empty_buckets(t);
     for (unsigned i = 0; i < *t->count; i++) {
-        const uint8_t *remote = (const uint8_t *)(t->remote + i * t->words);
-        const uint32_t hash = asc_flow_hash(n, remote, t->flow[i].ports, t->words);
+        const uint8_t *remote = (const uint8_t *)(t->remote + (size_t)i * t->words);
+        const unsigned local = t->kind[i] >> ASC_KIND_LOCAL;
 
-        asc_flow_link(t, i, asc_flow_bucket(t, hash));
-        if (t->flow[i].local >= locals) {
-            locals = t->flow[i].local + 1u;
+        /* As asc_flow_hash() has it. */
+        asc_flow_link(t, i, hash_of(n, n->key[1] * t->ports[i], n->key + 2, remote, t->words));
+        if (local >= locals) {
+            locals = local + 1u;
         }
     }
     *t->local_count = (uint16_t)locals;
 }
 
-static void reported(const struct asc_network *n, const struct asc_flow_table *t, unsigned written)
+void asc_flow_reported(
+    const struct asc_network *n, const struct asc_flow_table *t, unsigned written)
 {
     const unsigned end = t->progress->done + written;
     const unsigned count = *t->count;
@@ -122,7 +120,7 @@ static void reported(const struct asc_network *n, const struct asc_flow_table *t
     unsigned to = 0;
 
     for (unsigned i = 0; i < end; i++) {
-        active += asc_flow_active(t->flow + i);
+        active += asc_flow_active(t, i);
     }
     if (active == 0 && end == count) {
         empty(t); /* as it mostly is */
@@ -130,7 +128,7 @@ static void reported(const struct asc_network *n, const struct asc_flow_table *t
     }
     if (active < end) {
         for (unsigned i = 0; i < count; i++) {
-            if (i >= end || asc_flow_active(t->flow + i)) {
+            if (i >= end || asc_flow_active(t, i)) {
                 move(t, to++, i);
             }
         }
@@ -141,45 +139,83 @@ static void reported(const struct asc_network *n, const struct asc_flow_table *t
     t->progress->done = (uint16_t)(t->progress->due > 0 ? active : 0);
 }
 
+/* --- Both families ------------------------------------------------------------------------------ */
+
+void asc_flow_table_of(struct asc_flow_table *t, struct asc_network *n, unsigned words)
+{
+    asc_flow_table_inline(t, n, words);
+}
+
+static uint64_t sum(const asc_flow_packets (*packets)[2], unsigned count)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        all += (uint64_t)packets[i][ASC_IN] + packets[i][ASC_OUT];
+    }
+    return all;
+}
+
+uint64_t asc_flow_packets_held(const struct asc_network *n)
+{
+    uint64_t packets = 0;
+
 #if ASC_FLOWS4 > 0
-void asc_flow_reported4(struct asc_network *n, unsigned written)
-{
-    const struct asc_flow_table t = asc_flow_table4(n);
-
-    reported(n, &t, written);
-}
+    packets += sum((const asc_flow_packets(*)[2])n->flows4.packets, n->flows4.count);
 #endif
-
 #if ASC_FLOWS6 > 0
-void asc_flow_reported6(struct asc_network *n, unsigned written)
-{
-    const struct asc_flow_table t = asc_flow_table6(n);
-
-    reported(n, &t, written);
-}
+    packets += sum((const asc_flow_packets(*)[2])n->flows6.packets, n->flows6.count);
 #endif
+    return packets;
+}
 
 void asc_flow_reset(struct asc_network *n)
 {
-#if ASC_FLOWS4 > 0
-    const struct asc_flow_table t4 = asc_flow_table4(n);
+    for (unsigned words = ASC_WORDS_FIRST; words <= ASC_WORDS_LAST; words += 3) {
+        struct asc_flow_table t;
 
-    empty(&t4);
-#endif
-#if ASC_FLOWS6 > 0
-    const struct asc_flow_table t6 = asc_flow_table6(n);
-
-    empty(&t6);
-#endif
+        asc_flow_table_of(&t, n, words);
+        empty(&t);
+    }
     memset(n->datagram, 0, sizeof n->datagram);
     memset(&n->overflow, 0, sizeof n->overflow);
 }
 
-void asc_flow_age_datagrams(struct asc_network *n)
+static void age_datagrams(struct asc_network *n)
 {
     for (unsigned i = 0; i < ASC_DATAGRAMS; i++) {
         n->datagram[i].age = (uint8_t)((unsigned)n->datagram[i].age << 1 & DATAGRAM_AGES);
     }
+}
+
+/* Returns the bits of the families that have flows due. */
+static unsigned due(const struct asc_network *n)
+{
+    unsigned found = 0;
+
+#if ASC_FLOWS4 > 0
+    found |= n->flows4.progress.due > 0 ? ASC_FOUND_FLOWS4 : 0;
+#endif
+#if ASC_FLOWS6 > 0
+    found |= n->flows6.progress.due > 0 ? ASC_FOUND_FLOWS6 : 0;
+#endif
+    return found;
+}
+
+unsigned asc_flow_begin(struct asc_network *n)
+{
+    const unsigned overflow = n->overflow.packets != 0 ? ASC_FOUND_OVERFLOW : 0;
+
+    if (due(n) == 0) {
+        age_datagrams(n);
+#if ASC_FLOWS4 > 0
+        n->flows4.progress.due = n->flows4.count;
+#endif
+#if ASC_FLOWS6 > 0
+        n->flows6.progress.due = n->flows6.count;
+#endif
+    }
+    return due(n) | overflow;
 }
 
 #else

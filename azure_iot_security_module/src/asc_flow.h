@@ -6,11 +6,6 @@
 
 #include "azure_iot_security_module/inc/asc_network.h"
 
-/* Flows in one bucket's chain; a further one counts as overflow, which bounds what a packet costs
- * whoever chose the flows. With a seeded hash and as many buckets as flows, one full table of 64 in
- * about 14,000 has a bucket of nine. */
-#define ASC_CHAIN_MAX 8
-
 struct asc_packet;
 
 /* Empties the tables. The caller has set `key`, or sets it before the first packet. */
@@ -24,10 +19,21 @@ bool asc_flow_datagram(
 /* Tells that the first `written` flows that were due are reported, their counters at zero. Of all that
  * were reported, those without a packet since leave the table; the others keep their order. Cost: a
  * pass over the table. */
-void asc_flow_reported4(struct asc_network *n, unsigned written);
-void asc_flow_reported6(struct asc_network *n, unsigned written);
+struct asc_flow_table;
+void asc_flow_reported(
+    const struct asc_network *n, const struct asc_flow_table *t, unsigned written);
 
-/* Tells that a collection began: datagrams whose fragments have had a whole interval are forgotten. */
-void asc_flow_age_datagrams(struct asc_network *n);
+/* Returns the packets of the flows in the tables. Cost: a pass over them. */
+uint64_t asc_flow_packets_held(const struct asc_network *n);
+
+/* What a collection has to report, as bits. */
+#define ASC_FOUND_FLOWS4   1u
+#define ASC_FOUND_FLOWS6   2u
+#define ASC_FOUND_OVERFLOW 4u
+
+/* Takes stock, unless flows of the last collection are still due: what is in the tables now is what this
+ * one reports, in as many messages as it needs, and flows that come meanwhile wait for the next.
+ * Datagrams whose fragments have had a whole interval are forgotten. Returns what there is. */
+unsigned asc_flow_begin(struct asc_network *n);
 
 #endif

@@ -1,114 +1,211 @@
 /* SPDX-License-Identifier: MIT */
-/* The packet hook: a short way for the plain packet of a flow at hand, the whole one for all others. */
+/* The packet hook: the plain packet is counted where it lies, any other is made plain by the parser first. */
 
 #include "azure_iot_security_module/inc/security_module.h"
 
 #if ASC_HAS_NETWORK_ACTIVITY
 
-#include "azure_iot_security_module/src/asc_flow_count.h"
+#include "azure_iot_security_module/src/asc_flow.h"
+#include "azure_iot_security_module/src/asc_flow_table.h"
 #include "azure_iot_security_module/src/asc_packet.h"
 #include "azure_iot_security_module/src/asc_sketch.h"
 
-#if defined(__GNUC__)
-#define NOINLINE __attribute__((noinline))
-#else
-#define NOINLINE
-#endif
+#define IPV4_BYTES 20u
+#define IPV6_BYTES 40u
 
-/* Bytes of IP payload that are there wherever the short way looks. */
-#define PLAIN_BYTES_MIN 14u
+/* Bytes behind the IP header that are there wherever a plain packet is looked at. */
+#define TRANSPORT_BYTES 14u
 
-static ASC_INLINE void count(uint32_t *counter)
+static void count(uint32_t *counter)
 {
     const uint32_t next = *counter + 1u;
 
     *counter = next != 0 ? next : UINT32_MAX;
 }
 
-static ASC_INLINE void add_bytes(uint32_t *counter, uint32_t bytes)
+static void add_bytes(uint32_t *counter, uint32_t bytes)
 {
     const uint32_t sum = *counter + bytes;
 
     *counter = sum < bytes ? UINT32_MAX : sum;
 }
 
-static NOINLINE void count_overflow(
-    struct asc_module *m, enum asc_direction direction, uint32_t bytes)
+static void count_overflow(struct asc_module *m, enum asc_direction direction, uint32_t bytes)
 {
     struct asc_overflow *overflow = &m->network.overflow;
 
-    count(&m->since.overflowed);
+    count(&m->since[ASC_OVERFLOWED]);
     add_bytes(&m->bytes_overflowed[direction], bytes);
     count(&overflow->packets);
     add_bytes(&overflow->bytes[direction], bytes);
 }
 
-/* Protocol and opener as in struct asc_flow. */
-static ASC_INLINE uint32_t kind_of(
-    uint32_t protocol, uint32_t tcp_flags, enum asc_direction direction)
-{
-    if (protocol != ASC_PROTOCOL_TCP) {
-        return protocol;
-    }
-    return ASC_PROTOCOL_TCP | (uint32_t)asc_packet_opener(tcp_flags, direction) << ASC_KIND_OPENER;
-}
-
 /* --- In a flow ---------------------------------------------------------------------------------- */
 
-static ASC_INLINE void count_flow(struct asc_module *m, const struct asc_flow_table *t,
-    const struct asc_flow_key *key, uint32_t bytes)
+/* What is known of a packet: its IP payload's length, and its enum asc_protocol from this bit on. */
+#define WHAT_BYTES    0xffffu
+#define WHAT_PROTOCOL 16u
+
+/* The SYN of a flow that had other packets before tells who opened it. */
+static ASC_NOINLINE void learn_opener(
+    uint8_t *kind, uint32_t tcp_flags, enum asc_direction direction)
 {
-    if (asc_flow_count(t, key, bytes)) {
-        m->packets_counted++;
-    } else {
-        count_overflow(m, key->direction, bytes);
-        /* The hash leaves out the protocol, which also makes a flow. */
-        asc_sketch_add(m->network.overflow.sketch, key->hash + (key->kind & ASC_KIND_PROTOCOL));
+    if ((*kind & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP && (*kind >> ASC_KIND_OPENER & 3u) == 0) {
+        *kind =
+            (uint8_t)(*kind | (uint32_t)asc_packet_opener(tcp_flags, direction) << ASC_KIND_OPENER);
     }
 }
 
-/* A packet of any flow, known or new, whose IP header lies at `header`; `ports` are turned. */
-#if ASC_FLOWS4 > 0
-static NOINLINE void count_flow4(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t ports, uint32_t kind, uint32_t bytes)
+/* Counts a packet in the flow whose counters of its direction these are. */
+static ASC_INLINE void add(
+    struct asc_module *m, uint32_t *bytes_of, asc_flow_packets *packets, uint32_t bytes)
 {
-    const struct asc_flow_table t = asc_flow_table4(&m->network);
-    const struct asc_flow_key key =
-        asc_flow_key_of(&m->network, &t, header + 12, ports, kind, direction);
+    *bytes_of = asc_add(*bytes_of, bytes);
+    if (*packets != ASC_FLOW_PACKETS_MAX) {
+        (*packets)++;
+    } else {
+        m->packets_taken++; /* counted, if not in its flow */
+    }
+}
 
-    count_flow(m, &t, &key, bytes);
+/* The first packet of a flow; `words` tells the family. */
+static ASC_HOT void enter(struct asc_module *m, enum asc_direction direction, const uint8_t *header,
+    uint32_t what, uint32_t ports, uint32_t hash, unsigned words)
+{
+    struct asc_flow_table t;
+    const uint8_t *addresses = header + (words == 1 ? 12 : 8);
+    const uint8_t *transport = header + (words == 1 ? IPV4_BYTES : IPV6_BYTES);
+    const uint32_t bytes = what & WHAT_BYTES;
+    struct asc_new_flow flow = {asc_local_address(addresses, words, direction),
+        asc_remote_address(addresses, words, direction), ports, what >> WHAT_PROTOCOL, hash,
+        direction, bytes};
+
+    ASC_HOT_TABLE(&t, &m->network, words);
+    if (flow.kind == ASC_PROTOCOL_TCP) {
+        flow.kind |= (uint32_t)asc_packet_opener(transport[13], direction) << ASC_KIND_OPENER;
+    }
+    if (!asc_flow_enter(&t, &flow)) {
+        count_overflow(m, direction, bytes);
+        /* The hash leaves out the protocol, which also makes a flow. */
+        asc_sketch_add(m->network.overflow.sketch, hash + (what >> WHAT_PROTOCOL));
+    }
+}
+
+#if ASC_FLOWS4 > 0
+static ASC_NOINLINE void enter4(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, uint32_t what, uint32_t ports, uint32_t hash)
+{
+    enter(m, direction, header, what, ports, hash, 1);
+}
+
+/* A packet of any flow: addresses in an IP header at `header`, ports and TCP flags behind it, as they
+ * lie in a plain packet. */
+static ASC_NOINLINE void count4(
+    struct asc_module *m, enum asc_direction direction, const uint8_t *header, uint32_t what)
+{
+    struct asc_flows4 *f = &m->network.flows4;
+    const uint32_t ports = asc_turn_ports(asc_raw32(header + IPV4_BYTES), direction);
+    const uint8_t *remote_at = asc_remote_address(header + 12, 1, direction);
+    const uint32_t remote = asc_raw32(remote_at);
+    const uint32_t local = asc_raw32(asc_local_address(header + 12, 1, direction));
+    const uint32_t hash = asc_flow_hash(&m->network, remote_at, ports, 1);
+    unsigned l = 0;
+    uint32_t kind;
+
+    while (f->local[l] != local && ++l < ASC_LOCALS) {
+    }
+    kind = what >> WHAT_PROTOCOL | l << ASC_KIND_LOCAL;
+    for (size_t i = f->head[asc_flow_bucket(hash, ASC_FLOWS4)]; i != ASC_FLOW_NONE;
+         i = f->next[i]) {
+        if (f->remote[i] == remote && f->ports[i] == ports && (f->kind[i] & ASC_KIND_KEY) == kind) {
+            add(m, &f->bytes[i][direction], &f->packets[i][direction], what & WHAT_BYTES);
+            if ((header[IPV4_BYTES + 13] & ASC_TCP_SYN) != 0) {
+                learn_opener(&f->kind[i], header[IPV4_BYTES + 13], direction);
+            }
+            return;
+        }
+    }
+    enter4(m, direction, header, what, ports, hash);
 }
 #endif
 
 #if ASC_FLOWS6 > 0
-static NOINLINE void count_flow6(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t ports, uint32_t kind, uint32_t bytes)
+/* Compares an address of the table with one in a packet. */
+static ASC_INLINE bool same_address6(const uint32_t *held, const uint8_t *bytes)
 {
-    const struct asc_flow_table t = asc_flow_table6(&m->network);
-    const struct asc_flow_key key =
-        asc_flow_key_of(&m->network, &t, header + 8, ports, kind, direction);
+#if UINTPTR_MAX > UINT32_MAX
+    uint64_t a[2];
+    uint64_t b[2];
 
-    count_flow(m, &t, &key, bytes);
+    memcpy(a, held, sizeof a);
+    memcpy(b, bytes, sizeof b);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+#else
+    return held[3] == asc_raw32(bytes + 12) && held[2] == asc_raw32(bytes + 8) &&
+        held[1] == asc_raw32(bytes + 4) && held[0] == asc_raw32(bytes);
+#endif
+}
+
+static ASC_NOINLINE void enter6(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, uint32_t what, uint32_t ports, uint32_t hash)
+{
+    enter(m, direction, header, what, ports, hash, 4);
+}
+
+static ASC_NOINLINE void count6(
+    struct asc_module *m, enum asc_direction direction, const uint8_t *header, uint32_t what)
+{
+    struct asc_flows6 *f = &m->network.flows6;
+    const uint32_t ports = asc_turn_ports(asc_raw32(header + IPV6_BYTES), direction);
+    const uint8_t *remote = asc_remote_address(header + 8, 4, direction);
+    const uint8_t *local = asc_local_address(header + 8, 4, direction);
+    const uint32_t hash = asc_flow_hash(&m->network, remote, ports, 4);
+    unsigned l = 0;
+    uint32_t kind;
+
+    while (!same_address6(f->local + (size_t)l * 4, local) && ++l < ASC_LOCALS) {
+    }
+    kind = what >> WHAT_PROTOCOL | l << ASC_KIND_LOCAL;
+    for (size_t i = f->head[asc_flow_bucket(hash, ASC_FLOWS6)]; i != ASC_FLOW_NONE;
+         i = f->next[i]) {
+        if (f->ports[i] == ports && same_address6(f->remote + i * 4, remote) &&
+            (f->kind[i] & ASC_KIND_KEY) == kind) {
+            add(m, &f->bytes[i][direction], &f->packets[i][direction], what & WHAT_BYTES);
+            if ((header[IPV6_BYTES + 13] & ASC_TCP_SYN) != 0) {
+                learn_opener(&f->kind[i], header[IPV6_BYTES + 13], direction);
+            }
+            return;
+        }
+    }
+    enter6(m, direction, header, what, ports, hash);
 }
 #endif
 
 /* --- Any packet --------------------------------------------------------------------------------- */
 
-static void count_parsed_flow(
-    struct asc_module *m, enum asc_direction direction, const struct asc_packet *packet)
-{
-    const uint32_t ports = asc_turn_ports(packet->ports, direction);
-    const uint32_t kind = kind_of(packet->protocol, packet->tcp_flags, direction);
+/* Room for a packet's headers as they lie in a plain one. */
+struct plain {
+    uint8_t bytes[IPV6_BYTES + TRANSPORT_BYTES];
+};
 
-    if (packet->ipv6) {
+/* Counts a parsed packet, whose IP header lies in `plain`, in its flow. */
+static void count_parsed_flow(struct asc_module *m, enum asc_direction direction,
+    const struct asc_packet *packet, struct plain *plain)
+{
+    uint8_t *transport = plain->bytes + (packet->ipv6 ? IPV6_BYTES : IPV4_BYTES);
+    const uint32_t what = packet->bytes | (uint32_t)packet->protocol << WHAT_PROTOCOL;
+
+    memcpy(transport, &packet->ports, sizeof packet->ports);
+    transport[13] = packet->protocol == ASC_PROTOCOL_TCP ? packet->tcp_flags : 0;
 #if ASC_FLOWS6 > 0
-        count_flow6(m, direction, packet->header, ports, kind, packet->bytes);
-#endif
-    } else {
-#if ASC_FLOWS4 > 0
-        count_flow4(m, direction, packet->header, ports, kind, packet->bytes);
-#endif
+    if (packet->ipv6) {
+        count6(m, direction, plain->bytes, what);
+        return;
     }
+#endif
+#if ASC_FLOWS4 > 0
+    count4(m, direction, plain->bytes, what);
+#endif
 }
 
 /* A family that is left out counts as not collected, not as lost. */
@@ -117,182 +214,142 @@ static bool family_collected(const struct asc_packet *packet)
     return (packet->ipv6 && ASC_FLOWS6 > 0) || (!packet->ipv6 && ASC_FLOWS4 > 0);
 }
 
-static void count_parsed(struct asc_module *m, enum asc_direction direction, const uint8_t *data,
-    uint32_t length, uint32_t present)
+/* As asc_packet_parse(), and copies the IP header to `plain`, where the packet's `header` then is. */
+static enum asc_verdict parse(const uint8_t *data, uint32_t length, uint32_t present,
+    struct asc_packet *packet, struct plain *plain)
+{
+    const enum asc_verdict verdict = asc_packet_parse(data, length, present, packet);
+
+    memcpy(plain->bytes, data, length < IPV6_BYTES ? length : IPV6_BYTES);
+    packet->header = plain->bytes;
+    return verdict;
+}
+
+/* Of a packet whose headers are spread over segments. Its buffer is not on the stack any more when the
+ * packet is counted. */
+static ASC_NOINLINE enum asc_verdict parse_split(
+    const struct asc_segment *segments, struct asc_packet *packet, struct plain *plain)
+{
+    uint8_t headers[ASC_HEADER_BYTES];
+    const uint32_t length = asc_packet_pull(segments, headers, sizeof headers);
+
+    return parse(headers, length, asc_packet_present(segments), packet, plain);
+}
+
+static enum asc_verdict parse_any(
+    const struct asc_segment *segments, struct asc_packet *packet, struct plain *plain)
+{
+    const uint32_t length =
+        segments->length < ASC_HEADER_BYTES ? segments->length : ASC_HEADER_BYTES;
+
+    if (!asc_packet_in_one(segments)) {
+        return parse_split(segments, packet, plain);
+    }
+    return length == 0 ? ASC_PACKET_MALFORMED
+                       : parse(segments->data, length, asc_packet_present(segments), packet, plain);
+}
+
+static ASC_NOINLINE void count_any(
+    struct asc_module *m, enum asc_direction direction, const struct asc_segment *segments)
 {
     struct asc_packet packet;
-    const enum asc_verdict verdict = asc_packet_parse(data, length, present, &packet);
+    struct plain plain;
+    const enum asc_verdict verdict = parse_any(segments, &packet, &plain);
     const bool later = verdict == ASC_PACKET_FRAGMENT;
 
     if (verdict == ASC_PACKET_MALFORMED) {
-        count(&m->since.malformed);
+        count(&m->since[ASC_MALFORMED]);
     } else if (verdict == ASC_PACKET_IGNORED || !family_collected(&packet)) {
-        count(&m->since.ignored);
+        count(&m->since[ASC_IGNORED]);
     } else if (verdict == ASC_PACKET_UNKNOWN ||
         ((later || packet.first_fragment) &&
             !asc_flow_datagram(&m->network, &packet, later, direction))) {
         count_overflow(m, direction, packet.bytes);
     } else {
-        count_parsed_flow(m, direction, &packet);
+        count_parsed_flow(m, direction, &packet, &plain);
     }
-}
-
-/* A packet whose headers are spread over segments. */
-static NOINLINE void count_split(
-    struct asc_module *m, enum asc_direction direction, const struct asc_segment *packet)
-{
-    uint8_t headers[ASC_HEADER_BYTES];
-    const uint32_t length = asc_packet_pull(packet, headers, sizeof headers);
-
-    count_parsed(m, direction, headers, length, asc_packet_present(packet));
-}
-
-static NOINLINE void count_any(
-    struct asc_module *m, enum asc_direction direction, const struct asc_segment *packet)
-{
-    const uint32_t length = packet->length;
-
-    if (!asc_packet_in_one(packet)) {
-        count_split(m, direction, packet);
-        return;
-    }
-    count_parsed(m, direction, packet->data, length < ASC_HEADER_BYTES ? length : ASC_HEADER_BYTES,
-        asc_packet_present(packet));
 }
 
 /* --- The plain packet --------------------------------------------------------------------------- */
 
-/* TCP or UDP right behind the IP header, whole and in one segment: `payload` bytes at `data`. Returns
- * the enum asc_protocol if the headers are as the parser demands; -1 if the parser must look. */
-static ASC_INLINE int plain_protocol(uint32_t ip_protocol, const uint8_t *data, uint32_t payload)
+/* What is no plain packet. */
+#define NOT_PLAIN UINT32_MAX
+
+/* Returns what is known of a packet of `bytes` bytes of IP payload at `transport`, if the parser would
+ * find nothing wrong with it; NOT_PLAIN if the parser must look. */
+static ASC_INLINE uint32_t plain(uint32_t ip_protocol, const uint8_t *transport, uint32_t bytes)
 {
     if (ip_protocol == 6 && !ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED) {
-        const uint32_t header = (data[12] >> 2) & 0x3cu;
+        const uint32_t words = transport[12] >> 4;
 
-        return header >= 20u && header <= payload ? ASC_PROTOCOL_TCP : -1;
+        return words >= 5u && words * 4u <= bytes
+            ? bytes | (uint32_t)ASC_PROTOCOL_TCP << WHAT_PROTOCOL
+            : NOT_PLAIN;
     }
     if (ip_protocol == 17 && !ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED) {
-        const uint32_t length = asc_be16(data + 4);
+        const uint32_t length = asc_be16(transport + 4);
 
-        return length >= 8u && length <= payload ? ASC_PROTOCOL_UDP : -1;
+        return length >= 8u && length <= bytes ? bytes | (uint32_t)ASC_PROTOCOL_UDP << WHAT_PROTOCOL
+                                               : NOT_PLAIN;
     }
-    return -1;
+    return NOT_PLAIN;
 }
 
-/* Looks at the two newest flows of the bucket only; in a full table nine packets in ten find theirs
- * there. Returns whether one is the packet's, and then counts. */
-static ASC_INLINE bool count_newest(struct asc_module *m, const struct asc_flow_table *t,
-    const struct asc_flow_key *key, uint32_t bytes)
-{
-    unsigned i = t->flow[asc_flow_bucket(t, key->hash)].head;
-
-    if (i == ASC_FLOW_NONE) {
-        return false;
-    }
-    if (!asc_flow_like(t, i, key)) {
-        i = t->flow[i].next;
-        if (i == ASC_FLOW_NONE || !asc_flow_like(t, i, key)) {
-            return false;
-        }
-    }
-    if (!asc_same_local(t, i, key)) {
-        return false;
-    }
-    asc_flow_add(t->flow + i, bytes, key->direction);
-    m->packets_counted++;
-    return true;
-}
-
-/* Whether the packet tells who opens the connection. */
-static ASC_INLINE bool opens(int protocol, const uint8_t *data)
-{
-    return protocol == ASC_PROTOCOL_TCP && (data[13] & ASC_TCP_SYN) != 0;
-}
-
-/* In these two, `data` and `length` are the packet's one segment. Every call is the last thing that happens on its way, so that the usual packet saves no
- * registers. */
-#if ASC_FLOWS4 > 0
-/* IPv4 without options. */
-static NOINLINE void count_plain4(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *data, const struct asc_segment *packet, uint32_t length)
+/* IPv4 without options, IPv6 without extension headers, TCP or UDP, all of it in one segment that has
+ * `length` bytes. */
+static ASC_INLINE uint32_t plain4(const uint8_t *data, uint32_t length)
 {
     /* More fragments, and the offset: RFC 791 section 3.1. */
     static const uint8_t fragment[4] = {0, 0, 0x3f, 0xff};
-    const struct asc_flow_table t = asc_flow_table4(&m->network);
-    const uint32_t payload = asc_be16(data + 2) - 20u;
-    int protocol = -1;
-    struct asc_flow_key key;
-    uint32_t ports;
+    const uint32_t bytes = asc_be16(data + 2) - IPV4_BYTES;
 
-    if (payload <= length - 20u && (asc_raw32(data + 4) & asc_raw32(fragment)) == 0) {
-        protocol = plain_protocol(data[9], data + 20, payload);
+    if (bytes > length - IPV4_BYTES || (asc_raw32(data + 4) & asc_raw32(fragment)) != 0) {
+        return NOT_PLAIN;
     }
-    if (protocol < 0) {
-        count_any(m, direction, packet);
-        return;
-    }
-    ports = asc_turn_ports(asc_raw32(data + 20), direction);
-    key = asc_flow_key_of(&m->network, &t, data + 12, ports, (uint32_t)protocol, direction);
-    if (opens(protocol, data + 20) || !count_newest(m, &t, &key, payload)) {
-        count_flow4(m, direction, data, ports,
-            kind_of((uint32_t)protocol, data[20 + 13], direction), payload);
-    }
+    return plain(data[9], data + IPV4_BYTES, bytes);
 }
-#endif
 
-#if ASC_FLOWS6 > 0
-static NOINLINE void count_plain6(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *data, const struct asc_segment *packet, uint32_t length)
+static ASC_INLINE uint32_t plain6(const uint8_t *data, uint32_t length)
 {
-    const struct asc_flow_table t = asc_flow_table6(&m->network);
-    const uint32_t payload = asc_be16(data + 4);
-    int protocol = -1;
-    struct asc_flow_key key;
-    uint32_t ports;
+    const uint32_t bytes = asc_be16(data + 4);
 
-    if (payload <= length - 40u) {
-        protocol = plain_protocol(data[6], data + 40, payload);
-    }
-    if (protocol < 0) {
-        count_any(m, direction, packet);
-        return;
-    }
-    ports = asc_turn_ports(asc_raw32(data + 40), direction);
-    key = asc_flow_key_of(&m->network, &t, data + 8, ports, (uint32_t)protocol, direction);
-    if (opens(protocol, data + 40) || !count_newest(m, &t, &key, payload)) {
-        count_flow6(m, direction, data, ports,
-            kind_of((uint32_t)protocol, data[40 + 13], direction), payload);
-    }
+    return bytes > length - IPV6_BYTES ? NOT_PLAIN : plain(data[6], data + IPV6_BYTES, bytes);
 }
-#endif
 
-static ASC_INLINE void count_packet(struct asc_module *m, enum asc_direction direction,
+static ASC_HOT void count_packet(struct asc_module *m, enum asc_direction direction,
     enum asc_cast cast, const struct asc_segment *packet)
 {
     const uint8_t *data = packet->data;
     const uint32_t length = packet->length;
+    uint32_t what;
 
     if (ASC_COLLECTOR_NETWORK_ACTIVITY_CAPTURE_UNICAST_ONLY && cast != ASC_UNICAST &&
         direction == ASC_IN) {
-        count(&m->since.ignored);
+        count(&m->since[ASC_IGNORED]);
         return;
     }
 #if ASC_FLOWS4 > 0
-    if (length >= 20u + PLAIN_BYTES_MIN && data[0] == 0x45) {
-        count_plain4(m, direction, data, packet, length);
-        return;
+    if (length >= IPV4_BYTES + TRANSPORT_BYTES && data[0] == 0x45) {
+        what = plain4(data, length);
+        if (what != NOT_PLAIN) {
+            count4(m, direction, data, what);
+            return;
+        }
     }
 #endif
 #if ASC_FLOWS6 > 0
-    if (length >= 40u + PLAIN_BYTES_MIN && data[0] >> 4 == 6) {
-        count_plain6(m, direction, data, packet, length);
-        return;
+    if (length >= IPV6_BYTES + TRANSPORT_BYTES && data[0] >> 4 == 6) {
+        what = plain6(data, length);
+        if (what != NOT_PLAIN) {
+            count6(m, direction, data, what);
+            return;
+        }
     }
 #endif
     count_any(m, direction, packet);
 }
 
-static NOINLINE void count_locked(struct asc_module *m, enum asc_direction direction,
+static ASC_NOINLINE void count_locked(struct asc_module *m, enum asc_direction direction,
     enum asc_cast cast, const struct asc_segment *packet)
 {
     if (m->port->lock == NULL) {

@@ -13,7 +13,7 @@ enum message_layout {
     MESSAGE_VERSION = 8,
     MESSAGE_EVENTS = 12,
     MESSAGE_LEDGER = 16,
-    MESSAGE_TIMEZONE = MESSAGE_LEDGER + ASC_LEDGER_BYTES,
+    MESSAGE_TIMEZONE = MESSAGE_LEDGER + 4 * ASC_LEDGER_WORDS,
     MESSAGE_BYTES
 };
 
@@ -95,40 +95,20 @@ uint32_t asc_message_event(
     return position + EVENT_PAYLOAD;
 }
 
-void asc_message_undo(struct asc_message *message, const struct asc_message *before)
+void asc_message_undo(struct asc_message *message, uint32_t used, uint16_t vtable)
 {
-    uint8_t *events = before->w.data + before->events;
+    uint8_t *events = message->w.data + message->events;
     const uint32_t count = asc_le32(events) - 1u;
 
-    *message = *before;
+    message->w.used = used;
+    message->event_vtable = vtable;
     asc_put_le32(events, count);
     asc_put_le32(events + 4u + (size_t)count * 4u, 0);
 }
 
-uint8_t *asc_message_ledger(const struct asc_message *message)
+uint8_t *asc_message_ledger(uint8_t *data)
 {
-    return message->w.data + MESSAGE_TABLE + MESSAGE_LEDGER;
-}
-
-void asc_message_put_ledger(uint8_t *out, const struct asc_ledger *ledger)
-{
-    uint32_t words[ASC_LEDGER_BYTES / 4];
-
-    memcpy(words, ledger, sizeof words);
-    for (unsigned i = 0; i < ASC_LEDGER_BYTES / 4; i++) {
-        asc_put_le32(out + (size_t)i * 4, words[i]);
-    }
-}
-
-void asc_message_get_ledger(const uint8_t *message, struct asc_ledger *ledger)
-{
-    const uint8_t *in = message + MESSAGE_TABLE + MESSAGE_LEDGER;
-    uint32_t words[ASC_LEDGER_BYTES / 4];
-
-    for (unsigned i = 0; i < ASC_LEDGER_BYTES / 4; i++) {
-        words[i] = asc_le32(in + (size_t)i * 4);
-    }
-    memcpy(ledger, words, sizeof words);
+    return data + MESSAGE_TABLE + MESSAGE_LEDGER;
 }
 
 uint32_t asc_message_end(const struct asc_message *message)

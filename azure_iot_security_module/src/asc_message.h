@@ -18,23 +18,22 @@ enum asc_payload {
     ASC_PAYLOAD_HEARTBEAT = 4
 };
 
-/* The struct Ledger of the schema. Packets are those since the ledger of the last message that was
- * delivered, messages those since boot. */
-struct asc_ledger {
-    uint32_t boot_id;
-    uint32_t sequence; /* of this message, from 1 */
-    uint32_t packets_seen;
-    uint32_t packets_counted;
-    uint32_t packets_overflowed;
-    uint32_t packets_malformed;
-    uint32_t packets_given_up;
-    uint32_t packets_withheld;
-    uint32_t messages_kept;
-    uint32_t messages_sent;
-    uint32_t messages_given_up;
+/* The words of the schema's struct Ledger. Packets are those since the ledger of the last message that
+ * was delivered, messages those since boot. From OVERFLOWED on as in enum asc_tally. */
+enum asc_ledger {
+    ASC_LEDGER_BOOT_ID,
+    ASC_LEDGER_SEQUENCE, /* of this message, from 1 */
+    ASC_LEDGER_SEEN,
+    ASC_LEDGER_COUNTED,
+    ASC_LEDGER_OVERFLOWED,
+    ASC_LEDGER_MALFORMED,
+    ASC_LEDGER_GIVEN_UP,
+    ASC_LEDGER_WITHHELD,
+    ASC_LEDGER_MESSAGES_KEPT,
+    ASC_LEDGER_MESSAGES_SENT,
+    ASC_LEDGER_MESSAGES_GIVEN_UP,
+    ASC_LEDGER_WORDS
 };
-
-#define ASC_LEDGER_BYTES 44u
 
 struct asc_message {
     struct asc_writer w;
@@ -54,15 +53,12 @@ bool asc_message_begin(struct asc_message *message, uint8_t *data, uint32_t size
 uint32_t asc_message_event(struct asc_message *message, const uint8_t *uuid, uint32_t interval_s,
     enum asc_payload payload);
 
-/* Takes back the last event: `before` is what the message was before it. */
-void asc_message_undo(struct asc_message *message, const struct asc_message *before);
+/* Takes back the last event: `used` and `vtable` are what the writer's `used` and `event_vtable` were
+ * before it. */
+void asc_message_undo(struct asc_message *message, uint32_t used, uint16_t vtable);
 
-/* Returns where the ledger lies, ASC_LEDGER_BYTES bytes that the caller fills. */
-uint8_t *asc_message_ledger(const struct asc_message *message);
-
-/* Write and read a ledger; the second finds it in a message that this module wrote. */
-void asc_message_put_ledger(uint8_t *out, const struct asc_ledger *ledger);
-void asc_message_get_ledger(const uint8_t *message, struct asc_ledger *ledger);
+/* Returns where the ledger lies in a message at `data`: its words, which the caller fills. */
+uint8_t *asc_message_ledger(uint8_t *data);
 
 /* Returns the bytes of the message, which is then complete; 0 if it has no event. */
 uint32_t asc_message_end(const struct asc_message *message);

@@ -7,6 +7,7 @@
 
 #include "azure_iot_security_module/src/asc_collector.h"
 #include "azure_iot_security_module/src/asc_flow.h"
+#include "azure_iot_security_module/src/asc_inline.h"
 
 /* Milliseconds: the longest that asc_module_step() asks to be left alone. Far below 2^31, so that
  * differences of wrapping times stay right. */
@@ -69,6 +70,15 @@ static enum asc_result check(const struct asc_settings *settings)
     return (settings->collectors & ~ASC_COLLECT_ALL) == 0 ? ASC_OK : ASC_ERROR_COLLECTOR;
 }
 
+static void reset_network(struct asc_module *m)
+{
+#if ASC_HAS_NETWORK_ACTIVITY
+    asc_flow_reset(&m->network);
+#else
+    (void)m;
+#endif
+}
+
 enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     const struct asc_port *port, void *context, const struct asc_settings *settings)
 {
@@ -93,6 +103,7 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     m->context = context;
     m->settings = *settings;
     m->id_length = (uint8_t)length;
+    reset_network(m);
     return ASC_OK;
 }
 
@@ -138,27 +149,33 @@ static void start(struct asc_module *m, uint32_t now)
         m->period_ms[i] = m->settings.first_interval_s * 1000u;
     }
     asc_lock(m);
-#if ASC_HAS_NETWORK_ACTIVITY
-    asc_flow_reset(&m->network);
-#endif
     set_counting(m, wants_packets(m));
     asc_unlock(m);
 }
 
-static void add_given_up(struct asc_module *m)
+static uint64_t packets_held(struct asc_module *m)
 {
-    m->since.given_up = narrow(m->packets_counted - m->packets_settled + m->since.given_up);
-    m->packets_settled = m->packets_counted;
-    m->packets_in_message = 0;
+#if ASC_HAS_NETWORK_ACTIVITY
+    return asc_flow_packets_held(&m->network);
+#else
+    (void)m;
+    return 0;
+#endif
 }
 
 /* What is held and in the tables was counted and will not be told: that goes into the ledger. */
 static void stop(struct asc_module *m)
 {
+    uint64_t held;
+
     asc_lock(m);
     set_counting(m, false);
-    add_given_up(m);
+    held = packets_held(m);
+    m->packets_taken += held;
+    reset_network(m);
     asc_unlock(m);
+    m->since[ASC_GIVEN_UP] = asc_add(m->since[ASC_GIVEN_UP], narrow(held + m->packets_in_message));
+    m->packets_in_message = 0;
     if (m->message_bytes != 0) {
         m->message_bytes = 0;
         m->failed = false;
@@ -234,25 +251,20 @@ enum asc_state asc_module_state(const struct asc_module *m)
 
 /* --- Counters ----------------------------------------------------------------------------------- */
 
-static uint32_t sum(uint32_t a, uint32_t b)
-{
-    return narrow((uint64_t)a + b);
-}
-
 struct asc_counters asc_module_counters(struct asc_module *m)
 {
     struct asc_counters c;
 
     asc_lock(m);
-    c.packets_counted = narrow(m->packets_counted);
-    c.packets_overflowed = sum(m->before.overflowed, m->since.overflowed);
-    c.packets_malformed = sum(m->before.malformed, m->since.malformed);
-    c.packets_ignored = sum(m->before.ignored, m->since.ignored);
+    c.packets_counted = narrow(m->packets_taken + packets_held(m));
+    c.packets_overflowed = asc_add(m->before[ASC_OVERFLOWED], m->since[ASC_OVERFLOWED]);
+    c.packets_malformed = asc_add(m->before[ASC_MALFORMED], m->since[ASC_MALFORMED]);
+    c.packets_ignored = asc_add(m->before[ASC_IGNORED], m->since[ASC_IGNORED]);
     c.bytes_overflowed[ASC_IN] = m->bytes_overflowed[ASC_IN];
     c.bytes_overflowed[ASC_OUT] = m->bytes_overflowed[ASC_OUT];
     asc_unlock(m);
-    c.packets_given_up = sum(m->before.given_up, m->since.given_up);
-    c.packets_withheld = sum(m->before.withheld, m->since.withheld);
+    c.packets_given_up = asc_add(m->before[ASC_GIVEN_UP], m->since[ASC_GIVEN_UP]);
+    c.packets_withheld = asc_add(m->before[ASC_WITHHELD], m->since[ASC_WITHHELD]);
     c.messages_built = m->messages.built;
     c.messages_sent = m->messages.sent;
     c.messages_retried = m->messages.retried;
@@ -264,7 +276,7 @@ struct asc_counters asc_module_counters(struct asc_module *m)
 void asc_module_missed(struct asc_module *m, uint32_t packets)
 {
     asc_lock(m);
-    m->since.overflowed = sum(m->since.overflowed, packets);
+    m->since[ASC_OVERFLOWED] = asc_add(m->since[ASC_OVERFLOWED], packets);
     asc_unlock(m);
 }
 
@@ -331,17 +343,12 @@ void asc_module_flush(struct asc_module *m)
     }
 }
 
-/* What is due: bit by collector, and how many; if nothing is, the wait until something will be. */
-struct due {
-    uint32_t mask;
-    uint32_t count;
-    uint32_t wait_ms;
-};
-
-static struct due due_collectors(const struct asc_module *m, uint32_t now)
+/* Returns what is due, bit by collector; `*wait_ms` is the wait until something will be, 0 if it is. */
+static uint32_t due_collectors(const struct asc_module *m, uint32_t now, uint32_t *wait_ms)
 {
-    struct due due = {0, 0, STEP_MAX_MS};
+    uint32_t due = 0;
 
+    *wait_ms = STEP_MAX_MS;
     for (unsigned i = 0; i < asc_collector_count; i++) {
         const uint32_t wait = remaining_ms(now, m->collected_ms[i], m->period_ms[i]);
 
@@ -349,10 +356,11 @@ static struct due due_collectors(const struct asc_module *m, uint32_t now)
             continue;
         }
         if (wait == 0) {
-            due.mask |= 1u << i;
-            due.count++;
+            due |= 1u << i;
         }
-        due.wait_ms = wait < due.wait_ms ? wait : due.wait_ms;
+        if (wait < *wait_ms) {
+            *wait_ms = wait;
+        }
     }
     return due;
 }
@@ -379,84 +387,98 @@ static void collect(struct asc_module *m, struct asc_message *message, unsigned 
     }
 }
 
-/* Fills the ledger of the message that was just built. */
-static void write_ledger(struct asc_module *m, uint8_t *ledger)
+static void put_word(uint8_t *ledger, enum asc_ledger word, uint32_t value)
 {
-    struct asc_ledger l = {.boot_id = m->boot_id, .sequence = m->messages.built};
-
-    asc_lock(m);
-    l.packets_counted = narrow(m->packets_counted - m->packets_told);
-    l.packets_overflowed = m->since.overflowed;
-    l.packets_malformed = m->since.malformed;
-    l.packets_seen = narrow((uint64_t)l.packets_counted + l.packets_overflowed +
-        l.packets_malformed + m->since.ignored);
-    asc_unlock(m);
-    l.packets_given_up = m->since.given_up;
-    l.packets_withheld = m->since.withheld;
-    l.messages_kept = m->messages.kept;
-    l.messages_sent = m->messages.sent;
-    l.messages_given_up = m->messages.given_up;
-    asc_message_put_ledger(ledger, &l);
+    asc_put_le32(ledger + (size_t)word * 4, value);
 }
 
-static void tell(uint32_t *before, uint32_t *since, uint32_t told)
+static uint32_t get_word(const uint8_t *ledger, enum asc_ledger word)
 {
-    *before = sum(*before, told);
-    *since -= told;
+    return asc_le32(ledger + (size_t)word * 4);
+}
+
+/* Fills the ledger of the message that was just built. */
+static ASC_NOINLINE void write_ledger(struct asc_module *m)
+{
+    uint8_t *ledger = asc_message_ledger((uint8_t *)m->message);
+    uint32_t counted;
+    uint64_t seen;
+
+    asc_lock(m);
+    counted = narrow(m->packets_taken + packets_held(m) - m->packets_told);
+    seen = counted;
+    seen += m->since[ASC_IGNORED];
+    for (unsigned i = ASC_OVERFLOWED; i <= ASC_WITHHELD; i++) {
+        put_word(ledger, (enum asc_ledger)(ASC_LEDGER_OVERFLOWED + i), m->since[i]);
+        seen += i <= ASC_MALFORMED ? m->since[i] : 0;
+    }
+    asc_unlock(m);
+    put_word(ledger, ASC_LEDGER_BOOT_ID, m->boot_id);
+    put_word(ledger, ASC_LEDGER_SEQUENCE, m->messages.built);
+    put_word(ledger, ASC_LEDGER_SEEN, narrow(seen));
+    put_word(ledger, ASC_LEDGER_COUNTED, counted);
+    put_word(ledger, ASC_LEDGER_MESSAGES_KEPT, m->messages.kept);
+    put_word(ledger, ASC_LEDGER_MESSAGES_SENT, m->messages.sent);
+    put_word(ledger, ASC_LEDGER_MESSAGES_GIVEN_UP, m->messages.given_up);
 }
 
 /* What the ledger of the delivered message says has been told. */
 static void settle_ledger(struct asc_module *m)
 {
-    struct asc_ledger l;
+    const uint8_t *ledger = asc_message_ledger((uint8_t *)m->message);
+    const uint32_t counted = get_word(ledger, ASC_LEDGER_COUNTED);
+    uint32_t told[ASC_TALLIES];
 
-    asc_message_get_ledger((const uint8_t *)m->message, &l);
+    for (unsigned i = ASC_OVERFLOWED; i <= ASC_WITHHELD; i++) {
+        told[i] = get_word(ledger, (enum asc_ledger)(ASC_LEDGER_OVERFLOWED + i));
+    }
+    told[ASC_IGNORED] =
+        get_word(ledger, ASC_LEDGER_SEEN) - counted - told[ASC_OVERFLOWED] - told[ASC_MALFORMED];
     asc_lock(m);
-    m->packets_told += l.packets_counted;
-    tell(&m->before.overflowed, &m->since.overflowed, l.packets_overflowed);
-    tell(&m->before.malformed, &m->since.malformed, l.packets_malformed);
-    tell(&m->before.ignored, &m->since.ignored,
-        l.packets_seen - l.packets_counted - l.packets_overflowed - l.packets_malformed);
-    m->packets_settled += m->packets_in_message;
+    m->packets_told += counted;
+    for (unsigned i = 0; i < ASC_TALLIES; i++) {
+        m->before[i] = asc_add(m->before[i], told[i]);
+        m->since[i] -= told[i];
+    }
     asc_unlock(m);
-    tell(&m->before.given_up, &m->since.given_up, l.packets_given_up);
-    tell(&m->before.withheld, &m->since.withheld, l.packets_withheld);
     m->packets_in_message = 0;
 }
 
-static void build_message(struct asc_module *m, const struct due *due, uint32_t now)
+static void build_message(struct asc_module *m, uint32_t due, uint32_t now)
 {
     const char *id = m->settings.security_module_id;
     struct asc_message message;
 
     /* ASC_MESSAGE_FIXED_BYTES has room for this, whatever the settings. */
     if (!asc_message_begin(&message, (uint8_t *)m->message, sizeof m->message, id, m->id_length,
-            m->settings.timezone_hours, m->port->time_utc_s(m->context), due->count)) {
+            m->settings.timezone_hours, m->port->time_utc_s(m->context),
+            (due & 1u) + (due >> 1 & 1u) + (due >> 2))) {
         retry_later(m, now);
         return;
     }
     for (unsigned i = 0; i < asc_collector_count; i++) {
-        if ((due->mask >> i & 1u) != 0) {
+        if ((due >> i & 1u) != 0) {
             collect(m, &message, i, now);
         }
     }
     m->message_bytes = asc_message_end(&message);
     if (m->message_bytes != 0) {
         add_one(&m->messages.built);
-        write_ledger(m, asc_message_ledger(&message));
+        write_ledger(m);
     }
 }
 
-static void message_delivered(struct asc_module *m)
+/* What became of the message that was sent. */
+static ASC_NOINLINE void finish(struct asc_module *m, bool delivered, uint32_t now)
 {
-    settle_ledger(m);
-    m->message_bytes = 0;
-    m->failed = false;
-    add_one(&m->messages.sent);
-}
-
-static void message_failed(struct asc_module *m, uint32_t now)
-{
+    m->in_flight = false;
+    if (delivered) {
+        settle_ledger(m);
+        m->message_bytes = 0;
+        m->failed = false;
+        add_one(&m->messages.sent);
+        return;
+    }
     if (!m->failed) {
         m->failed = true;
         add_one(&m->messages.kept);
@@ -470,25 +492,17 @@ static void send_message(struct asc_module *m, uint32_t now)
     const enum asc_send_result result =
         m->port->send(m->context, (const uint8_t *)m->message, m->message_bytes);
 
-    if (result == ASC_SEND_DONE) {
-        message_delivered(m);
-    } else if (result == ASC_SEND_PENDING) {
+    if (result == ASC_SEND_PENDING) {
         m->in_flight = true;
     } else {
-        message_failed(m, now);
+        finish(m, result == ASC_SEND_DONE, now);
     }
 }
 
 void asc_module_sent(struct asc_module *m, bool delivered)
 {
-    if (!m->in_flight) {
-        return;
-    }
-    m->in_flight = false;
-    if (delivered) {
-        message_delivered(m);
-    } else {
-        message_failed(m, m->port->uptime_ms(m->context));
+    if (m->in_flight) {
+        finish(m, delivered, m->port->uptime_ms(m->context));
     }
 }
 
@@ -497,24 +511,25 @@ void asc_module_sent(struct asc_module *m, bool delivered)
 /* What an active module does; returns when it wants to go on. */
 static uint32_t step_active(struct asc_module *m, uint32_t now)
 {
+    uint32_t wait;
+
     if (m->in_flight) {
         return STEP_MAX_MS;
     }
     if (m->retrying) {
-        const uint32_t wait = remaining_ms(now, m->retry_ms, m->settings.retry_time_s * 1000u);
-
+        wait = remaining_ms(now, m->retry_ms, m->settings.retry_time_s * 1000u);
         if (wait != 0) {
             return wait;
         }
         m->retrying = false;
     }
     if (m->message_bytes == 0) {
-        const struct due due = due_collectors(m, now);
+        const uint32_t due = due_collectors(m, now, &wait);
 
-        if (due.mask == 0) {
-            return due.wait_ms;
+        if (due == 0) {
+            return wait;
         }
-        build_message(m, &due, now);
+        build_message(m, due, now);
     }
     if (m->message_bytes != 0) {
         send_message(m, now);
@@ -522,8 +537,8 @@ static uint32_t step_active(struct asc_module *m, uint32_t now)
     if (m->in_flight) {
         return STEP_MAX_MS;
     }
-    return m->retrying ? remaining_ms(now, m->retry_ms, m->settings.retry_time_s * 1000u)
-                       : due_collectors(m, now).wait_ms;
+    (void)due_collectors(m, now, &wait);
+    return m->retrying ? m->settings.retry_time_s * 1000u : wait;
 }
 
 uint32_t asc_module_step(struct asc_module *m)

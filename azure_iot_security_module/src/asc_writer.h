@@ -91,13 +91,6 @@ static inline uint32_t asc_writer_table(
     return table;
 }
 
-/* Returns the position of field `id`, which the table must have. */
-static inline uint32_t asc_writer_field(
-    const struct asc_writer *w, uint32_t vtable, uint32_t table, unsigned id)
-{
-    return table + asc_le16(w->data + vtable + 4u + (size_t)id * 2u);
-}
-
 /* Makes the offset at position `slot` refer to position `target`. */
 static inline void asc_writer_refer(struct asc_writer *w, uint32_t slot, uint32_t target)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "azure_iot_security_module/src/asc_bytes.h"
+#include "azure_iot_security_module/src/asc_flow_table.h"
 #include "fuzz/device/input.h"
 #include "fuzz/replay.h"
 #include "tests/device/device_test.h"
@@ -25,35 +26,35 @@ static uint32_t next_number(struct input *in)
     return bytes == 5 ? UINT32_MAX : value;
 }
 
-static void fill_flow(struct input *in, struct asc_flow *flow)
+static void fill_flow(struct input *in, const struct asc_flow_table *t, unsigned i)
 {
-    flow->ports = next_number(in);
-    flow->bytes[ASC_IN] = next_number(in);
-    flow->bytes[ASC_OUT] = next_number(in);
-    flow->local = next_byte(in) % ASC_LOCALS;
-    flow->kind = next_byte(in) % 3 | next_byte(in) % 3u << ASC_KIND_OPENER;
-    if (flow->bytes[ASC_IN] == 0 && flow->bytes[ASC_OUT] == 0) {
-        flow->bytes[ASC_OUT] = 8; /* a packet has a transport header at least */
+    uint32_t *bytes = t->bytes[i];
+    unsigned kind;
+
+    t->ports[i] = next_number(in);
+    bytes[ASC_IN] = next_number(in);
+    bytes[ASC_OUT] = next_number(in);
+    kind = next_byte(in) % ASC_LOCALS << ASC_KIND_LOCAL;
+    kind |= next_byte(in) % 3;
+    if ((kind & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP) {
+        kind |= next_byte(in) % 3u << ASC_KIND_OPENER;
     }
-    for (unsigned i = 0; i < 2; i++) {
-        flow->packets[i] = flow->bytes[i] != 0 ? (asc_flow_packets)(next_number(in) | 1u) : 0;
+    t->kind[i] = (uint8_t)kind;
+    if (bytes[ASC_IN] == 0 && bytes[ASC_OUT] == 0) {
+        bytes[ASC_OUT] = 8; /* a packet has a transport header at least */
     }
-    flow->next = ASC_FLOW_NONE;
+    for (unsigned way = 0; way < 2; way++) {
+        t->packets[i][way] = bytes[way] != 0 ? (asc_flow_packets)(next_number(in) | 1u) : 0;
+    }
+    t->next[i] = ASC_FLOW_NONE;
+    t->remote[(size_t)i * t->words] = i;
 }
 
-static void fill_tables(struct input *in)
+static void fill_table(struct input *in, const struct asc_flow_table *t)
 {
-    struct asc_network *n = &m.network;
-
-    n->flows4.count = next_byte(in) % (ASC_FLOWS4 + 1);
-    n->flows6.count = next_byte(in) % (ASC_FLOWS6 + 1);
-    for (unsigned i = 0; i < n->flows4.count; i++) {
-        fill_flow(in, &n->flows4.flow[i]);
-        n->flows4.remote[i] = i;
-    }
-    for (unsigned i = 0; i < n->flows6.count; i++) {
-        fill_flow(in, &n->flows6.flow[i]);
-        n->flows6.remote[(size_t)i * 4] = i;
+    *t->count = (uint16_t)(next_byte(in) % (t->capacity + 1u));
+    for (unsigned i = 0; i < *t->count; i++) {
+        fill_flow(in, t, i);
     }
 }
 
@@ -66,29 +67,18 @@ struct sum {
     uint64_t openers;
 };
 
-static void add_flow(struct sum *sum, const struct asc_flow *flow)
+static void add_table(struct sum *sum, const struct asc_flow_table *t)
 {
-    uint8_t ports[4];
+    for (unsigned i = 0; i < *t->count; i++) {
+        uint8_t ports[4];
 
-    memcpy(ports, &flow->ports, sizeof ports);
-    sum->flows++;
-    sum->bytes += (uint64_t)flow->bytes[ASC_IN] * 3 + flow->bytes[ASC_OUT];
-    sum->ports += asc_be16(ports) * 3 + asc_be16(ports + 2) + (flow->kind & ASC_KIND_PROTOCOL);
-    sum->packets += (uint64_t)flow->packets[ASC_IN] * 3 + flow->packets[ASC_OUT];
-    sum->openers += (uint64_t)flow->kind >> ASC_KIND_OPENER;
-}
-
-static struct sum sum_of_tables(void)
-{
-    struct sum sum = {0, 0, 0, 0, 0};
-
-    for (unsigned i = 0; i < m.network.flows4.count; i++) {
-        add_flow(&sum, &m.network.flows4.flow[i]);
+        memcpy(ports, &t->ports[i], sizeof ports);
+        sum->flows++;
+        sum->bytes += (uint64_t)t->bytes[i][ASC_IN] * 3 + t->bytes[i][ASC_OUT];
+        sum->ports += asc_be16(ports) * 3 + asc_be16(ports + 2) + (t->kind[i] & ASC_KIND_PROTOCOL);
+        sum->packets += (uint64_t)t->packets[i][ASC_IN] * 3 + t->packets[i][ASC_OUT];
+        sum->openers += (uint64_t)t->kind[i] >> ASC_KIND_OPENER & 3u;
     }
-    for (unsigned i = 0; i < m.network.flows6.count; i++) {
-        add_flow(&sum, &m.network.flows6.flow[i]);
-    }
-    return sum;
 }
 
 static struct sum sum_of_messages(void)
@@ -139,12 +129,18 @@ static void start(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     struct input in = {data, data + length};
-    struct sum before;
+    struct asc_flow_table t4;
+    struct asc_flow_table t6;
+    struct sum before = {0, 0, 0, 0, 0};
     struct sum after;
 
     start(&in);
-    fill_tables(&in);
-    before = sum_of_tables();
+    t4 = asc_flow_table4(&m.network);
+    t6 = asc_flow_table6(&m.network);
+    fill_table(&in, &t4);
+    fill_table(&in, &t6);
+    add_table(&before, &t4);
+    add_table(&before, &t6);
     device_pass(&m, &port, 10000 + next_number(&in) % 1000000);
     require(port.sent <= DEVICE_SENT_MAX, "there are more messages than flows need");
     after = sum_of_messages();

@@ -158,8 +158,8 @@ static void read_common(struct check *c, uint32_t at, struct check_flow *flow)
 {
     const struct table t = open_table(c, at, 12);
 
-    flow->local_port = (uint16_t)scalar(c, &t, 0, 2);
-    flow->remote_port = (uint16_t)scalar(c, &t, 1, 2);
+    flow->local_port = (uint16_t)plain(c, &t, 0, 2);
+    flow->remote_port = (uint16_t)plain(c, &t, 1, 2);
     flow->bytes_in = plain(c, &t, 2, 4);
     flow->bytes_out = plain(c, &t, 3, 4);
     flow->packets_in = scalar(c, &t, 9, 4);
@@ -200,7 +200,7 @@ static void read_network(
     const struct table t = open_table(c, at, 6);
 
     for (unsigned i = 0; i < 4; i++) {
-        event->overflow[i] = scalar(c, &t, 2 + i, 4);
+        event->overflow[i] = plain(c, &t, 2 + i, 4);
     }
     for (unsigned family = 0; family < 2; family++) {
         uint32_t count;

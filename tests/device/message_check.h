@@ -61,8 +61,9 @@ struct check_message {
 };
 
 /* Reads the message of `length` bytes at `data` into `out`. Returns NULL if it is right in every
- * byte that a reader looks at, else what is wrong. A default value that is written out is wrong, but for an event's time and interval
- * and the bytes of a direction that has packets. */
+ * byte that a reader looks at, else what is wrong. A default value that is written out is wrong, but where the
+ * encoder writes fields together: an event's time and interval, a direction's bytes and packets, the two
+ * ports, the overflow. */
 const char *check_message(const uint8_t *data, uint32_t length, struct check_message *out);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "azure_iot_security_module/src/asc_bytes.h"
 #include "azure_iot_security_module/src/asc_flow.h"
+#include "azure_iot_security_module/src/asc_flow_table.h"
 #include "tests/device/device_test.h"
 
 #define LOCAL  0x0a000001u
@@ -69,23 +70,22 @@ static uint32_t host_of(const uint32_t *words, unsigned count)
     return asc_be32(bytes + (size_t)(count - 1) * 4);
 }
 
-static struct model_flow table_flow(
-    const struct asc_flow *flow, const uint32_t *local, const uint32_t *remote, unsigned words)
+static struct model_flow table_flow(const struct asc_flow_table *t, unsigned i)
 {
-    const unsigned l = flow->local;
+    const unsigned l = t->kind[i] >> ASC_KIND_LOCAL;
     struct model_flow out = {
-        .version = words == 1 ? 4 : 6, .protocol = flow->kind & ASC_KIND_PROTOCOL};
+        .version = t->words == 1 ? 4 : 6, .protocol = t->kind[i] & ASC_KIND_PROTOCOL};
     uint8_t ports[4];
 
-    memcpy(ports, &flow->ports, sizeof ports);
-    out.local = host_of(local + (size_t)l * words, words);
-    out.remote = host_of(remote, words);
+    memcpy(ports, &t->ports[i], sizeof ports);
+    out.local = host_of(t->local + (size_t)l * t->words, t->words);
+    out.remote = host_of(t->remote + (size_t)i * t->words, t->words);
     out.remote_port = (uint16_t)asc_be16(ports);
     out.local_port = (uint16_t)asc_be16(ports + 2);
-    out.bytes[ASC_IN] = flow->bytes[ASC_IN];
-    out.bytes[ASC_OUT] = flow->bytes[ASC_OUT];
-    out.packets[ASC_IN] = flow->packets[ASC_IN];
-    out.packets[ASC_OUT] = flow->packets[ASC_OUT];
+    for (unsigned direction = 0; direction < 2; direction++) {
+        out.bytes[direction] = t->bytes[i][direction];
+        out.packets[direction] = t->packets[i][direction];
+    }
     return out;
 }
 
@@ -101,21 +101,19 @@ static void assert_in_model(struct model *model, const struct model_flow *flow)
 }
 
 /* Every flow of the tables is in the model with its bytes, and as many are there. */
-static void assert_same(const struct asc_network *n, struct model *model)
+static void assert_same(struct asc_network *n, struct model *model)
 {
-    assert_int_equal(n->flows4.count, model_count(model, 4));
-    assert_int_equal(n->flows6.count, model_count(model, 6));
-    for (unsigned i = 0; i < n->flows4.count; i++) {
-        const struct model_flow flow =
-            table_flow(&n->flows4.flow[i], n->flows4.local, &n->flows4.remote[i], 1);
+    const struct asc_flow_table tables[] = {asc_flow_table4(n), asc_flow_table6(n)};
 
-        assert_in_model(model, &flow);
-    }
-    for (unsigned i = 0; i < n->flows6.count; i++) {
-        const struct model_flow flow =
-            table_flow(&n->flows6.flow[i], n->flows6.local, &n->flows6.remote[(size_t)i * 4], 4);
+    for (unsigned which = 0; which < 2; which++) {
+        const struct asc_flow_table *t = &tables[which];
 
-        assert_in_model(model, &flow);
+        assert_int_equal(*t->count, model_count(model, which == 0 ? 4 : 6));
+        for (unsigned i = 0; i < *t->count; i++) {
+            const struct model_flow flow = table_flow(t, i);
+
+            assert_in_model(model, &flow);
+        }
     }
 }
 
@@ -151,19 +149,18 @@ static struct model_flow random_flow(uint64_t *seed, uint32_t hosts, uint32_t po
 /* Takes the counters of the first `written` flows of a family, as a report does; a third of them have a
  * packet before the report is over. */
 static void take_some(struct asc_module *m, struct model *model, uint64_t *seed,
-    struct asc_flow *flow, const uint32_t *local, const uint32_t *remote, unsigned words,
-    unsigned written)
+    const struct asc_flow_table *t, unsigned written)
 {
     for (unsigned i = 0; i < written; i++) {
-        const struct model_flow taken =
-            table_flow(&flow[i], local, &remote[(size_t)i * words], words);
+        const struct model_flow taken = table_flow(t, i);
         struct model_flow *known = model_find(model, &taken);
 
         assert_non_null(known);
         memset(known->bytes, 0, sizeof known->bytes);
         memset(known->packets, 0, sizeof known->packets);
-        memset(flow[i].bytes, 0, sizeof flow[i].bytes);
-        memset(flow[i].packets, 0, sizeof flow[i].packets);
+        memset(t->bytes[i], 0, sizeof t->bytes[i]);
+        m->packets_taken += (uint64_t)t->packets[i][ASC_IN] + t->packets[i][ASC_OUT];
+        memset(t->packets[i], 0, sizeof t->packets[i]);
         known->reported = true;
         if (device_random(seed) % 3 == 0) {
             const struct device_packet packet = packet_of(known, ASC_OUT);
@@ -191,17 +188,17 @@ static void forget_reported(struct model *model)
 
 static void report_some(struct asc_module *m, struct model *model, uint64_t *seed)
 {
-    struct asc_flows4 *f4 = &m->network.flows4;
-    struct asc_flows6 *f6 = &m->network.flows6;
-    const unsigned written4 = device_random(seed) % (f4->count + 1u);
-    const unsigned written6 = device_random(seed) % (f6->count + 1u);
+    const struct asc_flow_table tables[] = {
+        asc_flow_table4(&m->network), asc_flow_table6(&m->network)};
 
-    f4->progress = (struct asc_progress){0, f4->count};
-    f6->progress = (struct asc_progress){0, f6->count};
-    take_some(m, model, seed, f4->flow, f4->local, f4->remote, 1, written4);
-    take_some(m, model, seed, f6->flow, f6->local, f6->remote, 4, written6);
-    asc_flow_reported4(&m->network, written4);
-    asc_flow_reported6(&m->network, written6);
+    for (unsigned which = 0; which < 2; which++) {
+        const struct asc_flow_table *t = &tables[which];
+        const unsigned written = device_random(seed) % (*t->count + 1u);
+
+        *t->progress = (struct asc_progress){0, *t->count};
+        take_some(m, model, seed, t, written);
+        asc_flow_reported(&m->network, t, written);
+    }
     forget_reported(model);
 }
 
@@ -211,13 +208,13 @@ static void one_packet(struct asc_module *m, struct model *model, uint64_t *seed
     const struct model_flow flow = random_flow(seed, 6, 4);
     const enum asc_direction direction = (enum asc_direction)(device_random(seed) % 2);
     struct device_packet packet = packet_of(&flow, direction);
-    const uint64_t counted = m->packets_counted;
+    const uint32_t counted = asc_module_counters(m).packets_counted;
     struct model_flow *known = model_find(model, &flow);
     uint32_t bytes;
 
     packet.data_bytes = (uint16_t)(device_random(seed) % 1400);
     bytes = device_give_packet(m, direction, &packet);
-    if (m->packets_counted == counted) {
+    if (asc_module_counters(m).packets_counted == counted) {
         assert_null(known); /* a flow that is known is never lost */
         lost[direction] += bytes;
         return;
@@ -251,8 +248,8 @@ static void test_flow__equals_the_model(void **state)
         }
     }
     assert_same(&m.network, &model);
-    assert_true(m.packets_counted + m.since.overflowed >= 60000);
-    assert_true(m.since.overflowed > 0);
+    assert_true(asc_module_counters(&m).packets_counted + m.since[ASC_OVERFLOWED] >= 60000);
+    assert_true(m.since[ASC_OVERFLOWED] > 0);
     assert_int_equal(m.bytes_overflowed[ASC_IN], lost[ASC_IN]);
     assert_int_equal(m.bytes_overflowed[ASC_OUT], lost[ASC_OUT]);
 }
@@ -272,15 +269,15 @@ static void test_flow__full_table(void **state)
         device_give_packet(&m, ASC_OUT, &packet);
     }
     assert_int_equal(m.network.flows4.count, ASC_FLOWS4);
-    assert_int_equal(m.since.overflowed, 10);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 10);
     assert_int_equal(m.bytes_overflowed[ASC_OUT], 300);
     assert_int_equal(m.bytes_overflowed[ASC_IN], 0);
     for (uint32_t i = 0; i < ASC_FLOWS4; i++) {
         packet.destination = REMOTE + i;
         device_give_packet(&m, ASC_OUT, &packet);
-        assert_int_equal(m.network.flows4.flow[i].bytes[ASC_OUT], 60);
+        assert_int_equal(m.network.flows4.bytes[i][ASC_OUT], 60);
     }
-    assert_int_equal(m.since.overflowed, 10);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 10);
 }
 
 static void test_flow__bytes_saturate(void **state)
@@ -299,14 +296,14 @@ static void test_flow__bytes_saturate(void **state)
     (void)state;
     device_start(&m, &port, &settings);
     device_give_packet(&m, ASC_OUT, &packet);
-    m.network.flows6.flow[0].bytes[ASC_OUT] = UINT32_MAX - 150;
+    m.network.flows6.bytes[0][ASC_OUT] = UINT32_MAX - 150;
     device_give_packet(&m, ASC_OUT, &packet);
-    assert_int_equal(m.network.flows6.flow[0].bytes[ASC_OUT], UINT32_MAX - 50);
+    assert_int_equal(m.network.flows6.bytes[0][ASC_OUT], UINT32_MAX - 50);
     device_give_packet(&m, ASC_OUT, &packet);
-    assert_int_equal(m.network.flows6.flow[0].bytes[ASC_OUT], UINT32_MAX);
+    assert_int_equal(m.network.flows6.bytes[0][ASC_OUT], UINT32_MAX);
     device_give_packet(&m, ASC_OUT, &packet);
-    assert_int_equal(m.network.flows6.flow[0].bytes[ASC_OUT], UINT32_MAX);
-    m.packets_counted = UINT32_MAX;
+    assert_int_equal(m.network.flows6.bytes[0][ASC_OUT], UINT32_MAX);
+    m.packets_taken = UINT32_MAX;
     device_give_packet(&m, ASC_OUT, &packet);
     assert_int_equal(asc_module_counters(&m).packets_counted, UINT32_MAX);
 }
@@ -315,11 +312,10 @@ static unsigned longest_chain(const struct asc_network *n)
 {
     unsigned longest = 0;
 
-    for (unsigned bucket = 0; bucket < ASC_FLOWS4; bucket++) {
+    for (unsigned bucket = 0; bucket < ASC_BUCKETS(ASC_FLOWS4); bucket++) {
         unsigned length = 0;
 
-        for (unsigned i = n->flows4.flow[bucket].head; i != ASC_FLOW_NONE;
-             i = n->flows4.flow[i].next) {
+        for (unsigned i = n->flows4.head[bucket]; i != ASC_FLOW_NONE; i = n->flows4.next[i]) {
             length++;
         }
         longest = length > longest ? length : longest;
@@ -345,7 +341,7 @@ static void test_flow__chains_are_bounded(void **state)
     }
     assert_int_equal(longest_chain(&m.network), ASC_CHAIN_MAX);
     assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX);
-    assert_int_equal(m.since.overflowed, 50 - ASC_CHAIN_MAX);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 50 - ASC_CHAIN_MAX);
 }
 
 /* With seeded keys, flows that differ in one field only, however chosen, fill the whole table. */
@@ -391,7 +387,7 @@ static void test_flow__too_many_local_addresses(void **state)
         device_give_packet(&m, ASC_OUT, &packet);
     }
     assert_int_equal(m.network.flows4.count, m.network.flows4.local_count);
-    assert_int_equal(m.since.overflowed, ASC_LOCALS + 3u - m.network.flows4.count);
+    assert_int_equal(m.since[ASC_OVERFLOWED], ASC_LOCALS + 3u - m.network.flows4.count);
     packet.source = LOCAL + 1000;
     device_give_packet(&m, ASC_OUT, &packet);
     assert_int_equal(m.network.flows4.count, m.network.flows4.local_count);
@@ -418,7 +414,7 @@ static void test_flow__one_remote_to_many_locals(void **state)
         device_give_packet(&m, ASC_IN, &packet);
     }
     assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX);
-    assert_int_equal(m.since.overflowed, 2 * ASC_LOCALS - ASC_CHAIN_MAX);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 2 * ASC_LOCALS - ASC_CHAIN_MAX);
     packet.source++;
     device_give_packet(&m, ASC_IN, &packet);
     assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX + 1);
@@ -444,8 +440,7 @@ static struct device_packet fragment(int version, uint32_t id, uint16_t offset, 
 
 static uint32_t bytes_in(const struct asc_module *m, int version)
 {
-    return version == 4 ? m->network.flows4.flow[0].bytes[ASC_IN]
-                        : m->network.flows6.flow[0].bytes[ASC_IN];
+    return version == 4 ? m->network.flows4.bytes[0][ASC_IN] : m->network.flows6.bytes[0][ASC_IN];
 }
 
 static void give_fragment(
@@ -473,7 +468,7 @@ static void test_flow__fragments_belong_to_their_datagram(void **state)
         assert_int_equal(bytes_in(&m, version), 808 + 800 + 800 + 3 * extra);
         assert_int_equal(m.network.flows4.count + m.network.flows6.count, 1);
         give_fragment(&m, version, 78, 808, false); /* another datagram, its start not seen */
-        assert_int_equal(m.since.overflowed, 1);
+        assert_int_equal(m.since[ASC_OVERFLOWED], 1);
         assert_int_equal(m.bytes_overflowed[ASC_IN], 800 + extra);
         assert_int_equal(m.network.flows4.count + m.network.flows6.count, 1);
     }
@@ -492,11 +487,11 @@ static void test_flow__fragments_straddle_a_collection(void **state)
     assert_int_equal(m.network.flows4.count, 0);
     give_fragment(&m, 4, 77, 808, true);
     assert_int_equal(bytes_in(&m, 4), 800);
-    assert_int_equal(m.since.overflowed, 0);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 0);
     device_pass(&m, &port, 10000);
     give_fragment(
         &m, 4, 77, 1608, false); /* no datagram lives that long: RFC 1122, 60 to 120 s at most */
-    assert_int_equal(m.since.overflowed, 1);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 1);
 }
 
 static void test_flow__more_datagrams_than_remembered(void **state)
@@ -513,11 +508,11 @@ static void test_flow__more_datagrams_than_remembered(void **state)
     for (uint32_t id = 0; id < ASC_DATAGRAMS + 2; id++) {
         give_fragment(&m, 4, id, 808, false);
     }
-    assert_int_equal(m.since.overflowed, 2); /* the two oldest */
-    give_fragment(&m, 4, 5, 0, true);        /* an identification used again */
+    assert_int_equal(m.since[ASC_OVERFLOWED], 2); /* the two oldest */
+    give_fragment(&m, 4, 5, 0, true);             /* an identification used again */
     give_fragment(&m, 4, 4, 808, false);
     give_fragment(&m, 4, 6, 808, false);
-    assert_int_equal(m.since.overflowed, 2);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 2);
 }
 
 /* The same identification between other hosts, or the other way, is another datagram. */
@@ -536,7 +531,7 @@ static void test_flow__identification_is_not_enough(void **state)
     device_give_packet(&m, ASC_IN, &packet);
     packet = fragment(4, 77, 808, false);
     device_give_packet(&m, ASC_OUT, &packet);
-    assert_int_equal(m.since.overflowed, 2);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 2);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "azure_iot_security_module/src/asc_bytes.h"
+#include "azure_iot_security_module/src/asc_flow_table.h"
 #include "tests/device/device_test.h"
 #include "tests/device/flatc.h"
 #include "tests/device/message_check.h"
@@ -168,34 +169,29 @@ static struct check_flow random_flow(uint64_t *seed, bool ipv6)
     flow.bytes_out = edgy(seed) | (flow.bytes_in == 0);
     flow.packets_in = flow.bytes_in == 0 ? 0 : edgy(seed) % ASC_FLOW_PACKETS_MAX + 1;
     flow.packets_out = flow.bytes_out == 0 ? 0 : edgy(seed) % ASC_FLOW_PACKETS_MAX + 1;
-    flow.opened_by = (uint8_t)(device_random(seed) % 3);
+    flow.opened_by = flow.protocol == 0 ? (uint8_t)(device_random(seed) % 3) : 0;
     return flow;
 }
 
 /* Lays a flow into the table as the hook would have. */
 static void lay_flow(const struct check_flow *flow, unsigned i)
 {
-    struct asc_network *n = &m.network;
+    const struct asc_flow_table t =
+        flow->ipv6 ? asc_flow_table6(&m.network) : asc_flow_table4(&m.network);
     const unsigned local = i % ASC_LOCALS;
-    struct asc_flow *entry = flow->ipv6 ? &n->flows6.flow[i] : &n->flows4.flow[i];
     const uint8_t ports[] = {(uint8_t)(flow->remote_port >> 8), (uint8_t)flow->remote_port,
         (uint8_t)(flow->local_port >> 8), (uint8_t)flow->local_port};
 
-    memcpy(&entry->ports, ports, sizeof ports);
-    entry->bytes[ASC_IN] = flow->bytes_in;
-    entry->bytes[ASC_OUT] = flow->bytes_out;
-    entry->packets[ASC_IN] = (asc_flow_packets)flow->packets_in;
-    entry->packets[ASC_OUT] = (asc_flow_packets)flow->packets_out;
-    entry->local = local & 15u;
-    entry->kind = (flow->protocol | (unsigned)flow->opened_by << ASC_KIND_OPENER) & 15u;
-    entry->next = ASC_FLOW_NONE;
-    if (flow->ipv6) {
-        memcpy(n->flows6.remote + 4 * (size_t)i, flow->remote, 16);
-        memcpy(n->flows6.local + 4 * (size_t)local, flow->local, 16);
-    } else {
-        memcpy(n->flows4.remote + i, flow->remote, 4);
-        memcpy(n->flows4.local + local, flow->local, 4);
-    }
+    memcpy(&t.ports[i], ports, sizeof ports);
+    t.bytes[i][ASC_IN] = flow->bytes_in;
+    t.bytes[i][ASC_OUT] = flow->bytes_out;
+    t.packets[i][ASC_IN] = (asc_flow_packets)flow->packets_in;
+    t.packets[i][ASC_OUT] = (asc_flow_packets)flow->packets_out;
+    t.kind[i] = (uint8_t)(flow->protocol | (unsigned)flow->opened_by << ASC_KIND_OPENER |
+        local << ASC_KIND_LOCAL);
+    t.next[i] = ASC_FLOW_NONE;
+    memcpy(t.remote + (size_t)i * t.words, flow->remote, t.words * 4u);
+    memcpy(t.local + (size_t)local * t.words, flow->local, t.words * 4u);
 }
 
 struct expected {
@@ -357,7 +353,7 @@ static void test_message__every_combination_of_fields(void **state)
         flow.bytes_in = flow.packets_in * (i & 1);
         flow.bytes_out = flow.packets_out * 100;
         flow.protocol = i & 32 ? ASC_PROTOCOL_UDP : ASC_PROTOCOL_TCP;
-        flow.opened_by = i & 64 ? ASC_OPENER_REMOTE : ASC_OPENER_UNKNOWN;
+        flow.opened_by = (i & 96) == 64 ? ASC_OPENER_REMOTE : ASC_OPENER_UNKNOWN;
         lay_flow(&flow, i / 2);
         if (flow.ipv6) {
             e.flow6[e.count6++] = flow;
@@ -466,8 +462,8 @@ static void test_message__worst_case_makes_progress(void **state)
         flow.bytes_out = 1;
         flow.packets_in = 1;
         flow.packets_out = 1;
-        flow.opened_by = 1;
         flow.protocol = 1;
+        flow.opened_by = 0;
         lay_flow(&flow, i % ASC_FLOWS4);
         if (flow.ipv6) {
             e.flow6[e.count6++] = flow;
