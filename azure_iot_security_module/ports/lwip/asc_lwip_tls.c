@@ -6,6 +6,20 @@
 #include <mbedtls/error.h>
 #include <string.h>
 
+/* mbed TLS asks for no longer fragments than fit either of its buffers. */
+#if MBEDTLS_SSL_IN_CONTENT_LEN < MBEDTLS_SSL_OUT_CONTENT_LEN
+#define RECORD_BYTES MBEDTLS_SSL_IN_CONTENT_LEN
+#else
+#define RECORD_BYTES MBEDTLS_SSL_OUT_CONTENT_LEN
+#endif
+#if RECORD_BYTES >= 4096
+#define FRAGMENT_CODE MBEDTLS_SSL_MAX_FRAG_LEN_4096
+#elif RECORD_BYTES >= 2048
+#define FRAGMENT_CODE MBEDTLS_SSL_MAX_FRAG_LEN_2048
+#else
+#error "mbed TLS needs records of 2048 bytes at least: a hub's certificate must fit one"
+#endif
+
 static enum asc_lwip_tls_result fail(struct asc_lwip_tls *t, const char *problem, int code)
 {
     t->problem = problem;
@@ -100,11 +114,9 @@ static int configure(struct asc_lwip_tls *t, const char *host,
     mbedtls_ssl_conf_ca_chain(&t->config, &t->ca, NULL);
     mbedtls_ssl_conf_min_version(
         &t->config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3); /* TLS 1.2 */
-#if defined(MBEDTLS_SSL_MAX_FRAGMENT_LENGTH) && MBEDTLS_SSL_IN_CONTENT_LEN < 16384
+#if defined(MBEDTLS_SSL_MAX_FRAGMENT_LENGTH) && RECORD_BYTES < 16384
     /* The buffers are smaller than what a server may send unasked. */
-    error = mbedtls_ssl_conf_max_frag_len(&t->config,
-        MBEDTLS_SSL_IN_CONTENT_LEN >= 4096 ? MBEDTLS_SSL_MAX_FRAG_LEN_4096
-                                           : MBEDTLS_SSL_MAX_FRAG_LEN_2048);
+    error = mbedtls_ssl_conf_max_frag_len(&t->config, FRAGMENT_CODE);
 #endif
     if (error == 0) {
         error = mbedtls_ssl_setup(&t->ssl, &t->config);
