@@ -242,8 +242,8 @@ static void stop_counting(void)
         (unsigned long)c.packets_malformed, (unsigned long)c.packets_ignored,
         (unsigned long)lan9118_lost());
     mbedtls_memory_buffer_alloc_max_get(&peak, &blocks);
-    firmware_log(
-        "tls_memory peak=%lu of=%lu", (unsigned long)peak, (unsigned long)TLS_MEMORY_BYTES);
+    firmware_log("memory tls_peak=%lu stack_peak=%lu hub=%lu module=%lu", (unsigned long)peak,
+        (unsigned long)board_stack_peak(), (unsigned long)sizeof hub, (unsigned long)sizeof module);
 }
 
 int main(void)

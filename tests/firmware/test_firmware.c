@@ -117,7 +117,7 @@ static bool center_agrees(void *context)
     return same;
 }
 
-/* The number behind `name` in the firmware's line about its counters. */
+/* The number behind `name` in the firmware's last lines, which begin with its counters. */
 static unsigned long counter(const char *name)
 {
     char *uart = e2e_read_file(scene.machine.uart, NULL);
@@ -195,7 +195,7 @@ static void test_firmware__what_it_counted_is_what_qemu_captured(void **state)
     static struct pcap_tally tally;
     (void)state;
     reports_stop_device();
-    machine_wait(&scene.machine, "tls_memory ", 1, 20000); /* the line behind the counters */
+    machine_wait(&scene.machine, "memory tls_peak=", 1, 20000); /* the line behind the counters */
     pcap_count(scene.machine.pcap, MACHINE_ADDRESS, last, &tally);
     assert_true(tally.count > 8);
     assert_int_equal(counter(" lost="), 0);
@@ -211,6 +211,17 @@ static void test_firmware__what_it_counted_is_what_qemu_captured(void **state)
     }
     print_message("%llu packets in %zu flows, none missing\n", (unsigned long long)tally.packets,
         tally.count);
+}
+
+/* What docs/lwip.md says of it. */
+static void test_firmware__needs_no_more_memory_than_is_written(void **state)
+{
+    (void)state;
+    print_message("mbed TLS %lu bytes, stack %lu, connection %lu, module %lu\n",
+        counter(" tls_peak="), counter(" stack_peak="), counter(" hub="), counter(" module="));
+    assert_in_range(counter(" tls_peak="), 4096, 13312);
+    assert_in_range(counter(" stack_peak="), 1024, 4096);
+    assert_in_range(counter(" hub="), 1024, 1536);
 }
 
 static void test_firmware__one_alert_for_all_of_it(void **state)
@@ -272,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_firmware__its_traffic_raises_the_alert),
         cmocka_unit_test(test_firmware__comes_back_to_a_restarted_hub),
         cmocka_unit_test(test_firmware__what_it_counted_is_what_qemu_captured),
+        cmocka_unit_test(test_firmware__needs_no_more_memory_than_is_written),
         cmocka_unit_test(test_firmware__one_alert_for_all_of_it),
         cmocka_unit_test(test_firmware__refuses_a_hub_of_another_ca),
         cmocka_unit_test(test_firmware__refuses_a_hub_of_another_name),

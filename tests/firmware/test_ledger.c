@@ -239,7 +239,7 @@ static void test_ledger__each_packet_of_each_flow(void **state)
     hub_server_set(scene.server, HUB_SERVER_NORMAL, 0);
     machine_wait(&scene.machine, "message_delivered", 4, WAIT_MS);
     reports_stop_device();
-    machine_wait(&scene.machine, "tls_memory ", 1, WAIT_MS);
+    machine_wait(&scene.machine, "memory tls_peak=", 1, WAIT_MS);
     pcap_count(scene.machine.pcap, MACHINE_ADDRESS, last, &tally);
     assert_true(tally.count > 8);
     if (!e2e_wait(WAIT_MS, all_agree, &tally)) {

@@ -57,9 +57,10 @@
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
 #define MBEDTLS_SSL_CIPHERSUITES MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-/* The module's largest message is 3 KiB; what the hub sends is bounded by the fragment length asked for. */
+/* What the hub sends is bounded by the fragment length asked for, the smaller of these; the module's largest message
+ * takes two records. */
 #define MBEDTLS_SSL_IN_CONTENT_LEN  4096
-#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 2048
 
 #include "mbedtls/check_config.h"
 

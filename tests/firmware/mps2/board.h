@@ -12,6 +12,9 @@
 /* Stops for good, interrupts masked. */
 void board_halt(void) __attribute__((noreturn));
 
+/* Bytes of the stack that were used at most since start. */
+uint32_t board_stack_peak(void);
+
 /* Switches the transmitter of UART 0 on; before the first write. */
 void uart_init(void);
 /* Writes NUL-terminated text; waits while the transmitter is full. */

@@ -7,7 +7,7 @@
 #include "tests/firmware/mps2/board.h"
 
 extern uint32_t vd_data_load[], vd_data_start[], vd_data_end[], vd_bss_start[], vd_bss_end[];
-extern uint32_t vd_stack_top[];
+extern uint32_t vd_stack_bottom[], vd_stack_top[];
 
 int main(void);
 void reset_handler(void);
@@ -21,10 +21,18 @@ void fault_report(const uint32_t *frame);
 #define CFSR (*(volatile uint32_t *)0xe000ed28u)
 #define BFAR (*(volatile uint32_t *)0xe000ed38u)
 
+/* What the stack holds where it was never used. */
+#define STACK_PAINT 0x5aa55aa5u
+
 void reset_handler(void)
 {
     const uint32_t *from = vd_data_load;
+    /* Nothing of this function's own lies so far below. */
+    const uint32_t *unused = (const uint32_t *)__builtin_frame_address(0) - 32;
 
+    for (uint32_t *to = vd_stack_bottom; to < unused; to++) {
+        *to = STACK_PAINT;
+    }
     CPACR |= 0xfu << 20;
     __asm volatile("dsb\n\tisb" ::: "memory");
     for (uint32_t *to = vd_data_start; to < vd_data_end; to++) {
@@ -55,6 +63,16 @@ void fault_report(const uint32_t *frame)
     uart_write_hex(BFAR);
     uart_write("\n");
     board_halt();
+}
+
+uint32_t board_stack_peak(void)
+{
+    const uint32_t *p = vd_stack_bottom;
+
+    while (p < vd_stack_top && *p == STACK_PAINT) {
+        p++;
+    }
+    return (uint32_t)(vd_stack_top - p) * (uint32_t)sizeof *p;
 }
 
 void board_halt(void)
