@@ -270,7 +270,7 @@ static ASC_NOINLINE void collect_family(
 }
 
 /* Writes what was found. The fields follow each other in the order of network_shape. */
-static ASC_NOINLINE void collect(
+static ASC_NOINLINE void write_found(
     struct asc_module *m, struct asc_writer *w, uint32_t slot, unsigned found)
 {
     const uint32_t mask = (found & (ASC_FOUND_FLOWS4 | ASC_FOUND_FLOWS6)) |
@@ -313,7 +313,7 @@ enum asc_collected asc_collect_network_activity(
     if (slot == 0) {
         return ASC_COLLECTED_LATER;
     }
-    collect(m, &message->w, slot, found);
+    write_found(m, &message->w, slot, found);
     /* The allow-list may have left nothing. */
     if ((found & ASC_FOUND_OVERFLOW) == 0 && m->packets_in_message == packets &&
         !ASC_COLLECTOR_NETWORK_ACTIVITY_SEND_EMPTY_EVENTS) {
