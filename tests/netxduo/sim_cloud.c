@@ -94,7 +94,8 @@ static ULONG take(ULONG *flags)
     return taken;
 }
 
-/* The mutex is free while a module is called, as in the real one. */
+/* The mutex is free while a module is called, as in the real one. The real one looks after that at what
+ * it is about to call; a module that is registered anew meanwhile has the same there. */
 void sim_cloud_run(NX_AZURE_IOT *azure)
 {
     NX_CLOUD *cloud = &azure->nx_azure_iot_cloud;
@@ -103,12 +104,15 @@ void sim_cloud_run(NX_AZURE_IOT *azure)
     (void)tx_mutex_get(&cloud->nx_cloud_mutex, TX_WAIT_FOREVER);
     for (NX_CLOUD_MODULE *m = cloud->nx_cloud_modules_list_header; m != NX_NULL;
          m = m->nx_cloud_module_next) {
-        if ((events & m->nx_cloud_module_registered_events) != 0) {
+        const ULONG common = events & m->nx_cloud_module_registered_events;
+
+        if (common != 0) {
+            VOID (*process)(VOID *, ULONG, ULONG) = m->nx_cloud_module_process;
+            VOID *context = m->nx_cloud_module_context;
             const ULONG own = take(&m->nx_cloud_module_own_events);
 
             (void)tx_mutex_put(&cloud->nx_cloud_mutex);
-            m->nx_cloud_module_process(
-                m->nx_cloud_module_context, events & m->nx_cloud_module_registered_events, own);
+            process(context, common, own);
             (void)tx_mutex_get(&cloud->nx_cloud_mutex, TX_WAIT_FOREVER);
         }
     }

@@ -50,9 +50,8 @@ extern "C" {
 #endif
 
 /* Boolean: a mutex, not masked interrupts, keeps hook and collection apart. Masked interrupts are right
- * for any driver; collecting 64 + 64 flows then masks them for some 20,000 instructions every
- * interval. Where no driver calls _nx_ip_packet_receive() from an interrupt, the mutex leaves
- * interrupts alone. */
+ * for any driver; they then are masked for as long as it takes to move the flows of a table. Where no
+ * driver calls _nx_ip_packet_receive() from an interrupt, the mutex leaves interrupts alone. */
 #ifndef ASC_NETXDUO_LOCK_MUTEX
 #define ASC_NETXDUO_LOCK_MUTEX 0
 #endif

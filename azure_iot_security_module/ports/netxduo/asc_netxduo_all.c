@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole security module for NetX Duo in one file: compile this one and no other of this folder's. */
+/* The whole security module for NetX Duo in one file: compile this one and no other of this folder's. So no
+ * two of these sources may have a static function or variable of the same name. */
 
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "azure_iot_security_module/src/asc_collector_heartbeat.c"
