@@ -6,7 +6,7 @@
 
 #if defined(__GNUC__)
 #define ASC_INLINE   inline __attribute__((always_inline))
-#define ASC_NOINLINE __attribute__((noinline))
+#define ASC_NOINLINE __attribute__((noinline, unused))
 #else
 #define ASC_INLINE inline
 #define ASC_NOINLINE
