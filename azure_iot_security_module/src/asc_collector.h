@@ -37,7 +37,11 @@ struct asc_collector {
 /* The collectors in the order of their events: those of fixed size first, so that network activity
  * takes the room that is left. */
 extern const struct asc_collector asc_collectors[];
-extern const unsigned asc_collector_count;
+
+/* How many they are. */
+#define ASC_COLLECTOR_COUNT                                                       \
+    (ASC_COLLECTOR_SYSTEM_INFORMATION_ENABLED + ASC_COLLECTOR_HEARTBEAT_ENABLED + \
+        ASC_HAS_NETWORK_ACTIVITY)
 
 /* Begins a collector's event with a new id. Returns the position of its payload's offset, 0 where the
  * port has no random bytes. */

@@ -22,7 +22,12 @@ const struct asc_collector asc_collectors[] = {
     {0, ASC_PRIORITY_LOW, NULL},
 };
 
-const unsigned asc_collector_count = sizeof asc_collectors / sizeof asc_collectors[0] - 1;
+/* A row for each collector, and room for each in an instance. */
+typedef char asc_collectors_are_counted[sizeof asc_collectors / sizeof asc_collectors[0] ==
+                ASC_COLLECTOR_COUNT + 1 &&
+            ASC_COLLECTOR_COUNT <= ASC_COLLECTORS_MAX
+        ? 1
+        : -1];
 
 uint32_t asc_collector_event(struct asc_module *m, struct asc_message *message, uint32_t interval_s,
     enum asc_payload payload)

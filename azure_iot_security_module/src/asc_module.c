@@ -85,7 +85,7 @@ enum asc_result asc_module_init_sized(struct asc_module *m, size_t module_bytes,
     const uint32_t length = id_length(settings->security_module_id);
     const enum asc_result result = check(settings);
 
-    if (module_bytes != sizeof *m || asc_collector_count > ASC_COLLECTORS_MAX) {
+    if (module_bytes != sizeof *m) {
         return ASC_ERROR_BUILD;
     }
     if (port->time_utc_s == NULL || port->uptime_ms == NULL || port->random == NULL ||
@@ -315,7 +315,7 @@ enum asc_result asc_module_configure(struct asc_module *m, const struct asc_sett
     if (result != ASC_OK) {
         return result;
     }
-    for (unsigned i = 0; i < asc_collector_count; i++) {
+    for (unsigned i = 0; i != ASC_COLLECTOR_COUNT; i++) {
         const unsigned priority = asc_collectors[i].priority;
 
         /* One that has never collected, or is due already, stays so. */
@@ -349,7 +349,7 @@ static uint32_t due_collectors(const struct asc_module *m, uint32_t now, uint32_
     uint32_t due = 0;
 
     *wait_ms = STEP_MAX_MS;
-    for (unsigned i = 0; i < asc_collector_count; i++) {
+    for (unsigned i = 0; i != ASC_COLLECTOR_COUNT; i++) {
         const uint32_t wait = remaining_ms(now, m->collected_ms[i], m->period_ms[i]);
 
         if ((asc_collectors[i].bit & m->settings.collectors) == 0) {
@@ -456,7 +456,7 @@ static void build_message(struct asc_module *m, uint32_t due, uint32_t now)
         retry_later(m, now);
         return;
     }
-    for (unsigned i = 0; i < asc_collector_count; i++) {
+    for (unsigned i = 0; i != ASC_COLLECTOR_COUNT; i++) {
         if ((due >> i & 1u) != 0) {
             collect(m, &message, i, now);
         }

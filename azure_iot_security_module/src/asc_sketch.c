@@ -20,15 +20,20 @@ static unsigned rank_of(const uint8_t *sketch, unsigned i)
 
 void asc_sketch_add(uint8_t *sketch, uint32_t hash)
 {
-    const unsigned i = hash % ASC_SKETCH_REGISTERS;
     unsigned rank = 1;
+    unsigned shift;
+    unsigned i;
 
-    for (hash /= ASC_SKETCH_REGISTERS; hash % 2 == 0 && rank < ASC_SKETCH_RANK_MAX; hash /= 2) {
+    /* Flows that someone counts up give hashes in even steps, which would leave too few registers
+     * empty: so mix once more. */
+    hash = (hash ^ hash >> 16) * 0x9e3779b1u;
+    i = hash >> 25;
+    while ((hash & 1u) == 0 && rank < ASC_SKETCH_RANK_MAX) {
+        hash >>= 1;
         rank++;
     }
+    shift = i % 2 * 4;
     if (rank > rank_of(sketch, i)) {
-        const unsigned shift = i % 2 * 4;
-
         sketch[i / 2] = (uint8_t)((sketch[i / 2] & ~(15u << shift)) | rank << shift);
     }
 }
