@@ -45,7 +45,8 @@ enum asc_result {
 #endif
 
 /* A packet, or a part of one: `length` bytes at `data`, then the bytes of `next` (NULL at the end).
- * The first byte of the first segment is the first byte of the IP header. */
+ * The first byte of the first segment is the first byte of the IP header. Of all segments together the
+ * first 192 bytes are read at most, and only as far as headers go; the others only have a length. */
 struct asc_segment {
     const uint8_t *data;
     uint32_t length;
