@@ -207,10 +207,23 @@ static void test_netxduo_random__comes_back(void **state)
 static void test_netxduo_log__goes_to_the_instance_s_log(void **state)
 {
     (void)state;
+#if defined(ASC_NETXDUO_RANDOM)
+    board_fails = true;
+#endif
+    sim_rbg_fail(true);
+    assert_int_equal(nx_azure_iot_security_module_disable(NX_NULL), NX_AZURE_IOT_SUCCESS);
+    assert_int_equal(nx_azure_iot_security_module_enable(&fx.azure), NX_AZURE_IOT_FAILURE);
+    assert_memory_equal(sim_log_line(), "[ERROR] the port has no random bytes", 36);
+    sim_rbg_fail(false);
+#if defined(ASC_NETXDUO_RANDOM)
+    board_fails = false;
+#endif
     sim_hub_state(&fx.hub, NX_AZURE_IOT_HUB_CLIENT_STATUS_NOT_CONNECTED);
+    assert_int_equal(nx_azure_iot_security_module_enable(&fx.azure), NX_AZURE_IOT_SUCCESS);
     sim_seconds(&fx.azure, ASC_SECURITY_MODULE_PENDING_TIME + 2);
     assert_int_equal(asc_netxduo_state(), ASC_STATE_SUSPENDED);
-    assert_memory_equal(sim_log_line(), "[WARN] suspended", 16);
+    assert_memory_equal(sim_log_line(),
+        ASC_LOG_LEVEL >= ASC_LOG_WARNING ? "[WARN] suspended" : "[ERROR] the port", 16);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
