@@ -88,9 +88,16 @@ static void put_base64_encoded(struct text *t, const uint8_t *data, size_t lengt
         size_t left = length - i;
         uint32_t three = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
             (left > 2 ? data[i + 2] : 0);
-        char four[5] = {letters[three >> 18], letters[three >> 12 & 63],
-            left > 1 ? letters[three >> 6 & 63] : '=', left > 2 ? letters[three & 63] : '=', '\0'};
+        char four[5] = "====";
 
+        four[0] = letters[three >> 18];
+        four[1] = letters[three >> 12 & 63];
+        if (left > 1) {
+            four[2] = letters[three >> 6 & 63];
+        }
+        if (left > 2) {
+            four[3] = letters[three & 63];
+        }
         put_encoded(t, four);
     }
 }

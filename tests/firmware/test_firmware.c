@@ -121,9 +121,12 @@ static bool center_agrees(void *context)
 static unsigned long counter(const char *name)
 {
     char *uart = e2e_read_file(scene.machine.uart, NULL);
-    const char *line = strstr(uart, "stopped counted=");
+    const char *line = uart == NULL ? NULL : strstr(uart, "stopped counted=");
     const char *at = line != NULL ? strstr(line, name) : NULL;
-    assert_non_null(at);
+    if (at == NULL) {
+        fail_msg("the firmware did not say its%s", name);
+        return 0;
+    }
     unsigned long value = strtoul(at + strlen(name), NULL, 10);
     free(uart);
     return value;
@@ -239,7 +242,7 @@ static void test_firmware__one_alert_for_all_of_it(void **state)
 /* A hub that cannot prove itself gets no token: the firmware says why and tries later. */
 static void check_refuses(const char *name, const struct firmware_config *config, const char *why)
 {
-    struct machine machine;
+    struct machine machine = {.pid = 0};
     machine_start(&machine, name, config);
     machine_wait(&machine, why, 1, BOOT_MS);
     assert_int_equal(machine_said(&machine, "greeting"), 0);

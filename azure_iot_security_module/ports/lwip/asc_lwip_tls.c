@@ -61,7 +61,7 @@ static void on_error(void *arg, err_t error)
 
     t->pcb = NULL;
     t->ended = true;
-    t->code = error;
+    t->code = (int)error;
 }
 
 /* ---- mbed TLS's transport. ---- */

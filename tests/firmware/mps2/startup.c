@@ -24,22 +24,27 @@ void fault_report(const uint32_t *frame);
 /* What the stack holds where it was never used. */
 #define STACK_PAINT 0x5aa55aa5u
 
+/* Words between two addresses of the linker's. */
+static uint32_t words(const uint32_t *from, const uint32_t *to)
+{
+    return (uint32_t)((uintptr_t)to - (uintptr_t)from) / (uint32_t)sizeof *from;
+}
+
 void reset_handler(void)
 {
-    const uint32_t *from = vd_data_load;
     /* Nothing of this function's own lies so far below. */
     const uint32_t *unused = (const uint32_t *)__builtin_frame_address(0) - 32;
 
-    for (uint32_t *to = vd_stack_bottom; to < unused; to++) {
-        *to = STACK_PAINT;
+    for (uint32_t i = words(vd_stack_bottom, unused); i > 0; i--) {
+        vd_stack_bottom[i - 1] = STACK_PAINT;
     }
     CPACR |= 0xfu << 20;
     __asm volatile("dsb\n\tisb" ::: "memory");
-    for (uint32_t *to = vd_data_start; to < vd_data_end; to++) {
-        *to = *from++;
+    for (uint32_t i = words(vd_data_start, vd_data_end); i > 0; i--) {
+        vd_data_start[i - 1] = vd_data_load[i - 1];
     }
-    for (uint32_t *to = vd_bss_start; to < vd_bss_end; to++) {
-        *to = 0;
+    for (uint32_t i = words(vd_bss_start, vd_bss_end); i > 0; i--) {
+        vd_bss_start[i - 1] = 0;
     }
     (void)main();
     board_halt();
@@ -67,12 +72,13 @@ void fault_report(const uint32_t *frame)
 
 uint32_t board_stack_peak(void)
 {
-    const uint32_t *p = vd_stack_bottom;
+    const uint32_t size = words(vd_stack_bottom, vd_stack_top);
+    uint32_t unused = 0;
 
-    while (p < vd_stack_top && *p == STACK_PAINT) {
-        p++;
+    while (unused < size && vd_stack_bottom[unused] == STACK_PAINT) {
+        unused++;
     }
-    return (uint32_t)(vd_stack_top - p) * (uint32_t)sizeof *p;
+    return (size - unused) * (uint32_t)sizeof vd_stack_bottom[0];
 }
 
 void board_halt(void)
