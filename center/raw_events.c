@@ -8,6 +8,7 @@
 
 #define VERSION_TEXT_SIZE 16
 
+static const char *const openers[] = {"Unknown", "Device", "Remote"};
 static const char *const check_results[] = {"Pass", "Fail", "Error"};
 static const char *const check_severities[] = {"Critical", "Important", "Warning", "Informational"};
 static const char *const process_types[] = {"Fork", "Exec", "Exit"};
@@ -60,6 +61,13 @@ static void details_flow(struct vd_buf *out, const struct vd_security_message *m
     append_protocol(out, flow->protocol);
     vd_json_append_number_member(out, "BytesIn", flow->bytes_in);
     vd_json_append_number_member(out, "BytesOut", flow->bytes_out);
+    if (flow->packets_in != 0 || flow->packets_out != 0) {
+        vd_json_append_number_member(out, "PacketsIn", flow->packets_in);
+        vd_json_append_number_member(out, "PacketsOut", flow->packets_out);
+    }
+    if (flow->opened_by != 0) {
+        append_enum(out, "OpenedBy", NAMES(openers), flow->opened_by);
+    }
     if (flow->process_id != 0 || flow->user_id != 0 || flow->executable.data != NULL) {
         vd_json_append_number_member(out, "ProcessId", flow->process_id);
         vd_json_append_number_member(out, "UserId", flow->user_id);
@@ -123,6 +131,35 @@ static void details_record(struct vd_buf *out, const struct vd_security_message 
     vd_json_append_number_member(out, "Line", r->line);
 }
 
+/* `i`: the event's place in the message. */
+static void details_overflow(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_overflow *overflow = &vd_security_message_event(m, i)->overflow;
+
+    vd_json_append_number_member(out, "OverflowPackets", overflow->packets);
+    vd_json_append_number_member(out, "OverflowBytesIn", overflow->bytes_in);
+    vd_json_append_number_member(out, "OverflowBytesOut", overflow->bytes_out);
+    vd_json_append_number_member(out, "OverflowFlows", overflow->flows);
+}
+
+static void details_ledger(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
+{
+    const struct vd_ledger *ledger = &m->ledger;
+
+    (void)i;
+    vd_json_append_number_member(out, "BootId", ledger->boot_id);
+    vd_json_append_number_member(out, "Sequence", ledger->sequence);
+    vd_json_append_number_member(out, "PacketsSeen", ledger->packets_seen);
+    vd_json_append_number_member(out, "PacketsCounted", ledger->packets_counted);
+    vd_json_append_number_member(out, "PacketsOverflowed", ledger->packets_overflowed);
+    vd_json_append_number_member(out, "PacketsMalformed", ledger->packets_malformed);
+    vd_json_append_number_member(out, "PacketsGivenUp", ledger->packets_given_up);
+    vd_json_append_number_member(out, "PacketsWithheld", ledger->packets_withheld);
+    vd_json_append_number_member(out, "MessagesKept", ledger->messages_kept);
+    vd_json_append_number_member(out, "MessagesSent", ledger->messages_sent);
+    vd_json_append_number_member(out, "MessagesGivenUp", ledger->messages_given_up);
+}
+
 typedef void (*details_fn)(struct vd_buf *, const struct vd_security_message *, uint32_t);
 
 static details_fn details_of(enum vd_payload payload)
@@ -163,30 +200,84 @@ static struct vd_raw_event *raw_events_grow(struct vd_raw_events *out)
     return &out->rows[out->count];
 }
 
-/* Writes the details of item `i` (or of an event without items) to the scratch buffer. */
-static void write_details(struct vd_buf *out, const struct vd_raw_source *source,
-    const struct vd_security_event *event, const struct vd_event_time *time, bool has_item,
-    uint32_t i)
+/* The rows of one event under way. */
+struct event_rows {
+    struct vd_raw_events *out;
+    const struct vd_raw_source *source;
+    const struct vd_security_event *event;
+    const struct vd_event_time *time;
+    struct vd_raw_event row; /* what they share, and the kind of the next one */
+};
+
+/* Writes to the scratch buffer what `details` (NULL: nothing) says of item `i`, and what every row says. */
+static void write_details(const struct event_rows *rows, details_fn details, uint32_t i)
 {
-    details_fn details = details_of(event->payload);
+    struct vd_buf *out = &rows->out->scratch;
     char text[VD_TIME_TEXT_SIZE];
 
     vd_buf_clear(out);
     vd_buf_append(out, "{", 1);
-    if (has_item) {
-        details(out, source->message, event->first + i);
+    if (details != NULL) {
+        details(out, rows->source->message, i);
     }
-    if (event->payload == VD_PAYLOAD_UNKNOWN) {
-        vd_json_append_number_member(out, "PayloadType", event->payload_type);
+    if (rows->event->payload == VD_PAYLOAD_UNKNOWN && details == NULL) {
+        vd_json_append_number_member(out, "PayloadType", rows->event->payload_type);
     }
-    if (source->module_id.length > 0) {
-        vd_json_append_text_member(out, "ModuleId", source->module_id);
+    if (rows->source->module_id.length > 0) {
+        vd_json_append_text_member(out, "ModuleId", rows->source->module_id);
     }
-    if (!time->trusted) {
-        vd_time_format(time->device_ms, text);
+    if (!rows->time->trusted) {
+        vd_time_format(rows->time->device_ms, text);
         vd_json_append_text_member(out, "DeviceTime", vd_str_from(text));
     }
     vd_buf_append(out, "}", 1);
+}
+
+static bool add_row(struct event_rows *rows, details_fn details, uint32_t i)
+{
+    struct vd_raw_events *out = rows->out;
+    struct vd_raw_event *slot = raw_events_grow(out);
+
+    write_details(rows, details, i);
+    rows->row.details = vd_arena_copy(&out->text, out->scratch.data, out->scratch.length);
+    if (slot == NULL || out->scratch.error != VD_OK || rows->row.details.data == NULL ||
+        rows->row.agent_version.data == NULL) {
+        return false;
+    }
+    *slot = rows->row;
+    out->count++;
+    return true;
+}
+
+/* What the event itself says: its items, then what overflowed; a row without either where there is none. */
+static bool add_event_rows(struct event_rows *rows, uint32_t place)
+{
+    const struct vd_security_event *event = rows->event;
+    details_fn details = details_of(event->payload);
+
+    for (uint32_t i = 0; i < event->count; i++) {
+        if (!add_row(rows, details, event->first + i)) {
+            return false;
+        }
+    }
+    if (event->overflow.packets != 0) {
+        return add_row(rows, details_overflow, place);
+    }
+    rows->row.is_empty = event->count == 0 && details != NULL;
+    return event->count != 0 || add_row(rows, NULL, 0);
+}
+
+/* The first event carries the message's ledger: it is new exactly once. */
+static bool add_ledger_row(struct event_rows *rows, uint32_t place)
+{
+    if (place != 0 || !rows->source->message->has_ledger) {
+        return true;
+    }
+    rows->row.name = VD_STR_LITERAL("Ledger");
+    rows->row.type = VD_STR_LITERAL("Diagnostic");
+    rows->row.category = VD_STR_LITERAL("Periodic");
+    rows->row.is_empty = false;
+    return add_row(rows, details_ledger, 0);
 }
 
 static struct vd_str version_text(struct vd_raw_events *out, uint32_t version)
@@ -201,33 +292,30 @@ static struct vd_str version_text(struct vd_raw_events *out, uint32_t version)
 int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *source,
     const struct vd_security_event *event, const struct vd_event_time *time)
 {
-    size_t count_before = out->count;
-    uint32_t rows = event->count > 0 ? event->count : 1;
-    struct vd_raw_event row = {
-        .time_generated_ms = source->enqueued_ms,
-        .timestamp_ms = time->end_ms,
-        .id = event->id,
-        .device_id = source->device_id,
-        .agent_version = version_text(out, source->message->version),
-        .name = vd_str_from(vd_payload_name(event->payload)),
-        .type = VD_STR_LITERAL("Security"),
-        .category = event->payload == VD_PAYLOAD_PROCESS ? VD_STR_LITERAL("Triggered")
-                                                         : VD_STR_LITERAL("Periodic"),
-        .is_empty = event->count == 0 && details_of(event->payload) != NULL,
+    const size_t count_before = out->count;
+    const uint32_t place = (uint32_t)(event - vd_security_message_event(source->message, 0));
+    struct event_rows rows = {
+        .out = out,
+        .source = source,
+        .event = event,
+        .time = time,
+        .row =
+            {
+                .time_generated_ms = source->enqueued_ms,
+                .timestamp_ms = time->end_ms,
+                .id = event->id,
+                .device_id = source->device_id,
+                .agent_version = version_text(out, source->message->version),
+                .name = vd_str_from(vd_payload_name(event->payload)),
+                .type = VD_STR_LITERAL("Security"),
+                .category = event->payload == VD_PAYLOAD_PROCESS ? VD_STR_LITERAL("Triggered")
+                                                                 : VD_STR_LITERAL("Periodic"),
+            },
     };
 
-    for (uint32_t i = 0; i < rows; i++) {
-        struct vd_raw_event *slot = raw_events_grow(out);
-
-        write_details(&out->scratch, source, event, time, event->count > 0, i);
-        row.details = vd_arena_copy(&out->text, out->scratch.data, out->scratch.length);
-        if (slot == NULL || out->scratch.error != VD_OK || row.details.data == NULL ||
-            row.agent_version.data == NULL) {
-            out->count = count_before;
-            return VD_E_NOMEM;
-        }
-        *slot = row;
-        out->count++;
+    if (!add_event_rows(&rows, place) || !add_ledger_row(&rows, place)) {
+        out->count = count_before;
+        return VD_E_NOMEM;
     }
     return VD_OK;
 }

@@ -27,9 +27,11 @@ struct vd_raw_source {
 };
 
 /*
- * Appends one row a flow, port, check, record or process of the event, or a single one for an event without
- * (is_empty is true then, but for a heartbeat, which never has any). A device's time that is not believed is kept
- * in the details as DeviceTime. VD_E_NOMEM leaves the rows of earlier events as they were.
+ * Appends the rows of `event`, which lies in source->message: one a flow, port, check, record or process and one for what
+ * overflowed, or a single one for an event without (is_empty is true then, but for a heartbeat, which never has any).
+ * The message's first event brings one more, named Ledger and of type Diagnostic, where the message has a ledger: so
+ * it is in the tables as often as that event, once. A device's time that is not believed is kept in the details as
+ * DeviceTime. VD_E_NOMEM leaves the rows of earlier events as they were.
  */
 VD_NODISCARD int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *source,
     const struct vd_security_event *event, const struct vd_event_time *time);

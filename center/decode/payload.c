@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Access to what was decoded, and the names of the wire's enumerations. */
+/* Access to what was decoded, its end, and the names of the wire's enumerations. */
 
 #include "center/decode/security_message.h"
 
@@ -77,4 +77,16 @@ const struct vd_log_record *vd_security_message_record(
     const struct vd_security_message *message, uint32_t i)
 {
     return (const struct vd_log_record *)message->records.data + i;
+}
+
+void vd_security_message_release(struct vd_security_message *message)
+{
+    free(message->events.data);
+    free(message->flows.data);
+    free(message->ports.data);
+    free(message->systems.data);
+    free(message->checks.data);
+    free(message->processes.data);
+    free(message->records.data);
+    *message = (struct vd_security_message){0};
 }

@@ -14,6 +14,7 @@ enum {
     MESSAGE_MODULE_VERSION = 1,
     MESSAGE_TIMEZONE = 2,
     MESSAGE_EVENTS = 3,
+    MESSAGE_LEDGER = 4,
 
     EVENT_ID = 0,
     EVENT_TIME = 1,
@@ -23,6 +24,10 @@ enum {
 
     NETWORK_IPV4 = 0,
     NETWORK_IPV6 = 1,
+    NETWORK_OVERFLOW_PACKETS = 2,
+    NETWORK_OVERFLOW_BYTES_IN = 3,
+    NETWORK_OVERFLOW_BYTES_OUT = 4,
+    NETWORK_OVERFLOW_FLOWS = 5,
     FLOW_ADDRESSES = 0,
     FLOW_COMMON = 1,
     COMMON_LOCAL_PORT = 0,
@@ -34,6 +39,9 @@ enum {
     COMMON_USER_ID = 6,
     COMMON_EXECUTABLE = 7,
     COMMON_COMMANDLINE = 8,
+    COMMON_PACKETS_IN = 9,
+    COMMON_PACKETS_OUT = 10,
+    COMMON_OPENED_BY = 11,
 
     SYSTEM_OS = 0,
     SYSTEM_KERNEL = 1,
@@ -72,6 +80,7 @@ enum {
 #define ADDRESSES_V6_BYTES   32
 #define PORT_V4_BYTES        8
 #define PORT_V6_BYTES        20
+#define LEDGER_BYTES         44
 #define VECTOR_OFFSET_BYTES  4
 #define PATH_DEPTH           6
 #define PATH_INDEX_NONE      UINT32_MAX
@@ -193,7 +202,10 @@ static bool decode_common(struct decoder *d, const struct vd_fb_table *table, st
         u16_field(d, table, COMMON_PROCESS_ID, "process_id", &flow->process_id) &&
         u16_field(d, table, COMMON_USER_ID, "user_id", &flow->user_id) &&
         optional_string(d, table, COMMON_EXECUTABLE, "executable", &flow->executable) &&
-        optional_string(d, table, COMMON_COMMANDLINE, "commandline", &flow->commandline);
+        optional_string(d, table, COMMON_COMMANDLINE, "commandline", &flow->commandline) &&
+        u32_field(d, table, COMMON_PACKETS_IN, "packets_in", &flow->packets_in) &&
+        u32_field(d, table, COMMON_PACKETS_OUT, "packets_out", &flow->packets_out) &&
+        u8_field(d, table, COMMON_OPENED_BY, "opened_by", &flow->opened_by);
 }
 
 static bool decode_addresses(
@@ -268,6 +280,15 @@ static bool decode_network_activity(struct decoder *d, const struct vd_fb_table 
 {
     return decode_tables(d, table, NETWORK_IPV4, "ipv4_activity", decode_flow, false) &&
         decode_tables(d, table, NETWORK_IPV6, "ipv6_activity", decode_flow, true);
+}
+
+static bool decode_overflow(
+    struct decoder *d, const struct vd_fb_table *table, struct vd_overflow *out)
+{
+    return u32_field(d, table, NETWORK_OVERFLOW_PACKETS, "overflow_packets", &out->packets) &&
+        u32_field(d, table, NETWORK_OVERFLOW_BYTES_IN, "overflow_bytes_in", &out->bytes_in) &&
+        u32_field(d, table, NETWORK_OVERFLOW_BYTES_OUT, "overflow_bytes_out", &out->bytes_out) &&
+        u32_field(d, table, NETWORK_OVERFLOW_FLOWS, "overflow_flows", &out->flows);
 }
 
 /* ---- The other payloads ---- */
@@ -423,7 +444,9 @@ static bool decode_payload(
     event->payload = (enum vd_payload)event->payload_type;
     event->first = items_of(d, kind);
     step_in(d, "payload", PATH_INDEX_NONE);
-    if (!kind->decode(d, &payload)) {
+    if (!kind->decode(d, &payload) ||
+        (event->payload == VD_PAYLOAD_NETWORK_ACTIVITY &&
+            !decode_overflow(d, &payload, &event->overflow))) {
         return false;
     }
     step_out(d);
@@ -465,6 +488,26 @@ static bool decode_event(struct decoder *d, const struct vd_fb_table *table, boo
     return true;
 }
 
+static bool decode_ledger(struct decoder *d, const struct vd_fb_table *root)
+{
+    struct vd_ledger *ledger = &d->message->ledger;
+    /* In the order of the wire. */
+    uint32_t *const words[LEDGER_BYTES / 4] = {&ledger->boot_id, &ledger->sequence,
+        &ledger->packets_seen, &ledger->packets_counted, &ledger->packets_overflowed,
+        &ledger->packets_malformed, &ledger->packets_given_up, &ledger->packets_withheld,
+        &ledger->messages_kept, &ledger->messages_sent, &ledger->messages_given_up};
+    const uint8_t *at = NULL;
+
+    if (!at_field(d, "ledger", vd_fb_struct(&d->fb, root, MESSAGE_LEDGER, LEDGER_BYTES, 4, &at))) {
+        return false;
+    }
+    for (size_t i = 0; at != NULL && i < LEDGER_BYTES / 4; i++) {
+        *words[i] = vd_fb_load_u32(at + 4 * i);
+    }
+    d->message->has_ledger = at != NULL;
+    return true;
+}
+
 static bool decode_message(struct decoder *d, struct vd_str body)
 {
     struct vd_security_message *m = d->message;
@@ -482,7 +525,8 @@ static bool decode_message(struct decoder *d, struct vd_str body)
         return false;
     }
     m->timezone = (int8_t)zone;
-    if (!at_field(d, "events",
+    if (!decode_ledger(d, &root) ||
+        !at_field(d, "events",
             vd_fb_vector(&d->fb, &root, MESSAGE_EVENTS, VECTOR_OFFSET_BYTES, &events, &present))) {
         return false;
     }
@@ -497,6 +541,8 @@ static void message_clear(struct vd_security_message *m)
     m->module_id = (struct vd_str){"", 0};
     m->version = 0;
     m->timezone = 0;
+    m->has_ledger = false;
+    m->ledger = (struct vd_ledger){0};
     m->events.count = 0;
     m->flows.count = 0;
     m->ports.count = 0;
@@ -555,16 +601,4 @@ int vd_security_message_decode(
         write_reason(&d, reason);
     }
     return VD_E_INVALID;
-}
-
-void vd_security_message_release(struct vd_security_message *message)
-{
-    free(message->events.data);
-    free(message->flows.data);
-    free(message->ports.data);
-    free(message->systems.data);
-    free(message->checks.data);
-    free(message->processes.data);
-    free(message->records.data);
-    *message = (struct vd_security_message){0};
 }

@@ -39,12 +39,23 @@ struct vd_flow {
     struct vd_str commandline;
     uint32_t bytes_in;
     uint32_t bytes_out;
+    uint32_t packets_in; /* both 0 from a module that does not count them */
+    uint32_t packets_out;
     uint16_t local_port;
     uint16_t remote_port;
     uint16_t process_id;
     uint16_t user_id;
-    uint8_t protocol; /* 0 TCP, 1 UDP, 2 ICMP; others as they came */
-    bool ipv6;        /* reported as IPv6 */
+    uint8_t protocol;  /* 0 TCP, 1 UDP, 2 ICMP; others as they came */
+    uint8_t opened_by; /* 0 unknown, 1 the device, 2 the remote end; others as they came */
+    bool ipv6;         /* reported as IPv6 */
+};
+
+/* What found no room in the device's tables while an event of network activity was collected. */
+struct vd_overflow {
+    uint32_t packets;
+    uint32_t bytes_in;
+    uint32_t bytes_out;
+    uint32_t flows; /* about */
 };
 
 struct vd_listening_port {
@@ -97,6 +108,25 @@ struct vd_security_event {
     /* Its items in the message's array of its kind. */
     uint32_t first;
     uint32_t count;
+    struct vd_overflow overflow; /* all 0 but for network activity */
+};
+
+/*
+ * What a device says of its own losses. Packets are those since the last delivered message's ledger, so sums over
+ * messages are exact; messages are those since boot. The numbers are the device's: nothing holds them to add up.
+ */
+struct vd_ledger {
+    uint32_t boot_id;
+    uint32_t sequence; /* counts the messages of a boot from 1 */
+    uint32_t packets_seen;
+    uint32_t packets_counted;
+    uint32_t packets_overflowed;
+    uint32_t packets_malformed;
+    uint32_t packets_given_up; /* of the counted: no flow reports them */
+    uint32_t packets_withheld; /* of the counted: allowed by the device's allow-list */
+    uint32_t messages_kept;
+    uint32_t messages_sent;
+    uint32_t messages_given_up;
 };
 
 /* A growable array of the decoder; the type of its elements follows from its name. */
@@ -111,6 +141,8 @@ struct vd_security_message {
     struct vd_str module_id;
     uint32_t version; /* major << 24 | minor << 16 | patch */
     int8_t timezone;  /* hours */
+    bool has_ledger;  /* modules of old send none */
+    struct vd_ledger ledger;
     struct vd_decoded_array events;
     struct vd_decoded_array flows;
     struct vd_decoded_array ports;

@@ -83,6 +83,14 @@ static void write_evidence(struct vd_buf *out, const struct vd_detect_input *inp
     vd_json_append_number_member(out, "remotePort", flow->remote_port);
     vd_json_append_number_member(out, "bytesIn", flow->bytes_in);
     vd_json_append_number_member(out, "bytesOut", flow->bytes_out);
+    if (flow->packets_in != 0 || flow->packets_out != 0) {
+        vd_json_append_number_member(out, "packetsIn", flow->packets_in);
+        vd_json_append_number_member(out, "packetsOut", flow->packets_out);
+    }
+    if (flow->opened_by == 1 || flow->opened_by == 2) {
+        vd_json_append_text_member(
+            out, "openedBy", vd_str_from(flow->opened_by == 1 ? "Device" : "Remote"));
+    }
     vd_json_append_text_member(out, "indicator", vd_str_from(indicator->text));
     vd_json_append_text_member(out, "source", vd_str_from(indicator->feed));
     vd_buf_append(out, "}", 1);
