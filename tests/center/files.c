@@ -64,3 +64,23 @@ void test_folder_remove(char *path)
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
 }
+
+void test_flatc(const char *json, struct vd_buf *out)
+{
+    char *folder = test_folder_new();
+    char path[512];
+    char command[1600];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/m.json", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(json, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    snprintf(command, sizeof command, "flatc --binary -o '%s' '%s/proto/security_message.fbs' '%s'",
+        folder, VD_SOURCE_DIR, path);
+    assert_int_equal(system(command), 0);
+    snprintf(path, sizeof path, "%s/m.bin", folder);
+    test_read_file(path, out);
+    test_folder_remove(folder);
+}

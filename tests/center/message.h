@@ -41,6 +41,9 @@ const char *test_vectors(void);
 /* Reads a whole file into `out`; fails the test if it cannot. */
 void test_read_file(const char *path, struct vd_buf *out);
 
+/* Appends what flatc makes of a message in JSON by the schema; fails the test if it makes nothing. */
+void test_flatc(const char *json, struct vd_buf *out);
+
 /* A new folder below the build's; the caller's, to end with test_folder_remove. */
 char *test_folder_new(void);
 void test_folder_remove(char *path);

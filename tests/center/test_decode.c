@@ -281,22 +281,7 @@ static const char flatc_json[] =
 
 static void flatc_binary(struct vd_buf *out)
 {
-    char *folder = test_folder_new();
-    char path[512];
-    char command[1600];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/m.json", folder);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(flatc_json, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    snprintf(command, sizeof command, "flatc --binary -o '%s' '%s/proto/security_message.fbs' '%s'",
-        folder, VD_SOURCE_DIR, path);
-    assert_int_equal(system(command), 0);
-    snprintf(path, sizeof path, "%s/m.bin", folder);
-    test_read_file(path, out);
-    test_folder_remove(folder);
+    test_flatc(flatc_json, out);
 }
 
 static void check_flatc_flows(const struct vd_security_message *m)
@@ -350,6 +335,155 @@ static void test_decode__flatc(void **state)
     assert_true(vd_security_message_record(&m, 0)->timestamp == 9007199254740993ULL);
     assert_int_equal(vd_security_message_check(&m, 0)->result, 2);
     assert_true(vd_str_equal_text(vd_security_message_system(&m, 0)->hw_info, "h"));
+    vd_security_message_release(&m);
+    vd_buf_release(&bin);
+}
+
+/* ---- What a module of ours adds ---- */
+
+static const char new_fields_json[] =
+    "{security_module_id: \"ours\", events: ["
+    "{id: {bytes: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]}, payload_type: \"NetworkActivity\", payload: {"
+    "  ipv4_activity: [{addresses: {local_address: 33554442, remote_address: 117901322},"
+    "    common: {bytes_in: 1, packets_in: 4294967295, opened_by: \"DEVICE\"}},"
+    "   {addresses: {local_address: 33554442, remote_address: 117901322},"
+    "    common: {packets_out: 3, opened_by: 7}}],"
+    "  ipv6_activity: [{addresses: {local_address: [1,2,3,4], remote_address: [5,6,7,8]},"
+    "    common: {packets_in: 5, packets_out: 6, opened_by: \"REMOTE\"}}],"
+    "  overflow_packets: 11, overflow_bytes_in: 12, overflow_bytes_out: 4294967295,"
+    "  overflow_flows: 14}},"
+    "{id: {bytes: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2]}, payload_type: \"Heartbeat\", payload: {}}],"
+    "ledger: {boot_id: 4294967295, sequence: 2, packets_seen: 3, packets_counted: 4,"
+    " packets_overflowed: 5, packets_malformed: 6, packets_given_up: 7, packets_withheld: 8,"
+    " messages_kept: 9, messages_sent: 10, messages_given_up: 11}}";
+
+static void check_ledger(const struct vd_security_message *m)
+{
+    assert_true(m->has_ledger);
+    assert_int_equal(m->ledger.boot_id, UINT32_MAX);
+    assert_int_equal(m->ledger.sequence, 2);
+    assert_int_equal(m->ledger.packets_seen, 3);
+    assert_int_equal(m->ledger.packets_counted, 4);
+    assert_int_equal(m->ledger.packets_overflowed, 5);
+    assert_int_equal(m->ledger.packets_malformed, 6);
+    assert_int_equal(m->ledger.packets_given_up, 7);
+    assert_int_equal(m->ledger.packets_withheld, 8);
+    assert_int_equal(m->ledger.messages_kept, 9);
+    assert_int_equal(m->ledger.messages_sent, 10);
+    assert_int_equal(m->ledger.messages_given_up, 11);
+}
+
+static void test_decode__packets_overflow_and_ledger(void **state)
+{
+    static const uint32_t packets_in[] = {UINT32_MAX, 0, 5};
+    static const uint32_t packets_out[] = {0, 3, 6};
+    static const uint8_t opened_by[] = {1, 7, 2};
+    struct vd_security_message m = {0};
+    struct vd_buf bin = {0};
+    char reason[VD_DECODE_REASON_SIZE];
+    const struct vd_overflow *overflow;
+
+    (void)state;
+    test_flatc(new_fields_json, &bin);
+    assert_int_equal(
+        vd_security_message_decode(&m, (struct vd_str){(char *)bin.data, bin.length}, reason),
+        VD_OK);
+    assert_int_equal(m.flows.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(vd_security_message_flow(&m, i)->packets_in, packets_in[i]);
+        assert_int_equal(vd_security_message_flow(&m, i)->packets_out, packets_out[i]);
+        assert_int_equal(vd_security_message_flow(&m, i)->opened_by, opened_by[i]);
+    }
+    overflow = &vd_security_message_event(&m, 0)->overflow;
+    assert_int_equal(overflow->packets, 11);
+    assert_int_equal(overflow->bytes_in, 12);
+    assert_int_equal(overflow->bytes_out, UINT32_MAX);
+    assert_int_equal(overflow->flows, 14);
+    assert_int_equal(vd_security_message_event(&m, 1)->overflow.packets, 0);
+    check_ledger(&m);
+    vd_security_message_release(&m);
+    vd_buf_release(&bin);
+}
+
+/* A message without them has none, also where one with them was decoded before. */
+static void test_decode__old_message_after_a_new_one(void **state)
+{
+    struct vd_security_message m = {0};
+    struct vd_buf bin = {0};
+    char reason[VD_DECODE_REASON_SIZE];
+
+    (void)state;
+    test_flatc(new_fields_json, &bin);
+    assert_int_equal(decode_exact(&m, bin.data, bin.length, reason), VD_OK);
+    assert_true(m.has_ledger);
+    vd_buf_clear(&bin);
+    flatc_binary(&bin);
+    assert_int_equal(decode_exact(&m, bin.data, bin.length, reason), VD_OK);
+    assert_false(m.has_ledger);
+    assert_int_equal(m.ledger.packets_seen, 0);
+    assert_int_equal(m.flows.count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(vd_security_message_flow(&m, i)->packets_in, 0);
+        assert_int_equal(vd_security_message_flow(&m, i)->packets_out, 0);
+        assert_int_equal(vd_security_message_flow(&m, i)->opened_by, 0);
+    }
+    assert_int_equal(vd_security_message_event(&m, 0)->overflow.packets, 0);
+    vd_security_message_release(&m);
+    vd_buf_release(&bin);
+}
+
+struct bad_ledger {
+    int from_end; /* where the vtable says that it is: from the table's end, or 0: `offset` */
+    uint16_t offset;
+    const char *reason; /* NULL: read as absent */
+};
+
+static uint32_t load_u32(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void test_decode__hostile_ledger(void **state)
+{
+    static const struct bad_ledger cases[] = {
+        {0, 0, NULL},
+        {0, 1, "ledger: field outside its table"},
+        {0, 65535, "ledger: field outside its table"},
+        {0, 65532, "ledger: field outside its table"},
+        {-40, 0, "ledger: field outside its table"},
+        {-4, 0, "ledger: field outside its table"},
+        {4, 0, "ledger: field outside its table"},
+        {0, 6, "ledger: misaligned field"},
+    };
+    struct vd_security_message m = {0};
+    struct vd_buf bin = {0};
+    char reason[VD_DECODE_REASON_SIZE];
+    size_t table;
+    size_t vtable;
+    int table_bytes;
+
+    (void)state;
+    test_flatc(new_fields_json, &bin);
+    table = load_u32(bin.data);
+    vtable = table - load_u32(bin.data + table);
+    table_bytes = bin.data[vtable + 2] | bin.data[vtable + 3] << 8;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int offset =
+            cases[i].from_end != 0 ? table_bytes + cases[i].from_end : (int)cases[i].offset;
+
+        bin.data[vtable + 4 + 2 * 4] = (uint8_t)offset;
+        bin.data[vtable + 4 + 2 * 4 + 1] = (uint8_t)(offset >> 8);
+        reason[0] = '\0';
+        if (cases[i].reason == NULL) {
+            assert_int_equal(decode_exact(&m, bin.data, bin.length, reason), VD_OK);
+            assert_int_equal(m.events.count, 2);
+        } else {
+            assert_int_equal(decode_exact(&m, bin.data, bin.length, reason), VD_E_INVALID);
+            assert_string_equal(reason, cases[i].reason);
+            assert_int_equal(m.events.count, 0);
+        }
+        assert_false(m.has_ledger);
+    }
     vd_security_message_release(&m);
     vd_buf_release(&bin);
 }
@@ -421,6 +555,9 @@ static void test_decode__truncated(void **state)
     small_message(&body);
     check_truncations(body.data, body.length);
     flatc_binary(&bin);
+    check_truncations(bin.data, bin.length);
+    vd_buf_clear(&bin);
+    test_flatc(new_fields_json, &bin);
     check_truncations(bin.data, bin.length);
     for (size_t v = 0; folder != NULL && v < sizeof vector_names / sizeof vector_names[0]; v++) {
         char path[512];
@@ -657,6 +794,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode__known_answers),
         cmocka_unit_test(test_decode__flatc),
+        cmocka_unit_test(test_decode__packets_overflow_and_ledger),
+        cmocka_unit_test(test_decode__old_message_after_a_new_one),
+        cmocka_unit_test(test_decode__hostile_ledger),
         cmocka_unit_test(test_decode__own_writer),
         cmocka_unit_test(test_decode__truncated),
         cmocka_unit_test(test_decode__bit_flips),

@@ -331,6 +331,147 @@ static void test_clock__not_believed(void **state)
     json_decref(rows);
 }
 
+/* ---- What a module of ours adds ---- */
+
+static const char ours_json[] =
+    "{security_module_id: \"ours\", security_module_version: 16777216, events: ["
+    "{id: {bytes: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,%u]}, time: 1764000000, collection_interval: 10,"
+    " payload_type: \"NetworkActivity\", payload: {"
+    "  ipv4_activity: [{addresses: {local_address: 33554442, remote_address: 16908480},"
+    "    common: {bytes_in: 100, bytes_out: 200, packets_in: 3, packets_out: 4,"
+    "     opened_by: \"DEVICE\"}},"
+    "   {addresses: {local_address: 33554442, remote_address: 117901322},"
+    "    common: {bytes_in: 1, packets_in: 1, opened_by: 7}}],"
+    "  overflow_packets: 5, overflow_bytes_in: 6, overflow_bytes_out: 7, overflow_flows: 2}},"
+    "{id: {bytes: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,1,%u]}, time: 1764000000, collection_interval: 10,"
+    " payload_type: \"NetworkActivity\", payload: {overflow_packets: 8}}],"
+    "ledger: {boot_id: 77, sequence: %u, packets_seen: 30, packets_counted: 20,"
+    " packets_overflowed: 5, packets_malformed: 1, packets_given_up: 2, packets_withheld: 3,"
+    " messages_kept: 1, messages_sent: 9, messages_given_up: 0}}";
+
+static void add_ours(struct fixture *f, unsigned number)
+{
+    struct vd_buf body = {0};
+    char json[2048];
+
+    snprintf(json, sizeof json, ours_json, number, number, number);
+    test_flatc(json, &body);
+    add_body(f, VD_EVENT_SECURITY, "dev-1", "", T0_MS + number,
+        (struct vd_str){(char *)body.data, body.length});
+    vd_buf_release(&body);
+}
+
+static void check_details(struct fixture *f, const char *where, const char *const *expected)
+{
+    char sql[256];
+    json_t *rows;
+    json_t *row;
+    size_t i;
+
+    snprintf(sql, sizeof sql,
+        "SELECT EventDetails, IsEmpty FROM SecurityIoTRawEvent"
+        " WHERE %s ORDER BY IoTRawEventId, EventDetails",
+        where);
+    rows = rows_of(f, sql);
+    json_array_foreach(rows, i, row)
+    {
+        assert_non_null(expected[i]);
+        assert_string_equal(json_string_value(json_array_get(row, 0)), expected[i]);
+        assert_true(json_is_false(json_array_get(row, 1)));
+    }
+    assert_null(expected[i]);
+    json_decref(rows);
+}
+
+static void test_ours__rows(void **state)
+{
+    static const char *const events[] = {
+        "{\"LocalAddress\":\"10.0.0.2\",\"LocalPort\":0,\"RemoteAddress\":\"10.8.7.7\","
+        "\"RemotePort\":0,\"Protocol\":\"TCP\",\"BytesIn\":1,\"BytesOut\":0,\"PacketsIn\":1,"
+        "\"PacketsOut\":0,\"OpenedBy\":7}",
+        "{\"LocalAddress\":\"10.0.0.2\",\"LocalPort\":0,\"RemoteAddress\":\"192.0.2.1\","
+        "\"RemotePort\":0,\"Protocol\":\"TCP\",\"BytesIn\":100,\"BytesOut\":200,"
+        "\"PacketsIn\":3,\"PacketsOut\":4,\"OpenedBy\":\"Device\"}",
+        "{\"OverflowPackets\":5,\"OverflowBytesIn\":6,\"OverflowBytesOut\":7,"
+        "\"OverflowFlows\":2}",
+        "{\"OverflowPackets\":8,\"OverflowBytesIn\":0,\"OverflowBytesOut\":0,"
+        "\"OverflowFlows\":0}",
+        NULL,
+    };
+    static const char *const ledgers[] = {
+        "{\"BootId\":77,\"Sequence\":1,\"PacketsSeen\":30,\"PacketsCounted\":20,"
+        "\"PacketsOverflowed\":5,\"PacketsMalformed\":1,\"PacketsGivenUp\":2,"
+        "\"PacketsWithheld\":3,\"MessagesKept\":1,\"MessagesSent\":9,\"MessagesGivenUp\":0}",
+        NULL,
+    };
+    static const char *const none[] = {NULL};
+    struct fixture *f = *state;
+    json_t *alerts;
+    const json_t *evidence;
+
+    add_ours(f, 1);
+    run_all(f);
+    check_details(f, "RawEventName = 'NetworkActivity' AND RawEventType = 'Security'", events);
+    check_details(f, "RawEventName = 'Ledger' AND RawEventType = 'Diagnostic'", ledgers);
+    check_details(f, "RawEventName NOT IN ('NetworkActivity', 'Ledger')", none);
+    alerts = alerts_of(f);
+    evidence = json_array_get(json_object_get(json_array_get(alerts, 0), "evidence"), 0);
+    assert_int_equal(json_integer_value(json_object_get(evidence, "packetsIn")), 3);
+    assert_int_equal(json_integer_value(json_object_get(evidence, "packetsOut")), 4);
+    assert_string_equal(text_at(evidence, "openedBy"), "Device");
+    json_decref(alerts);
+}
+
+/* Each message's ledger is in the sum once, however often it is delivered and whatever stops between. */
+static void test_ours__ledger_is_summed_once(void **state)
+{
+    struct fixture *f = *state;
+    json_t *rows;
+
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned number = 1; number <= 4; number++) {
+            add_ours(f, number);
+        }
+        run_all(f);
+        close_stores(f);
+        open_stores(f);
+    }
+    rows = rows_of(f,
+        "SELECT count(*), CAST(sum(CAST(json_extract(EventDetails, '$.PacketsSeen') AS BIGINT)) AS"
+        " BIGINT), count(DISTINCT json_extract(EventDetails, '$.Sequence'))"
+        " FROM SecurityIoTRawEvent WHERE RawEventName = 'Ledger'");
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(rows, 0), 0)), 4);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(rows, 0), 1)), 4 * 30);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(rows, 0), 2)), 4);
+    json_decref(rows);
+}
+
+/* A ledger that lies outside of its table makes the message a dead letter, and no row. */
+static void test_ours__hostile_ledger_is_a_dead_letter(void **state)
+{
+    struct fixture *f = *state;
+    struct vd_buf body = {0};
+    char json[2048];
+    size_t table;
+    size_t vtable;
+    json_t *rows;
+
+    snprintf(json, sizeof json, ours_json, 1u, 1u, 1u);
+    test_flatc(json, &body);
+    table = body.data[0] | (size_t)body.data[1] << 8;
+    vtable = table - (body.data[table] | (size_t)body.data[table + 1] << 8);
+    body.data[vtable + 4 + 2 * 4 + 1] = 0x7f;
+    add_body(
+        f, VD_EVENT_SECURITY, "dev-1", "", T0_MS, (struct vd_str){(char *)body.data, body.length});
+    vd_buf_release(&body);
+    run_all(f);
+    assert_int_equal(f->ingest.stats.dead_letters, 1);
+    assert_int_equal(f->ingest.stats.messages, 0);
+    rows = rows_of(f, "SELECT count(*) FROM SecurityIoTRawEvent");
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(rows, 0), 0)), 0);
+    json_decref(rows);
+}
+
 /* ---- The same stream, cut and broken in every way ---- */
 
 /* A bit of everything, over two days, with redelivered messages and ones that cannot be read. */
@@ -802,6 +943,9 @@ int main(void)
         INGEST_TEST(test_alert__counter_examples),
         INGEST_TEST(test_alert__new_indicator),
         INGEST_TEST(test_clock__not_believed),
+        INGEST_TEST(test_ours__rows),
+        INGEST_TEST(test_ours__ledger_is_summed_once),
+        INGEST_TEST(test_ours__hostile_ledger_is_a_dead_letter),
         cmocka_unit_test(test_stream__reference),
         cmocka_unit_test(test_stream__cut_anyhow),
         INGEST_TEST(test_stream__restarts),
