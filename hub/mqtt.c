@@ -90,6 +90,21 @@ static struct vd_str read_text(struct vd_reader *reader)
     return s;
 }
 
+/* A user name. NetX Duo 6.4.2 counts the end of its string in, where the driver tells its kind: one NUL at
+ * the end, which [MQTT-1.5.3-2] forbids, is left off, so that such a device need not be changed. */
+static struct vd_str read_user_name(struct vd_reader *reader)
+{
+    struct vd_str s = read_binary(reader);
+
+    if (s.length > 0 && s.data[s.length - 1] == '\0') {
+        s.length--;
+    }
+    if (!vd_utf8_is_valid(s)) {
+        reader->failed = true;
+    }
+    return s;
+}
+
 static bool topic_name_is_valid(struct vd_str topic)
 {
     return topic.length > 0 && memchr(topic.data, '#', topic.length) == NULL &&
@@ -146,7 +161,7 @@ int vd_mqtt_read_connect(struct vd_str body, struct vd_mqtt_connect *out)
         connect.will_message = read_binary(&reader);
     }
     if (connect.has_user_name) {
-        connect.user_name = read_text(&reader);
+        connect.user_name = read_user_name(&reader);
     }
     if (connect.has_password) {
         connect.password = read_binary(&reader);

@@ -149,6 +149,16 @@ static void test_mqtt__connect(void **state)
         {BYTES(MQTT_NAME "\x04\x02\x00\x3c\x00\x01\xff"), VD_E_INVALID},
         {BYTES(MQTT_NAME "\x04\x02\x00\x3c\x00\x01\x00"), VD_E_INVALID},
         {BYTES(MQTT_NAME "\x04\x02\x00\x3c\x00\x03\xed\xa0\x80"), VD_E_INVALID},
+        /* a NUL inside a user name, and two at its end; one there is NetX Duo's */
+        {BYTES(MQTT_NAME "\x04\x82\x00\x3c\x00\x01"
+                         "a\x00\x02\x00u"),
+            VD_E_INVALID},
+        {BYTES(MQTT_NAME "\x04\x82\x00\x3c\x00\x01"
+                         "a\x00\x03u\x00\x00"),
+            VD_E_INVALID},
+        {BYTES(MQTT_NAME "\x04\x82\x00\x3c\x00\x01"
+                         "a\x00\x02u\x00"),
+            VD_OK},
     };
 
     (void)state;
@@ -178,6 +188,18 @@ static void test_mqtt__connect_fields(void **state)
     assert_int_equal(connect.will_message.length, 2);
     assert_true(vd_str_equal_text(connect.user_name, "uu"));
     assert_int_equal(connect.password.length, 3);
+}
+
+/* The end of a string that NetX Duo counts in. */
+static void test_mqtt__user_name_without_its_nul(void **state)
+{
+    static const char body[] = MQTT_NAME "\x04\x82\x00\x3c\x00\x01"
+                                         "c\x00\x03uu\x00";
+    struct vd_mqtt_connect connect;
+
+    (void)state;
+    assert_int_equal(vd_mqtt_read_connect((struct vd_str){body, sizeof body - 1}, &connect), VD_OK);
+    assert_true(vd_str_equal_text(connect.user_name, "uu"));
 }
 
 static void test_mqtt__publish(void **state)
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_mqtt__frame),
         cmocka_unit_test(test_mqtt__connect),
         cmocka_unit_test(test_mqtt__connect_fields),
+        cmocka_unit_test(test_mqtt__user_name_without_its_nul),
         cmocka_unit_test(test_mqtt__publish),
         cmocka_unit_test(test_mqtt__filters),
         cmocka_unit_test(test_mqtt__acknowledgements),
