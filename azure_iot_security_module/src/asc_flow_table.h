@@ -104,12 +104,16 @@ static ASC_INLINE uint32_t asc_flow_hash(
 {
     const uint64_t sum = n->key[0] + n->key[1] * ports;
 
+#if ASC_FLOWS6 > 0
     if (words == 4) {
         return (
             uint32_t)((sum + n->key[2] * asc_raw32(remote) + n->key[3] * asc_raw32(remote + 4) +
                           n->key[4] * asc_raw32(remote + 8) + n->key[5] * asc_raw32(remote + 12)) >>
             32);
     }
+#else
+    (void)words;
+#endif
     return (uint32_t)((sum + n->key[2] * asc_raw32(remote)) >> 32);
 }
 

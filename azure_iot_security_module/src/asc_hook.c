@@ -297,6 +297,7 @@ static ASC_INLINE uint32_t plain(uint32_t ip_protocol, const uint8_t *transport,
 
 /* IPv4 without options, IPv6 without extension headers, TCP or UDP, all of it in one segment that has
  * `length` bytes. */
+#if ASC_FLOWS4 > 0
 static ASC_INLINE uint32_t plain4(const uint8_t *data, uint32_t length)
 {
     /* More fragments, and the offset: RFC 791 section 3.1. */
@@ -308,13 +309,16 @@ static ASC_INLINE uint32_t plain4(const uint8_t *data, uint32_t length)
     }
     return plain(data[9], data + IPV4_BYTES, bytes);
 }
+#endif
 
+#if ASC_FLOWS6 > 0
 static ASC_INLINE uint32_t plain6(const uint8_t *data, uint32_t length)
 {
     const uint32_t bytes = asc_be16(data + 4);
 
     return bytes > length - IPV6_BYTES ? NOT_PLAIN : plain(data[6], data + IPV6_BYTES, bytes);
 }
+#endif
 
 static ASC_HOT void count_packet(struct asc_module *m, enum asc_direction direction,
     enum asc_cast cast, const struct asc_segment *packet)

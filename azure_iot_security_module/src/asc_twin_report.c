@@ -174,7 +174,7 @@ static void put_values(struct text *t, const struct asc_twin_values *values)
 size_t asc_twin_report(const struct asc_twin *twin, char *out, size_t size)
 {
     const struct asc_twin_values values = asc_twin_values(twin->module);
-    struct text t = {out, out + size};
+    struct text t = {out, size > 0 ? out + size : out};
 
     put_decimal(&t, "{\"vedette\":{\"version\":", twin->version);
     put_fault(&t, twin);
