@@ -243,6 +243,7 @@ static void count_packet(
     struct e2e_captured *flow = find_flow(capture, &seen);
     if (flow != NULL) {
         *(outgoing ? &flow->bytes_out : &flow->bytes_in) += payload;
+        *(outgoing ? &flow->packets_out : &flow->packets_in) += 1;
     }
     pthread_mutex_unlock(&capture->mutex);
 }
@@ -302,9 +303,13 @@ size_t e2e_capture_sum(
         }
         uint64_t bytes_in = sum->bytes_in + flow->bytes_in;
         uint64_t bytes_out = sum->bytes_out + flow->bytes_out;
+        uint64_t packets_in = sum->packets_in + flow->packets_in;
+        uint64_t packets_out = sum->packets_out + flow->packets_out;
         *sum = *flow;
         sum->bytes_in = bytes_in;
         sum->bytes_out = bytes_out;
+        sum->packets_in = packets_in;
+        sum->packets_out = packets_out;
         flows++;
     }
     pthread_mutex_unlock(&capture->mutex);

@@ -44,6 +44,8 @@ struct e2e_captured {
     uint16_t remote_port;
     uint64_t bytes_in; /* IP payload */
     uint64_t bytes_out;
+    uint64_t packets_in;
+    uint64_t packets_out;
 };
 
 /* Counts what passes eth0 of a namespace. */

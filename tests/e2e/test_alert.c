@@ -190,17 +190,22 @@ static bool raw_events_agree(void *context)
     size_t flows = e2e_capture_sum(scene.capture, e->remote, e->port, &e->sum);
     json_t *rows = e2e_query(&scene.hub,
         "SELECT sum(CAST(json_extract(EventDetails, '$.BytesIn') AS BIGINT)),"
-        " sum(CAST(json_extract(EventDetails, '$.BytesOut') AS BIGINT))"
+        " sum(CAST(json_extract(EventDetails, '$.BytesOut') AS BIGINT)),"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsIn') AS BIGINT)),"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsOut') AS BIGINT))"
         " FROM SecurityIoTRawEvent WHERE DeviceId = 'device-1'"
         " AND RawEventName = 'NetworkActivity'"
         " AND json_extract_string(EventDetails, '$.RemoteAddress') = '%s'"
         " AND json_extract_string(EventDetails, '$.Protocol') = '%s'",
         e->remote, protocol_name(e->sum.protocol));
     json_t *row = json_array_get(rows, 0);
-    double in = json_number_value(json_array_get(row, 0));
-    double out = json_number_value(json_array_get(row, 1));
+    uint64_t sums[4];
+    for (size_t i = 0; i < 4; i++) {
+        sums[i] = (uint64_t)json_number_value(json_array_get(row, i));
+    }
     json_decref(rows);
-    return flows > 0 && (uint64_t)in == e->sum.bytes_in && (uint64_t)out == e->sum.bytes_out;
+    return flows > 0 && sums[0] == e->sum.bytes_in && sums[1] == e->sum.bytes_out &&
+        sums[2] == e->sum.packets_in && sums[3] == e->sum.packets_out;
 }
 
 static json_int_t member(json_t *object, const char *name)
@@ -214,14 +219,19 @@ static bool evidence_agrees(json_t *alert, const struct e2e_captured *sum)
     json_t *evidence = json_object_get(alert, "evidence");
     uint64_t in = 0;
     uint64_t out = 0;
+    uint64_t packets_in = 0;
+    uint64_t packets_out = 0;
     size_t i;
     json_t *item;
     json_array_foreach(evidence, i, item)
     {
         in += (uint64_t)member(item, "bytesIn");
         out += (uint64_t)member(item, "bytesOut");
+        packets_in += (uint64_t)member(item, "packetsIn");
+        packets_out += (uint64_t)member(item, "packetsOut");
     }
-    return json_array_size(evidence) > 0 && in == sum->bytes_in && out == sum->bytes_out;
+    return json_array_size(evidence) > 0 && in == sum->bytes_in && out == sum->bytes_out &&
+        packets_in == sum->packets_in && packets_out == sum->packets_out;
 }
 
 static bool alert_agrees(void *context)
@@ -433,6 +443,79 @@ static void test_alert__a_person_can_read_it(void **state)
     json_decref(alerts);
 }
 
+/* ---- What the device says of itself. ---- */
+
+static void test_alert__who_opened(void **state)
+{
+    (void)state;
+    /* The device opened all of its TCP connections, and neither UDP nor ICMP is opened. */
+    assert_true(e2e_query_number(&scene.hub,
+                    "SELECT count(*) FROM SecurityIoTRawEvent WHERE DeviceId = 'device-1'"
+                    " AND json_extract_string(EventDetails, '$.RemoteAddress') = '%s'"
+                    " AND json_extract_string(EventDetails, '$.OpenedBy') = 'Device'",
+                    LISTED_TCP) > 0);
+    assert_int_equal(e2e_query_number(&scene.hub,
+                         "SELECT count(*) FROM SecurityIoTRawEvent WHERE DeviceId = 'device-1'"
+                         " AND json_extract_string(EventDetails, '$.OpenedBy') = 'Remote'"),
+        0);
+    assert_int_equal(e2e_query_number(&scene.hub,
+                         "SELECT count(*) FROM SecurityIoTRawEvent"
+                         " WHERE json_extract_string(EventDetails, '$.Protocol') <> 'TCP'"
+                         " AND json_extract(EventDetails, '$.OpenedBy') IS NOT NULL"),
+        0);
+}
+
+/* What the device's flows, its ledgers and its number of messages add up to. */
+struct account {
+    json_int_t flow_packets;
+    json_int_t counted;
+    json_int_t seen;
+    json_int_t lost;
+    json_int_t ledgers;
+    json_int_t sequences;
+};
+
+/* True once the ledgers have told as many counted packets as the flows have. */
+static bool ledger_agrees(void *context)
+{
+    struct account *a = context;
+    json_t *rows = e2e_query(&scene.hub,
+        "SELECT"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsIn') AS BIGINT)"
+        " + CAST(json_extract(EventDetails, '$.PacketsOut') AS BIGINT)),"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsCounted') AS BIGINT)),"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsSeen') AS BIGINT)),"
+        " sum(CAST(json_extract(EventDetails, '$.PacketsOverflowed') AS BIGINT)"
+        " + CAST(json_extract(EventDetails, '$.PacketsMalformed') AS BIGINT)"
+        " + CAST(json_extract(EventDetails, '$.PacketsGivenUp') AS BIGINT)"
+        " + CAST(json_extract(EventDetails, '$.PacketsWithheld') AS BIGINT)),"
+        " count(*) FILTER (RawEventName = 'Ledger'),"
+        " max(CAST(json_extract(EventDetails, '$.Sequence') AS BIGINT))"
+        " FROM SecurityIoTRawEvent WHERE DeviceId = 'device-1'");
+    json_t *row = json_array_get(rows, 0);
+    json_int_t *const values[] = {
+        &a->flow_packets, &a->counted, &a->seen, &a->lost, &a->ledgers, &a->sequences};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        *values[i] = (json_int_t)json_number_value(json_array_get(row, i));
+    }
+    json_decref(rows);
+    return a->flow_packets > 0 && a->counted == a->flow_packets;
+}
+
+/* Every message brought its ledger, and what it says is what arrived: nothing was lost here. */
+static void test_alert__ledger_accounts_for_every_packet(void **state)
+{
+    struct account account = {0};
+    (void)state;
+    if (!e2e_wait(CENSOR_MS, ledger_agrees, &account)) {
+        fail_msg("the ledgers count %lld packets, the flows %lld", (long long)account.counted,
+            (long long)account.flow_packets);
+    }
+    assert_int_equal(account.lost, 0);
+    assert_true(account.seen >= account.counted);
+    assert_int_equal(account.ledgers, account.sequences);
+}
+
 static void test_alert__agents_and_hub_stop_clean(void **state)
 {
     (void)state;
@@ -449,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_alert__nothing_else_alerts),
         cmocka_unit_test(test_alert__a_repeat_is_counted_not_raised_again),
         cmocka_unit_test(test_alert__a_person_can_read_it),
+        cmocka_unit_test(test_alert__who_opened),
+        cmocka_unit_test(test_alert__ledger_accounts_for_every_packet),
         cmocka_unit_test(test_alert__agents_and_hub_stop_clean),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
