@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* Queries of the query tables in DuckDB: their values, what they may not do, and their limits. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "center/limits.h"
+#include "lib/clock.h"
+#include "tests/center/analytics_fixture.h"
+
+/* ---- Values ---- */
+
+struct value_case {
+    const char *sql;
+    const char *json; /* of the row */
+    const char *type; /* of the first column */
+};
+
+static void test_query__values(void **state)
+{
+    static const struct value_case cases[] = {
+        {"SELECT 1", "[1]", "INTEGER"},
+        {"SELECT -5::TINYINT, 300::SMALLINT, 9007199254740993", "[-5,300,9007199254740993]",
+            "TINYINT"},
+        {"SELECT 255::UTINYINT, 65535::USMALLINT, 4294967295::UINTEGER", "[255,65535,4294967295]",
+            "UTINYINT"},
+        {"SELECT 18446744073709551615::UBIGINT", "[\"18446744073709551615\"]", "UBIGINT"},
+        {"SELECT sum(x) FROM range(10) t(x)", "[45]", "HUGEINT"},
+        {"SELECT -1::HUGEINT", "[-1]", "HUGEINT"},
+        {"SELECT 1.5::DOUBLE, 'nan'::DOUBLE, 0.25::FLOAT", "[1.5,null,0.25]", "DOUBLE"},
+        {"SELECT 12.345", "[12.345]", "DECIMAL"},
+        {"SELECT true, NULL", "[true,null]", "BOOLEAN"},
+        {"SELECT 'a\"b', 'long text that is not inlined: \xc3\xa9'",
+            "[\"a\\\"b\",\"long text that is not inlined: \xc3\xa9\"]", "VARCHAR"},
+        {"SELECT TIMESTAMP '2026-11-24 07:44:03.123'", "[\"2026-11-24T07:44:03.123Z\"]",
+            "TIMESTAMP"},
+        {"SELECT TIMESTAMP '2026-11-24 07:44:03.123456'", "[\"2026-11-24T07:44:03.123456Z\"]",
+            "TIMESTAMP"},
+        {"SELECT TIMESTAMP '1969-12-31 23:59:59.5'", "[\"1969-12-31T23:59:59.500Z\"]", "TIMESTAMP"},
+        {"SELECT DATE '2026-11-24', [1,2], {'a': 1}, INTERVAL 2 HOUR",
+            "[\"2026-11-24\",\"[1, 2]\",\"{'a': 1}\",\"02:00:00\"]", "DATE"},
+        {"SELECT '00000000-0000-0000-0000-00000000000a'::UUID AS x, 2 AS x; -- twice x",
+            "[\"00000000-0000-0000-0000-00000000000a\",2]", "UUID"},
+        {"WITH t AS (SELECT 3 AS a) SELECT a FROM t", "[3]", "INTEGER"},
+        {"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5)"
+         " SELECT max(n) FROM r",
+            "[5]", "INTEGER"},
+        {"SELECT v FROM (VALUES (1), (2)) t(v) ORDER BY v DESC LIMIT 1", "[2]", "INTEGER"},
+        {"SELECT json_extract_string('{\"a\":{\"b\":7}}', '$.a.b')", "[\"7\"]", "VARCHAR"},
+        {"SELECT unnest([4])", "[4]", "INTEGER"},
+        {"SELECT d.value FROM json_each('[8]') d", "[\"8\"]", "VARCHAR"},
+    };
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *result = analytics_query(f, cases[i].sql);
+        json_t *column = json_array_get(json_object_get(result, "columns"), 0);
+        char *row = json_dumps(json_array_get(json_object_get(result, "rows"), 0),
+            JSON_COMPACT | JSON_REAL_PRECISION(12));
+
+        assert_string_equal(row, cases[i].json);
+        assert_string_equal(json_string_value(json_object_get(column, "type")), cases[i].type);
+        free(row);
+        json_decref(result);
+    }
+}
+
+/* The order that a query asks for stays, also where columns must be cast. */
+static void test_query__order_survives_casts(void **state)
+{
+    struct analytics_fixture *f = *state;
+    json_t *result =
+        analytics_query(f, "SELECT x, [x] AS l FROM range(50000) t(x) ORDER BY x DESC LIMIT 5000");
+
+    assert_int_equal(analytics_row_count(result), 5000);
+    for (size_t i = 0; i < 5000; i++) {
+        assert_int_equal(json_integer_value(analytics_cell(result, i, 0)), 49999 - (json_int_t)i);
+    }
+    json_decref(result);
+}
+
+/* ---- What a query may not do ---- */
+
+static void test_query__hostile(void **state)
+{
+    static const char *const statements[] = {
+        "COPY (SELECT 1) TO '/tmp/vedette-hostile.csv'",
+        "COPY SecurityIoTRawEvent FROM '/etc/passwd'",
+        "EXPORT DATABASE '/tmp/vedette-hostile'",
+        "ATTACH '/tmp/vedette-hostile.db' AS x",
+        "DETACH d20251124",
+        "USE d20251124",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_blob('/etc/passwd')",
+        "SELECT * FROM read_json('/etc/passwd')",
+        "SELECT * FROM read_parquet('/etc/passwd')",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM '/etc/passwd'",
+        "FROM '/etc/passwd'",
+        "SELECT * FROM \"/etc/passwd.csv\"",
+        "SELECT * FROM sniff_csv('/etc/passwd')",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT * FROM query_table('duckdb_settings')",
+        "SELECT * FROM duckdb_settings()",
+        "SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM duckdb_databases()",
+        "SELECT * FROM duckdb_tables",
+        "SELECT * FROM sqlite_master",
+        "SELECT * FROM main.sqlite_master",
+        "SELECT * FROM pg_catalog.pg_class",
+        "SELECT * FROM information_schema.tables",
+        "SELECT * FROM d20251124.main.raw_event",
+        "SELECT * FROM d20251124.main.vd_meta",
+        "SELECT * FROM memory.main.vd_no_raw_event",
+        "SELECT * FROM vd_no_raw_event",
+        "SELECT * FROM checkpoint()",
+        "SELECT * FROM force_checkpoint()",
+        "SELECT * FROM enable_logging()",
+        "SELECT * FROM pragma_database_size()",
+        "SELECT * FROM pragma_version()",
+        "SELECT * FROM arrow_scan(1::POINTER, 1::POINTER, 1::POINTER)",
+        "SELECT current_setting('allowed_directories')",
+        "SELECT getenv('HOME')",
+        "SELECT getvariable('x')",
+        "SELECT write_log('x')",
+        "SELECT 1 FROM (SELECT 2 WHERE EXISTS (SELECT * FROM duckdb_settings()))",
+        "SELECT (SELECT path FROM duckdb_databases() LIMIT 1)",
+        "SELECT list_transform([1], x -> (SELECT count(*) FROM duckdb_settings()))",
+        "SELECT 1 ORDER BY (SELECT count(*) FROM duckdb_settings())",
+        "SELECT 1 LIMIT (SELECT count(*) FROM duckdb_settings())",
+        "SELECT 1 UNION ALL SELECT count(*) FROM duckdb_settings()",
+        "WITH sqlite_master AS (SELECT 1) SELECT * FROM sqlite_master",
+        "WITH a AS (SELECT * FROM \"x.csv\"), \"x.csv\" AS (SELECT 1) SELECT * FROM a",
+        "SELECT * FROM (WITH q AS (SELECT 1) SELECT * FROM q) x, q",
+        "WITH t AS MATERIALIZED (SELECT * FROM duckdb_settings()) SELECT 1",
+        "SELECT * FROM (DESCRIBE SecurityIoTRawEvent)",
+        "SELECT * FROM (SHOW TABLES)",
+        "SELECT * FROM (SUMMARIZE SecurityIoTRawEvent)",
+        "DESCRIBE SecurityIoTRawEvent",
+        "SHOW TABLES",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT 1",
+        "PRAGMA database_list",
+        "PRAGMA memory_limit='64GB'",
+        "SET memory_limit='64GB'",
+        "SET enable_external_access=true",
+        "RESET lock_configuration",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "CALL pragma_version()",
+        "CALL enable_logging()",
+        "CREATE TABLE x(a INT)",
+        "CREATE TEMP TABLE x AS SELECT 1",
+        "CREATE MACRO f(x) AS x",
+        "CREATE SECRET s (TYPE s3)",
+        "DROP VIEW SecurityIoTRawEvent",
+        "INSERT INTO d20251124.main.raw_event SELECT * FROM d20251124.main.raw_event",
+        "UPDATE d20251124.main.vd_meta SET next_offset = 0",
+        "DELETE FROM d20251124.main.raw_event",
+        "WITH x AS (SELECT 1) DELETE FROM d20251124.main.raw_event",
+        "ALTER TABLE d20251124.main.raw_event ADD COLUMN x INT",
+        "VACUUM",
+        "CHECKPOINT",
+        "FORCE CHECKPOINT",
+        "BEGIN",
+        "COMMIT",
+        "PREPARE p AS SELECT 1",
+        "EXECUTE p",
+        "SELECT length(repeat('x', 3000000000))",
+        "SELECT RePeAt('x', 10)",
+        "SELECT rpad('x', 2000000000, 'y'), lpad('x', 2000000000, 'y')",
+        "SELECT len(range(100000000))",
+        "SELECT * FROM range(len(range(100000000)))",
+        "SELECT list_resize([1], 1000000000)",
+        "SELECT bitstring('1', 1000000000)",
+        "SELECT printf('%1000000000d', 1)",
+        "SELECT format('{:1000000000}', 1)",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DROP VIEW SecurityIoTRawEvent",
+        "SELECT ?",
+        "SELECT $1",
+        "",
+        ";",
+        "-- nothing",
+        "SELEC 1",
+        "SELECT * FROM nonsense",
+        "SELECT nonsense FROM SecurityIoTRawEvent",
+    };
+    struct analytics_fixture *f = *state;
+
+    assert_int_equal(analytics_append_rows(f, 0, 3, ANALYTICS_DAY_0), VD_OK);
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        assert_null(analytics_query_with(f, statements[i], NULL, VD_E_INVALID));
+        if (f->text[0] == '\0') {
+            fail_msg("%s: no reason", statements[i]);
+        }
+    }
+    assert_int_not_equal(access("/tmp/vedette-hostile.csv", F_OK), 0);
+    assert_int_not_equal(access("/tmp/vedette-hostile.db", F_OK), 0);
+    assert_int_equal(analytics_count_rows(f), 3);
+    assert_int_equal(analytics_offset_of(f), 3);
+}
+
+/* A tree as deep as can be written within the length of a query ends with an answer, not with a crash. */
+static void test_query__deep(void **state)
+{
+    struct analytics_fixture *f = *state;
+    struct vd_buf sql = {0};
+
+    for (int i = 0; i < 5000; i++) {
+        vd_buf_append_text(&sql, i == 0 ? "SELECT " : "abs(");
+    }
+    vd_buf_append_text(&sql, "1");
+    for (int i = 1; i < 5000; i++) {
+        vd_buf_append_text(&sql, ")");
+    }
+    vd_buf_append(&sql, "", 1);
+    assert_null(analytics_query_with(f, (char *)sql.data, NULL, VD_E_INVALID));
+    vd_buf_clear(&sql);
+    vd_buf_append_text(&sql, "SELECT 1");
+    for (int i = 0; i < 5000; i++) {
+        vd_buf_append_text(&sql, "+1");
+    }
+    vd_buf_append(&sql, "", 1);
+    assert_null(analytics_query_with(f, (char *)sql.data, NULL, VD_E_INVALID));
+    vd_buf_clear(&sql);
+    for (int i = 0; i < VD_QUERY_TEXT_MAX + 1; i++) {
+        vd_buf_append_text(&sql, " ");
+    }
+    vd_buf_append(&sql, "", 1);
+    assert_null(analytics_query_with(f, (char *)sql.data, NULL, VD_E_LIMIT));
+    vd_buf_release(&sql);
+    assert_int_equal(analytics_count_rows(f), 0);
+}
+
+/* ---- Limits ---- */
+
+static void test_query__row_limit(void **state)
+{
+    struct analytics_fixture *f = *state;
+    json_t *result = analytics_query_with(
+        f, "SELECT * FROM range(100000)", &(struct vd_query_limits){.max_rows = 10}, VD_OK);
+
+    assert_int_equal(analytics_row_count(result), 10);
+    assert_true(json_is_true(json_object_get(result, "truncated")));
+    json_decref(result);
+    result = analytics_query_with(
+        f, "SELECT * FROM range(10)", &(struct vd_query_limits){.max_rows = 10}, VD_OK);
+    assert_int_equal(analytics_row_count(result), 10);
+    assert_true(json_is_false(json_object_get(result, "truncated")));
+    json_decref(result);
+    result = analytics_query(f, "SELECT * FROM range(20000)");
+    assert_int_equal(analytics_row_count(result), VD_QUERY_ROWS_DEFAULT);
+    json_decref(result);
+}
+
+static void test_query__timeout(void **state)
+{
+    static const char *const endless[] = {
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
+        "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3",
+    };
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++) {
+        int64_t start = vd_clock_monotonic_ms();
+
+        assert_null(analytics_query_with(
+            f, endless[i], &(struct vd_query_limits){.timeout_ms = 300}, VD_E_TIMEOUT));
+        assert_non_null(strstr(f->text, "300 ms"));
+        assert_true(vd_clock_monotonic_ms() - start < 20000);
+    }
+    assert_int_equal(analytics_count_rows(f), 0);
+}
+
+static void test_query__memory(void **state)
+{
+    struct analytics_fixture *f = *state;
+
+    assert_null(analytics_query_with(f,
+        "SELECT count(*) FROM (SELECT DISTINCT hash(range), md5(range::VARCHAR)"
+        " FROM range(30000000))",
+        NULL, VD_E_LIMIT));
+    assert_int_equal(analytics_append_rows(f, 0, 3, ANALYTICS_DAY_0), VD_OK);
+    assert_int_equal(analytics_count_rows(f), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ANALYTICS_TEST(test_query__values),
+        ANALYTICS_TEST(test_query__order_survives_casts),
+        ANALYTICS_TEST(test_query__hostile),
+        ANALYTICS_TEST(test_query__deep),
+        ANALYTICS_TEST(test_query__row_limit),
+        ANALYTICS_TEST(test_query__timeout),
+        ANALYTICS_TEST(test_query__memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
