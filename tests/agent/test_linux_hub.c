@@ -7,211 +7,74 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "azure_iot_security_module/inc/asc_port.h"
-#include "azure_iot_security_module/ports/linux/asc_linux_hub.h"
-#include "tests/agent/certificates.h"
-#include "tests/agent/hub_server.h"
+#include "tests/agent/hub_client.h"
 
-#define KEY     "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-#define WAIT_MS 20000
-
-/* What every test has: certificates, a server, a connection, and what its callbacks heard. */
-struct fixture {
-    char ca_path[64];
-    char log_path[64];
-    int stderr_before;
-    struct test_ca ca;
-    SSL_CTX *context;
-    struct hub_server *server;
-    struct asc_linux_connection connection;
-    struct asc_linux_hub_times times;
-    asc_linux_hub *hub;
-    unsigned connected, disconnected, delivered, undelivered;
-};
-
-static void on_connected(void *context, bool connected)
-{
-    struct fixture *f = context;
-
-    f->connected += connected;
-    f->disconnected += !connected;
-}
-
-static void on_sent(void *context, bool delivered)
-{
-    struct fixture *f = context;
-
-    f->delivered += delivered;
-    f->undelivered += !delivered;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Runs the connection until `holds`; false: not within `limit_ms`. */
-static bool run_for(struct fixture *f, bool (*holds)(struct fixture *), int64_t limit_ms)
-{
-    int64_t end = now_ms() + limit_ms;
-
-    while (now_ms() < end) {
-        struct pollfd p = {.fd = -1};
-        uint32_t wait = asc_linux_hub_step(f->hub);
-
-        if (holds(f)) {
-            return true;
-        }
-        asc_linux_hub_poll(f->hub, &p.fd, &p.events);
-        (void)poll(&p, 1, wait < 10 ? (int)wait : 10);
-    }
-    return holds(f);
-}
-
-static bool run_until(struct fixture *f, bool (*holds)(struct fixture *))
-{
-    return run_for(f, holds, WAIT_MS);
-}
-
-static void setup_server(struct fixture *f, SSL_CTX *context)
-{
-    f->context = context;
-    f->server = hub_server_start(context, "127.0.0.1");
-}
-
-static void setup_hub(struct fixture *f, const char *format)
-{
-    char text[400], error[ASC_LINUX_TLS_ERROR_BYTES];
-    char whole[500];
-    struct asc_linux_hub_options options = {.connection = &f->connection,
-        .ca_file = f->ca_path,
-        .times = f->times,
-        .context = f,
-        .connected = on_connected,
-        .sent = on_sent};
-
-    snprintf(text, sizeof text, "%s:%u", format, (unsigned)hub_server_port(f->server));
-    snprintf(whole, sizeof whole, "%s;DeviceId=d1;SharedAccessKey=" KEY, text);
-    assert_null(asc_linux_connection_parse(&f->connection, whole));
-    f->hub = asc_linux_hub_new(&options, error);
-    assert_non_null(f->hub);
-}
-
-/* Everything as it should be, with times short enough for tests. */
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    int fd;
+    struct hub_client *f = calloc(1, sizeof *f);
 
     assert_non_null(f);
-    snprintf(f->ca_path, sizeof f->ca_path, "/tmp/vedette-ca-XXXXXX");
-    snprintf(f->log_path, sizeof f->log_path, "/tmp/vedette-log-XXXXXX");
-    fd = mkstemp(f->ca_path);
-    assert_true(fd >= 0);
-    close(fd);
-    fd = mkstemp(f->log_path);
-    assert_true(fd >= 0);
-    f->stderr_before = dup(STDERR_FILENO);
-    assert_true(dup2(fd, STDERR_FILENO) >= 0);
-    close(fd);
-    f->ca = test_ca_new("test CA");
-    test_ca_write(&f->ca, f->ca_path);
-    f->times = asc_linux_hub_times_default();
-    f->times.retry_min_ms = 20;
-    f->times.retry_max_ms = 160;
+    hub_client_init(f);
     *state = f;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
-    asc_linux_hub_free(f->hub);
-    if (f->server != NULL) {
-        hub_server_stop(f->server);
-    }
-    SSL_CTX_free(f->context);
-    test_ca_release(&f->ca);
-    dup2(f->stderr_before, STDERR_FILENO);
-    close(f->stderr_before);
-    unlink(f->ca_path);
-    unlink(f->log_path);
+    hub_client_release(f);
     free(f);
     return 0;
 }
 
-static SSL_CTX *good_context(const struct fixture *f)
-{
-    return test_server_context(&f->ca, "DNS:localhost,IP:127.0.0.1", -3600, 3600);
-}
-
-/* True if the log of this test holds `text`. */
-static bool logged(const struct fixture *f, const char *text)
-{
-    static char log[1 << 20];
-    int fd = open(f->log_path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
-
-    assert_true(fd >= 0);
-    n = read(fd, log, sizeof log - 1);
-    close(fd);
-    log[n > 0 ? n : 0] = '\0';
-    return strstr(log, text) != NULL;
-}
-
-static bool is_online(struct fixture *f)
-{
-    return asc_linux_hub_state(f->hub) == ASC_LINUX_HUB_ONLINE;
-}
-
-static bool is_stopped(struct fixture *f)
+static bool is_stopped(struct hub_client *f)
 {
     return asc_linux_hub_state(f->hub) == ASC_LINUX_HUB_STOPPED;
 }
 
-static bool one_delivered(struct fixture *f)
+static bool one_delivered(struct hub_client *f)
 {
     return f->delivered == 1;
 }
 
-static bool one_undelivered(struct fixture *f)
+static bool one_undelivered(struct hub_client *f)
 {
     return f->undelivered == 1;
 }
 
-static bool one_message_there(struct fixture *f)
+static bool one_message_there(struct hub_client *f)
 {
     return hub_server_messages(f->server) == 1;
 }
 
-static bool two_connections(struct fixture *f)
+static bool two_connections(struct hub_client *f)
 {
-    return hub_server_connections(f->server) >= 2 && is_online(f);
+    return hub_server_connections(f->server) >= 2 && hub_client_is_online(f);
 }
 
-static bool five_accepted(struct fixture *f)
+static bool five_accepted(struct hub_client *f)
 {
     return hub_server_accepted(f->server) >= 5;
 }
 
-static void go_online(struct fixture *f)
+static void go_online(struct hub_client *f)
 {
-    setup_server(f, good_context(f));
-    setup_hub(f, "HostName=localhost");
-    assert_true(run_until(f, is_online));
+    hub_client_serve(f, hub_client_good_context(f));
+    hub_client_open(f, "HostName=localhost", NULL);
+    assert_true(hub_client_run_until(f, hub_client_is_online));
     assert_int_equal(f->connected, 1);
 }
 
 /* The `se` of the token of connection `index`. */
-static int64_t expiry(struct fixture *f, unsigned index)
+static int64_t expiry(struct hub_client *f, unsigned index)
 {
     struct hub_server_connection c = hub_server_connection(f->server, index);
     const char *se = strstr(c.password, "&se=");
@@ -222,7 +85,7 @@ static int64_t expiry(struct fixture *f, unsigned index)
 
 static void test_linux_hub__delivers(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
     struct hub_server_connection c;
     struct hub_server_message m;
     char want[ASC_LINUX_TOKEN_MAX_BYTES];
@@ -231,14 +94,14 @@ static void test_linux_hub__delivers(void **state)
     for (size_t i = 0; i < sizeof payload; i++) {
         payload[i] = (uint8_t)(i * 7);
     }
-    setup_server(f, good_context(f));
-    setup_hub(f, "HostName=localhost");
+    hub_client_serve(f, hub_client_good_context(f));
+    hub_client_open(f, "HostName=localhost", NULL);
     assert_false(asc_linux_hub_send(f->hub, payload, 1)); /* not online yet */
-    assert_true(run_until(f, is_online));
+    assert_true(hub_client_run_until(f, hub_client_is_online));
     assert_false(asc_linux_hub_send(f->hub, payload, sizeof payload)); /* too long */
     assert_true(asc_linux_hub_send(f->hub, payload, ASC_MESSAGE_BYTES));
     assert_false(asc_linux_hub_send(f->hub, payload, 1)); /* one at a time */
-    assert_true(run_until(f, one_delivered));
+    assert_true(hub_client_run_until(f, one_delivered));
 
     c = hub_server_connection(f->server, 0);
     assert_string_equal(c.client_id, "d1");
@@ -260,38 +123,38 @@ static void test_linux_hub__delivers(void **state)
     assert_int_equal(m.length, ASC_MESSAGE_BYTES);
     assert_memory_equal(m.payload, payload, ASC_MESSAGE_BYTES);
     assert_int_equal(f->undelivered, 0);
-    assert_false(logged(f, "SharedAccessSignature"));
-    assert_false(logged(f, KEY));
-    assert_true(logged(f, "event=hub_connected"));
+    assert_false(hub_client_logged(f, "SharedAccessSignature"));
+    assert_false(hub_client_logged(f, HUB_SERVER_KEY));
+    assert_true(hub_client_logged(f, "event=hub_connected"));
 }
 
 static void test_linux_hub__renews_its_token(void **state)
 {
-    struct fixture *f = *state;
-    int64_t start = now_ms();
+    struct hub_client *f = *state;
+    int64_t start = hub_client_now_ms();
 
     f->times.token_life_s = 2;
     f->times.retry_min_ms = f->times.retry_max_ms = 60000; /* a renewal does not wait for a retry */
     go_online(f);
-    assert_true(run_until(f, two_connections));
-    assert_in_range(now_ms() - start, 1500, 1500 + WAIT_MS);
+    assert_true(hub_client_run_until(f, two_connections));
+    assert_in_range(hub_client_now_ms() - start, 1500, 1500 + HUB_CLIENT_WAIT_MS);
     assert_true(expiry(f, 1) > expiry(f, 0));
     assert_true(hub_server_connection(f->server, 0).disconnected);
     assert_int_equal(f->disconnected, 0); /* the module need not notice */
     assert_true(asc_linux_hub_send(f->hub, (const uint8_t *)"x", 1));
-    assert_true(run_until(f, one_delivered));
+    assert_true(hub_client_run_until(f, one_delivered));
 }
 
 static void test_linux_hub__comes_back(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     go_online(f);
     hub_server_drop(f->server);
-    assert_true(run_until(f, two_connections));
+    assert_true(hub_client_run_until(f, two_connections));
     assert_int_equal(f->disconnected, 1);
     assert_int_equal(f->connected, 2);
-    assert_true(logged(f, "event=hub_lost"));
+    assert_true(hub_client_logged(f, "event=hub_lost"));
 }
 
 /* Each way to not acknowledge: the message counts as not sent, and goes through the next time. */
@@ -299,58 +162,59 @@ static void test_linux_hub__unacknowledged(void **state)
 {
     static const enum hub_server_mode modes[] = {
         HUB_SERVER_DROP_PUBLISH, HUB_SERVER_SILENT_PUBACK, HUB_SERVER_GARBAGE, HUB_SERVER_WRONG_ID};
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     f->times.delivery_ms = 300;
     go_online(f);
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         f->delivered = f->undelivered = 0;
         hub_server_set(f->server, modes[i], 0);
-        assert_true(run_until(f, is_online));
+        assert_true(hub_client_run_until(f, hub_client_is_online));
         assert_true(asc_linux_hub_send(f->hub, (const uint8_t *)"kept", 4));
-        assert_true(run_until(f, one_undelivered));
-        assert_false(is_online(f));
+        assert_true(hub_client_run_until(f, one_undelivered));
+        assert_false(hub_client_is_online(f));
         assert_int_equal(f->delivered, 0);
         hub_server_set(f->server, HUB_SERVER_NORMAL, 0);
-        assert_true(run_until(f, is_online));
+        assert_true(hub_client_run_until(f, hub_client_is_online));
         assert_true(asc_linux_hub_send(f->hub, (const uint8_t *)"kept", 4));
-        assert_true(run_until(f, one_delivered));
+        assert_true(hub_client_run_until(f, one_delivered));
         assert_int_equal(f->undelivered, 1);
     }
-    assert_true(logged(f, "did not acknowledge"));
-    assert_true(logged(f, "what MQTT does not allow"));
+    assert_true(hub_client_logged(f, "did not acknowledge"));
+    assert_true(hub_client_logged(f, "what MQTT does not allow"));
 }
 
 static void test_linux_hub__refused(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
-    setup_server(f, good_context(f));
+    hub_client_serve(f, hub_client_good_context(f));
     hub_server_set(f->server, HUB_SERVER_REFUSE, 5);
-    setup_hub(f, "HostName=localhost");
-    assert_true(run_until(f, five_accepted)); /* it goes on trying */
+    hub_client_open(f, "HostName=localhost", NULL);
+    assert_true(hub_client_run_until(f, five_accepted)); /* it goes on trying */
     hub_server_set(f->server, HUB_SERVER_REFUSE, 4);
     assert_int_equal(f->connected, 0);
-    assert_true(logged(f, "event=hub_refused device=d1 code=5"));
-    assert_true(logged(f, "unknown or disabled device"));
+    assert_true(hub_client_logged(f, "event=hub_refused device=d1 code=5"));
+    assert_true(hub_client_logged(f, "unknown or disabled device"));
     hub_server_set(f->server, HUB_SERVER_NORMAL, 0);
-    assert_true(run_until(f, is_online));
+    assert_true(hub_client_run_until(f, hub_client_is_online));
 }
 
 /* Runs against a server that the device must not talk to: no CONNECT with a token goes out. */
-static void expect_no_trust(struct fixture *f, SSL_CTX *context, const char *host, const char *says)
+static void expect_no_trust(
+    struct hub_client *f, SSL_CTX *context, const char *host, const char *says)
 {
-    setup_server(f, context);
-    setup_hub(f, host);
-    assert_true(run_until(f, five_accepted));
+    hub_client_serve(f, context);
+    hub_client_open(f, host, NULL);
+    assert_true(hub_client_run_until(f, five_accepted));
     assert_int_equal(hub_server_connections(f->server), 0);
     assert_int_equal(f->connected, 0);
-    assert_true(logged(f, says));
+    assert_true(hub_client_logged(f, says));
 }
 
 static void test_linux_hub__other_ca(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
     struct test_ca other = test_ca_new("test CA"); /* the same name, another key */
     SSL_CTX *context = test_server_context(&other, "DNS:localhost", -3600, 3600);
 
@@ -360,7 +224,7 @@ static void test_linux_hub__other_ca(void **state)
 
 static void test_linux_hub__other_name(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     expect_no_trust(f, test_server_context(&f->ca, "DNS:other.example", -3600, 3600),
         "HostName=localhost", "ostname mismatch");
@@ -368,7 +232,7 @@ static void test_linux_hub__other_name(void **state)
 
 static void test_linux_hub__other_address(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     expect_no_trust(f, test_server_context(&f->ca, "DNS:localhost,IP:127.0.0.2", -3600, 3600),
         "HostName=127.0.0.1", "IP address mismatch");
@@ -376,7 +240,7 @@ static void test_linux_hub__other_address(void **state)
 
 static void test_linux_hub__expired_certificate(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     expect_no_trust(f, test_server_context(&f->ca, "DNS:localhost", -7200, -3600),
         "HostName=localhost", "certificate has expired");
@@ -384,8 +248,8 @@ static void test_linux_hub__expired_certificate(void **state)
 
 static void test_linux_hub__old_tls(void **state)
 {
-    struct fixture *f = *state;
-    SSL_CTX *context = good_context(f);
+    struct hub_client *f = *state;
+    SSL_CTX *context = hub_client_good_context(f);
 
     SSL_CTX_set_security_level(context, 0);
     assert_int_equal(SSL_CTX_set_min_proto_version(context, TLS1_1_VERSION), 1);
@@ -395,24 +259,24 @@ static void test_linux_hub__old_tls(void **state)
 
 static void test_linux_hub__tls_1_2(void **state)
 {
-    struct fixture *f = *state;
-    SSL_CTX *context = good_context(f);
+    struct hub_client *f = *state;
+    SSL_CTX *context = hub_client_good_context(f);
 
     assert_int_equal(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
-    setup_server(f, context);
-    setup_hub(f, "HostName=127.0.0.1");
-    assert_true(run_until(f, is_online));
+    hub_client_serve(f, context);
+    hub_client_open(f, "HostName=127.0.0.1", NULL);
+    assert_true(hub_client_run_until(f, hub_client_is_online));
     assert_string_equal(hub_server_connection(f->server, 0).server_name, "");
-    assert_true(logged(f, "tls=TLSv1.2"));
+    assert_true(hub_client_logged(f, "tls=TLSv1.2"));
 }
 
 static void test_linux_hub__gateway(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
-    setup_server(f, good_context(f));
-    setup_hub(f, "HostName=hub.example;GatewayHostName=localhost");
-    assert_true(run_until(f, is_online));
+    hub_client_serve(f, hub_client_good_context(f));
+    hub_client_open(f, "HostName=hub.example;GatewayHostName=localhost", NULL);
+    assert_true(hub_client_run_until(f, hub_client_is_online));
     assert_memory_equal(hub_server_connection(f->server, 0).user_name, "hub.example/d1/?", 16);
     assert_non_null(
         strstr(hub_server_connection(f->server, 0).password, "sr=hub.example%2Fdevices%2Fd1&"));
@@ -423,53 +287,54 @@ static void test_linux_hub__gateway(void **state)
 static void test_linux_hub__hanging_server(void **state)
 {
     static const enum hub_server_mode modes[] = {HUB_SERVER_SILENT_TLS, HUB_SERVER_SILENT_CONNACK};
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     f->times.step_ms = 200;
-    setup_server(f, good_context(f));
-    setup_hub(f, "HostName=localhost");
+    hub_client_serve(f, hub_client_good_context(f));
+    hub_client_open(f, "HostName=localhost", NULL);
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         unsigned before = hub_server_accepted(f->server);
 
         hub_server_set(f->server, modes[i], 0);
         hub_server_drop(f->server);
         while (hub_server_accepted(f->server) < before + 3) {
-            assert_true(run_until(f, five_accepted) || hub_server_accepted(f->server) > before);
+            assert_true(
+                hub_client_run_until(f, five_accepted) || hub_server_accepted(f->server) > before);
         }
         hub_server_set(f->server, HUB_SERVER_NORMAL, 0);
-        assert_true(run_until(f, is_online));
+        assert_true(hub_client_run_until(f, hub_client_is_online));
     }
-    assert_true(logged(f, "the TLS handshake took too long"));
-    assert_true(logged(f, "did not answer CONNECT"));
+    assert_true(hub_client_logged(f, "the TLS handshake took too long"));
+    assert_true(hub_client_logged(f, "did not answer CONNECT"));
 }
 
-static bool three_pings(struct fixture *f)
+static bool three_pings(struct hub_client *f)
 {
     return hub_server_connection(f->server, 0).pings >= 3;
 }
 
-static bool is_lost(struct fixture *f)
+static bool is_lost(struct hub_client *f)
 {
     return f->disconnected > 0;
 }
 
 static void test_linux_hub__pings(void **state)
 {
-    struct fixture *f = *state;
-    int64_t start = now_ms();
+    struct hub_client *f = *state;
+    int64_t start = hub_client_now_ms();
 
     f->times.keep_alive_s = 1;
     f->times.step_ms = 2000;
     go_online(f);
-    assert_true(run_until(f, three_pings));
-    assert_in_range(now_ms() - start, 3 * 750, WAIT_MS);
+    assert_true(hub_client_run_until(f, three_pings));
+    assert_in_range(hub_client_now_ms() - start, 3 * 750, HUB_CLIENT_WAIT_MS);
     assert_int_equal(hub_server_connections(f->server), 1);
     hub_server_set(f->server, HUB_SERVER_SILENT_PING, 0);
-    assert_true(run_until(f, is_lost));
-    assert_true(logged(f, "did not answer a ping"));
+    assert_true(hub_client_run_until(f, is_lost));
+    assert_true(hub_client_logged(f, "did not answer a ping"));
 }
 
-static bool never(struct fixture *f)
+static bool never(struct hub_client *f)
 {
     (void)f;
     return false;
@@ -478,32 +343,27 @@ static bool never(struct fixture *f)
 /* Nobody listens, and a name that no server needs be asked for: lost, with waits that grow. */
 static void test_linux_hub__nobody_there(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
     char error[ASC_LINUX_TLS_ERROR_BYTES];
     struct asc_linux_hub_options options;
 
-    setup_server(f, good_context(f));
-    setup_hub(f, "HostName=127.0.0.1");
+    hub_client_serve(f, hub_client_good_context(f));
+    hub_client_open(f, "HostName=127.0.0.1", NULL);
     hub_server_stop(f->server);
     f->server = NULL;
-    (void)run_for(f, never, 300);
-    assert_true(logged(f, "Connection refused"));
-    assert_true(logged(f, "failures=3"));
+    (void)hub_client_run_for(f, never, 300);
+    assert_true(hub_client_logged(f, "Connection refused"));
+    assert_true(hub_client_logged(f, "failures=3"));
     assert_int_equal(f->connected + f->disconnected, 0);
 
     asc_linux_hub_free(f->hub);
     f->hub = NULL;
     snprintf(f->connection.host, sizeof f->connection.host, "%065d.invalid", 0);
-    options = (struct asc_linux_hub_options){.connection = &f->connection,
-        .ca_file = f->ca_path,
-        .times = f->times,
-        .context = f,
-        .connected = on_connected,
-        .sent = on_sent};
+    options = hub_client_options(f, NULL);
     f->hub = asc_linux_hub_new(&options, error);
     assert_non_null(f->hub);
-    (void)run_for(f, never, 300);
-    assert_true(logged(f, "while=resolving"));
+    (void)hub_client_run_for(f, never, 300);
+    assert_true(hub_client_logged(f, "while=resolving"));
     options.ca_file = "/nonexistent";
     assert_null(asc_linux_hub_new(&options, error));
     assert_non_null(strstr(error, "CA file"));
@@ -511,15 +371,15 @@ static void test_linux_hub__nobody_there(void **state)
 
 static void test_linux_hub__stops(void **state)
 {
-    struct fixture *f = *state;
+    struct hub_client *f = *state;
 
     go_online(f);
     hub_server_set(f->server, HUB_SERVER_SILENT_PUBACK, 0);
     assert_true(asc_linux_hub_send(f->hub, (const uint8_t *)"x", 1));
-    assert_true(run_until(f, one_message_there));
+    assert_true(hub_client_run_until(f, one_message_there));
     asc_linux_hub_stop(f->hub);
     assert_int_equal(f->undelivered, 1);
-    assert_true(run_until(f, is_stopped));
+    assert_true(hub_client_run_until(f, is_stopped));
     assert_false(asc_linux_hub_send(f->hub, (const uint8_t *)"x", 1));
     assert_int_equal(f->disconnected, 1);
     asc_linux_hub_stop(f->hub);
@@ -530,7 +390,7 @@ static void test_linux_hub__stops(void **state)
         poll(NULL, 0, 5); /* bounded by the test's time-out */
     }
 
-    setup_hub(f, "HostName=localhost"); /* one that has not begun stops at once */
+    hub_client_open(f, "HostName=localhost", NULL); /* one that has not begun stops at once */
     asc_linux_hub_stop(f->hub);
     assert_true(is_stopped(f));
     assert_int_equal(asc_linux_hub_step(f->hub), UINT32_MAX);

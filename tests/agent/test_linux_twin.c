@@ -7,104 +7,30 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "azure_iot_security_module/ports/linux/asc_linux_hub.h"
-#include "azure_iot_security_module/ports/linux/asc_linux_log.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_twin.h"
-#include "tests/agent/certificates.h"
-#include "tests/agent/hub_server.h"
+#include "tests/agent/hub_client.h"
 #include "tests/device/device_test.h"
 
-#define KEY     "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-#define WAIT_MS 20000
-
-/* A hub, a connection to it, a module, and the module's twin. */
+/* A connection, a module, and the module's twin. */
 struct fixture {
-    char ca_path[64];
-    char log_path[64];
-    int stderr_before;
-    struct test_ca ca;
-    SSL_CTX *context;
-    struct hub_server *server;
-    struct asc_linux_connection connection;
-    struct asc_linux_hub_times times;
-    asc_linux_hub *hub;
-    unsigned delivered;
+    struct hub_client client; /* first: what the condition of a wait gets */
     struct device_port port;
     struct asc_module module;
     struct asc_twin twin;
-    unsigned goal; /* of a wait */
 };
-
-static void on_connected(void *context, bool connected)
-{
-    (void)context;
-    (void)connected;
-}
-
-static void on_sent(void *context, bool delivered)
-{
-    struct fixture *f = context;
-
-    f->delivered += delivered;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Runs the connection until `holds`; false: not within WAIT_MS. */
-static bool run_until(struct fixture *f, bool (*holds)(struct fixture *))
-{
-    int64_t end = now_ms() + WAIT_MS;
-
-    while (now_ms() < end) {
-        struct pollfd p = {.fd = -1};
-        uint32_t wait = asc_linux_hub_step(f->hub);
-
-        if (holds(f)) {
-            return true;
-        }
-        asc_linux_hub_poll(f->hub, &p.fd, &p.events);
-        (void)poll(&p, 1, wait < 10 ? (int)wait : 10);
-    }
-    return holds(f);
-}
-
-static void temporary(char *path, size_t size, int *fd)
-{
-    snprintf(path, size, "/tmp/vedette-twin-XXXXXX");
-    *fd = mkstemp(path);
-    assert_true(*fd >= 0);
-}
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct asc_settings settings = device_settings();
-    int fd;
 
     assert_non_null(f);
-    temporary(f->ca_path, sizeof f->ca_path, &fd);
-    close(fd);
-    temporary(f->log_path, sizeof f->log_path, &fd);
-    f->stderr_before = dup(STDERR_FILENO);
-    assert_true(dup2(fd, STDERR_FILENO) >= 0);
-    close(fd);
-    f->ca = test_ca_new("test CA");
-    test_ca_write(&f->ca, f->ca_path);
-    f->context = test_server_context(&f->ca, "DNS:localhost", -3600, 3600);
-    f->server = hub_server_start(f->context, "127.0.0.1");
-    f->times = asc_linux_hub_times_default();
-    f->times.retry_min_ms = 20;
-    f->times.retry_max_ms = 160;
+    hub_client_init(&f->client);
+    hub_client_serve(&f->client, hub_client_good_context(&f->client));
     device_start(&f->module, &f->port, &settings);
     asc_twin_init(&f->twin, &f->module);
     *state = f;
@@ -115,105 +41,65 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    asc_linux_hub_free(f->hub);
-    hub_server_stop(f->server);
-    SSL_CTX_free(f->context);
-    test_ca_release(&f->ca);
-    dup2(f->stderr_before, STDERR_FILENO);
-    close(f->stderr_before);
-    unlink(f->ca_path);
-    unlink(f->log_path);
+    hub_client_release(&f->client);
     free(f);
     return 0;
 }
 
 static void start_hub(struct fixture *f)
 {
-    char text[300], error[ASC_LINUX_TLS_ERROR_BYTES];
-    struct asc_linux_hub_options options = {.connection = &f->connection,
-        .ca_file = f->ca_path,
-        .times = f->times,
-        .twin = &f->twin,
-        .context = f,
-        .connected = on_connected,
-        .sent = on_sent};
-
-    snprintf(text, sizeof text, "HostName=localhost:%u;DeviceId=d1;SharedAccessKey=" KEY,
-        (unsigned)hub_server_port(f->server));
-    assert_null(asc_linux_connection_parse(&f->connection, text));
-    f->hub = asc_linux_hub_new(&options, error);
-    assert_non_null(f->hub);
+    hub_client_open(&f->client, "HostName=localhost", &f->twin);
 }
 
-/* How often the log of this test holds `text`. */
-static unsigned logged(const struct fixture *f, const char *text)
+static bool reports_there(struct hub_client *c)
 {
-    static char log[1 << 20];
-    int fd = open(f->log_path, O_RDONLY | O_CLOEXEC);
-    unsigned count = 0;
-    ssize_t n;
-
-    assert_true(fd >= 0);
-    n = read(fd, log, sizeof log - 1);
-    close(fd);
-    log[n > 0 ? n : 0] = '\0';
-    for (const char *at = log; (at = strstr(at, text)) != NULL; at++) {
-        count++;
-    }
-    return count;
+    return hub_server_reports(c->server) == c->goal;
 }
 
-static bool is_online(struct fixture *f)
+static bool reads_there(struct hub_client *c)
 {
-    return asc_linux_hub_state(f->hub) == ASC_LINUX_HUB_ONLINE;
+    return hub_server_reads(c->server) >= c->goal;
 }
 
-static bool reports_there(struct fixture *f)
+static bool applied_there(struct hub_client *c)
 {
-    return hub_server_reports(f->server) == f->goal;
+    const struct fixture *f = (const struct fixture *)c;
+
+    return f->module.settings.high_interval_s == c->goal;
 }
 
-static bool reads_there(struct fixture *f)
+static bool connections_there(struct hub_client *c)
 {
-    return hub_server_reads(f->server) >= f->goal;
+    return hub_server_connections(c->server) >= c->goal && hub_client_is_online(c);
 }
 
-static bool applied_there(struct fixture *f)
+static bool delivered_there(struct hub_client *c)
 {
-    return f->module.settings.high_interval_s == f->goal;
+    return c->delivered == c->goal;
 }
 
-static bool connections_there(struct fixture *f)
+static bool acknowledged_there(struct hub_client *c)
 {
-    return hub_server_connections(f->server) >= f->goal && is_online(f);
+    return hub_server_acknowledged(c->server) == c->goal;
 }
 
-static bool delivered_there(struct fixture *f)
+static bool settled(struct hub_client *c)
 {
-    return f->delivered == f->goal;
+    return hub_client_logged(c, "event=twin_none") + hub_client_logged(c, "event=twin_left_out") >
+        0;
 }
 
-static bool acknowledged_there(struct fixture *f)
-{
-    return hub_server_acknowledged(f->server) == f->goal;
-}
-
-static bool settled(struct fixture *f)
-{
-    return logged(f, "event=twin_none") + logged(f, "event=twin_left_out") > 0;
-}
-
-#define AWAIT(condition, number)                \
-    do {                                        \
-        f->goal = (number);                     \
-        assert_true(run_until(f, (condition))); \
+#define AWAIT(condition, number)                                    \
+    do {                                                            \
+        f->client.goal = (number);                                  \
+        assert_true(hub_client_run_until(&f->client, (condition))); \
     } while (0)
 
 static void deliver_one(struct fixture *f)
 {
     AWAIT(connections_there, 1);
-    f->delivered = 0;
-    assert_true(asc_linux_hub_send(f->hub, (const uint8_t *)"telemetry", 9));
+    f->client.delivered = 0;
+    assert_true(asc_linux_hub_send(f->client.hub, (const uint8_t *)"telemetry", 9));
     AWAIT(delivered_there, 1);
 }
 
@@ -221,7 +107,7 @@ static void assert_reported(struct fixture *f, const char *text)
 {
     char report[HUB_SERVER_TEXT_BYTES];
 
-    hub_server_report(f->server, report);
+    hub_server_report(f->client.server, report);
     if (strstr(report, text) == NULL) {
         print_message("%s\nlacks %s\n", report, text);
         fail();
@@ -240,13 +126,13 @@ static void test_linux_twin__is_read_applied_and_reported(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 200, TWIN(21, 4));
+    hub_server_twin(f->client.server, 200, TWIN(21, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
     assert_int_equal(f->module.settings.high_interval_s, 21);
     assert_reported(f, "{\"vedette\":{\"version\":4,\"status\":\"ok\",");
     assert_reported(f, "\"highPriorityInterval\":21,");
-    assert_int_equal(hub_server_reads(f->server), 1);
+    assert_int_equal(hub_server_reads(f->client.server), 1);
     deliver_one(f);
 }
 
@@ -254,54 +140,54 @@ static void test_linux_twin__changes_are_applied_and_reported(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 200, TWIN(21, 4));
+    hub_server_twin(f->client.server, 200, TWIN(21, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
-    hub_server_desired(f->server, PATCH(22, 5), 0);
+    hub_server_desired(f->client.server, PATCH(22, 5), 0);
     AWAIT(reports_there, 2);
     assert_reported(f, "\"version\":5,\"status\":\"ok\"");
     assert_int_equal(f->module.settings.high_interval_s, 22);
-    hub_server_desired(f->server, PATCH(23, 6), 1);
+    hub_server_desired(f->client.server, PATCH(23, 6), 1);
     AWAIT(acknowledged_there, 1); /* at QoS 1 it wants to be */
     AWAIT(reports_there, 3);
     assert_int_equal(f->module.settings.high_interval_s, 23);
-    assert_int_equal(hub_server_reads(f->server), 1);
+    assert_int_equal(hub_server_reads(f->client.server), 1);
 }
 
 static void test_linux_twin__a_bad_document_is_reported(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 200, TWIN(0, 4));
+    hub_server_twin(f->client.server, 200, TWIN(0, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
     assert_reported(f,
         "\"version\":4,\"status\":\"error\",\"path\":\"vedette.highPriorityInterval\",\"reason\":"
         "\"not a whole number in its range\"");
     assert_int_equal(f->module.settings.high_interval_s, ASC_HIGH_PRIORITY_INTERVAL);
-    assert_int_equal(logged(f, "event=twin_refused version=4"), 1);
+    assert_int_equal(hub_client_logged(&f->client, "event=twin_refused version=4"), 1);
 
     /* A change that mends it cannot be understood alone: the whole is read again. */
-    hub_server_twin(f->server, 200, TWIN(24, 5));
-    hub_server_desired(f->server, PATCH(24, 5), 0);
+    hub_server_twin(f->client.server, 200, TWIN(24, 5));
+    hub_server_desired(f->client.server, PATCH(24, 5), 0);
     AWAIT(reports_there, 2);
     assert_reported(f, "\"version\":5,\"status\":\"ok\"");
     assert_int_equal(f->module.settings.high_interval_s, 24);
-    assert_int_equal(hub_server_reads(f->server), 2);
+    assert_int_equal(hub_server_reads(f->client.server), 2);
 }
 
 static void test_linux_twin__a_missed_change_is_made_up_for(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 200, TWIN(21, 4));
+    hub_server_twin(f->client.server, 200, TWIN(21, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
-    hub_server_twin(f->server, 200, TWIN(26, 6));
-    hub_server_desired(f->server, "{\"$version\":6}", 0); /* 5 set the interval */
+    hub_server_twin(f->client.server, 200, TWIN(26, 6));
+    hub_server_desired(f->client.server, "{\"$version\":6}", 0); /* 5 set the interval */
     AWAIT(reports_there, 2);
     assert_int_equal(f->module.settings.high_interval_s, 26);
-    assert_int_equal(hub_server_reads(f->server), 2);
+    assert_int_equal(hub_server_reads(f->client.server), 2);
 }
 
 /* After a reconnect it is read again, and a report that says nothing new is not sent. */
@@ -309,25 +195,25 @@ static void test_linux_twin__is_read_again_after_a_reconnect(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 200, TWIN(21, 4));
+    hub_server_twin(f->client.server, 200, TWIN(21, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
     deliver_one(f); /* so that the answer to the report is in */
-    hub_server_drop(f->server);
+    hub_server_drop(f->client.server);
     AWAIT(reads_there, 2);
     deliver_one(f);
-    assert_int_equal(logged(f, "event=twin_applied version=4"), 2);
-    assert_int_equal(hub_server_reports(f->server), 1);
-    hub_server_twin(f->server, 200, TWIN(27, 7));
-    hub_server_drop(f->server);
+    assert_int_equal(hub_client_logged(&f->client, "event=twin_applied version=4"), 2);
+    assert_int_equal(hub_server_reports(f->client.server), 1);
+    hub_server_twin(f->client.server, 200, TWIN(27, 7));
+    hub_server_drop(f->client.server);
     AWAIT(applied_there, 27);
     AWAIT(reports_there, 2);
 }
 
-static bool pushes_until_three_pings(struct fixture *f)
+static bool pushes_until_three_pings(struct hub_client *c)
 {
-    hub_server_desired(f->server, "{\"$version\":4}", 0);
-    return hub_server_connection(f->server, 0).pings >= 3;
+    hub_server_desired(c->server, "{\"$version\":4}", 0);
+    return hub_server_connection(c->server, 0).pings >= 3;
 }
 
 /* Messages that come in say nothing of us: pings go out all the same. */
@@ -335,13 +221,13 @@ static void test_linux_twin__messages_do_not_stand_for_pings(void **state)
 {
     struct fixture *f = *state;
 
-    f->times.keep_alive_s = 1;
-    hub_server_twin(f->server, 200, TWIN(21, 4));
+    f->client.times.keep_alive_s = 1;
+    hub_server_twin(f->client.server, 200, TWIN(21, 4));
     start_hub(f);
     AWAIT(reports_there, 1);
-    assert_true(run_until(f, pushes_until_three_pings));
-    assert_int_equal(hub_server_connections(f->server), 1);
-    assert_int_equal(hub_server_reports(f->server), 1);
+    assert_true(hub_client_run_until(&f->client, pushes_until_three_pings));
+    assert_int_equal(hub_server_connections(f->client.server), 1);
+    assert_int_equal(hub_server_reports(f->client.server), 1);
 }
 
 /* Today's hub: it refuses the filters, telemetry goes on, and the log says so once. */
@@ -350,13 +236,13 @@ static void test_linux_twin__a_hub_without_twins(void **state)
     struct fixture *f = *state;
 
     start_hub(f);
-    assert_true(run_until(f, settled));
+    assert_true(hub_client_run_until(&f->client, settled));
     deliver_one(f);
-    hub_server_drop(f->server);
+    hub_server_drop(f->client.server);
     AWAIT(connections_there, 2);
     deliver_one(f);
-    assert_int_equal(hub_server_reads(f->server) + hub_server_reports(f->server), 0);
-    assert_int_equal(logged(f, "event=twin_none"), 1);
+    assert_int_equal(hub_server_reads(f->client.server) + hub_server_reports(f->client.server), 0);
+    assert_int_equal(hub_client_logged(&f->client, "event=twin_none"), 1);
     assert_int_equal(f->twin.version, 0);
 }
 
@@ -365,16 +251,16 @@ static void test_linux_twin__a_hub_that_does_not_take_the_question(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_set(f->server, HUB_SERVER_DROP_SUBSCRIBE, 0);
+    hub_server_set(f->client.server, HUB_SERVER_DROP_SUBSCRIBE, 0);
     start_hub(f);
     AWAIT(connections_there, 3);
-    assert_true(run_until(f, settled));
+    assert_true(hub_client_run_until(&f->client, settled));
     deliver_one(f);
-    assert_int_equal(hub_server_connections(f->server), 3);
+    assert_int_equal(hub_server_connections(f->client.server), 3);
 
-    hub_server_set(f->server, HUB_SERVER_NORMAL, 0);
-    hub_server_twin(f->server, 200, TWIN(28, 1));
-    hub_server_drop(f->server); /* the next connection asks again */
+    hub_server_set(f->client.server, HUB_SERVER_NORMAL, 0);
+    hub_server_twin(f->client.server, 200, TWIN(28, 1));
+    hub_server_drop(f->client.server); /* the next connection asks again */
     AWAIT(applied_there, 28);
 }
 
@@ -382,12 +268,12 @@ static void test_linux_twin__is_asked_again_when_throttled(void **state)
 {
     struct fixture *f = *state;
 
-    hub_server_twin(f->server, 429, "{\"errorCode\":429001,\"message\":\"slow down\"}");
+    hub_server_twin(f->client.server, 429, "{\"errorCode\":429001,\"message\":\"slow down\"}");
     start_hub(f);
     AWAIT(reads_there, 3);
-    assert_true(logged(f, "event=twin_failed request=read status=429") >= 2);
-    assert_int_equal(hub_server_reports(f->server), 0);
-    hub_server_twin(f->server, 200, TWIN(29, 1));
+    assert_true(hub_client_logged(&f->client, "event=twin_failed request=read status=429") >= 2);
+    assert_int_equal(hub_server_reports(f->client.server), 0);
+    hub_server_twin(f->client.server, 200, TWIN(29, 1));
     AWAIT(applied_there, 29);
     AWAIT(reports_there, 1);
 }
@@ -396,17 +282,17 @@ static void test_linux_twin__is_asked_again_when_unanswered(void **state)
 {
     struct fixture *f = *state;
 
-    f->times.step_ms = 300;
-    hub_server_twin(f->server, 200, TWIN(30, 1));
-    hub_server_set(f->server, HUB_SERVER_SILENT_TWIN, 0);
+    f->client.times.step_ms = 300;
+    hub_server_twin(f->client.server, 200, TWIN(30, 1));
+    hub_server_set(f->client.server, HUB_SERVER_SILENT_TWIN, 0);
     start_hub(f);
     AWAIT(reads_there, 2);
     deliver_one(f);
-    assert_true(logged(f, "event=twin_unanswered request=read") >= 1);
-    hub_server_set(f->server, HUB_SERVER_NORMAL, 0);
+    assert_true(hub_client_logged(&f->client, "event=twin_unanswered request=read") >= 1);
+    hub_server_set(f->client.server, HUB_SERVER_NORMAL, 0);
     AWAIT(applied_there, 30);
     AWAIT(reports_there, 1);
-    assert_int_equal(hub_server_connections(f->server), 1);
+    assert_int_equal(hub_server_connections(f->client.server), 1);
 }
 
 /* A twin that fits is read up to the last byte; one that does not is refused, and the connection stays. */
@@ -418,24 +304,24 @@ static void test_linux_twin__length_has_a_limit(void **state)
 
     memcpy(body, TWIN(31, 1), length);
     memset(body + length, ' ', ASC_TWIN_DOCUMENT_MAX - length);
-    hub_server_twin(f->server, 200, body);
+    hub_server_twin(f->client.server, 200, body);
     start_hub(f);
     AWAIT(applied_there, 31);
     AWAIT(reports_there, 1);
     for (unsigned i = 0; i < 2; i++) {
         /* Over what is read by a byte, then over what is held. */
         memset(body + length, ' ', ASC_TWIN_DOCUMENT_MAX - length + (i == 0 ? 1 : 1900));
-        hub_server_twin(f->server, 200, body);
-        hub_server_drop(f->server);
+        hub_server_twin(f->client.server, 200, body);
+        hub_server_drop(f->client.server);
         AWAIT(connections_there, 2 + i);
         AWAIT(reads_there, 2 + i);
         deliver_one(f);
     }
     AWAIT(reports_there, 2);
     assert_reported(f, "\"status\":\"error\",\"path\":\"\",\"reason\":\"too long\"");
-    assert_int_equal(logged(f, "event=twin_refused"), 2);
+    assert_int_equal(hub_client_logged(&f->client, "event=twin_refused"), 2);
     assert_int_equal(f->module.settings.high_interval_s, 31);
-    assert_int_equal(hub_server_connections(f->server), 3);
+    assert_int_equal(hub_server_connections(f->client.server), 3);
 }
 
 /* --- The conversation by itself -------------------------------------------------------------------- */
