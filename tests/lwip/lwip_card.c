@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lwip/ip4_addr.h"
+#include "lwip/ip6_addr.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/ethernet.h"
 
@@ -82,6 +83,17 @@ err_t card_init_bare(struct netif *netif)
     return ERR_OK;
 }
 
+#if LWIP_IPV6
+void card_address6(struct card *card, s8_t i, uint32_t last_word, u8_t state)
+{
+    ip6_addr_t address;
+
+    IP6_ADDR(&address, lwip_htonl(0x20010db8), 0, 0, lwip_htonl(last_word));
+    netif_ip6_addr_set(&card->netif, i, &address);
+    netif_ip6_addr_set_state(&card->netif, i, state);
+}
+#endif
+
 void card_add(struct card *card, netif_init_fn init)
 {
     memset(card, 0, sizeof *card);
@@ -94,6 +106,9 @@ void card_add(struct card *card, netif_init_fn init)
     assert_non_null(netif_add(&card->netif, &address, &mask, &router, card, init, card_input));
 #else
     assert_non_null(netif_add(&card->netif, card, init, card_input));
+#endif
+#if LWIP_IPV6
+    card_address6(card, 0, 1, IP6_ADDR_PREFERRED);
 #endif
     netif_set_default(&card->netif);
 }

@@ -23,10 +23,15 @@ extern struct device_port card_port;
 /* Starts the module afresh; a setup function of cmocka. */
 int card_setup(void **state);
 
-/* Adds a netif with the address 10.0.0.1/24: one of Ethernet, or one of bare IP packets. */
+/* Adds a netif with the addresses 10.0.0.1/24 and 2001:db8::1: one of Ethernet, or one of bare IP packets. */
 void card_add(struct card *card, netif_init_fn init);
 err_t card_init_ethernet(struct netif *netif);
 err_t card_init_bare(struct netif *netif);
+
+#if LWIP_IPV6
+/* Sets an IPv6 address, 2001:db8:: and its last word, and its state. */
+void card_address6(struct card *card, s8_t i, uint32_t last_word, u8_t state);
+#endif
 
 /* What such a netif has before anything is attached. */
 err_t card_input(struct pbuf *p, struct netif *netif);
@@ -43,6 +48,10 @@ enum outcome {
 
 /* Returns what the counters say of the one frame, or none, since `before`. */
 enum outcome card_outcome_since(const struct asc_counters *before);
+
+/* What becomes of one that comes in and is for another host. */
+#define OTHERS4 (IP_FORWARD ? COUNTED : PASSED_BY)
+#define OTHERS6 (LWIP_IPV6_FORWARD ? COUNTED : PASSED_BY)
 
 /* Passes a frame, cut in pieces, through the netif, which passes it on once; returns what the module made of it.
  * `version` is that of the packet in it. */
@@ -68,9 +77,11 @@ struct frame_case {
 #define V4_TO(destination_, protocol_) \
     4, .protocol = (protocol_), .source = 0x0a000002, .destination = (destination_)
 #define V4(protocol_) V4_TO(0x0a000001, protocol_)
-#define V6_FROM(source_, protocol_) \
-    6, .protocol = (protocol_), .source = (source_), .destination = 1
-#define V6(protocol_) V6_FROM(2, protocol_)
+#define V6_BETWEEN(source_, destination_, protocol_) \
+    6, .protocol = (protocol_), .source = (source_), .destination = (destination_)
+#define V6_FROM(source_, protocol_)    V6_BETWEEN(source_, 1, protocol_)
+#define V6_TO(destination_, protocol_) V6_BETWEEN(2, destination_, protocol_)
+#define V6(protocol_)                  V6_FROM(2, protocol_)
 /* Ports make each case its own flow. */
 #define FLOW(port_) .source_port = (port_), .destination_port = 80
 

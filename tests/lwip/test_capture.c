@@ -52,6 +52,12 @@ static const struct frame_case cases[] = {
         {V4_TO(0xe00000fb, 17), FLOW(14)}, false, GROUP, COUNTED},
     {"to a group of ipv6 in a frame to the host", FRAME_PLAIN, FRAME_TO_HOST, {V6(58)}, true, GROUP,
         COUNTED},
+    {"to another host in a frame to the host", FRAME_PLAIN, FRAME_TO_HOST,
+        {V4_TO(0x0a000009, 17), FLOW(16), .option_words = 1}, false, OTHERS4, COUNTED},
+    {"to another host in a frame to all", FRAME_VLAN, FRAME_TO_ALL,
+        {V4_TO(0x0a000009, 6), FLOW(17)}, false, IP_FORWARD ? GROUP : PASSED_BY, COUNTED},
+    {"to another host of ipv6 in a frame to the host", FRAME_PLAIN, FRAME_TO_HOST,
+        {V6_TO(9, 17), FLOW(18), .extension = {{0, 8}}}, false, OTHERS6, COUNTED},
 };
 
 #define CASES (sizeof cases / sizeof cases[0])

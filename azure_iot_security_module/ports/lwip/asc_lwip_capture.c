@@ -5,9 +5,9 @@
 
 #include <string.h>
 
+#include "azure_iot_security_module/ports/lwip/asc_lwip_address.h"
 #include "azure_iot_security_module/src/asc_bytes.h"
 #include "azure_iot_security_module/src/asc_packet.h"
-#include "lwip/ip4_addr.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ieee.h"
@@ -169,27 +169,51 @@ static uint32_t read_link(const struct asc_segment *segment, enum asc_cast *cast
     return link != NULL && is_ip(asc_be16(link + LINK_BYTES_MAX - 2)) ? LINK_BYTES_MAX : 0;
 }
 
-/* How the destination address of an IP packet casts it; what is cut off is left to the module. */
-static enum asc_cast ip_cast(const struct netif *netif, const struct asc_segment *packet)
+/* --- Whom it is for -------------------------------------------------------------------------------- */
+
+/* Whether a unicast packet is for this device. As for lwIP, any of its netifs may have the address: of
+ * those that have a hook, since others may go away meanwhile. */
+static bool is_own(struct netif *netif, const uint8_t *header)
+{
+    bool own = asc_lwip_takes(netif, header);
+
+#if !LWIP_SINGLE_NETIF
+    if (!own) {
+        SYS_ARCH_DECL_PROTECT(level);
+
+        SYS_ARCH_PROTECT(level);
+        for (const struct asc_lwip_netif *hook = hooks; hook != NULL && !own; hook = hook->next) {
+            own = asc_lwip_has_address(hook->netif, header);
+        }
+        SYS_ARCH_UNPROTECT(level);
+    }
+#endif
+    return own;
+}
+
+/* Returns whether an incoming packet is for this device; `cast` is how its frame is addressed, and becomes
+ * how it is. What is cut off is left to the module. */
+static bool is_for_us(struct netif *netif, const struct asc_segment *packet, enum asc_cast *cast)
 {
     uint8_t copy[IP_BYTES_MAX];
     const uint8_t *header = start_of(packet, 20u, copy);
+    enum asc_cast to;
 
-    (void)netif;
-    if (header == NULL) {
-        return ASC_UNICAST;
-    }
-    if (header[0] >> 4 == 6) {
+    if (header != NULL && header[0] >> 4 == 6) {
         header = start_of(packet, IP_BYTES_MAX, copy);
-        return header != NULL && header[24] == 0xff ? ASC_MULTICAST : ASC_UNICAST;
     }
-#if LWIP_IPV4
-    if (header[0] >> 4 == 4 && ip4_addr_isbroadcast_u32(asc_raw32(header + 16), netif)) {
-        return ASC_BROADCAST;
+    if (header == NULL) {
+        return true;
     }
-#endif
-    return header[0] >> 4 == 4 && header[16] >> 4 == 14 ? ASC_MULTICAST : ASC_UNICAST;
+    to = asc_lwip_cast(netif, header);
+    if (to == ASC_UNICAST && !is_own(netif, header)) {
+        return false;
+    }
+    *cast = *cast == ASC_UNICAST ? to : *cast;
+    return true;
 }
+
+/* --- Counting -------------------------------------------------------------------------------------- */
 
 static void count_segments(const struct asc_lwip_netif *hook, enum asc_direction direction,
     struct asc_segment *segment, uint32_t count)
@@ -205,8 +229,8 @@ static void count_segments(const struct asc_lwip_netif *hook, enum asc_direction
         }
         packet = skip(segment, count, bytes);
     }
-    if (direction == ASC_IN && cast == ASC_UNICAST) {
-        cast = ip_cast(hook->netif, packet);
+    if (direction == ASC_IN && !is_for_us(hook->netif, packet, &cast)) {
+        return;
     }
     asc_module_packet(hook->module, direction, cast, packet);
 }
