@@ -56,15 +56,14 @@ static unsigned known(const struct measurement *of)
     return WORKLOAD_TABLES * of->flows;
 }
 
-/* A packet of the oldest flow of each table: where all are in one chain, the deepest in it. */
-static unsigned oldest(const struct measurement *of)
+/* A packet of the deepest flow of the longest chain. */
+static unsigned deepest(const struct measurement *of)
 {
     for (unsigned i = 0; i < WORKLOAD_TABLES; i++) {
         if (!workload_start(&m)) {
             return 0;
         }
-        workload_fill(&m, of->set, of->ipv6, of->flows);
-        give(of, 0);
+        give(of, workload_fill_chain(&m, of->ipv6));
     }
     return WORKLOAD_TABLES;
 }
@@ -130,7 +129,7 @@ static unsigned measure(const struct measurement *of)
     static const struct {
         const char *what;
         unsigned (*measure)(const struct measurement *of);
-    } measurements[] = {{"known", known}, {"oldest", oldest}, {"new", new_flows},
+    } measurements[] = {{"known", known}, {"deepest", deepest}, {"new", new_flows},
         {"overflow", overflowing}, {"encode", messages}};
 
     for (size_t i = 0; i < sizeof measurements / sizeof measurements[0]; i++) {
@@ -177,7 +176,7 @@ int main(int argc, char **argv)
 
     if (argc != 6 || !read_measurement(argv + 1, &of)) {
         fprintf(stderr,
-            "usage: bench_device known|oldest|new|overflow|encode|lost ipv4|ipv6 "
+            "usage: bench_device known|deepest|new|overflow|encode|lost ipv4|ipv6 "
             "in|out SET FLOWS\n");
         return 2;
     }

@@ -5,8 +5,12 @@
 
 #include <string.h>
 
-#define IP_TCP 6
-#define IP_UDP 17
+#include "azure_iot_security_module/src/asc_flow_table.h"
+
+#define IP_ICMP   1
+#define IP_TCP    6
+#define IP_UDP    17
+#define IP_ICMPV6 58
 
 static uint32_t now_ms;
 static const uint8_t *last_message;
@@ -107,10 +111,16 @@ static struct endpoints endpoints_of(enum workload_set set, unsigned flow)
     case WORKLOAD_UDP:
         e.protocol = IP_UDP;
         /* fall through */
+    case WORKLOAD_OPTIONS:
     case WORKLOAD_MIXED:
         e.host += flow << 8 | (flow * 7 & 255u);
         e.local_port = (uint16_t)flow;
         break;
+    case WORKLOAD_ICMP:
+        e.protocol = IP_ICMP;
+        e.local_port = 0;
+        e.remote_port = 0;
+        /* fall through */
     case WORKLOAD_HOSTS:
         e.host += flow;
         break;
@@ -145,36 +155,56 @@ static void put32(uint8_t *out, uint32_t value)
     put16(out + 2, value);
 }
 
+/* Writes the headers behind the addresses; `next` is where the header before them says what they are. */
+static void put_transport(
+    uint8_t *out, uint8_t *next, const struct endpoints *e, enum asc_direction direction, bool ipv6)
+{
+    *next = ipv6 && e->protocol == IP_ICMP ? IP_ICMPV6 : e->protocol;
+    if (e->protocol == IP_ICMP) {
+        out[0] = ipv6 ? 128 : 8; /* echo request */
+        return;
+    }
+    put16(out + (direction == ASC_OUT ? 0 : 2), e->local_port);
+    put16(out + (direction == ASC_OUT ? 2 : 0), e->remote_port);
+    if (e->protocol == IP_TCP) {
+        out[12] = 5 << 4;
+    } else {
+        put16(out + 4, 40);
+    }
+}
+
 void workload_packet(struct workload_packet *out, enum workload_set set, bool ipv6,
     enum asc_direction direction, unsigned flow)
 {
     const struct endpoints e = endpoints_of(set, flow);
     const size_t address = ipv6 ? 16 : 4;
+    const uint32_t options = set != WORKLOAD_OPTIONS ? 0 : ipv6 ? 8 : 4;
     uint8_t *addresses = out->bytes + (ipv6 ? 8 : 12);
     uint8_t *local = direction == ASC_OUT ? addresses : addresses + address;
     uint8_t *remote = direction == ASC_OUT ? addresses + address : addresses;
-    uint8_t *transport = addresses + 2 * address;
-    const uint32_t bytes = ipv6 ? 80 : 60;
+    uint8_t *next = out->bytes + (ipv6 ? 6 : 9);
+    uint8_t *behind = addresses + 2 * address;
 
     memset(out->bytes, 0, sizeof out->bytes);
-    out->bytes[0] = ipv6 ? 0x60 : 0x45;
-    put16(out->bytes + (ipv6 ? 4 : 2), ipv6 ? 40 : 60);
-    out->bytes[ipv6 ? 6 : 9] = e.protocol;
+    out->segment.data = out->bytes;
+    out->segment.length = (ipv6 ? 80 : 60) + options;
+    out->segment.next = NULL;
+    out->direction = direction;
+    out->bytes[0] = (uint8_t)(ipv6 ? 0x60 : 0x45 + options / 4);
+    put16(out->bytes + (ipv6 ? 4 : 2), ipv6 ? 40 + options : out->segment.length);
     local[0] = ipv6 ? 0x20 : 10;
     local[address - 1] = e.local;
     put32(remote + address - 4, e.host);
     remote[0] = 0x20;
-    put16(transport + (direction == ASC_OUT ? 0 : 2), e.local_port);
-    put16(transport + (direction == ASC_OUT ? 2 : 0), e.remote_port);
-    if (e.protocol == IP_TCP) {
-        transport[12] = 5 << 4;
-    } else {
-        put16(transport + 4, 40);
+    if (options != 0 && ipv6) {
+        *next = 0; /* hop-by-hop options: a PadN */
+        next = behind;
+        behind[2] = 1;
+        behind[3] = 4;
+    } else if (options != 0) {
+        memset(behind, 1, options); /* no operation */
     }
-    out->segment.data = out->bytes;
-    out->segment.length = bytes;
-    out->segment.next = NULL;
-    out->direction = direction;
+    put_transport(behind + options, next, &e, direction, ipv6);
 }
 
 void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsigned flows)
@@ -185,4 +215,34 @@ void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsig
         workload_packet(&packet, set, ipv6, ASC_OUT, flow);
         asc_module_packet(m, ASC_OUT, ASC_UNICAST, &packet.segment);
     }
+}
+
+unsigned workload_fill_chain(struct asc_module *m, bool ipv6)
+{
+    const unsigned words = ipv6 ? 4 : 1;
+    struct workload_packet packet = {.direction = ASC_OUT};
+    unsigned deepest = 0;
+    unsigned bucket = 0;
+
+    for (unsigned flow = 0, found = 0; found < WORKLOAD_CHAIN; flow++) {
+        const uint8_t *addresses = packet.bytes + (ipv6 ? 8 : 12);
+        unsigned its;
+
+        workload_packet(&packet, WORKLOAD_MIXED, ipv6, ASC_OUT, flow);
+        its = asc_flow_bucket(
+            asc_flow_hash_of(
+                asc_flow_sum(&m->network, asc_remote_address(addresses, words, ASC_OUT),
+                    asc_turn_ports(asc_raw32(addresses + (size_t)words * 8), ASC_OUT), words),
+                ASC_PROTOCOL_TCP),
+            ipv6 ? ASC_FLOWS6 : ASC_FLOWS4);
+        if (found == 0) {
+            deepest = flow;
+            bucket = its;
+        }
+        if (its == bucket) {
+            asc_module_packet(m, ASC_OUT, ASC_UNICAST, &packet.segment);
+            found++;
+        }
+    }
+    return deepest;
 }

@@ -11,7 +11,10 @@
 #define WORKLOAD_FLOWS  64u
 #define WORKLOAD_TABLES 200u
 
-#define WORKLOAD_PACKET_MAX 80u
+/* Flows in the longest chain of a table. */
+#define WORKLOAD_CHAIN 8u
+
+#define WORKLOAD_PACKET_MAX 88u
 
 /* X(name, text): how 64 flows are chosen. Those from hosts to locals are choices of somebody who
  * wants them in one chain, and does not know the keys. */
@@ -22,7 +25,10 @@
     X(WORKLOAD_PORTS, "ports")   /* one host's ports in a row */                               \
     X(WORKLOAD_FOLDED, "folded") /* address and port change so that their XOR stays */         \
     X(WORKLOAD_LOCALS, "locals") /* a host's 8: to 4 local addresses, over TCP and over UDP */ \
-    X(WORKLOAD_UDP, "udp")       /* as mixed, over UDP */
+    X(WORKLOAD_UDP, "udp")       /* as mixed, over UDP */                                      \
+    X(WORKLOAD_OPTIONS,                                                                        \
+        "options")           /* as mixed, with 4 bytes of IP options or an extension header */ \
+    X(WORKLOAD_ICMP, "icmp") /* as hosts, echo requests */
 
 #define WORKLOAD_ENUM(name, text) name,
 enum workload_set {
@@ -33,7 +39,7 @@ enum workload_set {
 /* Returns the set's name. */
 const char *workload_set_name(enum workload_set set);
 
-/* A packet of 60 (IPv4) or 80 (IPv6) bytes. */
+/* A packet of 60 (IPv4) or 80 (IPv6) bytes, and its options. */
 struct workload_packet {
     uint8_t bytes[WORKLOAD_PACKET_MAX];
     struct asc_segment segment;
@@ -50,6 +56,9 @@ bool workload_start(struct asc_module *m);
 
 /* Gives the first packets, going out, of the first `flows` flows of a set. */
 void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsigned flows);
+
+/* Gives the first packets, going out, of WORKLOAD_CHAIN flows of the mixed set that are in one chain. Returns the number of the first of them, which is the deepest in it. */
+unsigned workload_fill_chain(struct asc_module *m, bool ipv6);
 
 /* Moves the port's clock on, so that the next step collects. */
 void workload_pass_interval(void);
