@@ -36,9 +36,11 @@ enum asc_opener {
 #if ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS
 typedef uint32_t asc_flow_packets;
 #define ASC_FLOW_PACKETS_MAX UINT32_MAX
+#define ASC_FLOW_PACKETS_END 0u /* what MAX + 1 is in 32 bits */
 #else
 typedef uint16_t asc_flow_packets;
 #define ASC_FLOW_PACKETS_MAX UINT16_MAX
+#define ASC_FLOW_PACKETS_END 0x10000u
 #endif
 
 /* The index of a flow in its table, or none. With indices of one byte there are two buckets a flow, with

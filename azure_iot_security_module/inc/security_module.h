@@ -30,7 +30,8 @@ extern "C" {
     X(ASC_ERROR_ID, "the security module id is missing or too long")                    \
     X(ASC_ERROR_INTERVAL, "an interval is out of range")                                \
     X(ASC_ERROR_ENTROPY, "the port has no random bytes")                                \
-    X(ASC_ERROR_COLLECTOR, "a collector is named that there is not")
+    X(ASC_ERROR_COLLECTOR, "a collector is named that there is not")                    \
+    X(ASC_ERROR_TIMEZONE, "the time zone is out of range")
 
 #define ASC_RESULT_ENUM(name, text) name,
 enum asc_result {
@@ -129,7 +130,7 @@ struct asc_settings {
     uint32_t medium_interval_s;
     uint32_t low_interval_s;
     uint32_t pending_time_s;
-    uint32_t retry_time_s;
+    uint32_t retry_time_s; /* 1 to 3600 */
     uint8_t collectors;    /* ASC_COLLECT_ bits: which of those that are built in are on */
     int8_t timezone_hours; /* -12 to 14, east of UTC; told to the service, times stay UTC */
 };

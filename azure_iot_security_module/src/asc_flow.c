@@ -19,11 +19,11 @@
 #define DATAGRAM_NEW  1u
 #define DATAGRAM_AGES 3u
 
-/* The hash of both kinds of key: two numbers and words. */
-static ASC_NOINLINE uint32_t hash_of(const struct asc_network *n, uint64_t start,
+/* The sum of both kinds of key: numbers, and words. Its upper half is the hash. */
+static ASC_NOINLINE uint64_t sum_of(const struct asc_network *n, uint64_t start,
     const uint64_t *key, const uint8_t *bytes, size_t words)
 {
-    return (uint32_t)(asc_hash_words(n->key[0] + start, key, bytes, words) >> 32);
+    return asc_hash_words(n->key[0] + start, key, bytes, words);
 }
 
 /* Returns the datagram of a tag; NULL if it is not remembered. */
@@ -40,9 +40,12 @@ static struct asc_datagram *find_datagram(struct asc_network *n, uint32_t tag)
 bool asc_flow_datagram(
     struct asc_network *n, struct asc_packet *packet, bool later, enum asc_direction direction)
 {
-    const uint32_t what = (packet->ipv6 ? TAG_IPV6 : TAG_IPV4) | (uint32_t)direction << 8;
-    const uint32_t tag = hash_of(n, n->key[1] * what + n->key[2] * packet->identification,
+    /* RFC 791 tells datagrams apart by their protocol too, RFC 8200 does not. */
+    const uint32_t family = packet->ipv6 ? TAG_IPV6 : TAG_IPV4 | (uint32_t)packet->header[9] << 16;
+    const uint32_t what = family | (uint32_t)direction << 8;
+    const uint64_t sum = sum_of(n, n->key[1] * what + n->key[2] * packet->identification,
         n->key + 3, packet->header + (packet->ipv6 ? 8 : 12), packet->ipv6 ? 8 : 2);
+    const uint32_t tag = (uint32_t)(sum >> 32);
     struct asc_datagram *datagram = find_datagram(n, tag);
 
     if (later) {
@@ -101,9 +104,10 @@ static void link_all(const struct asc_network *n, const struct asc_flow_table *t
     for (unsigned i = 0; i < *t->count; i++) {
         const uint8_t *remote = (const uint8_t *)(t->remote + (size_t)i * t->words);
         const unsigned local = t->kind[i] >> ASC_KIND_LOCAL;
+        /* As asc_flow_sum() has it. */
+        const uint64_t sum = sum_of(n, n->key[1] * t->ports[i], n->key + 2, remote, t->words);
 
-        /* As asc_flow_hash() has it. */
-        asc_flow_link(t, i, hash_of(n, n->key[1] * t->ports[i], n->key + 2, remote, t->words));
+        asc_flow_link(t, i, asc_flow_hash_of(sum, t->kind[i] & ASC_KIND_KEY));
         if (local >= locals) {
             locals = local + 1u;
         }
@@ -146,19 +150,19 @@ void asc_flow_table_of(struct asc_flow_table *t, struct asc_network *n, unsigned
     asc_flow_table_inline(t, n, words);
 }
 
-static uint64_t sum(const asc_flow_packets (*packets)[2], unsigned count)
+static asc_flow_packets_sum sum(const asc_flow_packets (*packets)[2], unsigned count)
 {
-    uint64_t all = 0;
+    asc_flow_packets_sum all = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        all += (uint64_t)packets[i][ASC_IN] + packets[i][ASC_OUT];
+        all += (asc_flow_packets_sum)packets[i][ASC_IN] + packets[i][ASC_OUT];
     }
     return all;
 }
 
-uint64_t asc_flow_packets_held(const struct asc_network *n)
+asc_flow_packets_sum asc_flow_packets_held(const struct asc_network *n)
 {
-    uint64_t packets = 0;
+    asc_flow_packets_sum packets = 0;
 
 #if ASC_FLOWS4 > 0
     packets += sum((const asc_flow_packets(*)[2])n->flows4.packets, n->flows4.count);

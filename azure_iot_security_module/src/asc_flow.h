@@ -23,8 +23,15 @@ struct asc_flow_table;
 void asc_flow_reported(
     const struct asc_network *n, const struct asc_flow_table *t, unsigned written);
 
+/* Holds the packets of all flows of both tables. */
+#if ASC_COLLECTOR_NETWORK_ACTIVITY_WIDE_COUNTERS
+typedef uint64_t asc_flow_packets_sum;
+#else
+typedef uint32_t asc_flow_packets_sum;
+#endif
+
 /* Returns the packets of the flows in the tables. Cost: a pass over them. */
-uint64_t asc_flow_packets_held(const struct asc_network *n);
+asc_flow_packets_sum asc_flow_packets_held(const struct asc_network *n);
 
 /* What a collection has to report, as bits. */
 #define ASC_FOUND_FLOWS4   1u

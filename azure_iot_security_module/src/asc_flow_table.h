@@ -96,31 +96,47 @@ static ASC_INLINE uint64_t asc_hash_words(
     return sum;
 }
 
-/* Returns the hash of a flow; `ports` are remote and local, `remote` is its remote address. It leaves out
- * the protocol and the local address, which one remote host can vary in a few ways only: the flows that
- * he can put in one chain so are his own, and a chain is bounded. */
-static ASC_INLINE uint32_t asc_flow_hash(
+/* Returns the sum of a flow's remote address and ports, of which the upper half is as good as random. */
+static ASC_INLINE uint64_t asc_flow_sum(
     const struct asc_network *n, const uint8_t *remote, uint32_t ports, size_t words)
 {
     const uint64_t sum = n->key[0] + n->key[1] * ports;
 
 #if ASC_FLOWS6 > 0
     if (words == 4) {
-        return (
-            uint32_t)((sum + n->key[2] * asc_raw32(remote) + n->key[3] * asc_raw32(remote + 4) +
-                          n->key[4] * asc_raw32(remote + 8) + n->key[5] * asc_raw32(remote + 12)) >>
-            32);
+        return sum + n->key[2] * asc_raw32(remote) + n->key[3] * asc_raw32(remote + 4) +
+            n->key[4] * asc_raw32(remote + 8) + n->key[5] * asc_raw32(remote + 12);
     }
 #else
     (void)words;
 #endif
-    return (uint32_t)((sum + n->key[2] * asc_raw32(remote)) >> 32);
+    return sum + n->key[2] * asc_raw32(remote);
 }
 
-/* Returns the bucket of a hash in a table of `capacity` flows. */
-static ASC_INLINE unsigned asc_flow_bucket(uint32_t hash, uint32_t capacity)
+/* Returns the hash of a flow from its sum and its protocol and local address (ASC_KIND_KEY). These only
+ * move its upper seven bits on: flows that differ in nothing else have buckets of their own, and any
+ * others meet as seldom as before. Of a hash the upper 32 bits count; where words are short they are all
+ * that there is of it. */
+#if UINTPTR_MAX > UINT32_MAX
+typedef uint64_t asc_flow_hash;
+#define ASC_HASH_UPPER(hash) ((uint32_t)((hash) >> 32))
+static ASC_INLINE asc_flow_hash asc_flow_hash_of(uint64_t sum, uint32_t kind)
 {
-    return (unsigned)((uint64_t)hash * ASC_BUCKETS(capacity) >> 32);
+    return sum + ((uint64_t)kind << 57);
+}
+#else
+typedef uint32_t asc_flow_hash;
+#define ASC_HASH_UPPER(hash) (hash)
+static ASC_INLINE asc_flow_hash asc_flow_hash_of(uint64_t sum, uint32_t kind)
+{
+    return (uint32_t)(sum >> 32) + (kind << 25);
+}
+#endif
+
+/* Returns the bucket of a hash in a table of `capacity` flows. */
+static ASC_INLINE unsigned asc_flow_bucket(asc_flow_hash hash, uint32_t capacity)
+{
+    return (unsigned)((uint64_t)ASC_HASH_UPPER(hash) * ASC_BUCKETS(capacity) >> 32);
 }
 
 /* Where a packet's local address lies, and its remote one. */
@@ -146,7 +162,7 @@ static ASC_INLINE uint32_t asc_turn_ports(uint32_t ports, enum asc_direction dir
 }
 
 /* Makes flow `i` the newest of its bucket. */
-static inline void asc_flow_link(const struct asc_flow_table *t, unsigned i, uint32_t hash)
+static inline void asc_flow_link(const struct asc_flow_table *t, unsigned i, asc_flow_hash hash)
 {
     const unsigned bucket = asc_flow_bucket(hash, t->capacity);
 
@@ -155,7 +171,7 @@ static inline void asc_flow_link(const struct asc_flow_table *t, unsigned i, uin
 }
 
 /* Whether a bucket's chain may not grow any more. */
-static inline bool asc_flow_chain_full(const struct asc_flow_table *t, uint32_t hash)
+static inline bool asc_flow_chain_full(const struct asc_flow_table *t, asc_flow_hash hash)
 {
     unsigned length = 0;
     size_t i = t->head[asc_flow_bucket(hash, t->capacity)];
@@ -188,24 +204,34 @@ struct asc_new_flow {
     const uint8_t *local; /* addresses, in a packet */
     const uint8_t *remote;
     uint32_t ports; /* remote, then local */
-    uint32_t kind;  /* protocol and opener */
-    uint32_t hash;
+    uint32_t kind;  /* with the index of the local address as far as that is known */
+    uint64_t sum;   /* asc_flow_sum() */
     enum asc_direction direction;
     uint32_t bytes;
 };
 
 /* Enters a flow with its first packet. Returns false where the table, that of local addresses or the
  * flow's chain is full. */
-static ASC_HOT bool asc_flow_enter(const struct asc_flow_table *t, const struct asc_new_flow *flow)
+static ASC_INLINE bool asc_flow_enter(
+    const struct asc_flow_table *t, const struct asc_new_flow *flow)
 {
     const unsigned i = *t->count;
-    unsigned local;
+    uint32_t kind = flow->kind;
+    asc_flow_hash hash;
 
-    if (i >= t->capacity || asc_flow_chain_full(t, flow->hash)) {
+    if (i >= t->capacity) {
         return false;
     }
-    local = asc_flow_local(t, flow->local);
-    if (local == ASC_LOCALS) {
+    if (kind >> ASC_KIND_LOCAL >= *t->local_count) {
+        const unsigned local = asc_flow_local(t, flow->local);
+
+        if (local == ASC_LOCALS) {
+            return false;
+        }
+        kind = (kind & ~(UINT32_MAX << ASC_KIND_LOCAL)) | local << ASC_KIND_LOCAL;
+    }
+    hash = asc_flow_hash_of(flow->sum, kind & ASC_KIND_KEY);
+    if (asc_flow_chain_full(t, hash)) {
         return false;
     }
     for (size_t word = 0; word < t->words; word++) {
@@ -216,8 +242,8 @@ static ASC_HOT bool asc_flow_enter(const struct asc_flow_table *t, const struct 
     t->bytes[i][flow->direction] = flow->bytes;
     t->packets[i][ASC_OUT - flow->direction] = 0;
     t->packets[i][flow->direction] = 1;
-    t->kind[i] = (uint8_t)(flow->kind | local << ASC_KIND_LOCAL);
-    asc_flow_link(t, i, flow->hash);
+    t->kind[i] = (uint8_t)kind;
+    asc_flow_link(t, i, hash);
     *t->count = (uint16_t)(i + 1);
     return true;
 }

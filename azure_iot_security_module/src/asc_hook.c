@@ -42,60 +42,82 @@ static void count_overflow(struct asc_module *m, enum asc_direction direction, u
 
 /* --- In a flow ---------------------------------------------------------------------------------- */
 
-/* What is known of a packet: its IP payload's length, and its enum asc_protocol from this bit on. */
+/* What is known of a packet: its IP payload's length, and from this bit on its flow's kind as far as that
+ * is known, which begins with the enum asc_protocol. */
 #define WHAT_BYTES    0xffffu
 #define WHAT_PROTOCOL 16u
 
-/* The SYN of a flow that had other packets before tells who opened it. */
+/* A packet that the hot way counted in flow `i`, by its IP header: its SYN, if the flow had other packets
+ * before, tells who opened it. */
 static ASC_NOINLINE void learn_opener(
-    uint8_t *kind, uint32_t tcp_flags, enum asc_direction direction)
+    struct asc_module *m, enum asc_direction direction, const uint8_t *header, size_t i)
 {
-    if ((*kind & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP && (*kind >> ASC_KIND_OPENER & 3u) == 0) {
-        *kind =
-            (uint8_t)(*kind | (uint32_t)asc_packet_opener(tcp_flags, direction) << ASC_KIND_OPENER);
+    const bool ipv6 = header[0] >> 4 == 6;
+    const uint8_t flags = header[(ipv6 ? IPV6_BYTES : IPV4_BYTES) + 13u];
+    struct asc_flow_table t;
+
+    asc_flow_table_of(&t, &m->network, ipv6 ? 4 : 1);
+    if ((t.kind[i] & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP &&
+        (t.kind[i] >> ASC_KIND_OPENER & 3u) == 0) {
+        t.kind[i] =
+            (uint8_t)(t.kind[i] | (uint32_t)asc_packet_opener(flags, direction) << ASC_KIND_OPENER);
     }
 }
 
-/* Counts a packet in the flow whose counters of its direction these are. */
-static ASC_INLINE void add(
-    struct asc_module *m, uint32_t *bytes_of, asc_flow_packets *packets, uint32_t bytes)
+/* The flow's counter has no room for the packet; its bytes are counted already. */
+static ASC_NOINLINE void count_saturated(
+    struct asc_module *m, enum asc_direction direction, const uint8_t *header, size_t i)
 {
+    learn_opener(m, direction, header, i);
+    count_overflow(m, direction, 0);
+}
+
+/* Counts a packet in flow `i`, whose counters of its direction these are. */
+static ASC_INLINE void count_known(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, const uint8_t *transport, size_t i, uint32_t bytes, uint32_t *bytes_of,
+    asc_flow_packets *packets)
+{
+    const uint32_t next = *packets + 1u;
+
     *bytes_of = asc_add(*bytes_of, bytes);
-    if (*packets != ASC_FLOW_PACKETS_MAX) {
-        (*packets)++;
-    } else {
-        m->packets_taken++; /* counted, if not in its flow */
+    if (ASC_RARELY(next == ASC_FLOW_PACKETS_END)) {
+        count_saturated(m, direction, header, i);
+        return;
+    }
+    *packets = (asc_flow_packets)next;
+    if (ASC_RARELY((transport[13] & ASC_TCP_SYN) != 0)) {
+        learn_opener(m, direction, header, i);
     }
 }
 
 /* The first packet of a flow; `words` tells the family. */
 static ASC_HOT void enter(struct asc_module *m, enum asc_direction direction, const uint8_t *header,
-    uint32_t what, uint32_t ports, uint32_t hash, unsigned words)
+    uint32_t what, uint32_t ports, uint64_t sum, unsigned words)
 {
     struct asc_flow_table t;
     const uint8_t *addresses = header + (words == 1 ? 12 : 8);
     const uint8_t *transport = header + (words == 1 ? IPV4_BYTES : IPV6_BYTES);
     const uint32_t bytes = what & WHAT_BYTES;
     struct asc_new_flow flow = {asc_local_address(addresses, words, direction),
-        asc_remote_address(addresses, words, direction), ports, what >> WHAT_PROTOCOL, hash,
+        asc_remote_address(addresses, words, direction), ports, what >> WHAT_PROTOCOL, sum,
         direction, bytes};
 
     ASC_HOT_TABLE(&t, &m->network, words);
-    if (flow.kind == ASC_PROTOCOL_TCP) {
+    if ((flow.kind & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP) {
         flow.kind |= (uint32_t)asc_packet_opener(transport[13], direction) << ASC_KIND_OPENER;
     }
     if (!asc_flow_enter(&t, &flow)) {
         count_overflow(m, direction, bytes);
-        /* The hash leaves out the protocol, which also makes a flow. */
-        asc_sketch_add(m->network.overflow.sketch, hash + (what >> WHAT_PROTOCOL));
+        asc_sketch_add(m->network.overflow.sketch,
+            ASC_HASH_UPPER(asc_flow_hash_of(sum, what >> WHAT_PROTOCOL)));
     }
 }
 
 #if ASC_FLOWS4 > 0
 static ASC_NOINLINE void enter4(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t what, uint32_t ports, uint32_t hash)
+    const uint8_t *header, uint32_t what, uint32_t ports, uint64_t sum)
 {
-    enter(m, direction, header, what, ports, hash, 1);
+    enter(m, direction, header, what, ports, sum, 1);
 }
 
 /* A packet of any flow: addresses in an IP header at `header`, ports and TCP flags behind it, as they
@@ -108,24 +130,26 @@ static ASC_NOINLINE void count4(
     const uint8_t *remote_at = asc_remote_address(header + 12, 1, direction);
     const uint32_t remote = asc_raw32(remote_at);
     const uint32_t local = asc_raw32(asc_local_address(header + 12, 1, direction));
-    const uint32_t hash = asc_flow_hash(&m->network, remote_at, ports, 1);
-    unsigned l = 0;
-    uint32_t kind;
+    const uint64_t sum = asc_flow_sum(&m->network, remote_at, ports, 1);
+    uint32_t kind = what >> WHAT_PROTOCOL;
 
-    while (f->local[l] != local && ++l < ASC_LOCALS) {
+    if (ASC_RARELY(f->local[0] != local)) {
+        uint32_t l = 1;
+
+        while (l < ASC_LOCALS && f->local[l] != local) {
+            l++;
+        }
+        kind += l << ASC_KIND_LOCAL;
     }
-    kind = what >> WHAT_PROTOCOL | l << ASC_KIND_LOCAL;
-    for (size_t i = f->head[asc_flow_bucket(hash, ASC_FLOWS4)]; i != ASC_FLOW_NONE;
-         i = f->next[i]) {
+    for (size_t i = f->head[asc_flow_bucket(asc_flow_hash_of(sum, kind), ASC_FLOWS4)];
+         i != ASC_FLOW_NONE; i = f->next[i]) {
         if (f->remote[i] == remote && f->ports[i] == ports && (f->kind[i] & ASC_KIND_KEY) == kind) {
-            add(m, &f->bytes[i][direction], &f->packets[i][direction], what & WHAT_BYTES);
-            if ((header[IPV4_BYTES + 13] & ASC_TCP_SYN) != 0) {
-                learn_opener(&f->kind[i], header[IPV4_BYTES + 13], direction);
-            }
+            count_known(m, direction, header, header + IPV4_BYTES, i, what & WHAT_BYTES,
+                &f->bytes[i][direction], &f->packets[i][direction]);
             return;
         }
     }
-    enter4(m, direction, header, what, ports, hash);
+    enter4(m, direction, header, (what & WHAT_BYTES) | kind << WHAT_PROTOCOL, ports, sum);
 }
 #endif
 
@@ -146,10 +170,21 @@ static ASC_INLINE bool same_address6(const uint32_t *held, const uint8_t *bytes)
 #endif
 }
 
-static ASC_NOINLINE void enter6(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, uint32_t what, uint32_t ports, uint32_t hash)
+/* Returns the index of a local address that is not the first; ASC_LOCALS if it is none. */
+static ASC_HOT uint32_t other_local6(const uint32_t *locals, const uint8_t *address)
 {
-    enter(m, direction, header, what, ports, hash, 4);
+    uint32_t l = 1;
+
+    while (l < ASC_LOCALS && !same_address6(locals + (size_t)l * 4, address)) {
+        l++;
+    }
+    return l;
+}
+
+static ASC_NOINLINE void enter6(struct asc_module *m, enum asc_direction direction,
+    const uint8_t *header, uint32_t what, uint32_t ports, uint64_t sum)
+{
+    enter(m, direction, header, what, ports, sum, 4);
 }
 
 static ASC_NOINLINE void count6(
@@ -159,25 +194,22 @@ static ASC_NOINLINE void count6(
     const uint32_t ports = asc_turn_ports(asc_raw32(header + IPV6_BYTES), direction);
     const uint8_t *remote = asc_remote_address(header + 8, 4, direction);
     const uint8_t *local = asc_local_address(header + 8, 4, direction);
-    const uint32_t hash = asc_flow_hash(&m->network, remote, ports, 4);
-    unsigned l = 0;
-    uint32_t kind;
+    const uint64_t sum = asc_flow_sum(&m->network, remote, ports, 4);
+    uint32_t kind = what >> WHAT_PROTOCOL;
 
-    while (!same_address6(f->local + (size_t)l * 4, local) && ++l < ASC_LOCALS) {
+    if (ASC_RARELY(!same_address6(f->local, local))) {
+        kind += other_local6(f->local, local) << ASC_KIND_LOCAL;
     }
-    kind = what >> WHAT_PROTOCOL | l << ASC_KIND_LOCAL;
-    for (size_t i = f->head[asc_flow_bucket(hash, ASC_FLOWS6)]; i != ASC_FLOW_NONE;
-         i = f->next[i]) {
+    for (size_t i = f->head[asc_flow_bucket(asc_flow_hash_of(sum, kind), ASC_FLOWS6)];
+         i != ASC_FLOW_NONE; i = f->next[i]) {
         if (f->ports[i] == ports && same_address6(f->remote + i * 4, remote) &&
             (f->kind[i] & ASC_KIND_KEY) == kind) {
-            add(m, &f->bytes[i][direction], &f->packets[i][direction], what & WHAT_BYTES);
-            if ((header[IPV6_BYTES + 13] & ASC_TCP_SYN) != 0) {
-                learn_opener(&f->kind[i], header[IPV6_BYTES + 13], direction);
-            }
+            count_known(m, direction, header, header + IPV6_BYTES, i, what & WHAT_BYTES,
+                &f->bytes[i][direction], &f->packets[i][direction]);
             return;
         }
     }
-    enter6(m, direction, header, what, ports, hash);
+    enter6(m, direction, header, (what & WHAT_BYTES) | kind << WHAT_PROTOCOL, ports, sum);
 }
 #endif
 

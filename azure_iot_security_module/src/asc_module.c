@@ -13,6 +13,9 @@
  * differences of wrapping times stay right. */
 #define STEP_MAX_MS 3600000u
 
+/* Seconds: as asc_port.h has it of ASC_SECURITY_MODULE_SEND_MESSAGE_RETRY_TIME. */
+#define RETRY_TIME_MAX 3600u
+
 /* --- Settings ----------------------------------------------------------------------------------- */
 
 #define ASC_RESULT_TEXT(name, text) text,
@@ -64,8 +67,11 @@ static enum asc_result check(const struct asc_settings *settings)
 {
     if (!is_interval(settings->first_interval_s) || !is_interval(settings->high_interval_s) ||
         !is_interval(settings->medium_interval_s) || !is_interval(settings->low_interval_s) ||
-        !is_interval(settings->pending_time_s) || !is_interval(settings->retry_time_s)) {
+        !is_interval(settings->pending_time_s) || settings->retry_time_s - 1u >= RETRY_TIME_MAX) {
         return ASC_ERROR_INTERVAL;
+    }
+    if ((uint8_t)(settings->timezone_hours + 12) > 26) {
+        return ASC_ERROR_TIMEZONE;
     }
     return (settings->collectors & ~ASC_COLLECT_ALL) == 0 ? ASC_OK : ASC_ERROR_COLLECTOR;
 }
@@ -277,6 +283,9 @@ void asc_module_missed(struct asc_module *m, uint32_t packets)
 {
     asc_lock(m);
     m->since[ASC_OVERFLOWED] = asc_add(m->since[ASC_OVERFLOWED], packets);
+#if ASC_HAS_NETWORK_ACTIVITY
+    m->network.overflow.packets = asc_add(m->network.overflow.packets, packets);
+#endif
     asc_unlock(m);
 }
 
@@ -321,6 +330,12 @@ enum asc_result asc_module_configure(struct asc_module *m, const struct asc_sett
         /* One that has never collected, or is due already, stays so. */
         if (m->period_ms[i] == interval_ms(&m->settings, priority)) {
             m->period_ms[i] = interval_ms(settings, priority);
+        }
+    }
+    for (unsigned i = 0; i != ASC_COLLECTOR_COUNT; i++) {
+        /* What went by while a collector was off is not in its next interval. */
+        if ((asc_collectors[i].bit & settings->collectors & ~m->settings.collectors) != 0) {
+            m->collected_ms[i] = m->port->uptime_ms(m->context);
         }
     }
     m->settings = *settings;
@@ -437,8 +452,11 @@ static void settle_ledger(struct asc_module *m)
     asc_lock(m);
     m->packets_told += counted;
     for (unsigned i = 0; i < ASC_TALLIES; i++) {
-        m->before[i] = asc_add(m->before[i], told[i]);
-        m->since[i] -= told[i];
+        /* Where `seen` is saturated it tells less than there was. */
+        const uint32_t n = told[i] < m->since[i] ? told[i] : m->since[i];
+
+        m->before[i] = asc_add(m->before[i], n);
+        m->since[i] -= n;
     }
     asc_unlock(m);
     m->packets_in_message = 0;

@@ -12,14 +12,17 @@ void asc_writer_begin(struct asc_writer *w, uint8_t *data, uint32_t size)
     w->used = 4;
 }
 
-uint16_t asc_writer_constant(struct asc_writer *w, const uint8_t *vtable, uint32_t bytes)
+uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
 {
-    const uint32_t position = asc_writer_take(w, bytes);
+    const uint32_t position = w->used;
 
-    if (position != 0) {
-        memcpy(w->data + position, vtable, bytes);
+    bytes = (bytes + 3u) & ~3u;
+    if (bytes > asc_writer_room(w)) {
+        return 0;
     }
-    return (uint16_t)position;
+    w->used += bytes;
+    asc_put_le32(w->data + w->used - 4, 0);
+    return position;
 }
 
 uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, uint32_t mask)
@@ -46,6 +49,24 @@ uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, 
     asc_put_le16(vtable + 2, bytes);
     w->used += ASC_VTABLE_BYTES(ids);
     return (uint16_t)(vtable - w->data);
+}
+
+uint32_t asc_writer_table(
+    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable)
+{
+    uint32_t table;
+
+    if (*vtable == 0) {
+        *vtable = asc_writer_vtable(w, shape, mask);
+        if (*vtable == 0) {
+            return 0;
+        }
+    }
+    table = asc_writer_take(w, asc_le16(w->data + *vtable + 2));
+    if (table != 0) {
+        asc_put_le32(w->data + table, table - *vtable);
+    }
+    return table;
 }
 
 bool asc_writer_string(struct asc_writer *w, uint32_t slot, const char *text, uint32_t length)

@@ -49,22 +49,20 @@ static inline uint32_t asc_writer_room(const struct asc_writer *w)
 
 /* Takes the next `bytes` bytes, at least one, which the caller fills; the padding after them is zero.
  * Returns their position; 0 if there is no room. */
-static inline uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes)
-{
-    const uint32_t position = w->used;
-
-    bytes = (bytes + 3u) & ~3u;
-    if (bytes > asc_writer_room(w)) {
-        return 0;
-    }
-    w->used += bytes;
-    asc_put_le32(w->data + w->used - 4, 0);
-    return position;
-}
+uint32_t asc_writer_take(struct asc_writer *w, uint32_t bytes);
 
 /* Writes a vtable that is the same in every message, as it is. Returns its position; 0 if there is no
  * room. */
-uint16_t asc_writer_constant(struct asc_writer *w, const uint8_t *vtable, uint32_t bytes);
+static inline uint16_t asc_writer_constant(
+    struct asc_writer *w, const uint8_t *vtable, uint32_t bytes)
+{
+    const uint32_t position = asc_writer_take(w, bytes);
+
+    if (position != 0) {
+        memcpy(w->data + position, vtable, bytes);
+    }
+    return (uint16_t)position;
+}
 
 /* Writes the vtable of a shape's fields in `mask` (bit by place in the shape). Returns its position; 0 if there is no
  * room for the longest. */
@@ -73,23 +71,8 @@ uint16_t asc_writer_vtable(struct asc_writer *w, const struct asc_shape *shape, 
 /* Begins a table that has the fields of `mask`, which the caller then writes. `*vtable` is 0, or the
  * position of the vtable of the same shape and mask, and then it is shared; on return it is that
  * position. Returns the table's position; 0 if there is no room. */
-static inline uint32_t asc_writer_table(
-    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable)
-{
-    uint32_t table;
-
-    if (*vtable == 0) {
-        *vtable = asc_writer_vtable(w, shape, mask);
-        if (*vtable == 0) {
-            return 0;
-        }
-    }
-    table = asc_writer_take(w, asc_le16(w->data + *vtable + 2));
-    if (table != 0) {
-        asc_put_le32(w->data + table, table - *vtable);
-    }
-    return table;
-}
+uint32_t asc_writer_table(
+    struct asc_writer *w, const struct asc_shape *shape, uint32_t mask, uint16_t *vtable);
 
 /* Makes the offset at position `slot` refer to position `target`. */
 static inline void asc_writer_refer(struct asc_writer *w, uint32_t slot, uint32_t target)

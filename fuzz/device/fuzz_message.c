@@ -115,7 +115,7 @@ static void start(struct input *in)
     memset(id, 'i', sizeof id);
     id[1 + next_byte(in) % ASC_SECURITY_MODULE_ID_MAX] = '\0';
     settings.security_module_id = id;
-    settings.timezone_hours = (int8_t)next_byte(in);
+    settings.timezone_hours = (int8_t)(next_byte(in) % 27 - 12);
     for (unsigned i = 0; i < 3; i++) {
         const uint8_t length = next_byte(in);
 

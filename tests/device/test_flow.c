@@ -397,8 +397,8 @@ static void test_flow__too_many_local_addresses(void **state)
     assert_int_equal(m.network.flows4.local_count, 1);
 }
 
-/* Flows of one remote host and port to many local addresses share a chain; the host that sends them
- * fills it with its own. */
+/* Flows of one remote host and port that differ in protocol and local address only have buckets of their
+ * own: none is lost while the table has room, and no chain is long. */
 static void test_flow__one_remote_to_many_locals(void **state)
 {
     const struct asc_settings settings = device_settings();
@@ -413,11 +413,12 @@ static void test_flow__one_remote_to_many_locals(void **state)
         packet.destination = LOCAL + i / 2;
         device_give_packet(&m, ASC_IN, &packet);
     }
-    assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX);
-    assert_int_equal(m.since[ASC_OVERFLOWED], 2 * ASC_LOCALS - ASC_CHAIN_MAX);
+    assert_int_equal(m.network.flows4.count, 2 * ASC_LOCALS);
+    assert_int_equal(m.since[ASC_OVERFLOWED], 0);
+    assert_in_range(longest_chain(&m.network), 1, 2);
     packet.source++;
     device_give_packet(&m, ASC_IN, &packet);
-    assert_int_equal(m.network.flows4.count, ASC_CHAIN_MAX + 1);
+    assert_int_equal(m.network.flows4.count, 2 * ASC_LOCALS + 1);
 }
 
 /* --- Fragments ---------------------------------------------------------------------------------- */
@@ -472,6 +473,27 @@ static void test_flow__fragments_belong_to_their_datagram(void **state)
         assert_int_equal(m.bytes_overflowed[ASC_IN], 800 + extra);
         assert_int_equal(m.network.flows4.count + m.network.flows6.count, 1);
     }
+}
+
+/* RFC 791 tells datagrams apart by their protocol too: a TCP and a UDP datagram of one pair may have the
+ * same identification at the same time. */
+static void test_flow__fragments_of_two_protocols(void **state)
+{
+    const struct asc_settings settings = device_settings();
+    struct device_packet packet = fragment(4, 77, 0, true);
+    static struct device_port port;
+    static struct asc_module m;
+
+    (void)state;
+    device_start(&m, &port, &settings);
+    device_give_packet(&m, ASC_IN, &packet);
+    packet.protocol = 6;
+    device_give_packet(&m, ASC_IN, &packet);
+    give_fragment(&m, 4, 77, 808, false);
+    assert_int_equal(m.network.flows4.count, 2);
+    assert_int_equal(m.network.flows4.packets[0][ASC_IN], 2);
+    assert_int_equal(m.network.flows4.kind[0] & ASC_KIND_PROTOCOL, ASC_PROTOCOL_UDP);
+    assert_int_equal(m.network.flows4.packets[1][ASC_IN], 1);
 }
 
 static void test_flow__fragments_straddle_a_collection(void **state)
@@ -545,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_flow__too_many_local_addresses),
         cmocka_unit_test(test_flow__one_remote_to_many_locals),
         cmocka_unit_test(test_flow__fragments_belong_to_their_datagram),
+        cmocka_unit_test(test_flow__fragments_of_two_protocols),
         cmocka_unit_test(test_flow__fragments_straddle_a_collection),
         cmocka_unit_test(test_flow__more_datagrams_than_remembered),
         cmocka_unit_test(test_flow__identification_is_not_enough),
