@@ -146,6 +146,14 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         .certificate_file = certificate,
         .private_key_file = key,
         .max_connections = service->config.hub_max_connections,
+        .rates =
+            {
+                .address_connects_per_s = service->config.hub_address_connects,
+                .failed_logins_per_min = service->config.hub_failed_logins,
+                .identity_logins_per_min = service->config.hub_device_logins,
+                .identity_messages_per_s = service->config.hub_device_messages,
+                .identity_kib_per_s = service->config.hub_device_kib,
+            },
     };
     int error;
 

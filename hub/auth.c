@@ -30,7 +30,6 @@ const char *vd_refusal_text(enum vd_refusal refusal)
     return texts[refusal];
 }
 
-/* `{deviceId}` or `{deviceId}/{moduleId}`. */
 static bool split_client_id(struct vd_str id, struct vd_principal *principal)
 {
     const char *slash = id.length > 0 ? memchr(id.data, '/', id.length) : NULL;
@@ -46,6 +45,16 @@ static bool split_client_id(struct vd_str id, struct vd_principal *principal)
     return vd_device_id_is_valid(device.data, device.length) &&
         vd_str_copy(device, principal->device_id, sizeof principal->device_id) == VD_OK &&
         vd_str_copy(module, principal->module_id, sizeof principal->module_id) == VD_OK;
+}
+
+bool vd_auth_identify(struct vd_str client_id, struct vd_principal *principal)
+{
+    *principal = (struct vd_principal){0};
+    if (!split_client_id(client_id, principal)) {
+        *principal = (struct vd_principal){0};
+        return false;
+    }
+    return true;
 }
 
 /* True if the query holds an api-version with a value. */
@@ -139,9 +148,7 @@ enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name
     struct vd_sas_token token;
     enum vd_refusal refusal;
 
-    *principal = (struct vd_principal){0};
-    if (!split_client_id(connect->client_id, principal)) {
-        *principal = (struct vd_principal){0};
+    if (!vd_auth_identify(connect->client_id, principal)) {
         return VD_REFUSED_CLIENT_ID;
     }
     refusal = check_user_name(connect, hub_name);

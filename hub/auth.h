@@ -22,6 +22,7 @@
     X(VD_REFUSED_RESOURCE, VD_CONNACK_NOT_AUTHORISED, "resource_not_covered") \
     X(VD_REFUSED_EXPIRED, VD_CONNACK_NOT_AUTHORISED, "token_expired")         \
     X(VD_REFUSED_WILL, VD_CONNACK_NOT_AUTHORISED, "will_not_served")          \
+    X(VD_REFUSED_TOO_OFTEN, VD_CONNACK_UNAVAILABLE, "429001_too_often")       \
     X(VD_REFUSED_REGISTRY, VD_CONNACK_UNAVAILABLE, "registry_failed")
 
 enum vd_refusal {
@@ -39,6 +40,9 @@ struct vd_principal {
     char module_id[VD_ID_MAX + 1]; /* empty for a device */
     int64_t expires_s;             /* when the token ends: seconds since 1970 UTC */
 };
+
+/* Whom a client id names: `{deviceId}` or `{deviceId}/{moduleId}`. False, and *principal empty: it is none. */
+bool vd_auth_identify(struct vd_str client_id, struct vd_principal *principal);
 
 /*
  * Judges a CONNECT: client id, user name, token, identity, in that order. Blocks for the registry.

@@ -47,6 +47,12 @@ static void leave_paused(struct connection *c)
     }
 }
 
+/* A client that the hub does not read just now is not silent. */
+static bool is_read(const struct connection *c)
+{
+    return !c->is_paused && c->rests_until_ms == 0;
+}
+
 /* The earliest deadline (monotonic) and what it means. */
 static int64_t next_deadline(
     const struct connection *c, int64_t now_ms, enum vd_session_event *event)
@@ -70,11 +76,10 @@ static int64_t next_deadline(
     case VD_SESSION_CONNECTED:
         EARLIEST(now_ms + session->principal.expires_s * 1000 - session->host->utc_ms(),
             VD_SESSION_TOKEN_EXPIRED)
-        /* While the hub itself does not read, silence is not the client's. */
-        if (session->keep_alive_s > 0 && !c->is_paused) {
+        if (session->keep_alive_s > 0 && is_read(c)) {
             EARLIEST(c->progress_ms + session->keep_alive_s * 1500LL, VD_SESSION_KEEP_ALIVE_OVER)
         }
-        if (c->partial_ms != 0 && !c->is_paused) {
+        if (c->partial_ms != 0 && is_read(c)) {
             EARLIEST(c->partial_ms + times->packet_ms, VD_SESSION_PACKET_DEADLINE)
         }
         if (c->write_ms != 0) {
@@ -96,6 +101,9 @@ static void arm_timer(struct connection *c, int64_t now_ms)
     struct timeval delay;
     int64_t delay_ms;
 
+    if (c->rests_until_ms != 0 && c->rests_until_ms < due) {
+        due = c->rests_until_ms;
+    }
     if (due > now_ms + TIMER_MAX_MS) {
         due = now_ms + TIMER_MAX_MS;
     }
@@ -109,6 +117,16 @@ static void arm_timer(struct connection *c, int64_t now_ms)
     c->timer_due_ms = due;
 }
 
+/* Reads on after a rest or a pause, if neither holds any more. */
+static void read_on(struct connection *c, int64_t now_ms)
+{
+    if (c->session.state == VD_SESSION_CONNECTED && is_read(c) && !c->hub->is_draining) {
+        c->progress_ms = now_ms;
+        c->partial_ms = c->partial_ms != 0 ? now_ms : 0;
+        event_add(&c->readable, NULL);
+    }
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *argument)
 {
     struct connection *c = argument;
@@ -118,6 +136,10 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     (void)fd;
     (void)what;
     c->timer_due_ms = 0;
+    if (c->rests_until_ms != 0 && c->rests_until_ms <= now_ms) {
+        c->rests_until_ms = 0;
+        read_on(c, now_ms);
+    }
     if (next_deadline(c, now_ms, &event) <= now_ms) {
         vd_session_apply(&c->session, event);
     }
@@ -253,6 +275,30 @@ static void note_progress(struct connection *c, int64_t now_ms)
     }
 }
 
+/* Counts what came against the device's rates; one that is over them is not read for a while, and so waits by itself. */
+static void keep_rate(struct connection *c, size_t bytes, int64_t now_ms)
+{
+    struct vd_hub *hub = c->hub;
+    int64_t rest_ms = vd_pace_spend(&c->messages, &hub->message_rate, c->messages_taken, now_ms);
+    const int64_t other_ms = vd_pace_spend(&c->bytes, &hub->byte_rate, (uint32_t)bytes, now_ms);
+    uint32_t held_back;
+
+    c->messages_taken = 0;
+    rest_ms = rest_ms > other_ms ? rest_ms : other_ms;
+    if (rest_ms == 0) {
+        return;
+    }
+    event_del(&c->readable);
+    c->rests_until_ms = now_ms + rest_ms;
+    atomic_fetch_add(&hub->throttled, 1);
+    if (vd_log_allowed(&hub->log_limited, now_ms, &held_back)) {
+        vd_log(VD_LOG_WARN, "hub.throttled",
+            "code=429001 device=\"%s\" module=\"%s\" address=%s rest_ms=%lld held_back=%u",
+            c->session.principal.device_id, c->session.principal.module_id, c->session.address,
+            (long long)rest_ms, held_back);
+    }
+}
+
 /* Lets TLS take all that was received: what it does not take now would be lost. */
 static void serve(struct connection *c, size_t length)
 {
@@ -273,6 +319,9 @@ static void serve(struct connection *c, size_t length)
     note_progress(c, now_ms);
     if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
         pause_reading(c);
+    }
+    if (c->session.state == VD_SESSION_CONNECTED) {
+        keep_rate(c, length, now_ms);
     }
     if (c->session.state != VD_SESSION_CLOSED) {
         arm_timer(c, now_ms);
@@ -390,7 +439,7 @@ void vd_connection_resume(struct connection *c)
         return;
     }
     if (c->session.state == VD_SESSION_CONNECTED) {
-        event_add(&c->readable, NULL);
+        read_on(c, now_ms);
         arm_timer(c, now_ms);
     }
 }
@@ -430,11 +479,58 @@ static enum vd_record_result host_record(
     if (vd_committer_add(hub->committer, event, packet_id != 0 ? &ack : NULL) != VD_OK) {
         return VD_RECORD_FAILED;
     }
+    c->messages_taken++;
     event_active(&hub->hand_over, EV_TIMEOUT, 0);
     atomic_fetch_add_explicit(
         event->kind == VD_EVENT_SECURITY ? &hub->messages_security : &hub->messages_telemetry, 1,
         memory_order_relaxed);
     return VD_RECORD_TAKEN;
+}
+
+/* The client id that the principal was read from; with the peer in front where his tries are counted. */
+static size_t client_key(const struct connection *c, bool with_peer, uint8_t *out)
+{
+    const struct vd_principal *who = &c->session.principal;
+    const size_t peer = with_peer ? c->peer.length : 0;
+    const size_t device = strlen(who->device_id) + 1;
+    const size_t module = strlen(who->module_id);
+
+    memcpy(out, c->peer.bytes, peer);
+    memcpy(out + peer, who->device_id, device);
+    memcpy(out + peer + device, who->module_id, module);
+    return peer + device + module;
+}
+
+#define CLIENT_KEY_MAX (sizeof((struct peer_key *)NULL)->bytes + sizeof(struct vd_principal))
+
+static bool host_may_try(struct vd_session *session)
+{
+    struct connection *c = of_session(session);
+    uint8_t key[CLIENT_KEY_MAX];
+
+    return vd_limiter_may(c->hub->failures, key, client_key(c, true, key), vd_clock_monotonic_ms());
+}
+
+static bool host_may_enter(struct vd_session *session)
+{
+    struct connection *c = of_session(session);
+    uint8_t key[CLIENT_KEY_MAX];
+
+    return vd_limiter_take(c->hub->logins, key, client_key(c, false, key), vd_clock_monotonic_ms());
+}
+
+/* A login that failed is counted; one that was not judged, or not for the client's sake, is not. */
+static void count_refusal(struct connection *c, enum vd_refusal refusal)
+{
+    uint8_t key[CLIENT_KEY_MAX];
+
+    atomic_fetch_add(&c->hub->connects_refused, 1);
+    if (refusal == VD_REFUSED_TOO_OFTEN) {
+        atomic_fetch_add(&c->hub->connects_limited, 1);
+    } else if (refusal != VD_REFUSED_REGISTRY) {
+        (void)vd_limiter_take(
+            c->hub->failures, key, client_key(c, true, key), vd_clock_monotonic_ms());
+    }
 }
 
 static void host_claim(struct vd_session *session)
@@ -452,7 +548,7 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
     struct vd_hub *hub = of_session(session)->hub;
     uint32_t held_back;
 
-    atomic_fetch_add(&hub->connects_refused, 1);
+    count_refusal(of_session(session), refusal);
     if (vd_log_allowed(&hub->log_refused, vd_clock_monotonic_ms(), &held_back)) {
         vd_log(VD_LOG_WARN, "hub.connect_refused",
             "reason=%s code=%d device=\"%s\" module=\"%s\" address=%s held_back=%u",
@@ -520,6 +616,8 @@ void vd_connection_session_host(struct vd_session_host *host)
     host->utc_ms = vd_clock_utc_ms;
     host->send = host_send;
     host->record = host_record;
+    host->may_try = host_may_try;
+    host->may_enter = host_may_enter;
     host->claim = host_claim;
     host->refused = host_refused;
     host->changed = host_changed;
@@ -547,7 +645,8 @@ static void set_socket_options(int fd)
     }
 }
 
-void vd_connection_open(struct vd_hub *hub, int fd, const char *address)
+void vd_connection_open(
+    struct vd_hub *hub, int fd, const char *address, const struct peer_key *peer)
 {
     struct connection *c = calloc(1, sizeof *c);
 
@@ -557,6 +656,7 @@ void vd_connection_open(struct vd_hub *hub, int fd, const char *address)
     }
     c->hub = hub;
     c->wire.fd = fd;
+    c->peer = *peer;
     c->out.max = VD_HUB_OUTPUT_MAX_BYTES;
     c->opened_ms = vd_clock_monotonic_ms();
     c->progress_ms = c->opened_ms;

@@ -6,6 +6,12 @@
 
 #include "hub/server.h"
 
+/* Whom a rate takes for one: an IPv4 address, or the network of an IPv6 address, whose hosts choose the rest. */
+struct peer_key {
+    uint8_t bytes[8];
+    uint8_t length;
+};
+
 struct connection {
     struct vd_session session; /* first: a session's owner is found by its address */
     struct vd_hub *hub;
@@ -17,23 +23,29 @@ struct connection {
     struct event timer;
     int64_t timer_due_ms; /* monotonic, as are all below; 0: not armed */
     int64_t opened_ms;
-    int64_t progress_ms; /* the last whole packet */
-    int64_t partial_ms;  /* when the packet in `in` began; 0: none */
-    int64_t write_ms;    /* since when nothing could be written; 0: all is */
-    int64_t closing_ms;  /* when the last word was queued */
-    struct vd_buf in;    /* a packet that is not whole, or packets that found no room */
-    struct vd_buf out;   /* of which out_sent bytes are sent */
+    int64_t progress_ms;    /* the last whole packet */
+    int64_t partial_ms;     /* when the packet in `in` began; 0: none */
+    int64_t write_ms;       /* since when nothing could be written; 0: all is */
+    int64_t closing_ms;     /* when the last word was queued */
+    int64_t rests_until_ms; /* not read before, for its rate; 0: it does not rest */
+    struct vd_pace messages;
+    struct vd_pace bytes;
+    uint32_t messages_taken; /* since they were last counted */
+    struct vd_buf in;        /* a packet that is not whole, or packets that found no room */
+    struct vd_buf out;       /* of which out_sent bytes are sent */
     size_t out_sent;
     bool has_said_goodbye;
     bool is_dirty;  /* in hub->dirty */
     bool is_paused; /* in hub->paused */
+    struct peer_key peer;
     TAILQ_ENTRY(connection) dirty;
     TAILQ_ENTRY(connection) paused;
     struct vd_presence_entry presence;
 };
 
 /* Takes the socket over; closes it if there is no memory. */
-void vd_connection_open(struct vd_hub *hub, int fd, const char *address);
+void vd_connection_open(
+    struct vd_hub *hub, int fd, const char *address, const struct peer_key *peer);
 
 /* Queues a PUBACK. */
 void vd_connection_acknowledge(struct connection *connection, uint16_t packet_id);

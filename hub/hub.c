@@ -231,26 +231,58 @@ static void address_text(const struct sockaddr *address, char *out, size_t size)
     }
 }
 
+/* IPv6 hosts choose the lower half of their addresses as they like. */
+static struct peer_key peer_key_of(const struct sockaddr *address)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    struct peer_key key = {.length = 4};
+
+    if (address->sa_family == AF_INET) {
+        memcpy(key.bytes, &four->sin_addr, 4);
+    } else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+        memcpy(key.bytes, six->sin6_addr.s6_addr + 12, 4);
+    } else {
+        key.length = 8;
+        memcpy(key.bytes, six->sin6_addr.s6_addr, 8);
+    }
+    return key;
+}
+
+/* Closes a connection before anything is spent on it. */
+static void turn_away(
+    struct vd_hub *hub, int fd, const char *event, const char *address, uint32_t limit)
+{
+    uint32_t held_back;
+
+    close(fd);
+    atomic_fetch_add(&hub->connects_refused, 1);
+    if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(VD_LOG_WARN, event, "address=%s limit=%u held_back=%u", address, limit, held_back);
+    }
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
     int length, void *argument)
 {
     struct vd_hub *hub = argument;
+    const struct peer_key peer = peer_key_of(address);
     char text[INET6_ADDRSTRLEN];
-    uint32_t held_back;
 
     (void)listener;
     (void)length;
     address_text(address, text, sizeof text);
     if (hub->first_free == NO_SLOT) {
-        close(fd);
-        atomic_fetch_add(&hub->connects_refused, 1);
-        if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
-            vd_log(VD_LOG_WARN, "hub.connection_limit", "address=%s limit=%u held_back=%u", text,
-                hub->max_connections, held_back);
-        }
+        turn_away(hub, fd, "hub.connection_limit", text, hub->max_connections);
         return;
     }
-    vd_connection_open(hub, fd, text);
+    if (!vd_limiter_take(
+            hub->connects_by_address, peer.bytes, peer.length, vd_clock_monotonic_ms())) {
+        atomic_fetch_add(&hub->connects_limited, 1);
+        turn_away(hub, fd, "hub.connect_rate", text, hub->address_connects_per_s);
+        return;
+    }
+    vd_connection_open(hub, fd, text, &peer);
 }
 
 static int fail(char *error_text, size_t error_size, int error, const char *what, const char *why)
@@ -366,6 +398,36 @@ static int make_slots(struct vd_hub *hub)
     return VD_OK;
 }
 
+static struct vd_rate by_second(uint64_t count)
+{
+    const uint64_t most = UINT32_MAX / VD_HUB_BURST_S;
+    const uint32_t kept = (uint32_t)(count < most ? count : most);
+
+    return (struct vd_rate){kept, 1000, kept * VD_HUB_BURST_S};
+}
+
+static struct vd_rate by_minute(uint32_t count)
+{
+    return (struct vd_rate){count, 60000, count};
+}
+
+static int make_limiters(struct vd_hub *hub, const struct vd_hub_rates *rates)
+{
+    const struct vd_rate by_address = by_second(rates->address_connects_per_s);
+    const struct vd_rate failures = by_minute(rates->failed_logins_per_min);
+    const struct vd_rate logins = by_minute(rates->identity_logins_per_min);
+
+    hub->address_connects_per_s = rates->address_connects_per_s;
+    hub->connects_by_address = vd_limiter_new(VD_HUB_LIMITER_PLACES, &by_address);
+    hub->failures = vd_limiter_new(VD_HUB_LIMITER_PLACES, &failures);
+    hub->logins = vd_limiter_new(VD_HUB_LIMITER_PLACES, &logins);
+    hub->message_rate = by_second(rates->identity_messages_per_s);
+    hub->byte_rate = by_second((uint64_t)rates->identity_kib_per_s * 1024);
+    return hub->connects_by_address != NULL && hub->failures != NULL && hub->logins != NULL
+        ? VD_OK
+        : VD_E_NOMEM;
+}
+
 static int make_loop(struct vd_hub *hub)
 {
     hub->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -412,6 +474,9 @@ static void hub_free(struct vd_hub *hub)
     }
     SSL_CTX_free(hub->tls);
     vd_presence_free(hub->presence);
+    vd_limiter_free(hub->connects_by_address);
+    vd_limiter_free(hub->failures);
+    vd_limiter_free(hub->logins);
     pthread_mutex_destroy(&hub->lock);
     while (hub->commands != NULL) {
         struct command *next = hub->commands->next;
@@ -442,6 +507,7 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_tls.burst = VD_HUB_LOG_BURST;
     hub->log_accept.burst = VD_HUB_LOG_BURST;
     hub->log_connection.burst = VD_HUB_LOG_BURST;
+    hub->log_limited.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
     hub->host_name = strdup(config->host_name);
     return hub;
@@ -459,6 +525,9 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
         return VD_E_NOMEM;
     }
     error = self->host_name != NULL ? make_slots(self) : VD_E_NOMEM;
+    if (error == VD_OK) {
+        error = make_limiters(self, &config->rates);
+    }
     if (error == VD_OK) {
         error = make_loop(self);
     }
@@ -552,6 +621,8 @@ void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out)
         .messages_security = atomic_load(&hub->messages_security),
         .protocol_errors = atomic_load(&hub->protocol_errors),
         .takeovers = atomic_load(&hub->takeovers),
+        .connects_limited = atomic_load(&hub->connects_limited),
+        .throttled = atomic_load(&hub->throttled),
         .append_failures = vd_committer_failures(hub->committer),
         .connections = atomic_load(&hub->connections),
         .authenticated = atomic_load(&hub->authenticated),

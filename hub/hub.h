@@ -9,6 +9,15 @@
 #include "hub/registry.h"
 #include "lib/event_log.h"
 
+/* Limits on what one peer may do; 0: none. Whoever rested may do at once what ten seconds, or a minute, allow. */
+struct vd_hub_rates {
+    uint32_t address_connects_per_s;  /* new connections of an IPv4 address or an IPv6 /64 */
+    uint32_t failed_logins_per_min;   /* of an identity from one address */
+    uint32_t identity_logins_per_min; /* that succeed */
+    uint32_t identity_messages_per_s;
+    uint32_t identity_kib_per_s; /* as they come over the wire */
+};
+
 struct vd_hub_config {
     const char *host_name;      /* as devices name it: user names and tokens must hold it */
     const char *listen_address; /* numeric IPv4 or IPv6 address */
@@ -16,6 +25,7 @@ struct vd_hub_config {
     const char *certificate_file;
     const char *private_key_file; /* PEM, both */
     uint32_t max_connections;     /* 0: as in hub/limits.h */
+    struct vd_hub_rates rates;
 };
 
 /* Counters since the start; each only grows, but for the last three. */
@@ -27,8 +37,10 @@ struct vd_hub_stats {
     uint64_t protocol_errors;
     uint64_t takeovers;
     uint64_t append_failures;
-    uint32_t connections;   /* open TCP connections now */
-    uint32_t authenticated; /* of them past CONNECT */
+    uint64_t connects_limited; /* closed or refused by a rate */
+    uint64_t throttled;        /* rests that a rate imposed on a device */
+    uint32_t connections;      /* open TCP connections now */
+    uint32_t authenticated;    /* of them past CONNECT */
     uint32_t
         log_unwritable; /* 1 while the event log takes nothing (full disk): nothing is acknowledged */
 };

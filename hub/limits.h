@@ -53,6 +53,12 @@
 /* How long stopping waits for the log to take what was received. */
 #define VD_HUB_STOP_WAIT_MS 5000
 
+/* Seconds' worth of a rate by second that whoever rested may have at once: a device empties its queue when it is back. */
+#define VD_HUB_BURST_S 10
+
+/* Addresses and identities whose rates are remembered: 16 bytes each. */
+#define VD_HUB_LIMITER_PLACES 16384u
+
 /* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
 #define VD_SAS_TOKEN_MAX 4096
 

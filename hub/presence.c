@@ -6,57 +6,14 @@
 #include <pthread.h>
 #include <sys/random.h>
 
+#include "hub/siphash.h"
+
 struct vd_presence {
     pthread_mutex_t lock; /* guards all that follows */
-    uint64_t key[2];
+    uint64_t key[2];      /* ids are chosen by others: it must not be theirs to guess */
     size_t mask;
     struct vd_presence_entry **buckets;
 };
-
-static uint64_t rotate(uint64_t x, int bits)
-{
-    return (x << bits) | (x >> (64 - bits));
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-1-3 (Aumasson, Bernstein): ids are chosen by others, so the table's key must not be theirs to guess. */
-static uint64_t hash(const uint64_t key[2], const char *text)
-{
-    const uint8_t *p = (const uint8_t *)text;
-    size_t length = strlen(text);
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-        key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
-
-    for (size_t at = 0; at <= length; at += 8) {
-        size_t left = length - at;
-        uint64_t word = left < 8 ? (uint64_t)length << 56 : 0;
-
-        for (size_t i = 0; i < 8 && i < left; i++) {
-            word |= (uint64_t)p[at + i] << (8 * i);
-        }
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 struct vd_presence *vd_presence_new(uint32_t expected)
 {
@@ -91,7 +48,7 @@ void vd_presence_free(struct vd_presence *presence)
 
 static struct vd_presence_entry **bucket_of(struct vd_presence *self, const char *device_id)
 {
-    return &self->buckets[hash(self->key, device_id) & self->mask];
+    return &self->buckets[vd_siphash(self->key, device_id, strlen(device_id)) & self->mask];
 }
 
 /* The entry of that identity, or of any of the device where module_id is NULL. Called with the lock. */

@@ -13,6 +13,7 @@
 
 #include "hub/committer.h"
 #include "hub/hub.h"
+#include "hub/limiter.h"
 #include "hub/limits.h"
 #include "hub/presence.h"
 #include "hub/tls.h"
@@ -66,6 +67,13 @@ struct vd_hub {
     struct vd_committer *committer;
     struct vd_presence *presence; /* any thread */
 
+    uint32_t address_connects_per_s; /* for the log */
+    struct vd_limiter *connects_by_address;
+    struct vd_limiter *failures; /* by address and client id */
+    struct vd_limiter *logins;   /* by client id */
+    struct vd_rate message_rate;
+    struct vd_rate byte_rate;
+
     struct slot *slots;
     uint32_t first_free;
     struct connection_list dirty; /* has output or a change to settle */
@@ -82,6 +90,7 @@ struct vd_hub {
     struct vd_log_limit log_tls;
     struct vd_log_limit log_accept;
     struct vd_log_limit log_connection;
+    struct vd_log_limit log_limited;
 
     pthread_mutex_t lock;
     struct command *commands;
@@ -94,6 +103,8 @@ struct vd_hub {
     _Atomic uint64_t messages_security;
     _Atomic uint64_t protocol_errors;
     _Atomic uint64_t takeovers;
+    _Atomic uint64_t connects_limited;
+    _Atomic uint64_t throttled;
     _Atomic uint32_t connections;
     _Atomic uint32_t authenticated;
 };

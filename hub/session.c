@@ -94,6 +94,20 @@ static void send_connack(struct vd_session *session, enum vd_mqtt_connack code)
     session->host->send(session, ack, sizeof ack);
 }
 
+/* Judges a CONNECT, unless its principal has tried, or been let in, too often. */
+static enum vd_refusal judge(struct vd_session *session, const struct vd_mqtt_connect *connect)
+{
+    const struct vd_session_host *host = session->host;
+    enum vd_refusal refusal;
+
+    if (vd_auth_identify(connect->client_id, &session->principal) && !host->may_try(session)) {
+        return VD_REFUSED_TOO_OFTEN;
+    }
+    refusal =
+        vd_auth_judge(host->registry, host->hub_name, connect, host->utc_ms(), &session->principal);
+    return refusal == VD_REFUSED_NOT && !host->may_enter(session) ? VD_REFUSED_TOO_OFTEN : refusal;
+}
+
 static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *packet)
 {
     struct vd_mqtt_connect connect;
@@ -107,8 +121,7 @@ static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *
         vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
     }
-    refusal = vd_auth_judge(session->host->registry, session->host->hub_name, &connect,
-        session->host->utc_ms(), &session->principal);
+    refusal = judge(session, &connect);
     if (refusal != VD_REFUSED_NOT) {
         session->host->refused(session, refusal);
         send_connack(session, vd_refusal_code(refusal));

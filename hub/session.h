@@ -79,6 +79,9 @@ struct vd_session_host {
     /* Takes a message for the event log; packet_id 0: nothing to acknowledge. */
     enum vd_record_result (*record)(
         struct vd_session *session, const struct vd_event *event, uint16_t packet_id);
+    /* Whether a CONNECT of the principal may be judged at all, and let in when it was found good. */
+    bool (*may_try)(struct vd_session *session);
+    bool (*may_enter)(struct vd_session *session);
     /* The session's identity is connected now: any other session of it must end. */
     void (*claim)(struct vd_session *session);
     /* A CONNECT was refused; `session->principal` says whose as far as it is known. */

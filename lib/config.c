@@ -40,6 +40,21 @@ static const struct property properties[] = {
         "connections",
         "Open device connections at a time. One more is closed at once. Each needs a file descriptor: "
         "the service raises its own limit as far as the system lets it."},
+    {"hub.address_connects", PROPERTY_NUMBER, AT(hub_address_connects), "200", 0, 1000000,
+        "connections/s",
+        "New connections a second from one IPv4 address or IPv6 /64; after a rest ten seconds' worth at once. "
+        "One more is closed at once. 0: no limit."},
+    {"hub.failed_logins", PROPERTY_NUMBER, AT(hub_failed_logins), "30", 0, 1000000, "logins/min",
+        "Logins a minute that one device may fail from one address; further ones are refused unjudged. "
+        "0: no limit."},
+    {"hub.device_logins", PROPERTY_NUMBER, AT(hub_device_logins), "300", 0, 1000000, "logins/min",
+        "Logins a minute of one device or module; further ones are refused. 0: no limit."},
+    {"hub.device_messages", PROPERTY_NUMBER, AT(hub_device_messages), "1000", 0, 1000000,
+        "messages/s",
+        "Messages a second of one device or module; after a rest ten seconds' worth at once. One that sends "
+        "more is read so slowly that it waits; nothing is lost. 0: no limit."},
+    {"hub.device_kib", PROPERTY_NUMBER, AT(hub_device_kib), "4096", 0, 1000000, "KiB/s",
+        "Likewise what one device or module may send, TLS included. 0: no limit."},
     {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
         "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
     {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",

@@ -21,6 +21,11 @@ struct vd_listen {
 struct vd_config {
     char hub_name[VD_HOST_NAME_MAX + 1];
     uint32_t hub_max_connections;
+    uint32_t hub_address_connects;
+    uint32_t hub_failed_logins;
+    uint32_t hub_device_logins;
+    uint32_t hub_device_messages;
+    uint32_t hub_device_kib;
     struct vd_listen mqtt_listen;
     uint32_t analytics_memory_mib;
     uint32_t analytics_threads;

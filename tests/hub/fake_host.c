@@ -29,6 +29,16 @@ static enum vd_record_result fake_record(
     return VD_RECORD_TAKEN;
 }
 
+static bool fake_may_try(struct vd_session *session)
+{
+    return !((struct fake_host *)session)->may_not_try;
+}
+
+static bool fake_may_enter(struct vd_session *session)
+{
+    return !((struct fake_host *)session)->may_not_enter;
+}
+
 static void fake_claim(struct vd_session *session)
 {
     ((struct fake_host *)session)->claims++;
@@ -66,6 +76,8 @@ void fake_host_init(struct fake_host *fake)
         .utc_ms = fake_utc_ms,
         .send = fake_send,
         .record = fake_record,
+        .may_try = fake_may_try,
+        .may_enter = fake_may_enter,
         .claim = fake_claim,
         .refused = fake_refused,
         .changed = fake_changed,

@@ -25,6 +25,8 @@ struct fake_host {
     unsigned changes;
     enum vd_session_event last_event;
     bool no_memory;
+    bool may_not_try;
+    bool may_not_enter;
 };
 
 /* A secured session of a hub that knows dev1 (keys 'a', 'b'), dev1/mod (keys 'c', 'd') and off (disabled). */

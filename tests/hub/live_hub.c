@@ -20,6 +20,7 @@ void live_start(struct live_hub *f, const struct vd_hub_times *times, uint32_t m
         .certificate_file = f->certificate,
         .private_key_file = f->key,
         .max_connections = max_connections,
+        .rates = f->rates,
     };
     char error_text[256];
 

@@ -22,6 +22,7 @@ struct live_hub {
     char key[96];
     struct memory_registry registry;
     struct fault_log log;
+    struct vd_hub_rates rates; /* none, unless the test sets some before it starts the hub */
     struct vd_hub *hub;
 };
 

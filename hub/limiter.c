@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The generic cell rate algorithm (ITU-T I.371): all there is to know of a bucket is when it will be full again. */
+
+#include "hub/limiter.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "hub/siphash.h"
+
+/* Places in which a key may lie: one line of a cache. */
+#define WAYS 4
+
+struct place {
+    uint64_t tag; /* the key's hash */
+    struct vd_pace pace;
+};
+
+struct vd_limiter {
+    struct vd_rate rate;
+    uint64_t key[2];
+    size_t sets; /* a power of two */
+    struct place places[];
+};
+
+/* Microseconds that `count` take at the rate, at least one. */
+static int64_t time_of(const struct vd_rate *rate, uint32_t count)
+{
+    const int64_t us = (int64_t)count * 1000 * rate->period_ms / rate->count;
+
+    return us > 0 ? us : 1;
+}
+
+/* How far ahead of the clock the pace is; at most by what a clock that does not go back leaves. */
+static int64_t ahead_us(const struct vd_pace *pace, int64_t now_ms)
+{
+    const int64_t ahead = pace->whole_us - now_ms * 1000;
+
+    return ahead > 0 ? ahead : 0;
+}
+
+int64_t vd_pace_spend(
+    struct vd_pace *pace, const struct vd_rate *rate, uint32_t cost, int64_t now_ms)
+{
+    int64_t ahead;
+    int64_t over;
+
+    if (rate->count == 0) {
+        return 0;
+    }
+    ahead = ahead_us(pace, now_ms) + time_of(rate, cost);
+    pace->whole_us = now_ms * 1000 + ahead;
+    over = ahead - time_of(rate, rate->burst);
+    return over > 0 ? (over + 999) / 1000 : 0;
+}
+
+bool vd_pace_may(const struct vd_pace *pace, const struct vd_rate *rate, int64_t now_ms)
+{
+    const int64_t ahead = ahead_us(pace, now_ms);
+    int64_t burst;
+
+    if (rate->count == 0) {
+        return true;
+    }
+    burst = time_of(rate, rate->burst);
+    /* Taking leaves nobody further ahead than a burst: more comes of a clock that went back. */
+    return ahead > burst || ahead + time_of(rate, 1) <= burst;
+}
+
+bool vd_pace_take(struct vd_pace *pace, const struct vd_rate *rate, int64_t now_ms)
+{
+    int64_t ahead;
+
+    if (rate->count == 0) {
+        return true;
+    }
+    if (!vd_pace_may(pace, rate, now_ms)) {
+        return false;
+    }
+    ahead = ahead_us(pace, now_ms);
+    if (ahead > time_of(rate, rate->burst)) {
+        ahead = 0;
+    }
+    pace->whole_us = now_ms * 1000 + ahead + time_of(rate, 1);
+    return true;
+}
+
+struct vd_limiter *vd_limiter_new(uint32_t places, const struct vd_rate *rate)
+{
+    struct vd_limiter *self;
+    size_t sets = 1;
+
+    while (sets * WAYS < places) {
+        sets *= 2;
+    }
+    self = calloc(1, sizeof *self + sets * WAYS * sizeof self->places[0]);
+    if (self == NULL || getrandom(self->key, sizeof self->key, 0) != (ssize_t)sizeof self->key) {
+        free(self);
+        return NULL;
+    }
+    self->rate = *rate;
+    self->sets = sets;
+    return self;
+}
+
+void vd_limiter_free(struct vd_limiter *limiter)
+{
+    free(limiter);
+}
+
+static size_t set_of(const struct vd_limiter *self, uint64_t tag)
+{
+    return (size_t)(tag & (self->sets - 1)) * WAYS;
+}
+
+bool vd_limiter_may(
+    const struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+{
+    const uint64_t tag = vd_siphash(limiter->key, key, length);
+    const struct place *set = limiter->places + set_of(limiter, tag);
+
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].tag == tag) {
+            return vd_pace_may(&set[i].pace, &limiter->rate, now_ms);
+        }
+    }
+    return true;
+}
+
+bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+{
+    const uint64_t tag = vd_siphash(limiter->key, key, length);
+    struct place *set = limiter->places + set_of(limiter, tag);
+    struct place *chosen = set;
+
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].tag == tag) {
+            return vd_pace_take(&set[i].pace, &limiter->rate, now_ms);
+        }
+        if (set[i].pace.whole_us < chosen->pace.whole_us) {
+            chosen = &set[i];
+        }
+    }
+    *chosen = (struct place){.tag = tag};
+    return vd_pace_take(&chosen->pace, &limiter->rate, now_ms);
+}

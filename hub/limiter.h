@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* How often something may be done: by one that is at hand, and by any of many that are known by a key. */
+
+#ifndef VEDETTE_HUB_LIMITER_H
+#define VEDETTE_HUB_LIMITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Times are monotonic milliseconds, at least 0; a clock that goes back makes nobody wait longer than a burst takes. */
+
+/* A rate, and how much of it may come at once after a rest. */
+struct vd_rate {
+    uint32_t count;     /* 0: no limit */
+    uint32_t period_ms; /* in which so many; at least 1 */
+    uint32_t burst;     /* at least 1 where there is a limit */
+};
+
+/* One who is limited: when his burst will be whole again, in microseconds. Zero-initialised it is. */
+struct vd_pace {
+    int64_t whole_us;
+};
+
+/* Counts `cost` as done, whatever it comes to. Returns for how many milliseconds nothing more may be done; 0: go on. */
+int64_t vd_pace_spend(
+    struct vd_pace *pace, const struct vd_rate *rate, uint32_t cost, int64_t now_ms);
+
+/* True, and counted, if one more may be done now; else false and nothing is counted. */
+bool vd_pace_take(struct vd_pace *pace, const struct vd_rate *rate, int64_t now_ms);
+
+/* As vd_pace_take, and counts nothing. */
+bool vd_pace_may(const struct vd_pace *pace, const struct vd_rate *rate, int64_t now_ms);
+
+/*
+ * Paces by key in a table of fixed size: it never grows, and whoever makes up many keys pushes out those that are nearest
+ * to a whole burst, of which there is the least to remember. Not for several threads at once.
+ */
+struct vd_limiter;
+
+/* places: keys remembered at once, 16 bytes each. NULL: no memory or no random bytes. */
+struct vd_limiter *vd_limiter_new(uint32_t places, const struct vd_rate *rate);
+/* NULL is allowed. */
+void vd_limiter_free(struct vd_limiter *limiter);
+
+/* As vd_pace_take and vd_pace_may, for the one whom the key names. */
+bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms);
+bool vd_limiter_may(
+    const struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms);
+
+#endif
