@@ -46,7 +46,8 @@ static bool local_is_connected(struct vd_bus *bus, const char *device_id, const 
     return vd_hub_is_connected(((struct local_bus *)bus)->hub, device_id, module_id);
 }
 
-static const struct vd_bus_ops local_bus_ops = {local_disconnect, local_is_connected};
+static const struct vd_bus_ops local_bus_ops = {
+    .disconnect = local_disconnect, .is_connected = local_is_connected};
 
 struct service {
     const char *dir;

@@ -37,7 +37,8 @@ static bool answer_connected(struct vd_bus *bus, const char *device_id, const ch
     return noting->connected != NULL && strcmp(noting->connected, device_id) == 0;
 }
 
-static const struct vd_bus_ops noting_ops = {note_disconnect, answer_connected};
+static const struct vd_bus_ops noting_ops = {
+    .disconnect = note_disconnect, .is_connected = answer_connected};
 
 static struct vd_stores stores;
 static struct noting_bus bus;
