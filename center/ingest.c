@@ -66,6 +66,7 @@ void vd_ingest_release(struct vd_ingest *ingest)
     vd_event_batch_release(&ingest->records);
     vd_security_message_release(&ingest->message);
     vd_raw_events_release(&ingest->rows);
+    vd_diagnostics_release(&ingest->operations);
     vd_findings_release(&ingest->findings);
 }
 
@@ -170,6 +171,33 @@ static int decode_record(
     return vd_security_message_decode(&ingest->message, record->body, reason);
 }
 
+/* What cannot be read is kept with the reason, once. */
+static int bury(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
+    const struct vd_event *record, const char *reason)
+{
+    if (offset < batch->alerts_from) {
+        return VD_OK;
+    }
+    batch->counted.dead_letters++;
+    return vd_dead_letter_add(ingest->store, offset, record, reason);
+}
+
+static int take_operation(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    char reason[VD_DIAGNOSTIC_REASON_SIZE];
+    const size_t count = ingest->operations.count;
+    int error = vd_diagnostics_add(&ingest->operations, record->body, record->enqueued_ms, reason);
+
+    if (error == VD_E_INVALID) {
+        return bury(ingest, batch, offset, record, reason);
+    }
+    if (error == VD_OK && offset < batch->rows_from) {
+        ingest->operations.count = count; /* the query tables have it */
+    }
+    return error;
+}
+
 static int take_record(
     struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
 {
@@ -178,13 +206,15 @@ static int take_record(
     int error;
 
     batch->counted.records += fresh ? 1 : 0;
+    if (record->kind == VD_EVENT_OPERATION) {
+        return take_operation(ingest, batch, offset, record);
+    }
     if (record->kind != VD_EVENT_SECURITY) {
         return VD_OK;
     }
     error = decode_record(ingest, record, reason);
     if (error == VD_E_INVALID) {
-        batch->counted.dead_letters += fresh ? 1 : 0;
-        return fresh ? vd_dead_letter_add(ingest->store, offset, record, reason) : VD_OK;
+        return bury(ingest, batch, offset, record, reason);
     }
     batch->counted.messages += fresh ? 1 : 0;
     for (uint32_t i = 0; error == VD_OK && i < ingest->message.events.count; i++) {
@@ -208,8 +238,9 @@ static bool batch_is_full(
     const struct vd_ingest *ingest, const struct batch *batch, const struct vd_event *next)
 {
     return vd_time_day(next->enqueued_ms) != batch->day ||
-        ingest->rows.count >= VD_INGEST_ROWS_MAX ||
-        ingest->rows.text.bytes + ingest->findings.memory.bytes >= VD_INGEST_TEXT_BYTES_MAX;
+        ingest->rows.count + ingest->operations.count >= VD_INGEST_ROWS_MAX ||
+        ingest->rows.text.bytes + ingest->operations.text.bytes + ingest->findings.memory.bytes >=
+        VD_INGEST_TEXT_BYTES_MAX;
 }
 
 /* Takes records from `reader`, of which the first has offset batch->next. */
@@ -290,18 +321,24 @@ static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
 
 static int commit_rows(struct vd_ingest *ingest, const struct batch *batch)
 {
+    const struct vd_table_rows rows = {
+        .raw_events = ingest->rows.rows,
+        .raw_event_count = ingest->rows.count,
+        .diagnostics = ingest->operations.rows,
+        .diagnostic_count = ingest->operations.count,
+    };
     int64_t now = vd_clock_monotonic_ms();
     int error;
 
     if (batch->next <= batch->rows_from) {
         return VD_OK;
     }
-    if (ingest->rows.count == 0 && now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
+    if (rows.raw_event_count + rows.diagnostic_count == 0 &&
+        now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
         ingest->rows_next = batch->next;
         return VD_OK;
     }
-    error =
-        vd_analytics_append(ingest->analytics, ingest->rows.rows, ingest->rows.count, batch->next);
+    error = vd_analytics_append(ingest->analytics, &rows, batch->next);
     if (error == VD_OK) {
         ingest->offset_saved_ms = now;
         ingest->rows_next = batch->next;
@@ -350,6 +387,7 @@ int vd_ingest_step(struct vd_ingest *ingest)
     int error;
 
     vd_raw_events_clear(&ingest->rows);
+    vd_diagnostics_clear(&ingest->operations);
     vd_findings_clear(&ingest->findings);
     error = read_offsets(ingest, &batch);
     if (error == VD_OK) {
@@ -375,7 +413,7 @@ static int save_offset(struct vd_ingest *ingest, int64_t now, uint64_t *saved)
     if (error != VD_OK || *saved >= ingest->rows_next) {
         return error;
     }
-    error = vd_analytics_append(ingest->analytics, NULL, 0, ingest->rows_next);
+    error = vd_analytics_append(ingest->analytics, NULL, ingest->rows_next);
     if (error == VD_OK) {
         ingest->offset_saved_ms = now;
         *saved = ingest->rows_next;

@@ -6,6 +6,7 @@
 
 #include "center/center.h"
 #include "center/detect/findings.h"
+#include "center/diagnostics.h"
 #include "center/intel/indicator_set.h"
 #include "center/raw_events.h"
 
@@ -21,6 +22,7 @@ struct vd_ingest {
     struct vd_event_batch records;
     struct vd_security_message message;
     struct vd_raw_events rows;
+    struct vd_diagnostics operations;
     struct vd_findings findings;
     /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */
     uint64_t rows_next;

@@ -3,10 +3,12 @@
 
 #include "center/store/analytics.h"
 
-int vd_analytics_append(struct vd_analytics *analytics, const struct vd_raw_event *rows,
-    size_t count, uint64_t next_offset)
+int vd_analytics_append(
+    struct vd_analytics *analytics, const struct vd_table_rows *rows, uint64_t next_offset)
 {
-    return analytics->ops->append(analytics, rows, count, next_offset);
+    static const struct vd_table_rows none = {0};
+
+    return analytics->ops->append(analytics, rows != NULL ? rows : &none, next_offset);
 }
 
 int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *next_offset)

@@ -24,6 +24,28 @@ struct vd_raw_event {
     struct vd_str details; /* JSON object, PascalCase */
 };
 
+/* A row of AzureDiagnostics: what the hub recorded of one operation, in the form of its resource logs. */
+struct vd_diagnostic {
+    int64_t time_generated_ms; /* UTC */
+    struct vd_str resource_id;
+    struct vd_str category; /* Connections, TwinQueries ... */
+    struct vd_str operation_name;
+    struct vd_str level;
+    struct vd_str result_type; /* empty where nothing went wrong */
+    struct vd_str result_description;
+    int64_t duration_ms;
+    struct vd_str location;
+    struct vd_str properties; /* JSON */
+};
+
+/* What comes of a stretch of the log, each kind in its order. */
+struct vd_table_rows {
+    const struct vd_raw_event *raw_events;
+    size_t raw_event_count;
+    const struct vd_diagnostic *diagnostics;
+    size_t diagnostic_count;
+};
+
 struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
@@ -32,10 +54,10 @@ struct vd_query_limits {
 struct vd_analytics;
 
 struct vd_analytics_ops {
-    /* Appends rows and sets the sink's offset in the log, in one transaction. rows are in the log's order.
+    /* Appends rows and sets the sink's offset in the log, in one transaction.
      * VD_E_FULL, VD_E_IO: nothing was changed. One thread at a time. */
-    int (*append)(struct vd_analytics *analytics, const struct vd_raw_event *rows, size_t count,
-        uint64_t next_offset);
+    int (*append)(
+        struct vd_analytics *analytics, const struct vd_table_rows *rows, uint64_t next_offset);
     /* The offset from which the sink goes on; 0 in a new store. */
     int (*offset)(struct vd_analytics *analytics, uint64_t *next_offset);
     /*
@@ -68,8 +90,9 @@ struct vd_duckdb_options {
 VD_NODISCARD int vd_analytics_duckdb_open(const struct vd_duckdb_options *options,
     struct vd_analytics **out, char *error_text, size_t error_size);
 
-VD_NODISCARD int vd_analytics_append(struct vd_analytics *analytics,
-    const struct vd_raw_event *rows, size_t count, uint64_t next_offset);
+/* rows NULL: none. */
+VD_NODISCARD int vd_analytics_append(
+    struct vd_analytics *analytics, const struct vd_table_rows *rows, uint64_t next_offset);
 VD_NODISCARD int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *next_offset);
 VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);

@@ -17,30 +17,72 @@
 
 /* Columns of raw_event in their order. */
 enum raw_column {
-    COLUMN_TIME_GENERATED,
-    COLUMN_TIME_STAMP,
-    COLUMN_EVENT_ID,
-    COLUMN_DEVICE_ID,
-    COLUMN_AGENT_VERSION,
-    COLUMN_NAME,
-    COLUMN_TYPE,
-    COLUMN_CATEGORY,
-    COLUMN_IS_EMPTY,
-    COLUMN_DETAILS,
-    COLUMN_COUNT,
+    RAW_TIME_GENERATED,
+    RAW_TIME_STAMP,
+    RAW_EVENT_ID,
+    RAW_DEVICE_ID,
+    RAW_AGENT_VERSION,
+    RAW_NAME,
+    RAW_TYPE,
+    RAW_CATEGORY,
+    RAW_IS_EMPTY,
+    RAW_DETAILS,
+    RAW_COLUMNS,
 };
 
-static const duckdb_type column_types[COLUMN_COUNT] = {
-    [COLUMN_TIME_GENERATED] = DUCKDB_TYPE_TIMESTAMP_MS,
-    [COLUMN_TIME_STAMP] = DUCKDB_TYPE_TIMESTAMP_MS,
-    [COLUMN_EVENT_ID] = DUCKDB_TYPE_UUID,
-    [COLUMN_DEVICE_ID] = DUCKDB_TYPE_VARCHAR,
-    [COLUMN_AGENT_VERSION] = DUCKDB_TYPE_VARCHAR,
-    [COLUMN_NAME] = DUCKDB_TYPE_VARCHAR,
-    [COLUMN_TYPE] = DUCKDB_TYPE_VARCHAR,
-    [COLUMN_CATEGORY] = DUCKDB_TYPE_VARCHAR,
-    [COLUMN_IS_EMPTY] = DUCKDB_TYPE_BOOLEAN,
-    [COLUMN_DETAILS] = DUCKDB_TYPE_VARCHAR,
+static const duckdb_type raw_types[RAW_COLUMNS] = {
+    [RAW_TIME_GENERATED] = DUCKDB_TYPE_TIMESTAMP_MS,
+    [RAW_TIME_STAMP] = DUCKDB_TYPE_TIMESTAMP_MS,
+    [RAW_EVENT_ID] = DUCKDB_TYPE_UUID,
+    [RAW_DEVICE_ID] = DUCKDB_TYPE_VARCHAR,
+    [RAW_AGENT_VERSION] = DUCKDB_TYPE_VARCHAR,
+    [RAW_NAME] = DUCKDB_TYPE_VARCHAR,
+    [RAW_TYPE] = DUCKDB_TYPE_VARCHAR,
+    [RAW_CATEGORY] = DUCKDB_TYPE_VARCHAR,
+    [RAW_IS_EMPTY] = DUCKDB_TYPE_BOOLEAN,
+    [RAW_DETAILS] = DUCKDB_TYPE_VARCHAR,
+};
+
+/* Columns of diagnostic in their order. */
+enum diagnostic_column {
+    DIAGNOSTIC_TIME_GENERATED,
+    DIAGNOSTIC_RESOURCE_ID,
+    DIAGNOSTIC_CATEGORY,
+    DIAGNOSTIC_OPERATION_NAME,
+    DIAGNOSTIC_LEVEL,
+    DIAGNOSTIC_RESULT_TYPE,
+    DIAGNOSTIC_RESULT_DESCRIPTION,
+    DIAGNOSTIC_DURATION,
+    DIAGNOSTIC_LOCATION,
+    DIAGNOSTIC_PROPERTIES,
+    DIAGNOSTIC_COLUMNS,
+};
+
+static const duckdb_type diagnostic_types[DIAGNOSTIC_COLUMNS] = {
+    [DIAGNOSTIC_TIME_GENERATED] = DUCKDB_TYPE_TIMESTAMP_MS,
+    [DIAGNOSTIC_RESOURCE_ID] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_CATEGORY] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_OPERATION_NAME] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_LEVEL] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_RESULT_TYPE] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_RESULT_DESCRIPTION] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_DURATION] = DUCKDB_TYPE_BIGINT,
+    [DIAGNOSTIC_LOCATION] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_PROPERTIES] = DUCKDB_TYPE_VARCHAR,
+};
+
+#define COLUMNS_MAX 16 /* of any table */
+_Static_assert((int)RAW_COLUMNS <= COLUMNS_MAX && (int)DIAGNOSTIC_COLUMNS <= COLUMNS_MAX,
+    "COLUMNS_MAX is too small");
+
+/* How rows of one kind go into a day's table. */
+struct table {
+    const char *name;
+    const duckdb_type *types;
+    size_t columns;
+    size_t row_size;
+    /* Writes `count` rows into the chunk. */
+    void (*fill)(duckdb_data_chunk chunk, const void *rows, size_t count);
 };
 
 static struct vd_duckdb *duckdb_of(struct vd_analytics *analytics)
@@ -61,44 +103,74 @@ static duckdb_hugeint uuid_number(const struct vd_uuid *uuid)
     return (duckdb_hugeint){.lower = lower, .upper = (int64_t)(upper ^ (1ULL << 63))};
 }
 
-static void set_text(duckdb_data_chunk chunk, enum raw_column column, idx_t row, struct vd_str s)
+static void set_text(duckdb_data_chunk chunk, idx_t column, idx_t row, struct vd_str s)
 {
     duckdb_vector_assign_string_element_len(
         duckdb_data_chunk_get_vector(chunk, column), row, s.data, s.length);
 }
 
-static void fill_chunk(duckdb_data_chunk chunk, const struct vd_raw_event *rows, size_t count)
+static void *column_data(duckdb_data_chunk chunk, idx_t column)
 {
-    void *data[COLUMN_COUNT];
-
-    for (idx_t i = 0; i < COLUMN_COUNT; i++) {
-        data[i] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, i));
-    }
-    for (size_t i = 0; i < count; i++) {
-        ((int64_t *)data[COLUMN_TIME_GENERATED])[i] = rows[i].time_generated_ms;
-        ((int64_t *)data[COLUMN_TIME_STAMP])[i] = rows[i].timestamp_ms;
-        ((duckdb_hugeint *)data[COLUMN_EVENT_ID])[i] = uuid_number(&rows[i].id);
-        ((bool *)data[COLUMN_IS_EMPTY])[i] = rows[i].is_empty;
-        set_text(chunk, COLUMN_DEVICE_ID, i, rows[i].device_id);
-        set_text(chunk, COLUMN_AGENT_VERSION, i, rows[i].agent_version);
-        set_text(chunk, COLUMN_NAME, i, rows[i].name);
-        set_text(chunk, COLUMN_TYPE, i, rows[i].type);
-        set_text(chunk, COLUMN_CATEGORY, i, rows[i].category);
-        set_text(chunk, COLUMN_DETAILS, i, rows[i].details);
-    }
-    duckdb_data_chunk_set_size(chunk, count);
+    return duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, column));
 }
 
-static duckdb_data_chunk make_chunk(void)
+static void fill_raw_events(duckdb_data_chunk chunk, const void *from, size_t count)
 {
-    duckdb_logical_type types[COLUMN_COUNT];
+    const struct vd_raw_event *rows = from;
+    int64_t *generated = column_data(chunk, RAW_TIME_GENERATED);
+    int64_t *stamp = column_data(chunk, RAW_TIME_STAMP);
+    duckdb_hugeint *id = column_data(chunk, RAW_EVENT_ID);
+    bool *is_empty = column_data(chunk, RAW_IS_EMPTY);
+
+    for (size_t i = 0; i < count; i++) {
+        generated[i] = rows[i].time_generated_ms;
+        stamp[i] = rows[i].timestamp_ms;
+        id[i] = uuid_number(&rows[i].id);
+        is_empty[i] = rows[i].is_empty;
+        set_text(chunk, RAW_DEVICE_ID, i, rows[i].device_id);
+        set_text(chunk, RAW_AGENT_VERSION, i, rows[i].agent_version);
+        set_text(chunk, RAW_NAME, i, rows[i].name);
+        set_text(chunk, RAW_TYPE, i, rows[i].type);
+        set_text(chunk, RAW_CATEGORY, i, rows[i].category);
+        set_text(chunk, RAW_DETAILS, i, rows[i].details);
+    }
+}
+
+static void fill_diagnostics(duckdb_data_chunk chunk, const void *from, size_t count)
+{
+    const struct vd_diagnostic *rows = from;
+    int64_t *generated = column_data(chunk, DIAGNOSTIC_TIME_GENERATED);
+    int64_t *duration = column_data(chunk, DIAGNOSTIC_DURATION);
+
+    for (size_t i = 0; i < count; i++) {
+        generated[i] = rows[i].time_generated_ms;
+        duration[i] = rows[i].duration_ms;
+        set_text(chunk, DIAGNOSTIC_RESOURCE_ID, i, rows[i].resource_id);
+        set_text(chunk, DIAGNOSTIC_CATEGORY, i, rows[i].category);
+        set_text(chunk, DIAGNOSTIC_OPERATION_NAME, i, rows[i].operation_name);
+        set_text(chunk, DIAGNOSTIC_LEVEL, i, rows[i].level);
+        set_text(chunk, DIAGNOSTIC_RESULT_TYPE, i, rows[i].result_type);
+        set_text(chunk, DIAGNOSTIC_RESULT_DESCRIPTION, i, rows[i].result_description);
+        set_text(chunk, DIAGNOSTIC_LOCATION, i, rows[i].location);
+        set_text(chunk, DIAGNOSTIC_PROPERTIES, i, rows[i].properties);
+    }
+}
+
+static const struct table raw_event_table = {
+    "raw_event", raw_types, RAW_COLUMNS, sizeof(struct vd_raw_event), fill_raw_events};
+static const struct table diagnostic_table = {"diagnostic", diagnostic_types, DIAGNOSTIC_COLUMNS,
+    sizeof(struct vd_diagnostic), fill_diagnostics};
+
+static duckdb_data_chunk make_chunk(const struct table *table)
+{
+    duckdb_logical_type types[COLUMNS_MAX];
     duckdb_data_chunk chunk;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        types[i] = duckdb_create_logical_type(column_types[i]);
+    for (size_t i = 0; i < table->columns; i++) {
+        types[i] = duckdb_create_logical_type(table->types[i]);
     }
-    chunk = duckdb_create_data_chunk(types, COLUMN_COUNT);
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    chunk = duckdb_create_data_chunk(types, table->columns);
+    for (size_t i = 0; i < table->columns; i++) {
         duckdb_destroy_logical_type(&types[i]);
     }
     return chunk;
@@ -115,15 +187,19 @@ static int appender_error(duckdb_appender appender, char *text, size_t text_size
     return error;
 }
 
-static int append_rows(struct vd_duckdb *store, const char *catalog,
-    const struct vd_raw_event *rows, size_t count, char *text, size_t text_size)
+static int append_rows(struct vd_duckdb *store, const char *catalog, const struct table *table,
+    const void *rows, size_t count, char *text, size_t text_size)
 {
     size_t chunk_rows = duckdb_vector_size();
     duckdb_appender appender = NULL;
-    duckdb_data_chunk chunk = make_chunk();
+    duckdb_data_chunk chunk;
     int error = VD_OK;
 
-    if (duckdb_appender_create_ext(store->writer, catalog, "main", "raw_event", &appender) !=
+    if (count == 0) {
+        return VD_OK;
+    }
+    chunk = make_chunk(table);
+    if (duckdb_appender_create_ext(store->writer, catalog, "main", table->name, &appender) !=
         DuckDBSuccess) {
         error = appender_error(appender, text, text_size);
     }
@@ -131,7 +207,8 @@ static int append_rows(struct vd_duckdb *store, const char *catalog,
         size_t n = count - done < chunk_rows ? count - done : chunk_rows;
 
         duckdb_data_chunk_reset(chunk);
-        fill_chunk(chunk, rows + done, n);
+        table->fill(chunk, (const char *)rows + done * table->row_size, n);
+        duckdb_data_chunk_set_size(chunk, n);
         if (duckdb_append_data_chunk(appender, chunk) != DuckDBSuccess) {
             error = appender_error(appender, text, text_size);
         }
@@ -146,14 +223,18 @@ static int append_rows(struct vd_duckdb *store, const char *catalog,
 }
 
 static int append_transaction(struct vd_duckdb *store, const char *catalog,
-    const struct vd_raw_event *rows, size_t count, uint64_t next_offset, char *text,
-    size_t text_size)
+    const struct vd_table_rows *rows, uint64_t next_offset, char *text, size_t text_size)
 {
     char sql[96];
     int error = vd_duckdb_run(store->writer, "BEGIN TRANSACTION", text, text_size);
 
-    if (error == VD_OK && count > 0) {
-        error = append_rows(store, catalog, rows, count, text, text_size);
+    if (error == VD_OK) {
+        error = append_rows(store, catalog, &raw_event_table, rows->raw_events,
+            rows->raw_event_count, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = append_rows(store, catalog, &diagnostic_table, rows->diagnostics,
+            rows->diagnostic_count, text, text_size);
     }
     if (error == VD_OK) {
         snprintf(sql, sizeof sql, "UPDATE %s.main.vd_meta SET next_offset = %llu", catalog,
@@ -222,26 +303,41 @@ static int32_t file_day(const struct vd_duckdb *store, int32_t day)
     return day;
 }
 
-static int duckdb_store_append(struct vd_analytics *analytics, const struct vd_raw_event *rows,
-    size_t count, uint64_t next_offset)
+/* The newest day of which there are rows; of the clock where there are none. */
+static int32_t day_of(const struct vd_duckdb *store, const struct vd_table_rows *rows)
+{
+    int64_t newest_ms = INT64_MIN;
+
+    if (rows->raw_event_count > 0) {
+        newest_ms = rows->raw_events[rows->raw_event_count - 1].time_generated_ms;
+    }
+    if (rows->diagnostic_count > 0 &&
+        rows->diagnostics[rows->diagnostic_count - 1].time_generated_ms > newest_ms) {
+        newest_ms = rows->diagnostics[rows->diagnostic_count - 1].time_generated_ms;
+    }
+    if (newest_ms == INT64_MIN && store->day_count > 0) {
+        return store->days[store->day_count - 1]; /* only the offset moves */
+    }
+    return vd_time_day(newest_ms != INT64_MIN ? newest_ms : vd_clock_utc_ms());
+}
+
+static int duckdb_store_append(
+    struct vd_analytics *analytics, const struct vd_table_rows *rows, uint64_t next_offset)
 {
     struct vd_duckdb *store = duckdb_of(analytics);
     char text[VD_DUCKDB_TEXT_SIZE] = "";
     char catalog[32];
-    int32_t day = vd_time_day(count > 0 ? rows[count - 1].time_generated_ms : vd_clock_utc_ms());
+    int32_t day;
     int error = ensure_working(store);
 
     if (error != VD_OK) {
         return error;
     }
-    if (count == 0 && store->day_count > 0) {
-        day = store->days[store->day_count - 1]; /* only the offset moves */
-    }
-    day = file_day(store, day);
+    day = file_day(store, day_of(store, rows));
     vd_duckdb_day_catalog(day, catalog);
     error = vd_duckdb_day_ensure(store, day, text, sizeof text);
     if (error == VD_OK) {
-        error = append_transaction(store, catalog, rows, count, next_offset, text, sizeof text);
+        error = append_transaction(store, catalog, rows, next_offset, text, sizeof text);
         if (error != VD_OK) {
             recover(store, catalog);
         }

@@ -10,7 +10,7 @@
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 
-#define DAY_SCHEMA_VERSION 1
+#define DAY_SCHEMA_VERSION 2 /* 1: without the table of diagnostics */
 #define DAY_SUFFIX         ".duckdb"
 #define NEW_SUFFIX         ".duckdb.new"
 #define DAY_TEXT_LENGTH    10
@@ -220,6 +220,29 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     return error;
 }
 
+#define RAW_EVENT_COLUMNS                                                                      \
+    "(time_generated TIMESTAMP_MS, time_stamp TIMESTAMP_MS, event_id UUID,"                    \
+    " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR," \
+    " is_empty BOOLEAN, details VARCHAR)"
+
+#define DIAGNOSTIC_COLUMNS                                                                         \
+    "(time_generated TIMESTAMP_MS, resource_id VARCHAR, category VARCHAR, operation_name VARCHAR," \
+    " level VARCHAR, result_type VARCHAR, result_description VARCHAR, duration_ms BIGINT,"         \
+    " location VARCHAR, properties VARCHAR)"
+
+/* Brings a file of an earlier version up to this one, all at once. */
+static int migrate_day(struct vd_duckdb *store, const char *catalog, char *text, size_t text_size)
+{
+    struct vd_buf sql = {0};
+
+    vd_buf_printf(&sql,
+        "BEGIN TRANSACTION; CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS
+        "; UPDATE %s.main.vd_meta SET schema_version = %d; COMMIT",
+        catalog, catalog, DAY_SCHEMA_VERSION);
+    /* After a failure the day is not taken in, and the instance with all that is open is closed. */
+    return run_built(store, &sql, text, text_size);
+}
+
 static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
 {
     char *path = day_path(store, day, DAY_SUFFIX);
@@ -242,14 +265,29 @@ static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t t
             (long long)version, DAY_SCHEMA_VERSION);
         error = VD_E_NEWER;
     }
+    if (error == VD_OK && version < DAY_SCHEMA_VERSION) {
+        error = migrate_day(store, catalog, text, text_size);
+    }
     if (error == VD_OK && next_offset > store->next_offset) {
         store->next_offset = next_offset;
     }
     return error;
 }
 
-/* The table that queries know, over the files of all days. */
-static int make_view(struct vd_duckdb *store, char *text, size_t text_size)
+/* Appends the rows of a table over the files of all days; vd_no_{table} gives the columns where there are none. */
+static void append_all_days(struct vd_buf *sql, const struct vd_duckdb *store, const char *table)
+{
+    vd_buf_printf(sql, " FROM (SELECT * FROM memory.main.vd_no_%s", table);
+    for (size_t i = 0; i < store->day_count; i++) {
+        char catalog[32];
+
+        vd_duckdb_day_catalog(store->days[i], catalog);
+        vd_buf_printf(sql, " UNION ALL SELECT * FROM %s.main.%s", catalog, table);
+    }
+    vd_buf_append_text(sql, ")");
+}
+
+static int make_raw_event_view(struct vd_duckdb *store, char *text, size_t text_size)
 {
     struct vd_buf sql = {0};
 
@@ -262,22 +300,33 @@ static int make_view(struct vd_duckdb *store, char *text, size_t text_size)
     vd_buf_append_text(&sql,
         " AS AssociatedResourceId, '' AS AzureSubscriptionId, agent_version AS AgentVersion,"
         " name AS RawEventName, type AS RawEventType, category AS RawEventCategory,"
-        " is_empty AS IsEmpty, details AS EventDetails, 'SecurityIoTRawEvent' AS \"Type\""
-        " FROM (SELECT * FROM memory.main.vd_no_raw_event");
-    for (size_t i = 0; i < store->day_count; i++) {
-        char catalog[32];
-
-        vd_duckdb_day_catalog(store->days[i], catalog);
-        vd_buf_printf(&sql, " UNION ALL SELECT * FROM %s.main.raw_event", catalog);
-    }
-    vd_buf_append_text(&sql, ")");
+        " is_empty AS IsEmpty, details AS EventDetails, 'SecurityIoTRawEvent' AS \"Type\"");
+    append_all_days(&sql, store, "raw_event");
     return run_built(store, &sql, text, text_size);
 }
 
-#define RAW_EVENT_COLUMNS                                                                      \
-    "(time_generated TIMESTAMP_MS, time_stamp TIMESTAMP_MS, event_id UUID,"                    \
-    " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR," \
-    " is_empty BOOLEAN, details VARCHAR)"
+static int make_diagnostic_view(struct vd_duckdb *store, char *text, size_t text_size)
+{
+    struct vd_buf sql = {0};
+
+    vd_buf_append_text(&sql,
+        "CREATE OR REPLACE VIEW memory.main.AzureDiagnostics AS SELECT"
+        " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, resource_id AS ResourceId,"
+        " category AS Category, operation_name AS OperationName, level AS Level,"
+        " result_type AS ResultType, result_description AS ResultDescription,"
+        " duration_ms AS DurationMs, location AS Location, properties AS properties_s,"
+        " 'AzureDiagnostics' AS \"Type\"");
+    append_all_days(&sql, store, "diagnostic");
+    return run_built(store, &sql, text, text_size);
+}
+
+/* The tables that queries know, over the files of all days. */
+static int make_views(struct vd_duckdb *store, char *text, size_t text_size)
+{
+    int error = make_raw_event_view(store, text, text_size);
+
+    return error == VD_OK ? make_diagnostic_view(store, text, text_size) : error;
+}
 
 /* Shuts the instance in: its folder is all it can reach, and no setting changes any more. */
 static int lock_down(struct vd_duckdb *store, char *text, size_t text_size)
@@ -361,10 +410,12 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
     }
     if (error == VD_OK) {
         error = vd_duckdb_run(store->writer,
-            "CREATE TABLE memory.main.vd_no_raw_event" RAW_EVENT_COLUMNS, text, text_size);
+            "CREATE TABLE memory.main.vd_no_raw_event" RAW_EVENT_COLUMNS
+            "; CREATE TABLE memory.main.vd_no_diagnostic" DIAGNOSTIC_COLUMNS,
+            text, text_size);
     }
     if (error == VD_OK) {
-        error = make_view(store, text, text_size);
+        error = make_views(store, text, text_size);
     }
     store->broken = error != VD_OK;
     if (error != VD_OK) {
@@ -386,8 +437,9 @@ static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, s
 {
     static const char *const statements[] = {
         "CREATE TABLE vd_creating.main.raw_event" RAW_EVENT_COLUMNS,
+        "CREATE TABLE vd_creating.main.diagnostic" DIAGNOSTIC_COLUMNS,
         "CREATE TABLE vd_creating.main.vd_meta(schema_version BIGINT, next_offset UBIGINT)",
-        "INSERT INTO vd_creating.main.vd_meta VALUES (1, 0)",
+        "INSERT INTO vd_creating.main.vd_meta VALUES (2, 0)",
         "CHECKPOINT vd_creating",
     };
     char ignored[VD_DUCKDB_TEXT_SIZE];
@@ -469,7 +521,7 @@ int vd_duckdb_day_ensure(struct vd_duckdb *store, int32_t day, char *text, size_
     }
     if (error == VD_OK) {
         qsort(store->days, store->day_count, sizeof *store->days, compare_days);
-        error = make_view(store, text, text_size);
+        error = make_views(store, text, text_size);
     }
     if (error != VD_OK) {
         store->broken = true; /* half taken in: start again from what is in the folder */

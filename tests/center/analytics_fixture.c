@@ -75,7 +75,8 @@ int analytics_append_rows(
     for (size_t i = 0; i < count; i++) {
         rows[i] = row_of(first + i, time_ms);
     }
-    error = vd_analytics_append(f->analytics, rows, count, first + count);
+    error = vd_analytics_append(f->analytics,
+        &(struct vd_table_rows){.raw_events = rows, .raw_event_count = count}, first + count);
     free(rows);
     return error;
 }

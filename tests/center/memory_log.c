@@ -168,8 +168,8 @@ static struct failing_analytics *failing_of(struct vd_analytics *analytics)
     return (struct failing_analytics *)(void *)analytics;
 }
 
-static int failing_append(struct vd_analytics *analytics, const struct vd_raw_event *rows,
-    size_t count, uint64_t next_offset)
+static int failing_append(
+    struct vd_analytics *analytics, const struct vd_table_rows *rows, uint64_t next_offset)
 {
     struct failing_analytics *f = failing_of(analytics);
     int error;
@@ -178,9 +178,9 @@ static int failing_append(struct vd_analytics *analytics, const struct vd_raw_ev
         f->fail_appends--;
         return f->error;
     }
-    error = vd_analytics_append(f->inner, rows, count, next_offset);
+    error = vd_analytics_append(f->inner, rows, next_offset);
     f->appends += error == VD_OK ? 1 : 0;
-    f->rows += error == VD_OK ? count : 0;
+    f->rows += error == VD_OK ? rows->raw_event_count : 0;
     if (f->fail_appends > 0) {
         f->fail_appends--;
         return f->error;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <duckdb.h>
 
 #include "lib/clock.h"
 #include "tests/center/analytics_fixture.h"
@@ -58,13 +59,112 @@ static void test_rows__columns(void **state)
     json_decref(result);
 }
 
+static void test_rows__of_operations(void **state)
+{
+    static const char *const expected[][2] = {
+        {"TimeGenerated", "2025-11-24T16:00:00.123Z"},
+        {"ResourceId", "/hubs/one"},
+        {"Category", "Connections"},
+        {"OperationName", "deviceConnect"},
+        {"Level", "Error"},
+        {"ResultType", "401003"},
+        {"ResultDescription", "it's refused"},
+        {"DurationMs", NULL},
+        {"Location", "here"},
+        {"properties_s", "{\"deviceId\":\"dev-1\"}"},
+        {"Type", "AzureDiagnostics"},
+    };
+    const struct vd_diagnostic row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("/hubs/one"),
+        VD_STR_LITERAL("Connections"), VD_STR_LITERAL("deviceConnect"), VD_STR_LITERAL("Error"),
+        VD_STR_LITERAL("401003"), VD_STR_LITERAL("it's refused"), 1234, VD_STR_LITERAL("here"),
+        VD_STR_LITERAL("{\"deviceId\":\"dev-1\"}")};
+    const struct vd_table_rows rows = {.diagnostics = &row, .diagnostic_count = 1};
+    struct analytics_fixture *f = *state;
+    json_t *result;
+
+    assert_int_equal(vd_analytics_append(f->analytics, &rows, 7), VD_OK);
+    analytics_reopen(f);
+    assert_int_equal(analytics_offset_of(f), 7);
+    result = analytics_query(f, "SELECT * FROM AzureDiagnostics");
+    assert_int_equal(analytics_row_count(result), 1);
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), 11);
+    for (size_t i = 0; i < 11; i++) {
+        json_t *column = json_array_get(json_object_get(result, "columns"), i);
+
+        assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);
+        if (expected[i][1] != NULL) {
+            assert_string_equal(json_string_value(analytics_cell(result, 0, i)), expected[i][1]);
+        }
+    }
+    assert_int_equal(json_integer_value(analytics_cell(result, 0, 7)), 1234);
+    json_decref(result);
+    assert_int_equal(analytics_count_rows(f), 0);
+}
+
+static void run_sql(duckdb_connection connection, const char *sql)
+{
+    duckdb_result result;
+
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
+        fail_msg("%s: %s", sql, duckdb_result_error(&result));
+    }
+    duckdb_destroy_result(&result);
+}
+
+/* A day's file as the first version made it, which knew no operations. */
+static void make_first_version(const char *path)
+{
+    duckdb_database database;
+    duckdb_connection connection;
+
+    assert_int_equal(duckdb_open(path, &database), DuckDBSuccess);
+    assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
+    run_sql(connection,
+        "CREATE TABLE raw_event (time_generated TIMESTAMP_MS, time_stamp TIMESTAMP_MS, event_id UUID,"
+        " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR,"
+        " is_empty BOOLEAN, details VARCHAR)");
+    run_sql(connection, "CREATE TABLE vd_meta(schema_version BIGINT, next_offset UBIGINT)");
+    run_sql(connection, "INSERT INTO vd_meta VALUES (1, 42)");
+    run_sql(connection,
+        "INSERT INTO raw_event SELECT TIMESTAMP '2025-11-23 10:00:00', TIMESTAMP '2025-11-23 10:00:00', uuid(),"
+        " 'dev-' || i, '3.5.4', 'NetworkActivity', 'Security', 'Periodic', false, '{}' FROM range(100) t(i)");
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+}
+
+static void test_days__of_the_first_version(void **state)
+{
+    struct analytics_fixture *f = *state;
+    char path[900];
+
+    vd_analytics_close(f->analytics);
+    f->analytics = NULL;
+    snprintf(path, sizeof path, "%s/2025-11-23.duckdb", f->data);
+    make_first_version(path);
+    for (int i = 0; i < 2; i++) {
+        json_t *result;
+
+        assert_int_equal(analytics_open_at(f), VD_OK);
+        assert_int_equal(analytics_offset_of(f), 42);
+        assert_int_equal(analytics_count_rows(f), 100);
+        result = analytics_query(f, "SELECT * FROM AzureDiagnostics");
+        assert_int_equal(analytics_row_count(result), 0);
+        json_decref(result);
+        if (i == 0) {
+            vd_analytics_close(f->analytics);
+        }
+    }
+    assert_int_equal(analytics_append_rows(f, 42, 5, ANALYTICS_DAY_0), VD_OK);
+    assert_int_equal(analytics_count_rows(f), 105);
+}
+
 static void test_rows__with_offset(void **state)
 {
     struct analytics_fixture *f = *state;
 
     assert_int_equal(analytics_append_rows(f, 0, 5000, ANALYTICS_DAY_0), VD_OK);
     assert_int_equal(analytics_offset_of(f), 5000);
-    assert_int_equal(vd_analytics_append(f->analytics, NULL, 0, 6000), VD_OK);
+    assert_int_equal(vd_analytics_append(f->analytics, NULL, 6000), VD_OK);
     assert_int_equal(analytics_offset_of(f), 6000);
     analytics_reopen(f);
     assert_int_equal(analytics_offset_of(f), 6000);
@@ -100,7 +200,7 @@ static void test_days__files(void **state)
     assert_int_equal(json_integer_value(analytics_cell(result, 0, 1)), 8);
     assert_int_equal(json_integer_value(analytics_cell(result, 1, 1)), 4);
     json_decref(result);
-    assert_int_equal(vd_analytics_append(f->analytics, NULL, 0, 13), VD_OK);
+    assert_int_equal(vd_analytics_append(f->analytics, NULL, 13), VD_OK);
     assert_int_equal(analytics_offset_of(f), 13);
 }
 
@@ -356,6 +456,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ANALYTICS_TEST(test_rows__columns),
+        ANALYTICS_TEST(test_rows__of_operations),
+        ANALYTICS_TEST(test_days__of_the_first_version),
         ANALYTICS_TEST(test_rows__with_offset),
         ANALYTICS_TEST(test_days__files),
         ANALYTICS_TEST(test_days__unfinished),
