@@ -12,6 +12,7 @@
 
 #include "hub/connection.h"
 #include "lib/clock.h"
+#include "lib/listen.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -291,80 +292,21 @@ static int fail(char *error_text, size_t error_size, int error, const char *what
     return error;
 }
 
-static int parse_address(const struct vd_hub_config *config, struct sockaddr_storage *out,
-    socklen_t *length, char *error_text, size_t error_size)
-{
-    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
-
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, config->listen_address, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons(config->port);
-        *length = sizeof *four;
-        return VD_OK;
-    }
-    if (inet_pton(AF_INET6, config->listen_address, &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-        six->sin6_port = htons(config->port);
-        *length = sizeof *six;
-        return VD_OK;
-    }
-    return fail(error_text, error_size, VD_E_INVALID, config->listen_address,
-        "not a numeric IPv4 or IPv6 address");
-}
-
-static uint16_t bound_port(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } address;
-    socklen_t length = sizeof address;
-
-    memset(&address, 0, sizeof address);
-    if (getsockname(fd, &address.any, &length) != 0) {
-        return 0;
-    }
-    return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
-}
-
 static int open_listener(
     struct vd_hub *hub, const struct vd_hub_config *config, char *error_text, size_t error_size)
 {
-    struct sockaddr_storage address;
-    socklen_t length = 0;
-    char what[96];
-    const int on = 1;
-    const int off = 0;
-    int error = parse_address(config, &address, &length, error_text, error_size);
-    int fd;
+    int fd = -1;
+    int error = vd_listen_bind(
+        config->listen_address, config->port, &fd, &hub->port, error_text, error_size);
 
     if (error != VD_OK) {
         return error;
     }
-    snprintf(what, sizeof what, "%s port %u", config->listen_address, config->port);
-    fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return fail(error_text, error_size, VD_E_IO, what, strerror(errno));
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (address.ss_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    }
-    if (bind(fd, (struct sockaddr *)&address, length) != 0) {
-        error = errno == EADDRINUSE ? VD_E_BUSY : errno == EACCES ? VD_E_DENIED : VD_E_INVALID;
-        fail(error_text, error_size, error, what, strerror(errno));
-        close(fd);
-        return error;
-    }
-    hub->port = bound_port(fd);
     hub->listener = evconnlistener_new(
         hub->base, on_accept, hub, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 1024, fd);
     if (hub->listener == NULL) {
         close(fd);
-        return fail(error_text, error_size, VD_E_BUSY, what, "cannot listen");
+        return fail(error_text, error_size, VD_E_BUSY, config->listen_address, "cannot listen");
     }
     evconnlistener_set_error_cb(hub->listener, on_accept_error);
     return VD_OK;
