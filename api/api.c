@@ -115,6 +115,43 @@ void vd_api_call(
     }
 }
 
+/* ---- As a face ---- */
+
+static void face_call(
+    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    const struct vd_api_request inner = {
+        request->method, request->path, request->query, request->body};
+    struct vd_api_answer made;
+
+    vd_api_call(context, &inner, &made);
+    answer->status = made.status;
+    answer->body = made.body;
+}
+
+static void face_refuse(int status, struct vd_http_answer *answer)
+{
+    struct vd_api_answer made = {status, NULL};
+
+    if (status == 413) {
+        vd_api_fail(&made, status, "LimitExceeded", "the body is too large");
+    } else {
+        vd_api_fail(&made, status, "Busy", "too many requests wait, try again");
+    }
+    answer->body = made.body;
+}
+
+struct vd_http_face vd_api_face(struct vd_api *api)
+{
+    return (struct vd_http_face){
+        .prefix = "",
+        .body_max_bytes = VD_API_BODY_MAX_BYTES,
+        .call = face_call,
+        .refuse = face_refuse,
+        .context = api,
+    };
+}
+
 /* ---- What handlers use ---- */
 
 const char *vd_api_param(const struct vd_api_args *args, const char *name)

@@ -6,9 +6,13 @@
 
 #include <jansson.h>
 
+#include "api/http.h"
 #include "center/center.h"
 #include "hub/hub.h"
 #include "lib/bus.h"
+
+/* A body of a request: an indicator list of some millions of lines. */
+#define VD_API_BODY_MAX_BYTES (64 << 20)
 
 /* The stores that a route works on: a bit mask. */
 #define VD_NEEDS_REGISTRY  1U
@@ -62,5 +66,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  */
 void vd_api_call(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);
+
+/* The same as a face of a server, which must be one that only the owner reaches; `api` must outlive it. */
+struct vd_http_face vd_api_face(struct vd_api *api);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP by libevent in one thread; the handlers, which block for the disk, in a few workers. */
+/* HTTP by libevent in one thread; the faces, which block for the disk, in a few workers. */
 
 #include "api/http.h"
 
@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -16,10 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/http_tls.h"
+#include "lib/listen.h"
 #include "lib/log.h"
 
-/* A query takes a worker for as long as it runs; lists and writes must get through beside a few of them. */
-#define WORKERS 6
+#define WORKERS_MAX 64
+#define FACES_MAX   8
 /* Requests that wait for a worker; one more is answered with 503. */
 #define QUEUE_MAX 64
 /* A client that sends or reads nothing for so long is dropped. */
@@ -28,14 +31,17 @@
 
 struct job {
     struct job *next;
-    struct vd_api_http *http;
+    struct vd_http *http;
     struct evhttp_request *request; /* loop thread only; NULL once the client is gone */
-    char *method;
+    const struct vd_http_face *face;
+    const char *method;
     char *path;
     char *query;
+    char *peer;
+    struct evkeyvalq headers;
     void *body;
     size_t body_length;
-    int status;
+    struct vd_http_answer answer;
     char *text; /* the answer as JSON; NULL: none */
 };
 
@@ -45,15 +51,18 @@ struct job_queue {
     unsigned count;
 };
 
-struct vd_api_http {
-    const struct vd_api *api;
-    char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+struct vd_http {
+    struct vd_http_face faces[FACES_MAX];
+    size_t face_count;
+    char unix_path[sizeof((struct sockaddr_un *)NULL)->sun_path]; /* empty: TLS */
+    uint16_t port;
     struct event_base *base;
     struct evhttp *server;
-    struct event *wake; /* on wake_fd: answers are ready, or the end */
+    struct vd_http_tls *tls; /* NULL on a unix socket */
+    struct event *wake;      /* on wake_fd: answers are ready, or the end */
     int wake_fd;
     pthread_t loop;
-    pthread_t workers[WORKERS];
+    pthread_t workers[WORKERS_MAX];
     unsigned threads; /* workers that were started */
     bool loop_started;
 
@@ -65,6 +74,29 @@ struct vd_api_http {
     unsigned working; /* workers that have not ended */
     bool stopping;
 };
+
+/* ---- What faces use ---- */
+
+const char *vd_http_header(const struct vd_http_request *request, const char *name)
+{
+    return request->headers != NULL ? evhttp_find_header(request->headers, name) : NULL;
+}
+
+void vd_http_answer_header(struct vd_http_answer *answer, const char *name, const char *value)
+{
+    size_t length = strlen(value);
+
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)value[i] < ' ' || value[i] == 0x7f) {
+            return;
+        }
+    }
+    if (answer->header_count < VD_HTTP_ANSWER_HEADERS && length < VD_HTTP_VALUE_SIZE) {
+        answer->headers[answer->header_count].name = name;
+        memcpy(answer->headers[answer->header_count].value, value, length + 1);
+        answer->header_count++;
+    }
+}
 
 /* ---- Jobs ---- */
 
@@ -92,9 +124,10 @@ static struct job *queue_pop(struct job_queue *queue)
 
 static void job_free(struct job *job)
 {
-    free(job->method);
+    evhttp_clear_headers(&job->headers);
     free(job->path);
     free(job->query);
+    free(job->peer);
     free(job->body);
     free(job->text);
     free(job);
@@ -118,8 +151,39 @@ static const char *method_name(enum evhttp_cmd_type method)
     }
 }
 
-/* Copies what the handler needs: the request itself belongs to the loop. */
-static struct job *job_new(struct vd_api_http *http, struct evhttp_request *request)
+static const struct vd_http_face *face_for(const struct vd_http *http, const char *path)
+{
+    for (size_t i = 0; i < http->face_count; i++) {
+        if (strncmp(path, http->faces[i].prefix, strlen(http->faces[i].prefix)) == 0) {
+            return &http->faces[i];
+        }
+    }
+    return NULL;
+}
+
+static bool headers_copy(struct evkeyvalq *out, struct evhttp_request *request)
+{
+    const struct evkeyvalq *from = evhttp_request_get_input_headers(request);
+
+    for (const struct evkeyval *at = from->tqh_first; at != NULL; at = at->next.tqe_next) {
+        if (evhttp_add_header(out, at->key, at->value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static char *peer_of(struct evhttp_request *request)
+{
+    char *address = NULL;
+    ev_uint16_t port = 0;
+
+    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
+    return strdup(address != NULL ? address : "");
+}
+
+/* Copies what the face needs: the request itself belongs to the loop. NULL: no memory. */
+static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
@@ -130,15 +194,19 @@ static struct job *job_new(struct vd_api_http *http, struct evhttp_request *requ
     if (job == NULL) {
         return NULL;
     }
+    job->headers.tqh_last = &job->headers.tqh_first;
     job->http = http;
     job->request = request;
+    job->face = face_for(http, path != NULL ? path : "");
     job->body_length = evbuffer_get_length(body);
-    job->method = strdup(method_name(evhttp_request_get_command(request)));
+    job->method = method_name(evhttp_request_get_command(request));
     job->path = strdup(path != NULL ? path : "");
     job->query = strdup(query != NULL ? query : "");
+    job->peer = peer_of(request);
     job->body = malloc(job->body_length + 1);
-    if (job->method == NULL || job->path == NULL || job->query == NULL || job->body == NULL ||
-        evbuffer_copyout(body, job->body, job->body_length) != (ev_ssize_t)job->body_length) {
+    if (job->path == NULL || job->query == NULL || job->peer == NULL || job->body == NULL ||
+        !headers_copy(&job->headers, request) ||
+        evbuffer_remove(body, job->body, job->body_length) != (int)job->body_length) {
         job_free(job);
         return NULL;
     }
@@ -149,20 +217,20 @@ static struct job *job_new(struct vd_api_http *http, struct evhttp_request *requ
 
 static void job_run(struct job *job)
 {
-    struct vd_api_request request = {
-        job->method, job->path, job->query, {job->body, job->body_length}};
-    struct vd_api_answer answer;
+    const struct vd_http_request request = {job->method, job->path, job->query, &job->headers,
+        job->peer, {job->body, job->body_length}};
 
-    vd_api_call(job->http->api, &request, &answer);
-    job->status = answer.status;
-    if (answer.body != NULL) {
-        job->text = json_dumps(answer.body, JSON_COMPACT);
-        json_decref(answer.body);
-        job->status = job->text != NULL ? job->status : 500;
+    job->answer.status = 500;
+    job->face->call(job->face->context, &request, &job->answer);
+    if (job->answer.body != NULL) {
+        job->text = json_dumps(job->answer.body, JSON_COMPACT);
+        json_decref(job->answer.body);
+        job->answer.body = NULL;
+        job->answer.status = job->text != NULL ? job->answer.status : 500;
     }
 }
 
-static void wake_loop(struct vd_api_http *http)
+static void wake_loop(struct vd_http *http)
 {
     uint64_t one = 1;
 
@@ -174,7 +242,7 @@ static void wake_loop(struct vd_api_http *http)
 
 static void *worker_main(void *context)
 {
-    struct vd_api_http *http = context;
+    struct vd_http *http = context;
     struct job *job;
 
     pthread_mutex_lock(&http->lock);
@@ -200,19 +268,41 @@ static void *worker_main(void *context)
 
 /* ---- The loop ---- */
 
-static void send_json(struct evhttp_request *request, int status, const char *text)
+static void send_answer(
+    struct evhttp_request *request, const struct vd_http_answer *answer, const char *text)
 {
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *body = evbuffer_new();
 
     if (text != NULL && body != NULL) {
-        evhttp_add_header(
-            evhttp_request_get_output_headers(request), "Content-Type", "application/json");
+        evhttp_add_header(headers, "Content-Type", "application/json; charset=utf-8");
         evbuffer_add(body, text, strlen(text));
     }
-    evhttp_send_reply(request, status, NULL, body);
+    for (size_t i = 0; i < answer->header_count; i++) {
+        evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
+    }
+    vd_http_tls_end(request);
+    evhttp_send_reply(request, answer->status, NULL, body);
     if (body != NULL) {
         evbuffer_free(body);
     }
+}
+
+/* Answers without a worker. */
+static void refuse(struct evhttp_request *request, const struct vd_http_face *face, int status)
+{
+    struct vd_http_answer answer = {.status = status};
+    char *text = NULL;
+
+    if (face != NULL) {
+        face->refuse(status, &answer);
+    }
+    if (answer.body != NULL) {
+        text = json_dumps(answer.body, JSON_COMPACT);
+        json_decref(answer.body);
+    }
+    send_answer(request, &answer, text);
+    free(text);
 }
 
 static void client_gone(struct evhttp_connection *connection, void *context)
@@ -227,14 +317,14 @@ static void job_answer(struct job *job)
 {
     if (job->request != NULL) {
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
-        send_json(job->request, job->status, job->text);
+        send_answer(job->request, &job->answer, job->text);
     }
     job_free(job);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
-    struct vd_api_http *http = context;
+    struct vd_http *http = context;
     struct job *job;
     uint64_t count;
     bool end;
@@ -257,44 +347,61 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static void on_request(struct evhttp_request *request, void *context)
+/* False: too many wait already. */
+static bool job_queue_up(struct vd_http *http, struct job *job)
 {
-    static const char busy[] =
-        "{\"error\":{\"code\":\"Busy\",\"message\":\"too many requests wait, try again\"}}";
-    struct vd_api_http *http = context;
-    struct job *job = job_new(http, request);
     bool taken = false;
 
-    if (job != NULL) {
-        pthread_mutex_lock(&http->lock);
-        if (http->todo.count < QUEUE_MAX && !http->stopping) {
-            evhttp_connection_set_closecb(evhttp_request_get_connection(request), client_gone, job);
-            queue_push(&http->todo, job);
-            pthread_cond_signal(&http->todo_ready);
-            taken = true;
-        }
-        pthread_mutex_unlock(&http->lock);
+    pthread_mutex_lock(&http->lock);
+    if (http->todo.count < QUEUE_MAX && !http->stopping) {
+        evhttp_connection_set_closecb(
+            evhttp_request_get_connection(job->request), client_gone, job);
+        queue_push(&http->todo, job);
+        pthread_cond_signal(&http->todo_ready);
+        taken = true;
     }
-    if (!taken) {
-        if (job != NULL) {
-            job_free(job);
-        }
-        send_json(request, 503, busy);
+    pthread_mutex_unlock(&http->lock);
+    return taken;
+}
+
+static void on_request(struct evhttp_request *request, void *context)
+{
+    struct vd_http *http = context;
+    const struct vd_http_face *face;
+    struct job *job;
+
+    if (http->tls != NULL && !vd_http_tls_begin(request)) {
+        refuse(request, NULL, 503);
+        return;
+    }
+    job = job_new(http, request);
+    face = job != NULL ? job->face : NULL;
+    if (job == NULL) {
+        refuse(request, NULL, 503);
+    } else if (face == NULL) {
+        job_free(job);
+        refuse(request, NULL, 404);
+    } else if (job->body_length > face->body_max_bytes) {
+        job_free(job);
+        refuse(request, face, 413);
+    } else if (!job_queue_up(http, job)) {
+        job_free(job);
+        refuse(request, face, 503);
     }
 }
 
 static void *loop_main(void *context)
 {
-    struct vd_api_http *http = context;
+    struct vd_http *http = context;
 
     event_base_dispatch(http->base);
     return NULL;
 }
 
-/* ---- Start and stop ---- */
+/* ---- Listening ---- */
 
-/* A listening socket at http->path; -1 with errno set. */
-static int listen_at(const struct vd_api_http *http)
+/* A socket bound to the path; -1 with errno set. */
+static int bind_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -302,10 +409,10 @@ static int listen_at(const struct vd_api_http *http)
     if (fd < 0) {
         return -1;
     }
-    memcpy(address.sun_path, http->path, sizeof address.sun_path);
-    if ((unlink(http->path) != 0 && errno != ENOENT) ||
+    memcpy(address.sun_path, path, sizeof address.sun_path);
+    if ((unlink(path) != 0 && errno != ENOENT) ||
         bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(http->path, 0600) != 0 || listen(fd, 64) != 0) {
+        chmod(path, 0600) != 0) {
         int saved = errno;
 
         close(fd);
@@ -315,11 +422,73 @@ static int listen_at(const struct vd_api_http *http)
     return fd;
 }
 
-static int server_setup(struct vd_api_http *http)
+static int bind_any(struct vd_http *http, const struct vd_http_config *config, int *fd,
+    char *error_text, size_t error_size)
 {
-    struct evconnlistener *listener;
-    int fd;
+    int error = VD_OK;
 
+    if (config->unix_path == NULL) {
+        return vd_listen_bind(
+            config->address, config->port, fd, &http->port, error_text, error_size);
+    }
+    *fd = bind_unix(http->unix_path);
+    if (*fd < 0) {
+        error = vd_error_from_errno(errno);
+        snprintf(error_text, error_size, "%.200s: %s", http->unix_path, vd_error_text(error));
+    }
+    return error;
+}
+
+static size_t body_max(const struct vd_http *http)
+{
+    size_t max = 0;
+
+    for (size_t i = 0; i < http->face_count; i++) {
+        max = http->faces[i].body_max_bytes > max ? http->faces[i].body_max_bytes : max;
+    }
+    return max;
+}
+
+static int listen_open(
+    struct vd_http *http, const struct vd_http_config *config, char *error_text, size_t error_size)
+{
+    const struct vd_http_tls_config tls = {
+        .certificate_file = config->certificate_file,
+        .private_key_file = config->private_key_file,
+        .read_max_bytes = body_max(http) + HEADER_MAX_BYTES,
+        .request_deadline_ms = config->request_deadline_ms,
+    };
+    struct evconnlistener *listener;
+    int fd = -1;
+    int error = bind_any(http, config, &fd, error_text, error_size);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    listener = evconnlistener_new(
+        http->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 256, fd);
+    if (listener == NULL) {
+        snprintf(error_text, error_size, "cannot listen: %s", strerror(errno));
+        close(fd);
+        return VD_E_BUSY; /* two sockets may be bound to a port before one of them listens */
+    }
+    if (config->unix_path == NULL) {
+        error = vd_http_tls_new(
+            &tls, http->base, http->server, listener, &http->tls, error_text, error_size);
+    }
+    if (error == VD_OK && evhttp_bind_listener(http->server, listener) == NULL) {
+        error = VD_E_NOMEM;
+    }
+    if (error != VD_OK) {
+        evconnlistener_free(listener);
+    }
+    return error;
+}
+
+/* ---- Start and stop ---- */
+
+static int server_setup(struct vd_http *http)
+{
     http->base = event_base_new();
     http->server = http->base != NULL ? evhttp_new(http->base) : NULL;
     if (http->server == NULL) {
@@ -335,30 +504,20 @@ static int server_setup(struct vd_api_http *http)
     }
     evhttp_set_allowed_methods(http->server,
         EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH);
-    evhttp_set_max_body_size(http->server, VD_API_BODY_MAX_BYTES);
+    evhttp_set_max_body_size(http->server, (ev_ssize_t)body_max(http));
     evhttp_set_max_headers_size(http->server, HEADER_MAX_BYTES);
     evhttp_set_timeout(http->server, IDLE_TIMEOUT_S);
     evhttp_set_gencb(http->server, on_request, http);
-    fd = listen_at(http);
-    if (fd < 0) {
-        return vd_error_from_errno(errno);
-    }
-    listener = evconnlistener_new(
-        http->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (listener == NULL || evhttp_bind_listener(http->server, listener) == NULL) {
-        close(fd);
-        return VD_E_NOMEM;
-    }
     return VD_OK;
 }
 
-static int threads_start(struct vd_api_http *http)
+static int threads_start(struct vd_http *http, unsigned workers)
 {
     if (pthread_create(&http->loop, NULL, loop_main, http) != 0) {
         return VD_E_NOMEM;
     }
     http->loop_started = true;
-    for (; http->threads < WORKERS; http->threads++, http->working++) {
+    for (; http->threads < workers; http->threads++, http->working++) {
         if (pthread_create(&http->workers[http->threads], NULL, worker_main, http) != 0) {
             return VD_E_NOMEM;
         }
@@ -366,12 +525,22 @@ static int threads_start(struct vd_api_http *http)
     return VD_OK;
 }
 
-static void http_free(struct vd_api_http *http)
+/* Closes the listener and every connection; clients that wait hear of it. */
+static void server_free(struct vd_http *http)
+{
+    vd_http_tls_listener_gone(http->tls);
+    evhttp_free(http->server);
+    /* A connection's TLS is freed by the loop only. */
+    event_base_loop(http->base, EVLOOP_NONBLOCK);
+    vd_http_tls_free(http->tls);
+}
+
+static void http_free(struct vd_http *http)
 {
     struct job *job;
 
     if (http->server != NULL) {
-        evhttp_free(http->server); /* closes the listener; clients that wait hear of it */
+        server_free(http);
     }
     while ((job = queue_pop(&http->todo)) != NULL || (job = queue_pop(&http->done)) != NULL) {
         job_free(job);
@@ -385,30 +554,25 @@ static void http_free(struct vd_api_http *http)
     if (http->base != NULL) {
         event_base_free(http->base);
     }
-    unlink(http->path);
+    if (http->unix_path[0] != '\0') {
+        unlink(http->unix_path);
+    }
     pthread_cond_destroy(&http->worker_ended);
     pthread_cond_destroy(&http->todo_ready);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }
 
-int vd_api_http_start(const struct vd_api *api, const char *path, struct vd_api_http **out,
-    char *error_text, size_t error_size)
+static struct vd_http *http_new(const struct vd_http_config *config)
 {
-    struct vd_api_http *http = calloc(1, sizeof *http);
+    struct vd_http *http = calloc(1, sizeof *http);
     pthread_condattr_t monotonic;
-    int error;
 
     if (http == NULL) {
-        return VD_E_NOMEM;
+        return NULL;
     }
-    http->api = api;
-    if (vd_text_copy(path, http->path, sizeof http->path) != VD_OK) {
-        snprintf(error_text, error_size, "%.200s: longer than %zu characters", path,
-            sizeof http->path - 1);
-        free(http);
-        return VD_E_INVALID;
-    }
+    memcpy(http->faces, config->faces, config->face_count * sizeof http->faces[0]);
+    http->face_count = config->face_count;
     http->wake_fd = -1;
     http->todo.last = &http->todo.first;
     http->done.last = &http->done.first;
@@ -418,24 +582,61 @@ int vd_api_http_start(const struct vd_api *api, const char *path, struct vd_api_
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&http->worker_ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    error = server_setup(http);
-    if (error != VD_OK) {
-        http_free(http);
-    } else {
-        error = threads_start(http);
-        if (error != VD_OK) {
-            vd_api_http_stop(http, 1000);
-        }
-    }
-    if (error != VD_OK) {
-        snprintf(error_text, error_size, "%.200s: %s", path, vd_error_text(error));
-        return error;
-    }
-    *out = http;
-    return VD_OK;
+    return http;
 }
 
-bool vd_api_http_stop(struct vd_api_http *http, int timeout_ms)
+static int http_open(
+    struct vd_http *http, const struct vd_http_config *config, char *error_text, size_t error_size)
+{
+    int error;
+
+    if (config->unix_path != NULL &&
+        vd_text_copy(config->unix_path, http->unix_path, sizeof http->unix_path) != VD_OK) {
+        snprintf(error_text, error_size, "%.200s: longer than %zu characters", config->unix_path,
+            sizeof http->unix_path - 1);
+        return VD_E_INVALID;
+    }
+    error = server_setup(http);
+    return error == VD_OK ? listen_open(http, config, error_text, error_size) : error;
+}
+
+int vd_http_start(
+    const struct vd_http_config *config, struct vd_http **out, char *error_text, size_t error_size)
+{
+    struct vd_http *http = NULL;
+    int error = VD_E_INVALID;
+
+    if (error_size > 0) {
+        error_text[0] = '\0';
+    }
+    if (config->workers >= 1 && config->workers <= WORKERS_MAX && config->face_count >= 1 &&
+        config->face_count <= FACES_MAX) {
+        http = http_new(config);
+        error = http != NULL ? http_open(http, config, error_text, error_size) : VD_E_NOMEM;
+    }
+    if (error == VD_OK) {
+        error = threads_start(http, config->workers);
+        if (error != VD_OK) {
+            vd_http_stop(http, 1000);
+        }
+    } else if (http != NULL) {
+        http_free(http);
+    }
+    if (error != VD_OK && error_size > 0 && error_text[0] == '\0') {
+        snprintf(error_text, error_size, "HTTP: %s", vd_error_text(error));
+    }
+    if (error == VD_OK) {
+        *out = http;
+    }
+    return error;
+}
+
+uint16_t vd_http_port(const struct vd_http *http)
+{
+    return http->port;
+}
+
+bool vd_http_stop(struct vd_http *http, int timeout_ms)
 {
     struct timespec until;
     bool ended;

@@ -1,28 +1,92 @@
 /* SPDX-License-Identifier: MIT */
-/* The API over HTTP on a unix socket. */
+/* HTTP: servers on a unix socket or on TLS, and the faces that answer what comes in. */
 
 #ifndef VEDETTE_API_HTTP_H
 #define VEDETTE_API_HTTP_H
 
-#include "api/api.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-/* A body of a request: an indicator list of some millions of lines. */
-#define VD_API_BODY_MAX_BYTES (64 << 20)
+#include "lib/str.h"
 
-struct vd_api_http;
+struct evkeyvalq;
+
+/* ---- A face: from a request to an answer, whatever it came over ---- */
+
+struct vd_http_request {
+    const char *method;              /* upper case; "OTHER" for one that no face knows */
+    const char *path;                /* percent-encoded, without the query */
+    const char *query;               /* percent-encoded; "": none */
+    const struct evkeyvalq *headers; /* NULL: none */
+    const char *peer;                /* numeric address; "" over a unix socket */
+    struct vd_str body;
+};
+
+/* The value of a header, its name in any case; NULL if it is absent. Valid as long as the request. */
+const char *vd_http_header(const struct vd_http_request *request, const char *name);
+
+/* Headers that a face gives beside Content-Type: an error code, an ETag, a continuation and what it continues. */
+#define VD_HTTP_ANSWER_HEADERS 4
+#define VD_HTTP_VALUE_SIZE     512
+
+struct vd_http_answer {
+    int status;   /* of HTTP */
+    json_t *body; /* the caller's to free; NULL: none */
+    struct {
+        const char *name; /* static */
+        char value[VD_HTTP_VALUE_SIZE];
+    } headers[VD_HTTP_ANSWER_HEADERS];
+    size_t header_count;
+};
+
+/* Adds a header. Left out: one too many, a value that is too long or holds a control character. */
+void vd_http_answer_header(struct vd_http_answer *answer, const char *name, const char *value);
+
+struct vd_http_face {
+    const char *prefix;    /* of the paths that it takes; "" takes all */
+    size_t body_max_bytes; /* of a request; a longer one is refused with 413 */
+    /* Answers; any of the server's threads, several at once; may block. *answer comes zeroed with status 500. */
+    void (*call)(
+        void *context, const struct vd_http_request *request, struct vd_http_answer *answer);
+    /* The server's own refusal (413, 503) in the face's form. The loop's thread: must not block. */
+    void (*refuse)(int status, struct vd_http_answer *answer);
+    void *context;
+};
+
+/* ---- Servers ---- */
+
+struct vd_http_config {
+    const char
+        *unix_path; /* mode 0600, one that is left over is replaced; NULL: TLS on what follows */
+    const char *address;          /* numeric IPv4 or IPv6 */
+    uint16_t port;                /* 0: any free one, see vd_http_port */
+    const char *certificate_file; /* PEM, both */
+    const char *private_key_file;
+    int request_deadline_ms; /* over TLS, until a request is whole; 0: as in api/http_tls.h */
+    unsigned workers;        /* threads that call faces: 1 to 64 */
+    const struct vd_http_face
+        *faces; /* the first whose prefix fits takes a request; copied, their context is not */
+    size_t face_count; /* 1 to 8 */
+};
+
+struct vd_http;
 
 /*
- * Listens on the unix socket `path` (mode 0600; one that is left over is replaced) and answers in threads of its own.
- * `api` and what it points to must outlive it. The process must ignore SIGPIPE.
- * VD_E_INVALID (path too long), VD_E_IO, VD_E_NOMEM with the reason in error_text.
+ * Listens and answers in threads of its own. The process must ignore SIGPIPE.
+ * VD_E_INVALID (path too long, address, certificate), VD_E_BUSY (port is taken), VD_E_DENIED, VD_E_IO, VD_E_NOMEM with
+ * the reason in error_text.
  */
-VD_NODISCARD int vd_api_http_start(const struct vd_api *api, const char *path,
-    struct vd_api_http **out, char *error_text, size_t error_size);
+VD_NODISCARD int vd_http_start(
+    const struct vd_http_config *config, struct vd_http **out, char *error_text, size_t error_size);
+
+/* The port that it listens on; 0 for a unix socket. */
+uint16_t vd_http_port(const struct vd_http *http);
 
 /*
  * Takes no more requests and waits for those under way, but no longer than timeout_ms. True: all ended, everything is
- * freed. False: one goes on (a long query): what `api` points to must not be closed. NULL is allowed.
+ * freed. False: one goes on (a long query): what the faces work on must not be closed. NULL is allowed.
  */
-bool vd_api_http_stop(struct vd_api_http *http, int timeout_ms);
+bool vd_http_stop(struct vd_http *http, int timeout_ms);
 
 #endif

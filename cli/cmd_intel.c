@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "api/http.h"
+#include "api/api.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/table.h"

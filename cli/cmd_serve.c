@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "api/http.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
@@ -21,6 +22,9 @@
 #define LOCK_WAIT_MS 10000
 /* How long requests under way may hold up the end; a query can run for minutes. */
 #define API_STOP_MS 3000
+
+/* A query takes a worker for as long as it runs; lists and writes must get through beside a few of them. */
+#define LOCAL_WORKERS 6
 
 /* A certificate that ends within so many days is worth a word at the start. */
 #define CERTIFICATE_WARN_DAYS 30
@@ -59,7 +63,7 @@ struct service {
     struct local_bus bus;
     char host_name[VD_HOST_NAME_MAX + 8];
     struct vd_api api;
-    struct vd_api_http *http;
+    struct vd_http *local; /* on the unix socket: the owner's commands */
 };
 
 /* ---- Before the start ---- */
@@ -175,6 +179,20 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     return error;
 }
 
+static int start_local(
+    struct service *service, const char *path, char *error_text, size_t error_size)
+{
+    const struct vd_http_face face = vd_api_face(&service->api);
+    const struct vd_http_config config = {
+        .unix_path = path,
+        .workers = LOCAL_WORKERS,
+        .faces = &face,
+        .face_count = 1,
+    };
+
+    return vd_http_start(&config, &service->local, error_text, error_size);
+}
+
 static int start_api(struct service *service, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
@@ -195,7 +213,7 @@ static int start_api(struct service *service, char *error_text, size_t error_siz
         .started_ms = vd_clock_utc_ms(),
     };
     if (error == VD_OK) {
-        error = vd_api_http_start(&service->api, path, &service->http, error_text, error_size);
+        error = start_local(service, path, error_text, error_size);
     }
     return error;
 }
@@ -225,7 +243,7 @@ static int start(struct service *service)
 /* False if a query goes on: then the stores stay open, and the process has to end as it is. */
 static bool stop(struct service *service)
 {
-    bool api_ended = vd_api_http_stop(service->http, API_STOP_MS);
+    bool api_ended = vd_http_stop(service->local, API_STOP_MS);
 
     vd_hub_stop(service->hub);
     if (service->stores.log != NULL) {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "api/http.h"
+#include "api/api.h"
 #include "cli/client.h"
 #include "cli/data_dir.h"
 #include "tests/cli/folder.h"
@@ -25,8 +25,17 @@ static const struct folder *folder;
 static char socket_path[VD_PATH_SIZE];
 static struct vd_stores stores;
 static struct vd_api api;
-static struct vd_api_http *http;
+static struct vd_http *http;
 static int lock;
+
+static int start_at(const char *path, struct vd_http **out, char *reason, size_t size)
+{
+    const struct vd_http_face face = vd_api_face(&api);
+    const struct vd_http_config config = {
+        .unix_path = path, .workers = 6, .faces = &face, .face_count = 1};
+
+    return vd_http_start(&config, out, reason, size);
+}
 
 static int set_up(void **state)
 {
@@ -53,7 +62,7 @@ static int set_up(void **state)
         .host_name = "hub.test",
         .started_ms = 1,
     };
-    assert_int_equal(vd_api_http_start(&api, socket_path, &http, reason, sizeof reason), VD_OK);
+    assert_int_equal(start_at(socket_path, &http, reason, sizeof reason), VD_OK);
     return 0;
 }
 
@@ -61,7 +70,7 @@ static int set_up(void **state)
 static void end_service(void)
 {
     if (http != NULL) {
-        assert_true(vd_api_http_stop(http, 10000));
+        assert_true(vd_http_stop(http, 10000));
         http = NULL;
         vd_stores_close(&stores);
         close(lock);
@@ -92,7 +101,7 @@ static void test_api_http__socket(void **state)
     struct stat about;
     char reason[256] = "";
     char path[200];
-    struct vd_api_http *other = NULL;
+    struct vd_http *other = NULL;
 
     (void)state;
     assert_int_equal(stat(socket_path, &about), 0);
@@ -101,14 +110,13 @@ static void test_api_http__socket(void **state)
     memset(path, 'x', sizeof path - 1);
     path[0] = '/';
     path[sizeof path - 1] = '\0';
-    assert_int_equal(vd_api_http_start(&api, path, &other, reason, sizeof reason), VD_E_INVALID);
+    assert_int_equal(start_at(path, &other, reason, sizeof reason), VD_E_INVALID);
     assert_non_null(strstr(reason, "107"));
-    assert_int_equal(
-        vd_api_http_start(&api, "/nowhere/s", &other, reason, sizeof reason), VD_E_NOT_FOUND);
+    assert_int_equal(start_at("/nowhere/s", &other, reason, sizeof reason), VD_E_NOT_FOUND);
     assert_null(other);
     end_service();
     assert_int_not_equal(stat(socket_path, &about), 0);
-    assert_true(vd_api_http_stop(NULL, 0));
+    assert_true(vd_http_stop(NULL, 0));
 }
 
 /* What a service answers, and what the client answers itself once there is none. */
@@ -350,7 +358,7 @@ static void test_api_http__long_query(void **state)
     answer = call("GET", "/status", NULL, VD_STR_LITERAL(""));
     assert_int_equal(answer.status, 200);
     json_decref(answer.body);
-    ended = vd_api_http_stop(http, 100);
+    ended = vd_http_stop(http, 100);
     if (ended) {
         http = NULL;
     }

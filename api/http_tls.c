@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS under evhttp, which knows idle times only: here are the bounds that hold against slow and greedy clients. */
+
+#include "api/http_tls.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "hub/tls.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* How often deadlines are looked at. */
+#define SWEEP_MS 250
+
+/* Log lines of one kind that peers can cause, in 10 s. */
+#define LOG_BURST 20
+
+struct connection {
+    struct connection *next;
+    struct connection **link; /* what points here */
+    struct vd_http_tls *tls;
+    struct bufferevent *stream;
+    size_t pending;      /* bytes of a request that is not whole yet */
+    int64_t deadline_ms; /* monotonic; 0: a request is being answered */
+    bool is_cut;         /* shut down: evhttp is about to hear of it */
+};
+
+struct vd_http_tls {
+    SSL_CTX *context;
+    struct evconnlistener *listener; /* NULL once it is freed */
+    struct event *sweep;
+    struct connection *connections;
+    unsigned count;
+    size_t pending; /* of all connections */
+    size_t read_max_bytes;
+    int request_deadline_ms;
+    struct vd_log_limit log_slow;
+    struct vd_log_limit log_full;
+};
+
+/* ---- A connection ends with its SSL, whoever frees that ---- */
+
+static int connection_index = -1;
+static pthread_once_t connection_index_once = PTHREAD_ONCE_INIT;
+
+static void connection_ends(
+    void *ssl, void *data, CRYPTO_EX_DATA *ex_data, int index, long number, void *pointer)
+{
+    struct connection *connection = data;
+
+    (void)ssl;
+    (void)ex_data;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    if (connection == NULL) {
+        return;
+    }
+    *connection->link = connection->next;
+    if (connection->next != NULL) {
+        connection->next->link = connection->link;
+    }
+    connection->tls->pending -= connection->pending;
+    if (connection->tls->count-- == VD_HTTP_TLS_CONNECTIONS_MAX &&
+        connection->tls->listener != NULL) {
+        evconnlistener_enable(connection->tls->listener);
+    }
+    free(connection);
+}
+
+static void connection_index_make(void)
+{
+    connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ends);
+}
+
+/* evhttp hears of the end as if the client had gone: it has no call to close a connection under a request. */
+static void connection_cut(
+    struct connection *connection, struct vd_log_limit *limit, const char *event)
+{
+    uint32_t held_back;
+
+    if (vd_log_allowed(limit, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(
+            VD_LOG_WARN, event, "pending_bytes=%zu held_back=%u", connection->pending, held_back);
+    }
+    connection->is_cut = true;
+    shutdown(bufferevent_getfd(connection->stream), SHUT_RDWR);
+}
+
+/* ---- Bounds ---- */
+
+static void cut_the_greediest(struct vd_http_tls *tls)
+{
+    struct connection *greediest = NULL;
+
+    for (struct connection *at = tls->connections; at != NULL; at = at->next) {
+        if (!at->is_cut && (greediest == NULL || at->pending > greediest->pending)) {
+            greediest = at;
+        }
+    }
+    if (greediest != NULL) {
+        connection_cut(greediest, &tls->log_full, "api.requests_too_large");
+        /* What it holds is freed in this turn of the loop: it no longer counts, or the next would have to go too. */
+        tls->pending -= greediest->pending;
+        greediest->pending = 0;
+    }
+}
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *change, void *context)
+{
+    struct connection *connection = context;
+    struct vd_http_tls *tls = connection->tls;
+
+    (void)input;
+    if (change->n_added == 0 || connection->is_cut) {
+        return;
+    }
+    connection->pending += change->n_added;
+    tls->pending += change->n_added;
+    if (tls->pending > VD_HTTP_TLS_PENDING_MAX_BYTES) {
+        cut_the_greediest(tls);
+    }
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *context)
+{
+    struct vd_http_tls *tls = context;
+    int64_t now_ms = vd_clock_monotonic_ms();
+
+    (void)fd;
+    (void)what;
+    for (struct connection *at = tls->connections; at != NULL; at = at->next) {
+        if (!at->is_cut && at->deadline_ms != 0 && now_ms >= at->deadline_ms) {
+            connection_cut(at, &tls->log_slow, "api.client_too_slow");
+        }
+    }
+    if (tls->listener != NULL && tls->count < VD_HTTP_TLS_CONNECTIONS_MAX) {
+        evconnlistener_enable(tls->listener); /* if it rests after an error */
+    }
+}
+
+/* Out of descriptors or memory: the waiting connection stays readable, so accepting rests until the next sweep. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+    (void)context;
+    vd_log(VD_LOG_ERROR, "api.accept_failed", "errno=%d", errno);
+    evconnlistener_disable(listener);
+}
+
+/* ---- A connection's life ---- */
+
+static struct connection *connection_of(struct evhttp_request *request)
+{
+    struct evhttp_connection *http = evhttp_request_get_connection(request);
+    struct bufferevent *stream = http != NULL ? evhttp_connection_get_bufferevent(http) : NULL;
+    SSL *ssl = stream != NULL ? bufferevent_openssl_get_ssl(stream) : NULL;
+
+    return ssl != NULL ? SSL_get_ex_data(ssl, connection_index) : NULL;
+}
+
+static void connection_begins(
+    struct vd_http_tls *tls, struct connection *connection, struct bufferevent *stream)
+{
+    connection->tls = tls;
+    connection->stream = stream;
+    connection->deadline_ms = vd_clock_monotonic_ms() + tls->request_deadline_ms;
+    connection->next = tls->connections;
+    connection->link = &tls->connections;
+    if (connection->next != NULL) {
+        connection->next->link = &connection->next;
+    }
+    tls->connections = connection;
+    if (++tls->count == VD_HTTP_TLS_CONNECTIONS_MAX) {
+        evconnlistener_disable(tls->listener);
+    }
+}
+
+/* NULL (no memory) makes evhttp take the connection without TLS: vd_http_tls_begin tells such a one. */
+static struct bufferevent *stream_new(struct event_base *base, void *context)
+{
+    struct vd_http_tls *tls = context;
+    struct connection *connection = calloc(1, sizeof *connection);
+    SSL *ssl = SSL_new(tls->context);
+    struct bufferevent *stream = NULL;
+
+    if (connection != NULL && ssl != NULL) {
+        stream = bufferevent_openssl_socket_new(
+            base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    }
+    if (stream == NULL) {
+        SSL_free(ssl);
+        free(connection);
+        return NULL;
+    }
+    /* Clients that close without a word in TLS are common, and a length says where a request ends. */
+    bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+    bufferevent_setwatermark(stream, EV_READ, 0, tls->read_max_bytes);
+    connection_begins(tls, connection, stream);
+    if (SSL_set_ex_data(ssl, connection_index, connection) != 1) {
+        connection_ends(NULL, connection, NULL, 0, 0, NULL);
+        bufferevent_free(stream);
+        return NULL;
+    }
+    if (evbuffer_add_cb(bufferevent_get_input(stream), on_input, connection) == NULL) {
+        bufferevent_free(stream);
+        return NULL;
+    }
+    return stream;
+}
+
+bool vd_http_tls_begin(struct evhttp_request *request)
+{
+    struct connection *connection = connection_of(request);
+
+    if (connection == NULL) {
+        return false;
+    }
+    connection->tls->pending -= connection->pending;
+    connection->pending = 0;
+    connection->deadline_ms = 0;
+    return true;
+}
+
+void vd_http_tls_end(struct evhttp_request *request)
+{
+    struct connection *connection = connection_of(request);
+
+    if (connection != NULL) {
+        connection->deadline_ms = vd_clock_monotonic_ms() + connection->tls->request_deadline_ms;
+    }
+}
+
+/* ---- All of them ---- */
+
+static int timer_start(struct vd_http_tls *tls, struct event_base *base)
+{
+    const struct timeval every = {SWEEP_MS / 1000, SWEEP_MS % 1000 * 1000};
+
+    tls->sweep = event_new(base, -1, EV_PERSIST, on_sweep, tls);
+    return tls->sweep != NULL && event_add(tls->sweep, &every) == 0 ? VD_OK : VD_E_NOMEM;
+}
+
+int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *base,
+    struct evhttp *server, struct evconnlistener *listener, struct vd_http_tls **out,
+    char *error_text, size_t error_size)
+{
+    struct vd_http_tls *tls = calloc(1, sizeof *tls);
+    int error = VD_E_NOMEM;
+
+    pthread_once(&connection_index_once, connection_index_make);
+    if (tls == NULL || connection_index < 0) {
+        free(tls);
+        return VD_E_NOMEM;
+    }
+    tls->listener = listener;
+    tls->read_max_bytes = config->read_max_bytes;
+    tls->request_deadline_ms = config->request_deadline_ms > 0 ? config->request_deadline_ms
+                                                               : VD_HTTP_TLS_REQUEST_DEADLINE_MS;
+    tls->log_slow.burst = LOG_BURST;
+    tls->log_full.burst = LOG_BURST;
+    error = vd_tls_context_new(
+        config->certificate_file, config->private_key_file, &tls->context, error_text, error_size);
+    if (error == VD_OK) {
+        /* A back end proves itself by its token: unlike a device it is never asked for a certificate. */
+        SSL_CTX_set_verify(tls->context, SSL_VERIFY_NONE, NULL);
+        error = timer_start(tls, base);
+    }
+    if (error != VD_OK) {
+        vd_http_tls_free(tls);
+        return error;
+    }
+    evhttp_set_bevcb(server, stream_new, tls);
+    evconnlistener_set_error_cb(listener, on_accept_error);
+    *out = tls;
+    return VD_OK;
+}
+
+void vd_http_tls_listener_gone(struct vd_http_tls *tls)
+{
+    if (tls != NULL) {
+        tls->listener = NULL;
+    }
+}
+
+void vd_http_tls_free(struct vd_http_tls *tls)
+{
+    if (tls == NULL) {
+        return;
+    }
+    if (tls->sweep != NULL) {
+        event_free(tls->sweep);
+    }
+    SSL_CTX_free(tls->context);
+    free(tls);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The TLS connections of an HTTP server: how many, how slow, and how much of requests they may hold. */
+
+#ifndef VEDETTE_API_HTTP_TLS_H
+#define VEDETTE_API_HTTP_TLS_H
+
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdbool.h>
+
+#include "lib/error.h"
+
+/* Connections at a time: some 40 KB each while idle. More wait in the kernel until one ends. */
+#define VD_HTTP_TLS_CONNECTIONS_MAX 512
+
+/* From accept, or from the answer before, until the next request is whole: 4 MiB in it are 70 KB/s. */
+#define VD_HTTP_TLS_REQUEST_DEADLINE_MS 60000
+
+/* Of requests that are not whole yet, in all: beyond it the connection that holds most is cut off. */
+#define VD_HTTP_TLS_PENDING_MAX_BYTES (64u << 20)
+
+struct vd_http_tls;
+
+struct vd_http_tls_config {
+    const char *certificate_file; /* PEM, both */
+    const char *private_key_file;
+    size_t read_max_bytes;   /* the largest request: what one connection may hold unread */
+    int request_deadline_ms; /* 0: as above */
+};
+
+/*
+ * Makes every connection that `server` accepts from `listener` one of TLS. All of it belongs to the loop's thread.
+ * VD_E_INVALID (certificate or key) with the reason in error_text, VD_E_NOMEM.
+ */
+VD_NODISCARD int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *base,
+    struct evhttp *server, struct evconnlistener *listener, struct vd_http_tls **out,
+    char *error_text, size_t error_size);
+
+/* Call before evhttp_free, which frees the listener. NULL is allowed. */
+void vd_http_tls_listener_gone(struct vd_http_tls *tls);
+
+/* Call once every connection has ended. NULL is allowed. */
+void vd_http_tls_free(struct vd_http_tls *tls);
+
+/* A whole request has come: its connection's clock stands still until it is answered. False: it did not come over
+ * TLS (there was no memory for that), and must be refused. */
+bool vd_http_tls_begin(struct evhttp_request *request);
+
+/* Its answer is about to be sent. */
+void vd_http_tls_end(struct evhttp_request *request);
+
+#endif

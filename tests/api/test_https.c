@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP server over TLS: what comes through to a face, and clients that are slow, greedy, wrong or gone. */
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/http.h"
+#include "api/http_tls.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "tests/hub/tls_client.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define BODY_MAX (4u << 20)
+
+static char folder[64];
+static char certificate[96];
+static char key[96];
+static struct vd_http *http;
+static atomic_uint calls;
+
+/* Says what it was given; "/hold" waits until it is let go. */
+static pthread_mutex_t hold = PTHREAD_MUTEX_INITIALIZER;
+
+static void echo(
+    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    const char *header = vd_http_header(request, "X-Given");
+
+    atomic_fetch_add(&calls, 1);
+    if (strcmp(request->path, "/hold") == 0) {
+        pthread_mutex_lock(&hold);
+        pthread_mutex_unlock(&hold);
+    }
+    vd_http_answer_header(answer, "x-context", context);
+    vd_http_answer_header(answer, "x-bad", "a\r\nb: c");
+    answer->status = 200;
+    answer->body = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:i}", "method", request->method, "path",
+        request->path, "query", request->query, "given", header, "peer", request->peer, "body",
+        (int)request->body.length);
+}
+
+static void refuse(int status, struct vd_http_answer *answer)
+{
+    answer->body = json_pack("{s:i}", "refused", status);
+}
+
+static void start(int request_deadline_ms)
+{
+    const struct vd_http_face faces[] = {
+        {"/one", 1000, echo, refuse, "one"},
+        {"/", BODY_MAX, echo, refuse, "rest"},
+    };
+    const struct vd_http_config config = {
+        .address = "127.0.0.1",
+        .certificate_file = certificate,
+        .private_key_file = key,
+        .request_deadline_ms = request_deadline_ms,
+        .workers = 2,
+        .faces = faces,
+        .face_count = COUNT(faces),
+    };
+    char reason[256] = "";
+
+    if (vd_http_start(&config, &http, reason, sizeof reason) != VD_OK) {
+        fail_msg("%s", reason);
+    }
+    assert_int_not_equal(vd_http_port(http), 0);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (!vd_http_stop(http, 20000)) {
+        return -1;
+    }
+    http = NULL;
+    return 0;
+}
+
+static void open_client(struct tls_client *client)
+{
+    assert_true(tls_client_open(client, vd_http_port(http), certificate, 0));
+}
+
+/* Reads one answer with its body of JSON; *headers (NULL is allowed) is all before the body. */
+static json_t *read_answer(struct tls_client *client, int *status, char *headers, size_t size)
+{
+    static char text[8192];
+    const char *length_at;
+    char *body;
+    size_t n = 0;
+    size_t length;
+
+    for (; n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0; n++) {
+        assert_true(n + 1 < sizeof text);
+        if (!tls_client_read(client, text + n, 1)) {
+            fail_msg("the connection ended after %zu bytes", n);
+        }
+    }
+    text[n] = '\0';
+    if (headers != NULL) {
+        snprintf(headers, size, "%s", text);
+    }
+    *status = (int)strtol(text + sizeof "HTTP/1.1", NULL, 10);
+    length_at = strstr(text, "Content-Length: ");
+    assert_non_null(length_at);
+    length = strtoul(length_at + 16, NULL, 10);
+    body = malloc(length + 1);
+    assert_non_null(body);
+    assert_true(tls_client_read(client, body, length));
+    json_t *json = json_loadb(body, length, 0, NULL);
+    free(body);
+    return json;
+}
+
+static void send_text(struct tls_client *client, const char *text)
+{
+    assert_true(tls_client_write(client, text, strlen(text)));
+}
+
+static void assert_text(json_t *json, const char *name, const char *expected)
+{
+    assert_string_equal(json_string_value(json_object_get(json, name)), expected);
+}
+
+static void test_https__request(void **state)
+{
+    struct tls_client client;
+    char headers[1024];
+    int status = 0;
+    json_t *json;
+
+    (void)state;
+    start(0);
+    open_client(&client);
+    for (int i = 0; i < 3; i++) { /* one connection serves many */
+        send_text(&client,
+            "PATCH /a%2Fb?c=d%20e HTTP/1.1\r\nHost: h\r\nx-given: v\r\nContent-Length: 3\r\n\r\nxyz");
+        json = read_answer(&client, &status, headers, sizeof headers);
+        assert_int_equal(status, 200);
+        assert_text(json, "method", "PATCH");
+        assert_text(json, "path", "/a%2Fb");
+        assert_text(json, "query", "c=d%20e");
+        assert_text(json, "given", "v");
+        assert_text(json, "peer", "127.0.0.1");
+        assert_int_equal(json_integer_value(json_object_get(json, "body")), 3);
+        assert_non_null(strstr(headers, "x-context: rest\r\n"));
+        assert_non_null(strstr(headers, "Content-Type: application/json"));
+        assert_null(strstr(headers, "x-bad"));
+        json_decref(json);
+    }
+    tls_client_close(&client);
+}
+
+static void test_https__versions(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct tls_client client;
+    int status = 0;
+
+    (void)state;
+    start(0);
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        assert_true(tls_client_open(&client, vd_http_port(http), certificate, versions[i]));
+        send_text(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        json_decref(read_answer(&client, &status, NULL, 0));
+        assert_int_equal(status, 200);
+        tls_client_close(&client);
+    }
+    assert_false(tls_client_open(&client, vd_http_port(http), certificate, TLS1_1_VERSION));
+}
+
+/* The bound is the face's, and said in its form. */
+static void test_https__too_large(void **state)
+{
+    static char body[2000];
+    struct tls_client client;
+    char request[128];
+    int status = 0;
+    json_t *json;
+
+    (void)state;
+    start(0);
+    memset(body, 'b', sizeof body);
+    open_client(&client);
+    for (size_t length = 1000; length <= 1001; length++) {
+        snprintf(request, sizeof request,
+            "POST /one HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", length);
+        send_text(&client, request);
+        assert_true(tls_client_write(&client, body, length));
+        json = read_answer(&client, &status, NULL, 0);
+        assert_int_equal(status, length == 1000 ? 200 : 413);
+        assert_int_equal(
+            json_integer_value(json_object_get(json, "refused")), length == 1000 ? 0 : 413);
+        json_decref(json);
+    }
+    tls_client_close(&client);
+    open_client(&client);
+    send_text(&client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n");
+    assert_false(tls_client_is_silent(&client, 20000)); /* refused before it is sent */
+    tls_client_close(&client);
+    assert_int_equal(atomic_load(&calls), 1);
+}
+
+static void expect_cut(struct tls_client *client, int64_t since_ms, int64_t at_least_ms)
+{
+    size_t length = 0;
+
+    assert_true(tls_client_read_end(client, &length));
+    assert_true(vd_clock_monotonic_ms() - since_ms >= at_least_ms);
+    tls_client_close(client);
+}
+
+/* Whether it says nothing or a byte now and then: a request is whole in time, or the connection ends. */
+static void test_https__slow_clients(void **state)
+{
+    struct tls_client silent;
+    struct tls_client dripping;
+    struct tls_client again;
+    int64_t began = vd_clock_monotonic_ms();
+    int tcp;
+    int status = 0;
+    char byte;
+    bool alive = true;
+
+    (void)state;
+    start(600);
+    tcp = tls_client_tcp(vd_http_port(http)); /* never even shakes hands */
+    assert_true(tcp >= 0);
+    open_client(&silent);
+    open_client(&dripping);
+    open_client(&again);
+    send_text(&again, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    json_decref(read_answer(&again, &status, NULL, 0));
+    assert_int_equal(status, 200);
+    send_text(&dripping, "GET / HTTP/1.1\r\nX-Given: ");
+    while (alive && vd_clock_monotonic_ms() - began < 20000) {
+        alive = tls_client_write(&dripping, "a", 1);
+        usleep(20000);
+    }
+    assert_false(alive);
+    tls_client_close(&dripping);
+    expect_cut(&silent, began, 600);
+    expect_cut(&again, began, 600);
+    assert_int_equal(recv(tcp, &byte, 1, 0), 0);
+    close(tcp);
+}
+
+/* Time that a face takes is not the client's. */
+static void test_https__slow_face(void **state)
+{
+    struct tls_client client;
+    int status = 0;
+
+    (void)state;
+    start(300);
+    pthread_mutex_lock(&hold);
+    open_client(&client);
+    send_text(&client, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(tls_client_is_silent(&client, 1200));
+    pthread_mutex_unlock(&hold);
+    json_decref(read_answer(&client, &status, NULL, 0));
+    assert_int_equal(status, 200);
+    tls_client_close(&client);
+}
+
+static void test_https__not_tls(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    char answer[64] = "";
+    int tcp;
+
+    (void)state;
+    start(0);
+    tcp = tls_client_tcp(vd_http_port(http));
+    assert_true(tcp >= 0);
+    assert_int_equal(send(tcp, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    recv(tcp, answer, sizeof answer - 1, MSG_WAITALL);
+    assert_null(strstr(answer, "HTTP"));
+    assert_int_equal(atomic_load(&calls), 0);
+    close(tcp);
+}
+
+/* Clients that hold large requests unfinished: one of them goes, and others are served. */
+static void test_https__greedy_clients(void **state)
+{
+    enum {
+        CLIENTS = VD_HTTP_TLS_PENDING_MAX_BYTES / (3u << 20) + 2,
+        PIECE = 3u << 20
+    };
+    static struct tls_client clients[CLIENTS];
+    char *piece = calloc(1, PIECE);
+    int64_t until = vd_clock_monotonic_ms() + 20000;
+    struct tls_client client;
+    int status = 0;
+    int cut = 0;
+
+    (void)state;
+    start(0);
+    assert_non_null(piece);
+    for (int i = 0; i < CLIENTS; i++) {
+        open_client(&clients[i]);
+        send_text(&clients[i], "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3145729\r\n\r\n");
+        tls_client_write(&clients[i], piece, PIECE); /* may end early: it is one that is cut */
+    }
+    free(piece);
+    for (int i = 0; tls_client_is_silent(&clients[i], 2); i = (i + 1) % CLIENTS) {
+        assert_true(vd_clock_monotonic_ms() < until);
+    }
+    open_client(&client);
+    send_text(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    json_decref(read_answer(&client, &status, NULL, 0));
+    assert_int_equal(status, 200);
+    tls_client_close(&client);
+    for (int i = 0; i < CLIENTS; i++) {
+        char first = 0;
+
+        cut += !tls_client_write(&clients[i], "x", 1) || !tls_client_read(&clients[i], &first, 1);
+        tls_client_close(&clients[i]);
+    }
+    assert_in_range(cut, 1, 3);
+}
+
+/* More than are served at a time wait for their turn. */
+static void test_https__connection_limit(void **state)
+{
+    static struct tls_client clients[VD_HTTP_TLS_CONNECTIONS_MAX];
+    struct tls_client late;
+    int status = 0;
+    char byte;
+
+    (void)state;
+    start(0);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        open_client(&clients[i]);
+    }
+    late.fd = tls_client_tcp(vd_http_port(http)); /* the kernel takes it */
+    assert_true(late.fd >= 0);
+    assert_int_equal(send(late.fd, "x", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(late.fd, &byte, 1, MSG_DONTWAIT), -1);
+    close(late.fd);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        tls_client_close(&clients[i]);
+    }
+    open_client(&late);
+    send_text(&late, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    json_decref(read_answer(&late, &status, NULL, 0));
+    assert_int_equal(status, 200);
+    tls_client_close(&late);
+}
+
+/* Stopping under open connections and a request that waits: nothing leaks (the sanitizer looks). */
+static void test_https__stop_under_load(void **state)
+{
+    struct tls_client clients[8];
+
+    (void)state;
+    start(0);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        open_client(&clients[i]);
+        send_text(
+            &clients[i], i % 2 == 0 ? "GET / HTTP/1.1\r\n" : "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    assert_true(vd_http_stop(http, 20000));
+    http = NULL;
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        tls_client_close(&clients[i]);
+    }
+}
+
+static void test_https__cannot_start(void **state)
+{
+    const struct vd_http_face face = {"", 1, echo, refuse, NULL};
+    struct vd_http_config config = {
+        .address = "127.0.0.1",
+        .certificate_file = certificate,
+        .private_key_file = key,
+        .workers = 1,
+        .faces = &face,
+        .face_count = 1,
+    };
+    struct vd_http *other = NULL;
+    char reason[256] = "";
+
+    (void)state;
+    start(0);
+    config.port = vd_http_port(http);
+    assert_int_equal(vd_http_start(&config, &other, reason, sizeof reason), VD_E_BUSY);
+    assert_true(reason[0] != '\0');
+    config.port = 0;
+    config.address = "hub.test";
+    assert_int_equal(vd_http_start(&config, &other, reason, sizeof reason), VD_E_INVALID);
+    assert_non_null(strstr(reason, "hub.test"));
+    config.address = "127.0.0.1";
+    config.certificate_file = key;
+    assert_int_equal(vd_http_start(&config, &other, reason, sizeof reason), VD_E_INVALID);
+    assert_non_null(strstr(reason, key));
+    config.certificate_file = certificate;
+    config.workers = 0;
+    assert_int_equal(vd_http_start(&config, &other, reason, sizeof reason), VD_E_INVALID);
+    assert_null(other);
+}
+
+static int make_scene(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/vedette-https-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    snprintf(certificate, sizeof certificate, "%s/certificate.pem", folder);
+    snprintf(key, sizeof key, "%s/key.pem", folder);
+    return tls_client_make_certificate(certificate, key) ? 0 : -1;
+}
+
+static int remove_scene(void **state)
+{
+    (void)state;
+    unlink(certificate);
+    unlink(key);
+    return rmdir(folder);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    atomic_store(&calls, 0);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_https__##name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(request),
+        TEST(versions),
+        TEST(too_large),
+        TEST(slow_clients),
+        TEST(slow_face),
+        TEST(not_tls),
+        TEST(greedy_clients),
+        TEST(connection_limit),
+        TEST(stop_under_load),
+        TEST(cannot_start),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    vd_log_set_level(VD_LOG_ERROR);
+    return cmocka_run_group_tests(tests, make_scene, remove_scene);
+}
