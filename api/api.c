@@ -230,6 +230,7 @@ void vd_api_fail_error(struct vd_api_answer *answer, int error, const char *what
         {VD_E_DENIED, 403, "Forbidden"},
         {VD_E_NOT_FOUND, 404, "NotFound"},
         {VD_E_EXISTS, 409, "AlreadyExists"},
+        {VD_E_CHANGED, 412, "PreconditionFailed"},
         {VD_E_LIMIT, 413, "LimitExceeded"},
         {VD_E_BUSY, 503, "Busy"},
         {VD_E_TIMEOUT, 504, "Timeout"},

@@ -89,7 +89,7 @@ void vd_api_device_list(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     struct listing listing = {api, json_array(), false, false};
-    int error = vd_registry_list(api->registry, list_one, &listing);
+    int error = vd_registry_list(api->registry, NULL, NULL, list_one, &listing);
 
     (void)args;
     if (error != VD_OK || listing.failed) {
@@ -203,7 +203,7 @@ void vd_api_device_get(
 void vd_api_device_delete(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    int error = vd_registry_remove(api->registry, args->id, "");
+    int error = vd_registry_remove(api->registry, args->id, "", 0);
 
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);

@@ -59,6 +59,13 @@
 /* Addresses and identities whose rates are remembered: 16 bytes each. */
 #define VD_HUB_LIMITER_PLACES 16384u
 
+/* Shared access policies: the five that stand for every hub, and one for each of an owner's back ends. */
+#define VD_HUB_POLICIES_MAX 64
+
+/* CA certificates of the owner, and the DER of one: an RSA-4096 certificate takes 2 KiB. */
+#define VD_HUB_CA_MAX       100
+#define VD_HUB_CA_MAX_BYTES (16 * 1024)
+
 /* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
 #define VD_SAS_TOKEN_MAX 4096
 

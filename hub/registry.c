@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Hands each call of the registry to its implementation. */
+/* Hands each call of the registry to its implementation, and says what holds for every one of them. */
 
 #include "hub/registry.h"
+
+#include "lib/uuid.h"
 
 int vd_registry_create(struct vd_registry *registry, struct vd_identity *identity)
 {
     return registry->ops->create(registry, identity);
+}
+
+int vd_registry_update(
+    struct vd_registry *registry, struct vd_identity *identity, uint64_t expected_etag)
+{
+    return registry->ops->update(registry, identity, expected_etag);
 }
 
 int vd_registry_get(struct vd_registry *registry, const char *device_id, const char *module_id,
@@ -14,20 +22,245 @@ int vd_registry_get(struct vd_registry *registry, const char *device_id, const c
     return registry->ops->get(registry, device_id, module_id, out);
 }
 
-int vd_registry_list(struct vd_registry *registry,
-    bool (*each)(void *context, const struct vd_identity *identity), void *context)
+int vd_registry_list(struct vd_registry *registry, const char *after_device_id,
+    const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context)
 {
-    return registry->ops->list(registry, each, context);
+    return registry->ops->list(registry, after_device_id, after_module_id, each, context);
 }
 
-int vd_registry_remove(struct vd_registry *registry, const char *device_id, const char *module_id)
+int vd_registry_remove(struct vd_registry *registry, const char *device_id, const char *module_id,
+    uint64_t expected_etag)
 {
-    return registry->ops->remove(registry, device_id, module_id);
+    return registry->ops->remove(registry, device_id, module_id, expected_etag);
+}
+
+int vd_registry_count(
+    struct vd_registry *registry, uint64_t *devices, uint64_t *enabled, uint64_t *disabled)
+{
+    return registry->ops->count(registry, devices, enabled, disabled);
+}
+
+int vd_registry_policy_get(struct vd_registry *registry, const char *name, struct vd_policy *out)
+{
+    return registry->ops->policy_get(registry, name, out);
+}
+
+int vd_registry_policy_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_policy *policy), void *context)
+{
+    return registry->ops->policy_list(registry, each, context);
+}
+
+int vd_registry_policy_put(
+    struct vd_registry *registry, struct vd_policy *policy, uint64_t expected_etag)
+{
+    return registry->ops->policy_put(registry, policy, expected_etag);
+}
+
+int vd_registry_policy_remove(
+    struct vd_registry *registry, const char *name, uint64_t expected_etag)
+{
+    return registry->ops->policy_remove(registry, name, expected_etag);
+}
+
+int vd_registry_ca_get(
+    struct vd_registry *registry, const char *name, struct vd_ca_certificate *out)
+{
+    return registry->ops->ca_get(registry, name, out);
+}
+
+int vd_registry_ca_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_ca_certificate *certificate), void *context)
+{
+    return registry->ops->ca_list(registry, each, context);
+}
+
+int vd_registry_ca_put(
+    struct vd_registry *registry, struct vd_ca_certificate *certificate, uint64_t expected_etag)
+{
+    return registry->ops->ca_put(registry, certificate, expected_etag);
+}
+
+int vd_registry_ca_remove(struct vd_registry *registry, const char *name, uint64_t expected_etag)
+{
+    return registry->ops->ca_remove(registry, name, expected_etag);
 }
 
 void vd_registry_close(struct vd_registry *registry)
 {
     if (registry != NULL) {
         registry->ops->close(registry);
+    }
+}
+
+/* ---- What holds for every registry ---- */
+
+static bool is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool name_is_valid(const char *name)
+{
+    size_t length = strnlen(name, VD_NAME_MAX + 1);
+
+    for (size_t i = 0; i < length; i++) {
+        if (!is_letter_or_digit(name[i]) && name[i] != '-' && name[i] != '.' && name[i] != '_') {
+            return false;
+        }
+    }
+    return length >= 1 && length <= VD_NAME_MAX;
+}
+
+static bool key_is_there(const struct vd_key *key)
+{
+    return key->length >= VD_KEY_MIN_BYTES && key->length <= VD_KEY_MAX_BYTES;
+}
+
+static bool is_upper_hex(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (!(text[i] >= '0' && text[i] <= '9') && !(text[i] >= 'A' && text[i] <= 'F')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "" too. */
+static bool thumbprint_is_valid(const char *text)
+{
+    size_t length = strnlen(text, VD_THUMBPRINT_SIZE);
+
+    return (length == 0 || length == 40 || length == 64) && is_upper_hex(text, length);
+}
+
+static bool credentials_are_valid(const struct vd_identity *identity)
+{
+    bool primary = identity->thumbprints[0][0] != '\0';
+    bool secondary = identity->thumbprints[1][0] != '\0';
+    bool keys_may_lack = identity->auth_type != VD_AUTH_SAS;
+
+    if (identity->auth_type != VD_AUTH_SAS && identity->auth_type != VD_AUTH_THUMBPRINT &&
+        identity->auth_type != VD_AUTH_CA) {
+        return false;
+    }
+    if ((primary || secondary) != (identity->auth_type == VD_AUTH_THUMBPRINT)) {
+        return false;
+    }
+    return thumbprint_is_valid(identity->thumbprints[0]) &&
+        thumbprint_is_valid(identity->thumbprints[1]) &&
+        (key_is_there(&identity->primary_key) ||
+            (keys_may_lack && identity->primary_key.length == 0)) &&
+        (key_is_there(&identity->secondary_key) ||
+            (keys_may_lack && identity->secondary_key.length == 0));
+}
+
+bool vd_identity_is_valid(const struct vd_identity *identity)
+{
+    size_t module_length = strnlen(identity->module_id, sizeof identity->module_id);
+
+    return vd_device_id_is_valid(
+               identity->device_id, strnlen(identity->device_id, sizeof identity->device_id)) &&
+        (module_length == 0 || vd_device_id_is_valid(identity->module_id, module_length)) &&
+        strnlen(identity->status_reason, sizeof identity->status_reason) <= VD_STATUS_REASON_MAX &&
+        credentials_are_valid(identity);
+}
+
+bool vd_policy_is_valid(const struct vd_policy *policy)
+{
+    return name_is_valid(policy->name) && policy->rights != 0 &&
+        (policy->rights & ~VD_RIGHTS_ALL) == 0 && key_is_there(&policy->primary_key) &&
+        key_is_there(&policy->secondary_key);
+}
+
+bool vd_ca_certificate_is_valid(const struct vd_ca_certificate *certificate)
+{
+    size_t code_length =
+        strnlen(certificate->verification_code, sizeof certificate->verification_code);
+
+    return name_is_valid(certificate->name) && certificate->der_length > 0 &&
+        certificate->der_length <= sizeof certificate->der &&
+        (code_length == 0 || code_length == VD_VERIFICATION_CODE_SIZE - 1) &&
+        is_upper_hex(certificate->verification_code, code_length);
+}
+
+const char *vd_auth_type_name(enum vd_auth_type type)
+{
+    switch (type) {
+#define VD_AUTH_TYPE_CASE(name, value, text) \
+    case name:                               \
+        return text;
+        VD_AUTH_TYPES(VD_AUTH_TYPE_CASE)
+#undef VD_AUTH_TYPE_CASE
+    }
+    return "";
+}
+
+bool vd_auth_type_parse(struct vd_str name, enum vd_auth_type *type)
+{
+    static const enum vd_auth_type types[] = {
+#define VD_AUTH_TYPE_ITEM(name_, value, text) name_,
+        VD_AUTH_TYPES(VD_AUTH_TYPE_ITEM)
+#undef VD_AUTH_TYPE_ITEM
+    };
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (vd_str_equal_text(name, vd_auth_type_name(types[i]))) {
+            *type = types[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool vd_thumbprint_parse(struct vd_str text, char out[VD_THUMBPRINT_SIZE])
+{
+    char upper[VD_THUMBPRINT_SIZE] = "";
+
+    if (text.length != 40 && text.length != 64) {
+        return false;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+
+        upper[i] = c >= 'a' && c <= 'f' ? (char)(c - 'a' + 'A') : c;
+    }
+    if (!is_upper_hex(upper, text.length)) {
+        return false;
+    }
+    memcpy(out, upper, sizeof upper);
+    return true;
+}
+
+bool vd_policy_allows(const struct vd_policy *policy, enum vd_right right)
+{
+    uint32_t rights = policy->rights;
+
+    if ((rights & VD_RIGHT_REGISTRY_WRITE) != 0) {
+        rights |= VD_RIGHT_REGISTRY_READ;
+    }
+    return (rights & (uint32_t)right) != 0;
+}
+
+void vd_rights_format(uint32_t rights, char out[VD_RIGHTS_TEXT_SIZE])
+{
+    static const struct {
+        uint32_t bit;
+        const char *text;
+    } names[] = {
+#define VD_RIGHT_ITEM(name, bit, text) {bit, text},
+        VD_RIGHTS(VD_RIGHT_ITEM)
+#undef VD_RIGHT_ITEM
+    };
+    size_t length = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((rights & names[i].bit) != 0) {
+            length += (size_t)snprintf(out + length, VD_RIGHTS_TEXT_SIZE - length, "%s%s",
+                length > 0 ? ", " : "", names[i].text);
+        }
     }
 }

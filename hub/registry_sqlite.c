@@ -1,107 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry in one SQLite file: identities by id, their keys sealed under the master key. */
+/* The registry in one SQLite file: the file, its versions, sealed keys and statements. */
+
+#include "hub/registry_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
-#include "hub/registry.h"
-#include "lib/clock.h"
-#include "lib/secret.h"
-#include "lib/sqlite.h"
-#include "lib/uuid.h"
-
 #define REGISTRY_APPLICATION_ID 0x56645267 /* "VdRg" */
-#define REGISTRY_VERSION        1
+#define REGISTRY_VERSION        2
 #define REGISTRY_BUSY_MS        5000
-
-/* Identities that a list reads under one lock. */
-#define LIST_PAGE 64
-
-/* Two keys, each with its length in front. */
-#define KEYS_BYTES  (2 * (1 + VD_KEY_MAX_BYTES))
-#define BOUND_BYTES (2 * (VD_ID_MAX + 1) + VD_UUID_TEXT_SIZE)
 
 /* What the check value holds when it is opened: a wrong master key does not get that far. */
 #define CHECK_TEXT  "vedette registry"
 #define CHECK_BYTES (sizeof CHECK_TEXT - 1)
 
-enum statement {
-    STATEMENT_GET,
-    STATEMENT_LIST,
-    STATEMENT_CREATE,
-    STATEMENT_REMOVE,
-    STATEMENTS
-};
+/* The order in which the rows are read and the statements that write are bound. */
+#define IDENTITY_COLUMNS                                                          \
+    "device_id, module_id, generation_id, enabled, created_ms, keys, auth_type, " \
+    "primary_thumbprint, secondary_thumbprint, status_reason, etag, status_updated_ms"
+#define POLICY_COLUMNS "name, rights, keys, etag"
+#define CA_COLUMNS     "name, der, is_verified, verification_code, etag, created_ms, updated_ms"
 
-static const char *const statement_sql[STATEMENTS] = {
-    [STATEMENT_GET] = "SELECT device_id, module_id, generation_id, enabled, created_ms, keys "
-                      "FROM identity WHERE device_id = ?1 AND module_id = ?2",
-    [STATEMENT_LIST] = "SELECT device_id, module_id, generation_id, enabled, created_ms, keys "
-                       "FROM identity WHERE (device_id, module_id) > (?1, ?2) "
-                       "ORDER BY device_id, module_id LIMIT ?3",
-    [STATEMENT_CREATE] =
-        "INSERT INTO identity (device_id, module_id, generation_id, enabled, created_ms, keys) "
-        "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?2 = '' OR EXISTS "
-        "(SELECT 1 FROM identity WHERE device_id = ?1 AND module_id = '')",
-    [STATEMENT_REMOVE] =
+static const char *const statement_sql[REGISTRY_STATEMENTS] = {
+    [REGISTRY_BEGIN] = "BEGIN IMMEDIATE",
+    [REGISTRY_COMMIT] = "COMMIT",
+    [REGISTRY_ROLLBACK] = "ROLLBACK",
+    [REGISTRY_IDENTITY_GET] =
+        "SELECT " IDENTITY_COLUMNS " FROM identity WHERE device_id = ?1 AND module_id = ?2",
+    [REGISTRY_IDENTITY_LIST] =
+        "SELECT " IDENTITY_COLUMNS " FROM identity WHERE (device_id, module_id) > (?1, ?2) "
+        "ORDER BY device_id, module_id LIMIT ?3",
+    [REGISTRY_IDENTITY_CREATE] = "INSERT INTO identity (" IDENTITY_COLUMNS ") "
+                                 "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 "
+                                 "WHERE ?2 = '' OR EXISTS "
+                                 "(SELECT 1 FROM identity WHERE device_id = ?1 AND module_id = '')",
+    [REGISTRY_IDENTITY_UPDATE] = "REPLACE INTO identity (" IDENTITY_COLUMNS ") "
+                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [REGISTRY_IDENTITY_REMOVE] =
         "DELETE FROM identity WHERE device_id = ?1 AND (module_id = ?2 OR ?2 = '')",
+    [REGISTRY_IDENTITY_COUNT] =
+        "SELECT count(*), total(enabled) FROM identity WHERE module_id = ''",
+    [REGISTRY_POLICY_GET] = "SELECT " POLICY_COLUMNS " FROM policy WHERE name = ?1",
+    [REGISTRY_POLICY_NEXT] =
+        "SELECT " POLICY_COLUMNS " FROM policy WHERE name > ?1 ORDER BY name LIMIT 1",
+    [REGISTRY_POLICY_COUNT] = "SELECT count(*) FROM policy",
+    [REGISTRY_POLICY_PUT] = "REPLACE INTO policy (" POLICY_COLUMNS ") VALUES (?1, ?2, ?3, ?4)",
+    [REGISTRY_POLICY_REMOVE] = "DELETE FROM policy WHERE name = ?1",
+    [REGISTRY_CA_GET] = "SELECT " CA_COLUMNS " FROM ca_certificate WHERE name = ?1",
+    [REGISTRY_CA_NEXT] =
+        "SELECT " CA_COLUMNS " FROM ca_certificate WHERE name > ?1 ORDER BY name LIMIT 1",
+    [REGISTRY_CA_COUNT] = "SELECT count(*) FROM ca_certificate",
+    [REGISTRY_CA_PUT] =
+        "REPLACE INTO ca_certificate (" CA_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [REGISTRY_CA_REMOVE] = "DELETE FROM ca_certificate WHERE name = ?1",
 };
 
-static const char schema_sql[] =
+/* What leads to each version from the one before it. They are never changed: a new version is a new step. */
+static const char *const version_sql[REGISTRY_VERSION] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE identity ("
     " device_id TEXT NOT NULL, module_id TEXT NOT NULL, generation_id TEXT NOT NULL,"
     " enabled INTEGER NOT NULL, created_ms INTEGER NOT NULL, keys BLOB NOT NULL,"
-    " PRIMARY KEY (device_id, module_id)) WITHOUT ROWID;";
+    " PRIMARY KEY (device_id, module_id)) WITHOUT ROWID;",
 
-struct sqlite_registry {
-    struct vd_registry base;
-    pthread_mutex_t lock; /* one statement at a time on the one connection */
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    uint8_t master_key[VD_MASTER_KEY_BYTES];
+    "ALTER TABLE identity ADD COLUMN auth_type INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE identity ADD COLUMN primary_thumbprint TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE identity ADD COLUMN secondary_thumbprint TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE identity ADD COLUMN status_reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE identity ADD COLUMN etag INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE identity ADD COLUMN status_updated_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE identity SET status_updated_ms = created_ms;"
+    "CREATE INDEX device_status ON identity (enabled) WHERE module_id = '';"
+    "CREATE TABLE policy (name TEXT PRIMARY KEY, rights INTEGER NOT NULL, keys BLOB NOT NULL,"
+    " etag INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE ca_certificate (name TEXT PRIMARY KEY, der BLOB NOT NULL,"
+    " is_verified INTEGER NOT NULL, verification_code TEXT NOT NULL, etag INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL);",
 };
 
-static struct sqlite_registry *self_of(struct vd_registry *registry)
-{
-    return (struct sqlite_registry *)registry;
-}
-
-static void bind_text(sqlite3_stmt *statement, int index, const char *text)
-{
-    sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
-}
-
-/* ---- Keys: sealed together, bound to the ids that they belong to. ---- */
-
-static struct vd_str bound_of(const struct vd_identity *identity, char out[BOUND_BYTES])
-{
-    const char *parts[] = {identity->device_id, identity->module_id, identity->generation_id};
-    size_t length = 0;
-
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        size_t with_nul = strlen(parts[i]) + 1;
-
-        memcpy(out + length, parts[i], with_nul);
-        length += with_nul;
-    }
-    return (struct vd_str){out, length};
-}
+/* ---- Keys: sealed together, bound to what they belong to. ---- */
 
 static uint8_t *put_key(uint8_t *out, const struct vd_key *key)
 {
     *out++ = key->length;
-    memcpy(out, key->bytes, VD_KEY_MAX_BYTES);
+    memcpy(out, key->bytes, key->length);
     memset(out + key->length, 0, (size_t)VD_KEY_MAX_BYTES - key->length);
     return out + VD_KEY_MAX_BYTES;
 }
 
 static bool take_key(const uint8_t *in, struct vd_key *key)
 {
-    if (in[0] < VD_KEY_MIN_BYTES || in[0] > VD_KEY_MAX_BYTES) {
+    if (in[0] != 0 && (in[0] < VD_KEY_MIN_BYTES || in[0] > VD_KEY_MAX_BYTES)) {
         return false;
     }
     key->length = in[0];
@@ -109,41 +99,49 @@ static bool take_key(const uint8_t *in, struct vd_key *key)
     return true;
 }
 
-static int seal_keys(const struct sqlite_registry *self, const struct vd_identity *identity,
-    uint8_t out[KEYS_BYTES + VD_SEAL_OVERHEAD])
+int vd_registry_seal_keys(const struct sqlite_registry *self, struct vd_str bound,
+    const struct vd_key *primary, const struct vd_key *secondary,
+    uint8_t out[REGISTRY_SEALED_BYTES])
 {
-    char bound[BOUND_BYTES];
-    uint8_t plain[KEYS_BYTES];
+    uint8_t plain[REGISTRY_KEYS_BYTES];
     int error;
 
-    put_key(put_key(plain, &identity->primary_key), &identity->secondary_key);
-    error = vd_secret_seal(self->master_key, bound_of(identity, bound), plain, sizeof plain, out);
+    put_key(put_key(plain, primary), secondary);
+    error = vd_secret_seal(self->master_key, bound, plain, sizeof plain, out);
     vd_secret_wipe(plain, sizeof plain);
     return error;
 }
 
-static int open_keys(const struct sqlite_registry *self, const void *sealed, int length,
-    struct vd_identity *identity)
+int vd_registry_open_keys(const struct sqlite_registry *self, struct vd_str bound,
+    const void *sealed, int length, struct vd_key *primary, struct vd_key *secondary)
 {
-    char bound[BOUND_BYTES];
-    uint8_t plain[KEYS_BYTES];
+    uint8_t plain[REGISTRY_KEYS_BYTES];
+    struct vd_key keys[2] = {0};
     bool good;
 
-    if (length != KEYS_BYTES + VD_SEAL_OVERHEAD) {
+    if (length != REGISTRY_SEALED_BYTES) {
         return VD_E_CORRUPT;
     }
     /* The master key was checked when the registry was opened: what does not open now was changed. */
-    good = vd_secret_open(self->master_key, bound_of(identity, bound), sealed, (size_t)length,
-               plain) == VD_OK &&
-        take_key(plain, &identity->primary_key) &&
-        take_key(plain + 1 + VD_KEY_MAX_BYTES, &identity->secondary_key);
+    good = vd_secret_open(self->master_key, bound, sealed, (size_t)length, plain) == VD_OK &&
+        take_key(plain, &keys[0]) && take_key(plain + 1 + VD_KEY_MAX_BYTES, &keys[1]);
+    if (good) {
+        *primary = keys[0];
+        *secondary = keys[1];
+    }
     vd_secret_wipe(plain, sizeof plain);
+    vd_secret_wipe(keys, sizeof keys);
     return good ? VD_OK : VD_E_CORRUPT;
 }
 
-/* ---- Rows ---- */
+/* ---- Statements ---- */
 
-static int column_text(sqlite3_stmt *statement, int column, char *out, size_t size)
+void vd_registry_bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
+}
+
+int vd_registry_column_text(sqlite3_stmt *statement, int column, char *out, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
 
@@ -155,189 +153,41 @@ static int column_text(sqlite3_stmt *statement, int column, char *out, size_t si
     return VD_OK;
 }
 
-static int identity_from_row(
-    const struct sqlite_registry *self, sqlite3_stmt *row, struct vd_identity *out)
+void vd_registry_reset(sqlite3_stmt *statement)
 {
-    struct vd_identity identity = {0};
-    int error = VD_OK;
-
-    if (column_text(row, 0, identity.device_id, sizeof identity.device_id) != VD_OK ||
-        column_text(row, 1, identity.module_id, sizeof identity.module_id) != VD_OK ||
-        column_text(row, 2, identity.generation_id, sizeof identity.generation_id) != VD_OK) {
-        return VD_E_CORRUPT;
-    }
-    identity.enabled = sqlite3_column_int(row, 3) != 0;
-    identity.created_ms = sqlite3_column_int64(row, 4);
-    error = open_keys(self, sqlite3_column_blob(row, 5), sqlite3_column_bytes(row, 5), &identity);
-    if (error == VD_OK) {
-        *out = identity;
-    }
-    vd_secret_wipe(&identity, sizeof identity);
-    return error;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
 }
 
-/* Steps a statement that gives no rows and makes it ready for its next use. */
-static int run(sqlite3_stmt *statement)
+int vd_registry_run(sqlite3_stmt *statement)
 {
     int result = sqlite3_step(statement);
 
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    vd_registry_reset(statement);
     return vd_sqlite_error(result);
 }
 
-/* ---- Operations ---- */
-
-static bool key_is_valid(const struct vd_key *key)
+int vd_registry_begin(struct sqlite_registry *self)
 {
-    return key->length >= VD_KEY_MIN_BYTES && key->length <= VD_KEY_MAX_BYTES;
-}
-
-static bool identity_is_valid(const struct vd_identity *identity)
-{
-    size_t module_length = strnlen(identity->module_id, sizeof identity->module_id);
-
-    return vd_device_id_is_valid(
-               identity->device_id, strnlen(identity->device_id, sizeof identity->device_id)) &&
-        (module_length == 0 || vd_device_id_is_valid(identity->module_id, module_length)) &&
-        key_is_valid(&identity->primary_key) && key_is_valid(&identity->secondary_key);
-}
-
-static int registry_create(struct vd_registry *registry, struct vd_identity *identity)
-{
-    struct sqlite_registry *self = self_of(registry);
-    sqlite3_stmt *statement = self->statements[STATEMENT_CREATE];
-    uint8_t sealed[KEYS_BYTES + VD_SEAL_OVERHEAD];
-    struct vd_identity made;
-    struct vd_uuid generation;
     int error;
 
-    if (!identity_is_valid(identity)) {
-        return VD_E_INVALID;
-    }
-    made = *identity;
-    made.created_ms = vd_clock_utc_ms();
-    error = vd_uuid_random(&generation);
-    if (error == VD_OK) {
-        vd_uuid_format(&generation, made.generation_id);
-        error = seal_keys(self, &made, sealed);
-    }
+    pthread_mutex_lock(&self->lock);
+    error = vd_registry_run(self->statements[REGISTRY_BEGIN]);
     if (error != VD_OK) {
-        goto out;
+        pthread_mutex_unlock(&self->lock);
     }
-    pthread_mutex_lock(&self->lock);
-    bind_text(statement, 1, made.device_id);
-    bind_text(statement, 2, made.module_id);
-    bind_text(statement, 3, made.generation_id);
-    sqlite3_bind_int(statement, 4, made.enabled);
-    sqlite3_bind_int64(statement, 5, made.created_ms);
-    sqlite3_bind_blob(statement, 6, sealed, (int)sizeof sealed, SQLITE_TRANSIENT);
-    error = run(statement);
-    if (error == VD_OK && sqlite3_changes(self->db) == 0) {
-        error = VD_E_NOT_FOUND; /* a module without its device */
-    }
-    pthread_mutex_unlock(&self->lock);
+    return error;
+}
+
+int vd_registry_end(struct sqlite_registry *self, int error)
+{
     if (error == VD_OK) {
-        *identity = made;
+        error = vd_registry_run(self->statements[REGISTRY_COMMIT]);
     }
-out:
-    vd_secret_wipe(&made, sizeof made);
-    return error;
-}
-
-static int registry_get(struct vd_registry *registry, const char *device_id, const char *module_id,
-    struct vd_identity *out)
-{
-    struct sqlite_registry *self = self_of(registry);
-    sqlite3_stmt *statement = self->statements[STATEMENT_GET];
-    int result;
-    int error;
-
-    pthread_mutex_lock(&self->lock);
-    bind_text(statement, 1, device_id);
-    bind_text(statement, 2, module_id != NULL ? module_id : "");
-    result = sqlite3_step(statement);
-    if (result == SQLITE_ROW) {
-        error = identity_from_row(self, statement, out);
-    } else {
-        error = result == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(result);
-    }
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    pthread_mutex_unlock(&self->lock);
-    return error;
-}
-
-/* Reads up to LIST_PAGE identities behind the given one. */
-static int list_page(struct sqlite_registry *self, const struct vd_identity *after,
-    struct vd_identity page[LIST_PAGE], size_t *count)
-{
-    sqlite3_stmt *statement = self->statements[STATEMENT_LIST];
-    int result = SQLITE_DONE;
-    int error = VD_OK;
-    size_t n = 0;
-
-    pthread_mutex_lock(&self->lock);
-    bind_text(statement, 1, after->device_id);
-    bind_text(statement, 2, after->module_id);
-    sqlite3_bind_int(statement, 3, LIST_PAGE);
-    while (error == VD_OK && n < LIST_PAGE && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        error = identity_from_row(self, statement, &page[n]);
-        n += error == VD_OK ? 1 : 0;
-    }
-    if (error == VD_OK) {
-        error = vd_sqlite_error(result);
-    }
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    pthread_mutex_unlock(&self->lock);
-    *count = n;
-    return error;
-}
-
-static int registry_list(struct vd_registry *registry,
-    bool (*each)(void *context, const struct vd_identity *identity), void *context)
-{
-    struct sqlite_registry *self = self_of(registry);
-    struct vd_identity *page = calloc(LIST_PAGE, sizeof *page);
-    struct vd_identity after = {0};
-    size_t count = 0;
-    bool more = true;
-    int error = VD_OK;
-
-    if (page == NULL) {
-        return VD_E_NOMEM;
-    }
-    /* The lock is not held while `each` runs: it may call the registry, and logins go on beside a long list. */
-    while (more) {
-        error = list_page(self, &after, page, &count);
-        for (size_t i = 0; error == VD_OK && more && i < count; i++) {
-            more = each(context, &page[i]);
-        }
-        more = more && error == VD_OK && count == LIST_PAGE;
-        if (more) {
-            after = page[count - 1];
-        }
-    }
-    vd_secret_wipe(page, LIST_PAGE * sizeof *page);
-    vd_secret_wipe(&after, sizeof after);
-    free(page);
-    return error;
-}
-
-static int registry_remove(
-    struct vd_registry *registry, const char *device_id, const char *module_id)
-{
-    struct sqlite_registry *self = self_of(registry);
-    sqlite3_stmt *statement = self->statements[STATEMENT_REMOVE];
-    int error;
-
-    pthread_mutex_lock(&self->lock);
-    bind_text(statement, 1, device_id);
-    bind_text(statement, 2, module_id != NULL ? module_id : "");
-    error = run(statement);
-    if (error == VD_OK && sqlite3_changes(self->db) == 0) {
-        error = VD_E_NOT_FOUND;
+    /* SQLite itself rolls back after some faults, of a commit as well. */
+    if (error != VD_OK && sqlite3_get_autocommit(self->db) == 0) {
+        sqlite3_step(self->statements[REGISTRY_ROLLBACK]);
+        sqlite3_reset(self->statements[REGISTRY_ROLLBACK]);
     }
     pthread_mutex_unlock(&self->lock);
     return error;
@@ -345,9 +195,9 @@ static int registry_remove(
 
 static void registry_close(struct vd_registry *registry)
 {
-    struct sqlite_registry *self = self_of(registry);
+    struct sqlite_registry *self = vd_registry_self(registry);
 
-    for (size_t i = 0; i < STATEMENTS; i++) {
+    for (size_t i = 0; i < REGISTRY_STATEMENTS; i++) {
         sqlite3_finalize(self->statements[i]);
     }
     sqlite3_close(self->db);
@@ -357,10 +207,20 @@ static void registry_close(struct vd_registry *registry)
 }
 
 static const struct vd_registry_ops registry_ops = {
-    .create = registry_create,
-    .get = registry_get,
-    .list = registry_list,
-    .remove = registry_remove,
+    .create = vd_registry_identity_create,
+    .update = vd_registry_identity_update,
+    .get = vd_registry_identity_get,
+    .list = vd_registry_identity_list,
+    .remove = vd_registry_identity_remove,
+    .count = vd_registry_identity_count,
+    .policy_get = vd_registry_sqlite_policy_get,
+    .policy_list = vd_registry_sqlite_policy_list,
+    .policy_put = vd_registry_sqlite_policy_put,
+    .policy_remove = vd_registry_sqlite_policy_remove,
+    .ca_get = vd_registry_sqlite_ca_get,
+    .ca_list = vd_registry_sqlite_ca_list,
+    .ca_put = vd_registry_sqlite_ca_put,
+    .ca_remove = vd_registry_sqlite_ca_remove,
     .close = registry_close,
 };
 
@@ -386,19 +246,14 @@ static int pragma_value(sqlite3 *db, const char *sql, int *value)
     return vd_sqlite_error(result);
 }
 
-/* Makes the tables, and the check value that only this master key opens. */
-static int create_schema(struct sqlite_registry *self)
+/* Stores the check value that only this master key opens. */
+static int store_check(struct sqlite_registry *self)
 {
-    static const char finish[] = "PRAGMA application_id = %d; PRAGMA user_version = %d;";
     uint8_t sealed[CHECK_BYTES + VD_SEAL_OVERHEAD];
-    char sql[128];
     sqlite3_stmt *statement = NULL;
-    int error = execute(self->db, schema_sql);
+    int error =
+        vd_secret_seal(self->master_key, VD_STR_LITERAL("check"), CHECK_TEXT, CHECK_BYTES, sealed);
 
-    if (error == VD_OK) {
-        error = vd_secret_seal(
-            self->master_key, VD_STR_LITERAL("check"), CHECK_TEXT, CHECK_BYTES, sealed);
-    }
     if (error == VD_OK) {
         error = vd_sqlite_error(sqlite3_prepare_v2(
             self->db, "INSERT INTO meta (name, value) VALUES ('check', ?1)", -1, &statement, NULL));
@@ -408,10 +263,28 @@ static int create_schema(struct sqlite_registry *self)
         error = vd_sqlite_error(sqlite3_step(statement));
     }
     sqlite3_finalize(statement);
+    return error;
+}
+
+/* Goes the steps from `version` (0: an empty file) to today's. */
+static int upgrade(struct sqlite_registry *self, int version)
+{
+    char sql[128];
+    int error = VD_OK;
+
+    for (int next = version; error == VD_OK && next < REGISTRY_VERSION; next++) {
+        error = execute(self->db, version_sql[next]);
+        if (error == VD_OK && next == 0) {
+            error = store_check(self);
+        } else if (error == VD_OK && next == 1) {
+            error = vd_registry_seed_policies(self);
+        }
+    }
     if (error != VD_OK) {
         return error;
     }
-    snprintf(sql, sizeof sql, finish, REGISTRY_APPLICATION_ID, REGISTRY_VERSION);
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+        REGISTRY_APPLICATION_ID, REGISTRY_VERSION);
     return execute(self->db, sql);
 }
 
@@ -434,7 +307,7 @@ static int check_master_key(struct sqlite_registry *self)
     return error;
 }
 
-/* Within a transaction: what kind of file it is, and the schema if it is an empty one. */
+/* Within a transaction: what kind of file it is; an empty one and an older one are brought to today's version. */
 static int check_schema(struct sqlite_registry *self)
 {
     int application = 0;
@@ -452,12 +325,16 @@ static int check_schema(struct sqlite_registry *self)
         return error;
     }
     if (application == 0 && version == 0 && pages == 0) {
-        return create_schema(self);
+        return upgrade(self, 0);
     }
     if (application != REGISTRY_APPLICATION_ID || version < 1) {
         return VD_E_CORRUPT;
     }
-    return version > REGISTRY_VERSION ? VD_E_NEWER : check_master_key(self);
+    if (version > REGISTRY_VERSION) {
+        return VD_E_NEWER;
+    }
+    error = check_master_key(self);
+    return error == VD_OK && version < REGISTRY_VERSION ? upgrade(self, version) : error;
 }
 
 static int open_database(struct sqlite_registry *self, const char *path)
@@ -489,7 +366,7 @@ static int open_database(struct sqlite_registry *self, const char *path)
     }
     /* Only now: a file that is not ours is not changed. */
     error = execute(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
-    for (size_t i = 0; error == VD_OK && i < STATEMENTS; i++) {
+    for (size_t i = 0; error == VD_OK && i < REGISTRY_STATEMENTS; i++) {
         error = vd_sqlite_error(sqlite3_prepare_v3(
             self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL));
     }

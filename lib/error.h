@@ -24,7 +24,8 @@
     X(VD_E_LIMIT, 12, "over a limit")                              \
     X(VD_E_CLOSED, 13, "closed")                                   \
     X(VD_E_TIMEOUT, 14, "timed out")                               \
-    X(VD_E_UNSUPPORTED, 15, "not supported")
+    X(VD_E_UNSUPPORTED, 15, "not supported")                       \
+    X(VD_E_CHANGED, 16, "changed by another since it was read")
 
 enum vd_error {
 #define VD_ERROR_ENUM(name, value, meaning) name = value,

@@ -31,9 +31,39 @@ static int memory_get(
     return VD_E_NOT_FOUND;
 }
 
+static int memory_policy_get(struct vd_registry *base, const char *name, struct vd_policy *out)
+{
+    struct memory_registry *registry = (struct memory_registry *)base;
+
+    for (unsigned i = 0; registry->fail_with == VD_OK && i < registry->policy_count; i++) {
+        if (strcmp(registry->policies[i].name, name) == 0) {
+            *out = registry->policies[i];
+            return VD_OK;
+        }
+    }
+    return registry->fail_with != VD_OK ? registry->fail_with : VD_E_NOT_FOUND;
+}
+
+static int memory_ca_list(struct vd_registry *base,
+    bool (*each)(void *context, const struct vd_ca_certificate *certificate), void *context)
+{
+    struct memory_registry *registry = (struct memory_registry *)base;
+
+    for (unsigned i = 0; registry->fail_with == VD_OK && i < registry->ca_count; i++) {
+        if (!each(context, &registry->cas[i])) {
+            break;
+        }
+    }
+    return registry->fail_with;
+}
+
 void memory_registry_init(struct memory_registry *registry)
 {
-    static const struct vd_registry_ops ops = {.get = memory_get};
+    static const struct vd_registry_ops ops = {
+        .get = memory_get,
+        .policy_get = memory_policy_get,
+        .ca_list = memory_ca_list,
+    };
 
     memset(registry, 0, sizeof *registry);
     registry->base.ops = &ops;
@@ -50,4 +80,17 @@ struct vd_identity *memory_registry_add(struct memory_registry *registry, const 
     identity->primary_key = memory_key(primary);
     identity->secondary_key = memory_key(secondary);
     return identity;
+}
+
+struct vd_policy *memory_registry_add_policy(
+    struct memory_registry *registry, const char *name, uint32_t rights, char primary)
+{
+    struct vd_policy *policy = &registry->policies[registry->policy_count++];
+
+    snprintf(policy->name, sizeof policy->name, "%s", name);
+    policy->rights = rights;
+    policy->primary_key = memory_key(primary);
+    policy->secondary_key = memory_key((char)(primary + 1));
+    policy->etag = 1;
+    return policy;
 }

@@ -13,6 +13,12 @@ void registry_contract_modules(struct vd_registry *registry);
 void registry_contract_list(struct vd_registry *registry);
 void registry_contract_remove(struct vd_registry *registry);
 void registry_contract_threads(struct vd_registry *registry);
+void registry_contract_update(struct vd_registry *registry);
+void registry_contract_credentials(struct vd_registry *registry);
+void registry_contract_count(struct vd_registry *registry);
+/* Takes a new registry: it has the standard policies. */
+void registry_contract_policies(struct vd_registry *registry);
+void registry_contract_ca_certificates(struct vd_registry *registry);
 
 /* An identity with keys that depend on the ids. */
 struct vd_identity registry_identity(const char *device_id, const char *module_id);

@@ -76,6 +76,11 @@ CONTRACT(modules)
 CONTRACT(list)
 CONTRACT(remove)
 CONTRACT(threads)
+CONTRACT(update)
+CONTRACT(credentials)
+CONTRACT(count)
+CONTRACT(policies)
+CONTRACT(ca_certificates)
 
 static void execute(const struct place *place, const char *sql)
 {
@@ -114,7 +119,7 @@ static void test_registry_sqlite__two_at_a_time(void **state)
 
     assert_int_equal(vd_registry_create(one, &made), VD_OK);
     assert_int_equal(vd_registry_get(two, "a", "", &got), VD_OK);
-    assert_int_equal(vd_registry_remove(two, "a", ""), VD_OK);
+    assert_int_equal(vd_registry_remove(two, "a", "", 0), VD_OK);
     assert_int_equal(vd_registry_get(one, "a", "", &got), VD_E_NOT_FOUND);
     vd_registry_close(one);
     vd_registry_close(two);
@@ -184,7 +189,7 @@ static void test_registry_sqlite__damaged_rows(void **state)
         assert_int_equal(vd_registry_create(registry, &made), VD_OK);
         execute(place, damages[i]);
         assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_E_CORRUPT);
-        assert_int_equal(vd_registry_remove(registry, "a", ""), VD_OK);
+        assert_int_equal(vd_registry_remove(registry, "a", "", 0), VD_OK);
     }
     vd_registry_close(registry);
 }
@@ -195,7 +200,7 @@ static void test_registry_sqlite__other_files(void **state)
         const char *sql;
         int error;
     } cases[] = {
-        {"PRAGMA user_version = 2", VD_E_NEWER},
+        {"PRAGMA user_version = 3", VD_E_NEWER},
         {"PRAGMA user_version = 0", VD_E_CORRUPT},
         {"PRAGMA user_version = 1; PRAGMA application_id = 1", VD_E_CORRUPT},
         {"PRAGMA application_id = 0x56645267; DELETE FROM meta", VD_E_CORRUPT},
@@ -224,6 +229,121 @@ static void test_registry_sqlite__other_files(void **state)
         vd_registry_sqlite_open("/nowhere/registry.db", place->key, &registry), VD_E_NOT_FOUND);
 }
 
+/* Version 1 as it was: its tables, its check value, one identity with sealed keys and one of its modules. */
+static void make_version_1(const struct place *place, const struct vd_identity *identity)
+{
+    static const char sql[] =
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE identity ("
+        " device_id TEXT NOT NULL, module_id TEXT NOT NULL, generation_id TEXT NOT NULL,"
+        " enabled INTEGER NOT NULL, created_ms INTEGER NOT NULL, keys BLOB NOT NULL,"
+        " PRIMARY KEY (device_id, module_id)) WITHOUT ROWID;"
+        "PRAGMA application_id = 0x56645267; PRAGMA user_version = 1;";
+    uint8_t check[16 + VD_SEAL_OVERHEAD];
+    uint8_t plain[2 * (1 + VD_KEY_MAX_BYTES)] = {0};
+    uint8_t keys[sizeof plain + VD_SEAL_OVERHEAD];
+    char bound[400];
+    int length = snprintf(bound, sizeof bound, "%s%c%s%c%s%c", identity->device_id, 0,
+        identity->module_id, 0, identity->generation_id, 0);
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = NULL;
+
+    execute(place, sql);
+    plain[0] = identity->primary_key.length;
+    memcpy(plain + 1, identity->primary_key.bytes, identity->primary_key.length);
+    plain[1 + VD_KEY_MAX_BYTES] = identity->secondary_key.length;
+    memcpy(plain + 2 + VD_KEY_MAX_BYTES, identity->secondary_key.bytes,
+        identity->secondary_key.length);
+    assert_int_equal(
+        vd_secret_seal(place->key, VD_STR_LITERAL("check"), "vedette registry", 16, check), VD_OK);
+    assert_int_equal(vd_secret_seal(place->key, (struct vd_str){bound, (size_t)length}, plain,
+                         sizeof plain, keys),
+        VD_OK);
+    assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "INSERT INTO meta VALUES ('check', ?1)", -1, &statement, NULL),
+        SQLITE_OK);
+    sqlite3_bind_blob(statement, 1, check, sizeof check, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_prepare_v2(db, "INSERT INTO identity VALUES (?1, ?2, ?3, 0, 1234, ?4)",
+                         -1, &statement, NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(statement, 1, identity->device_id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, identity->module_id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, identity->generation_id, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 4, keys, sizeof keys, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
+static void test_registry_sqlite__version_1(void **state)
+{
+    struct place *place = *state;
+    struct vd_identity old = registry_identity("old", "");
+    struct vd_identity got = {0};
+    struct vd_policy policy = {0};
+    struct vd_registry *registry = NULL;
+    uint64_t counts[3];
+
+    snprintf(old.generation_id, sizeof old.generation_id, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+    make_version_1(place, &old);
+
+    /* With another master key it is refused, and stays as it is. */
+    place->key[0] ^= 1;
+    assert_int_equal(vd_registry_sqlite_open(place->path, place->key, &registry), VD_E_DENIED);
+    place->key[0] ^= 1;
+    execute(place, "SELECT * FROM identity WHERE enabled = 0");
+
+    for (int opening = 0; opening < 2; opening++) {
+        registry = open_registry(place);
+        assert_int_equal(vd_registry_get(registry, "old", "", &got), VD_OK);
+        assert_string_equal(got.generation_id, old.generation_id);
+        assert_memory_equal(&got.primary_key, &old.primary_key, sizeof got.primary_key);
+        assert_memory_equal(&got.secondary_key, &old.secondary_key, sizeof got.secondary_key);
+        assert_false(got.enabled);
+        assert_int_equal(got.created_ms, 1234);
+        assert_int_equal(got.status_updated_ms, 1234);
+        assert_int_equal(got.auth_type, VD_AUTH_SAS);
+        assert_string_equal(got.thumbprints[0], "");
+        assert_string_equal(got.status_reason, "");
+        assert_int_equal(got.etag, 1);
+        assert_int_equal(vd_registry_count(registry, &counts[0], &counts[1], &counts[2]), VD_OK);
+        assert_true(counts[0] == 1 && counts[1] == 0 && counts[2] == 1);
+        assert_int_equal(vd_registry_policy_get(registry, "registryReadWrite", &policy), VD_OK);
+        vd_registry_close(registry);
+    }
+}
+
+/* A policy's keys are no more in clear than a device's, and do not open under another name. */
+static void test_registry_sqlite__policy_keys_are_sealed(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    struct vd_policy policy = {0};
+    char bytes[65536];
+    size_t length;
+    FILE *file;
+
+    assert_int_equal(vd_registry_policy_get(registry, "service", &policy), VD_OK);
+    vd_registry_close(registry);
+    file = fopen(place->path, "r");
+    assert_non_null(file);
+    length = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(length > 4096 && length < sizeof bytes);
+    assert_null(memmem(bytes, length, policy.primary_key.bytes, policy.primary_key.length));
+    assert_null(memmem(bytes, length, policy.secondary_key.bytes, policy.secondary_key.length));
+    execute(place,
+        "UPDATE policy SET keys = (SELECT keys FROM policy WHERE name = 'service') "
+        "WHERE name = 'device'");
+    registry = open_registry(place);
+    assert_int_equal(vd_registry_policy_get(registry, "device", &policy), VD_E_CORRUPT);
+    assert_string_equal(policy.name, "service");
+    vd_registry_close(registry);
+}
+
 /* A file that may not grow stands for a full disk: nothing is stored, and it goes on once there is room. */
 static void test_registry_sqlite__no_room(void **state)
 {
@@ -239,9 +359,11 @@ static void test_registry_sqlite__no_room(void **state)
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
     assert_int_not_equal(vd_registry_create(registry, &made), VD_OK);
+    assert_int_not_equal(vd_registry_policy_remove(registry, "device", 0), VD_OK);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(vd_registry_get(registry, "a", "", &got), VD_E_NOT_FOUND);
     assert_int_equal(vd_registry_create(registry, &made), VD_OK);
+    assert_int_equal(vd_registry_policy_remove(registry, "device", 0), VD_OK);
     vd_registry_close(registry);
 }
 
@@ -305,12 +427,19 @@ int main(void)
         TEST(contract_list),
         TEST(contract_remove),
         TEST(contract_threads),
+        TEST(contract_update),
+        TEST(contract_credentials),
+        TEST(contract_count),
+        TEST(contract_policies),
+        TEST(contract_ca_certificates),
         TEST(survives_closing),
         TEST(two_at_a_time),
         TEST(another_master_key),
         TEST(keys_are_sealed),
         TEST(damaged_rows),
         TEST(other_files),
+        TEST(version_1),
+        TEST(policy_keys_are_sealed),
         TEST(no_room),
         TEST(survives_kill),
     };

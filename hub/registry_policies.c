@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQLite registry's shared access policies and CA certificates. */
+
+#include "hub/registry_sqlite.h"
+#include "lib/clock.h"
+
+/* Bytes of the keys that we make. */
+#define KEY_MADE_BYTES 32
+
+#define BOUND_BYTES (sizeof "policy" + VD_NAME_MAX + 1)
+
+/* What a policy's keys are sealed to: "policy", a NUL, its name and a NUL. */
+static struct vd_str bound_of(const char *name, char out[BOUND_BYTES])
+{
+    size_t length = strnlen(name, VD_NAME_MAX);
+
+    memcpy(out, "policy", sizeof "policy");
+    memcpy(out + sizeof "policy", name, length);
+    out[sizeof "policy" + length] = '\0';
+    return (struct vd_str){out, sizeof "policy" + length + 1};
+}
+
+/* ---- Policies ---- */
+
+static int policy_from_row(
+    const struct sqlite_registry *self, sqlite3_stmt *row, struct vd_policy *out)
+{
+    struct vd_policy policy = {0};
+    char bound[BOUND_BYTES];
+    int error = vd_registry_column_text(row, 0, policy.name, sizeof policy.name);
+
+    if (error == VD_OK) {
+        policy.rights = (uint32_t)sqlite3_column_int64(row, 1);
+        policy.etag = (uint64_t)sqlite3_column_int64(row, 3);
+        error =
+            vd_registry_open_keys(self, bound_of(policy.name, bound), sqlite3_column_blob(row, 2),
+                sqlite3_column_bytes(row, 2), &policy.primary_key, &policy.secondary_key);
+    }
+    if (error == VD_OK && !vd_policy_is_valid(&policy)) {
+        error = VD_E_CORRUPT;
+    }
+    if (error == VD_OK) {
+        *out = policy;
+    }
+    vd_secret_wipe(&policy, sizeof policy);
+    return error;
+}
+
+/* With the lock held: the policy of that name, or the one behind it. */
+static int policy_find(struct sqlite_registry *self, enum registry_statement which,
+    const char *name, struct vd_policy *out)
+{
+    sqlite3_stmt *statement = self->statements[which];
+    int result;
+    int error;
+
+    vd_registry_bind_text(statement, 1, name);
+    result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        error = policy_from_row(self, statement, out);
+    } else {
+        error = result == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(result);
+    }
+    vd_registry_reset(statement);
+    return error;
+}
+
+int vd_registry_sqlite_policy_get(
+    struct vd_registry *registry, const char *name, struct vd_policy *out)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    int error;
+
+    pthread_mutex_lock(&self->lock);
+    error = policy_find(self, REGISTRY_POLICY_GET, name, out);
+    pthread_mutex_unlock(&self->lock);
+    return error;
+}
+
+int vd_registry_sqlite_policy_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_policy *policy), void *context)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_policy policy = {0};
+    int error;
+
+    do {
+        char after[VD_NAME_MAX + 1];
+
+        memcpy(after, policy.name, sizeof after);
+        pthread_mutex_lock(&self->lock);
+        error = policy_find(self, REGISTRY_POLICY_NEXT, after, &policy);
+        pthread_mutex_unlock(&self->lock);
+    } while (error == VD_OK && each(context, &policy));
+    vd_secret_wipe(&policy, sizeof policy);
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+static int write_policy(
+    const struct sqlite_registry *self, sqlite3_stmt *statement, const struct vd_policy *policy)
+{
+    uint8_t sealed[REGISTRY_SEALED_BYTES];
+    char bound[BOUND_BYTES];
+    int error = vd_registry_seal_keys(
+        self, bound_of(policy->name, bound), &policy->primary_key, &policy->secondary_key, sealed);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    vd_registry_bind_text(statement, 1, policy->name);
+    sqlite3_bind_int64(statement, 2, policy->rights);
+    sqlite3_bind_blob(statement, 3, sealed, REGISTRY_SEALED_BYTES, SQLITE_TRANSIENT);
+    sqlite3_bind_int64(statement, 4, (int64_t)policy->etag);
+    return vd_registry_run(statement);
+}
+
+/* VD_E_LIMIT if the table has `max` rows. */
+static int has_room(struct sqlite_registry *self, enum registry_statement which, int max)
+{
+    sqlite3_stmt *statement = self->statements[which];
+    int result = sqlite3_step(statement);
+    int count = result == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+
+    vd_registry_reset(statement);
+    if (result != SQLITE_ROW) {
+        return vd_sqlite_error(result);
+    }
+    return count >= max ? VD_E_LIMIT : VD_OK;
+}
+
+/* Within a transaction, for what `error` of finding the stored one says: may the new one take its place? */
+static int may_put(struct sqlite_registry *self, int error, uint64_t etag, uint64_t expected_etag,
+    enum registry_statement counting, int max)
+{
+    if (error == VD_E_NOT_FOUND && expected_etag == 0) {
+        return has_room(self, counting, max);
+    }
+    return error == VD_OK ? vd_registry_expect(expected_etag, etag) : error;
+}
+
+int vd_registry_sqlite_policy_put(
+    struct vd_registry *registry, struct vd_policy *policy, uint64_t expected_etag)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_policy stored = {0};
+    struct vd_policy made = *policy;
+    int error = vd_policy_is_valid(policy) ? vd_registry_begin(self) : VD_E_INVALID;
+
+    if (error != VD_OK) {
+        goto out;
+    }
+    error = policy_find(self, REGISTRY_POLICY_GET, policy->name, &stored);
+    error = may_put(
+        self, error, stored.etag, expected_etag, REGISTRY_POLICY_COUNT, VD_HUB_POLICIES_MAX);
+    if (error == VD_OK) {
+        made.etag = stored.etag + 1;
+        error = write_policy(self, self->statements[REGISTRY_POLICY_PUT], &made);
+    }
+    error = vd_registry_end(self, error);
+    if (error == VD_OK) {
+        *policy = made;
+    }
+out:
+    vd_secret_wipe(&stored, sizeof stored);
+    vd_secret_wipe(&made, sizeof made);
+    return error;
+}
+
+/* Removes the row of that name whose etag, if one is expected, is `etag`; within a transaction. */
+static int remove_named(struct sqlite_registry *self, enum registry_statement which,
+    const char *name, uint64_t etag, uint64_t expected_etag)
+{
+    sqlite3_stmt *statement = self->statements[which];
+    int error = vd_registry_expect(expected_etag, etag);
+
+    if (error == VD_OK) {
+        vd_registry_bind_text(statement, 1, name);
+        error = vd_registry_run(statement);
+    }
+    return error;
+}
+
+int vd_registry_sqlite_policy_remove(
+    struct vd_registry *registry, const char *name, uint64_t expected_etag)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_policy stored = {0};
+    int error = vd_registry_begin(self);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = policy_find(self, REGISTRY_POLICY_GET, name, &stored);
+    if (error == VD_OK) {
+        error = remove_named(self, REGISTRY_POLICY_REMOVE, name, stored.etag, expected_etag);
+    }
+    vd_secret_wipe(&stored, sizeof stored);
+    return vd_registry_end(self, error);
+}
+
+int vd_registry_seed_policies(struct sqlite_registry *self)
+{
+    static const struct {
+        const char *name;
+        uint32_t rights;
+    } standard[] = {
+        {"iothubowner",
+            VD_RIGHT_REGISTRY_WRITE | VD_RIGHT_SERVICE_CONNECT | VD_RIGHT_DEVICE_CONNECT},
+        {"service", VD_RIGHT_SERVICE_CONNECT},
+        {"device", VD_RIGHT_DEVICE_CONNECT},
+        {"registryRead", VD_RIGHT_REGISTRY_READ},
+        {"registryReadWrite", VD_RIGHT_REGISTRY_WRITE},
+    };
+    static const char sql[] =
+        "INSERT INTO policy (name, rights, keys, etag) VALUES (?1, ?2, ?3, ?4)";
+    sqlite3_stmt *statement = NULL;
+    int error = vd_sqlite_error(sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL));
+
+    for (size_t i = 0; error == VD_OK && i < sizeof standard / sizeof standard[0]; i++) {
+        struct vd_policy policy = {.rights = standard[i].rights, .etag = 1};
+
+        policy.primary_key.length = KEY_MADE_BYTES;
+        policy.secondary_key.length = KEY_MADE_BYTES;
+        error = vd_text_copy(standard[i].name, policy.name, sizeof policy.name);
+        if (error == VD_OK) {
+            error = vd_secret_random(policy.primary_key.bytes, KEY_MADE_BYTES);
+        }
+        if (error == VD_OK) {
+            error = vd_secret_random(policy.secondary_key.bytes, KEY_MADE_BYTES);
+        }
+        if (error == VD_OK) {
+            error = write_policy(self, statement, &policy);
+        }
+        vd_secret_wipe(&policy, sizeof policy);
+    }
+    sqlite3_finalize(statement);
+    return error;
+}
+
+/* ---- CA certificates ---- */
+
+static int ca_from_row(sqlite3_stmt *row, struct vd_ca_certificate *out)
+{
+    int length = sqlite3_column_bytes(row, 1);
+
+    if (vd_registry_column_text(row, 0, out->name, sizeof out->name) != VD_OK ||
+        vd_registry_column_text(row, 3, out->verification_code, sizeof out->verification_code) !=
+            VD_OK ||
+        length <= 0 || (size_t)length > sizeof out->der) {
+        return VD_E_CORRUPT;
+    }
+    memcpy(out->der, sqlite3_column_blob(row, 1), (size_t)length);
+    out->der_length = (size_t)length;
+    out->is_verified = sqlite3_column_int(row, 2) != 0;
+    out->etag = (uint64_t)sqlite3_column_int64(row, 4);
+    out->created_ms = sqlite3_column_int64(row, 5);
+    out->updated_ms = sqlite3_column_int64(row, 6);
+    return VD_OK;
+}
+
+/* With the lock held: the certificate of that name, or the one behind it. */
+static int ca_find(struct sqlite_registry *self, enum registry_statement which, const char *name,
+    struct vd_ca_certificate *out)
+{
+    sqlite3_stmt *statement = self->statements[which];
+    struct vd_ca_certificate found = {0};
+    int result;
+    int error;
+
+    vd_registry_bind_text(statement, 1, name);
+    result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        error = ca_from_row(statement, &found);
+    } else {
+        error = result == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(result);
+    }
+    if (error == VD_OK) {
+        *out = found;
+    }
+    vd_registry_reset(statement);
+    return error;
+}
+
+int vd_registry_sqlite_ca_get(
+    struct vd_registry *registry, const char *name, struct vd_ca_certificate *out)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    int error;
+
+    pthread_mutex_lock(&self->lock);
+    error = ca_find(self, REGISTRY_CA_GET, name, out);
+    pthread_mutex_unlock(&self->lock);
+    return error;
+}
+
+int vd_registry_sqlite_ca_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_ca_certificate *certificate), void *context)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_ca_certificate certificate = {0};
+    int error;
+
+    do {
+        char after[VD_NAME_MAX + 1];
+
+        memcpy(after, certificate.name, sizeof after);
+        pthread_mutex_lock(&self->lock);
+        error = ca_find(self, REGISTRY_CA_NEXT, after, &certificate);
+        pthread_mutex_unlock(&self->lock);
+    } while (error == VD_OK && each(context, &certificate));
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+static int write_ca(sqlite3_stmt *statement, const struct vd_ca_certificate *certificate)
+{
+    vd_registry_bind_text(statement, 1, certificate->name);
+    sqlite3_bind_blob(
+        statement, 2, certificate->der, (int)certificate->der_length, SQLITE_TRANSIENT);
+    sqlite3_bind_int(statement, 3, certificate->is_verified);
+    vd_registry_bind_text(statement, 4, certificate->verification_code);
+    sqlite3_bind_int64(statement, 5, (int64_t)certificate->etag);
+    sqlite3_bind_int64(statement, 6, certificate->created_ms);
+    sqlite3_bind_int64(statement, 7, certificate->updated_ms);
+    return vd_registry_run(statement);
+}
+
+int vd_registry_sqlite_ca_put(
+    struct vd_registry *registry, struct vd_ca_certificate *certificate, uint64_t expected_etag)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_ca_certificate stored = {0};
+    struct vd_ca_certificate made = *certificate;
+    int error = vd_ca_certificate_is_valid(certificate) ? vd_registry_begin(self) : VD_E_INVALID;
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = ca_find(self, REGISTRY_CA_GET, certificate->name, &stored);
+    error = may_put(self, error, stored.etag, expected_etag, REGISTRY_CA_COUNT, VD_HUB_CA_MAX);
+    if (error == VD_OK) {
+        made.etag = stored.etag + 1;
+        made.updated_ms = vd_clock_utc_ms();
+        made.created_ms = stored.etag != 0 ? stored.created_ms : made.updated_ms;
+        error = write_ca(self->statements[REGISTRY_CA_PUT], &made);
+    }
+    error = vd_registry_end(self, error);
+    if (error == VD_OK) {
+        *certificate = made;
+    }
+    return error;
+}
+
+int vd_registry_sqlite_ca_remove(
+    struct vd_registry *registry, const char *name, uint64_t expected_etag)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+    struct vd_ca_certificate stored = {0};
+    int error = vd_registry_begin(self);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = ca_find(self, REGISTRY_CA_GET, name, &stored);
+    if (error == VD_OK) {
+        error = remove_named(self, REGISTRY_CA_REMOVE, name, stored.etag, expected_etag);
+    }
+    return vd_registry_end(self, error);
+}
