@@ -182,6 +182,12 @@ bool vd_committer_has_room(const struct vd_committer *self)
         self->filling->batch.bytes.length < VD_HUB_BATCH_MAX_BYTES;
 }
 
+bool vd_committer_has_reserve(const struct vd_committer *self)
+{
+    return self->filling->batch.count < VD_HUB_BATCH_RESERVE * VD_HUB_BATCH_MAX_RECORDS &&
+        self->filling->batch.bytes.length < (size_t)VD_HUB_BATCH_RESERVE * VD_HUB_BATCH_MAX_BYTES;
+}
+
 int vd_committer_add(
     struct vd_committer *self, const struct vd_event *event, const struct vd_ack *ack)
 {

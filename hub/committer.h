@@ -24,6 +24,9 @@ VD_NODISCARD int vd_committer_start(
 /* False: wait for a batch to be handed over. */
 bool vd_committer_has_room(const struct vd_committer *committer);
 
+/* False: not even a record of the hub's own finds room, which may go beyond what messages may fill. */
+bool vd_committer_has_reserve(const struct vd_committer *committer);
+
 /* Adds a record, and the acknowledgement that it asks for (NULL: none). VD_E_NOMEM, VD_E_LIMIT. */
 VD_NODISCARD int vd_committer_add(
     struct vd_committer *committer, const struct vd_event *event, const struct vd_ack *ack);

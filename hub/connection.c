@@ -10,16 +10,67 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/operation.h"
 #include "lib/clock.h"
 
 /* What is reserved at once for a packet that announces more. */
 #define READ_STEP 16384
 /* A timer is looked at again at least this often: wall clock deadlines move when the clock is set. */
-#define TIMER_MAX_MS 60000
+#define TIMER_MAX_MS       60000
+#define THROTTLE_RECORD_MS 60000
 
 static struct connection *of_session(struct vd_session *session)
 {
     return (struct connection *)session;
+}
+
+/* Puts an operation of the connection's client into the event log, among the messages. */
+static void record_operation(struct connection *c, struct vd_operation *operation)
+{
+    struct vd_hub *hub = c->hub;
+    struct vd_buf body = {0};
+    struct vd_event event = {
+        .kind = VD_EVENT_OPERATION,
+        .enqueued_ms = vd_clock_utc_ms(),
+        .device_id = vd_str_from(c->session.principal.device_id),
+        .module_id = vd_str_from(c->session.principal.module_id),
+        .address = vd_str_from(c->session.address),
+    };
+    int error = VD_E_LIMIT;
+
+    operation->time_ms = event.enqueued_ms;
+    operation->principal = &c->session.principal;
+    operation->address = c->session.address;
+    operation->client_type = c->session.client_type;
+    if (vd_committer_has_reserve(hub->committer)) {
+        error = vd_operation_write(operation, hub->host_name, &body);
+    }
+    if (error == VD_OK) {
+        event.body = (struct vd_str){(const char *)body.data, body.length};
+        error = vd_committer_add(hub->committer, &event, NULL);
+    }
+    vd_buf_release(&body);
+    if (error != VD_OK) {
+        atomic_fetch_add(&hub->operations_lost, 1);
+        return;
+    }
+    event_active(&hub->hand_over, EV_TIMEOUT, 0);
+}
+
+static void record_connection(
+    struct connection *c, const char *name, struct vd_result result, const char *reason)
+{
+    struct vd_operation operation = {
+        .category = VD_OPERATION_CONNECTIONS,
+        .name = name,
+        .result = result,
+        .reason = reason,
+    };
+
+    if (strcmp(name, "deviceConnect") == 0) {
+        operation.duration_ms = vd_clock_monotonic_ms() - c->opened_ms;
+    }
+    record_operation(c, &operation);
 }
 
 static void mark_dirty(struct connection *c)
@@ -275,6 +326,21 @@ static void note_progress(struct connection *c, int64_t now_ms)
     }
 }
 
+/* The first rest of each minute is recorded: a device that sends too much does so all the time. */
+static void record_throttling(struct connection *c, int64_t now_ms)
+{
+    struct vd_operation operation = {
+        .category = VD_OPERATION_TELEMETRY,
+        .name = "ingress",
+        .result = {429001, "ThrottlingException"},
+    };
+
+    if (c->throttle_recorded_ms == 0 || now_ms - c->throttle_recorded_ms >= THROTTLE_RECORD_MS) {
+        c->throttle_recorded_ms = now_ms;
+        record_operation(c, &operation);
+    }
+}
+
 /* Counts what came against the device's rates; one that is over them is not read for a while, and so waits by itself. */
 static void keep_rate(struct connection *c, size_t bytes, int64_t now_ms)
 {
@@ -291,6 +357,7 @@ static void keep_rate(struct connection *c, size_t bytes, int64_t now_ms)
     event_del(&c->readable);
     c->rests_until_ms = now_ms + rest_ms;
     atomic_fetch_add(&hub->throttled, 1);
+    record_throttling(c, now_ms);
     if (vd_log_allowed(&hub->log_limited, now_ms, &held_back)) {
         vd_log(VD_LOG_WARN, "hub.throttled",
             "code=429001 device=\"%s\" module=\"%s\" address=%s rest_ms=%lld held_back=%u",
@@ -549,6 +616,8 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
     uint32_t held_back;
 
     count_refusal(of_session(session), refusal);
+    record_connection(of_session(session), "deviceConnect", vd_result_of_refusal(refusal),
+        vd_refusal_text(refusal));
     if (vd_log_allowed(&hub->log_refused, vd_clock_monotonic_ms(), &held_back)) {
         vd_log(VD_LOG_WARN, "hub.connect_refused",
             "reason=%s code=%d device=\"%s\" module=\"%s\" address=%s held_back=%u",
@@ -599,6 +668,12 @@ static void host_changed(
 
     log_change(session, event);
     count_change(c->hub, from, event);
+    if (event == VD_SESSION_ACCEPTED) {
+        record_connection(c, "deviceConnect", (struct vd_result){0, ""}, NULL);
+    } else if (from == VD_SESSION_CONNECTED) {
+        record_connection(
+            c, "deviceDisconnect", vd_result_of_event(event), vd_session_event_text(event));
+    }
     if (session->state == VD_SESSION_CLOSING || session->state == VD_SESSION_CLOSED) {
         vd_presence_remove(c->hub->presence, &c->presence);
         leave_paused(c);

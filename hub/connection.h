@@ -30,9 +30,10 @@ struct connection {
     int64_t rests_until_ms; /* not read before, for its rate; 0: it does not rest */
     struct vd_pace messages;
     struct vd_pace bytes;
-    uint32_t messages_taken; /* since they were last counted */
-    struct vd_buf in;        /* a packet that is not whole, or packets that found no room */
-    struct vd_buf out;       /* of which out_sent bytes are sent */
+    int64_t throttle_recorded_ms; /* 0: never */
+    uint32_t messages_taken;      /* since they were last counted */
+    struct vd_buf in;             /* a packet that is not whole, or packets that found no room */
+    struct vd_buf out;            /* of which out_sent bytes are sent */
     size_t out_sent;
     bool has_said_goodbye;
     bool is_dirty;  /* in hub->dirty */

@@ -100,7 +100,11 @@ static void end_all(struct vd_hub *hub)
         }
     }
     vd_hub_settle(hub);
-    event_base_loopbreak(hub->base);
+    hub->is_ended = true;
+    hand_over(hub);
+    if (!vd_committer_is_busy(hub->committer)) {
+        event_base_loopbreak(hub->base);
+    }
 }
 
 static void begin_stop(struct vd_hub *hub)
@@ -125,6 +129,7 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *argument)
     vd_log(VD_LOG_ERROR, "hub.stop_incomplete",
         "effect=\"messages that the event log did not take were not acknowledged\"");
     end_all(argument);
+    event_base_loopbreak(((struct vd_hub *)argument)->base);
 }
 
 static struct command *take_commands(struct vd_hub *hub, bool *stop_asked)
@@ -174,7 +179,11 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     hand_over(hub);
     vd_hub_settle(hub);
     if (hub->is_draining && !vd_committer_is_busy(hub->committer)) {
-        end_all(hub);
+        if (hub->is_ended) {
+            event_base_loopbreak(hub->base);
+        } else {
+            end_all(hub);
+        }
     }
 }
 
@@ -564,6 +573,7 @@ void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out)
         .protocol_errors = atomic_load(&hub->protocol_errors),
         .takeovers = atomic_load(&hub->takeovers),
         .connects_limited = atomic_load(&hub->connects_limited),
+        .operations_lost = atomic_load(&hub->operations_lost),
         .throttled = atomic_load(&hub->throttled),
         .append_failures = vd_committer_failures(hub->committer),
         .connections = atomic_load(&hub->connections),

@@ -38,6 +38,7 @@ struct vd_hub_stats {
     uint64_t takeovers;
     uint64_t append_failures;
     uint64_t connects_limited; /* closed or refused by a rate */
+    uint64_t operations_lost;  /* records of the hub's own that found no room in the event log */
     uint64_t throttled;        /* rests that a rate imposed on a device */
     uint32_t connections;      /* open TCP connections now */
     uint32_t authenticated;    /* of them past CONNECT */

@@ -40,6 +40,9 @@
 #define VD_HUB_BATCH_MAX_BYTES   (4u << 20)
 #define VD_HUB_BATCH_MAX_RECORDS 16384u
 
+/* The hub's own records, which nobody sends again, may fill a batch so many times: the rest is counted as lost. */
+#define VD_HUB_BATCH_RESERVE 2
+
 /* Ciphertext read from one peer before the next has its turn. */
 #define VD_HUB_READ_BYTES 65536
 

@@ -80,6 +80,7 @@ struct vd_hub {
     struct connection_list
         paused;       /* not read until there is room in the batch; the longest wait first */
     bool is_draining; /* stopping: nothing is read any more */
+    bool is_ended; /* and all sessions are ended: what is recorded of them is still to be written */
 
     struct vd_tls_input input;
     uint8_t ciphertext[VD_HUB_READ_BYTES];
@@ -104,6 +105,7 @@ struct vd_hub {
     _Atomic uint64_t protocol_errors;
     _Atomic uint64_t takeovers;
     _Atomic uint64_t connects_limited;
+    _Atomic uint64_t operations_lost;
     _Atomic uint64_t throttled;
     _Atomic uint32_t connections;
     _Atomic uint32_t authenticated;

@@ -108,10 +108,46 @@ static enum vd_refusal judge(struct vd_session *session, const struct vd_mqtt_co
     return refusal == VD_REFUSED_NOT && !host->may_enter(session) ? VD_REFUSED_TOO_OFTEN : refusal;
 }
 
+/* What the client says it is, in the query of its user name. */
+static struct vd_str client_type_of(struct vd_str user_name)
+{
+    static const char name[] = "DeviceClientType=";
+    const size_t length = sizeof name - 1;
+    const char *from;
+    const char *end;
+
+    for (size_t i = 0; i + length < user_name.length; i++) {
+        if (memcmp(user_name.data + i, name, length) == 0 &&
+            (i == 0 || strchr("?&/", user_name.data[i - 1]) != NULL)) {
+            from = user_name.data + i + length;
+            end = memchr(from, '&', user_name.length - i - length);
+            return (struct vd_str){
+                from, end != NULL ? (size_t)(end - from) : user_name.length - i - length};
+        }
+    }
+    return (struct vd_str){"", 0};
+}
+
+/* Judges the CONNECT and answers it. */
+static void answer_connect(struct vd_session *session, const struct vd_mqtt_connect *connect)
+{
+    const enum vd_refusal refusal = judge(session, connect);
+
+    if (refusal != VD_REFUSED_NOT) {
+        session->host->refused(session, refusal);
+        send_connack(session, vd_refusal_code(refusal));
+        vd_session_apply(session, VD_SESSION_REFUSED);
+        return;
+    }
+    session->keep_alive_s = connect->keep_alive_s;
+    session->host->claim(session);
+    send_connack(session, VD_CONNACK_ACCEPTED);
+    vd_session_apply(session, VD_SESSION_ACCEPTED);
+}
+
 static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *packet)
 {
     struct vd_mqtt_connect connect;
-    enum vd_refusal refusal;
     int error = vd_mqtt_read_connect(packet->body, &connect);
 
     if (error != VD_OK) {
@@ -121,17 +157,11 @@ static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *
         vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
     }
-    refusal = judge(session, &connect);
-    if (refusal != VD_REFUSED_NOT) {
-        session->host->refused(session, refusal);
-        send_connack(session, vd_refusal_code(refusal));
-        vd_session_apply(session, VD_SESSION_REFUSED);
-        return;
+    if (connect.has_user_name) {
+        session->client_type = client_type_of(connect.user_name);
     }
-    session->keep_alive_s = connect.keep_alive_s;
-    session->host->claim(session);
-    send_connack(session, VD_CONNACK_ACCEPTED);
-    vd_session_apply(session, VD_SESSION_ACCEPTED);
+    answer_connect(session, &connect);
+    session->client_type = (struct vd_str){0};
 }
 
 /* Checks every property and sees whether the message is one for the security center. */

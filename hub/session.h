@@ -96,6 +96,8 @@ struct vd_session {
     enum vd_session_state state;
     struct vd_principal principal;
     char address[64]; /* the peer, as records carry it */
+    struct vd_str
+        client_type; /* of the CONNECT that is handled just now, URL-encoded; else empty */
     uint16_t keep_alive_s;
     uint8_t filters;    /* enum vd_filter */
     bool has_published; /* at least one record was taken */

@@ -5,31 +5,60 @@
 
 #define AWAIT_S 20
 
+/* Sorts the batch's records by whose they are; false without memory. */
+static bool sort(
+    const struct vd_event_batch *batch, struct vd_event_batch *messages, struct vd_event_batch *own)
+{
+    struct vd_reader reader;
+    struct vd_event event;
+
+    vd_reader_init(&reader, batch->bytes.data, batch->bytes.length);
+    while (vd_event_next(&reader, &event) == VD_OK) {
+        if (vd_event_batch_add(event.kind == VD_EVENT_OPERATION ? own : messages, &event) !=
+            VD_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_all(struct vd_event_batch *to, const struct vd_event_batch *from)
+{
+    vd_buf_append(&to->bytes, from->bytes.data, from->bytes.length);
+    to->count += from->count;
+}
+
 static int fault_append(struct vd_event_log *base, uint32_t partition,
     const struct vd_event_batch *batch, uint64_t *first_offset)
 {
     struct fault_log *log = (struct fault_log *)base;
-    int error;
+    struct vd_event_batch messages = {0};
+    struct vd_event_batch own = {0};
+    int error = sort(batch, &messages, &own) ? VD_OK : VD_E_NOMEM;
 
     (void)partition;
     pthread_mutex_lock(&log->lock);
-    log->waiting++;
-    pthread_cond_broadcast(&log->changed);
-    while (log->is_held) {
-        pthread_cond_wait(&log->changed, &log->lock);
+    if (messages.count > 0) {
+        log->waiting++;
+        pthread_cond_broadcast(&log->changed);
+        while (log->is_held) {
+            pthread_cond_wait(&log->changed, &log->lock);
+        }
+        log->waiting--;
+        error = error != VD_OK ? error : log->fail_with;
     }
-    log->waiting--;
-    error = log->fail_with;
     if (error == VD_OK) {
-        *first_offset = log->records.count;
-        vd_buf_append(&log->records.bytes, batch->bytes.data, batch->bytes.length);
-        log->records.count += batch->count;
+        *first_offset = log->records.count + log->operations.count;
+        add_all(&log->records, &messages);
+        add_all(&log->operations, &own);
         error = log->records.bytes.error;
     } else {
         log->failed++;
     }
     pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
+    vd_event_batch_release(&messages);
+    vd_event_batch_release(&own);
     return error;
 }
 
@@ -46,6 +75,7 @@ void fault_log_init(struct fault_log *log)
 void fault_log_release(struct fault_log *log)
 {
     vd_event_batch_release(&log->records);
+    vd_event_batch_release(&log->operations);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->lock);
 }
@@ -119,4 +149,21 @@ bool fault_log_get(struct fault_log *log, uint32_t index, struct vd_event *event
     }
     pthread_mutex_unlock(&log->lock);
     return found;
+}
+
+json_t *fault_log_operation(struct fault_log *log, uint32_t index)
+{
+    struct vd_reader reader;
+    struct vd_event event;
+    json_t *json = NULL;
+
+    pthread_mutex_lock(&log->lock);
+    vd_reader_init(&reader, log->operations.bytes.data, log->operations.bytes.length);
+    for (uint32_t i = 0; i <= index && vd_event_next(&reader, &event) == VD_OK; i++) {
+        if (i == index) {
+            json = json_loadb(event.body.data, event.body.length, 0, NULL);
+        }
+    }
+    pthread_mutex_unlock(&log->lock);
+    return json;
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Records of operations in the form of the resource logs that back ends know. */
+
+#include "hub/operation.h"
+
+#include <jansson.h>
+
+#include "lib/clock.h"
+#include "lib/url.h"
+
+/* A client says what it is in some words; more is cut off. */
+#define CLIENT_TYPE_MAX 128
+
+static const char *category_text(enum vd_operation_category category)
+{
+    static const char *const texts[] = {
+#define VD_OPERATION_CATEGORY_TEXT(name, text) text,
+        VD_OPERATION_CATEGORIES(VD_OPERATION_CATEGORY_TEXT)
+#undef VD_OPERATION_CATEGORY_TEXT
+    };
+
+    return texts[category];
+}
+
+struct vd_result vd_result_of_refusal(enum vd_refusal refusal)
+{
+    switch (refusal) {
+    case VD_REFUSED_NOT:
+        return (struct vd_result){0, ""};
+    case VD_REFUSED_CLIENT_ID:
+    case VD_REFUSED_USER_NAME:
+    case VD_REFUSED_HUB_NAME:
+    case VD_REFUSED_WILL:
+        return (struct vd_result){400000, "BadRequest"};
+    case VD_REFUSED_TOKEN:
+    case VD_REFUSED_EXPIRED:
+        return (struct vd_result){401002, "TokenExpired"};
+    case VD_REFUSED_UNKNOWN:
+        return (struct vd_result){404001, "DeviceNotFound"};
+    case VD_REFUSED_TOO_OFTEN:
+        return (struct vd_result){429001, "ThrottlingException"};
+    case VD_REFUSED_REGISTRY:
+        return (struct vd_result){500001, "ServerError"};
+    default:
+        return (struct vd_result){401003, "IotHubUnauthorized"};
+    }
+}
+
+struct vd_result vd_result_of_event(enum vd_session_event event)
+{
+    switch (event) {
+    case VD_SESSION_DISCONNECT:
+    case VD_SESSION_PEER_CLOSED:
+    case VD_SESSION_TLS_FAILED:
+        return (struct vd_result){404104, "DeviceConnectionClosedRemotely"};
+    case VD_SESSION_TAKEN_OVER:
+        return (struct vd_result){400027, "ConnectionForcefullyClosedOnNewConnection"};
+    case VD_SESSION_TOKEN_EXPIRED:
+        return (struct vd_result){401002, "TokenExpired"};
+    case VD_SESSION_REMOVED:
+        return (struct vd_result){404001, "DeviceNotFound"};
+    case VD_SESSION_STOPPING:
+    case VD_SESSION_NO_MEMORY:
+        return (struct vd_result){500001, "ServerError"};
+    case VD_SESSION_KEEP_ALIVE_OVER:
+    case VD_SESSION_PACKET_DEADLINE:
+    case VD_SESSION_SLOW_READER:
+        return (struct vd_result){408001, "Timeout"};
+    default:
+        return (struct vd_result){400000, "BadRequest"};
+    }
+}
+
+void vd_address_mask(const char *address, char *out, size_t size)
+{
+    const char *dot = strrchr(address, '.');
+    const char *colon = strrchr(address, ':');
+    const char *last = dot != NULL ? dot : colon;
+    const size_t kept = last != NULL ? (size_t)(last - address) + 1 : 0;
+
+    if (kept + sizeof "XXX" > size) {
+        out[0] = '\0';
+        return;
+    }
+    memcpy(out, address, kept);
+    memcpy(out + kept, kept > 0 ? "XXX" : "", kept > 0 ? sizeof "XXX" : 1);
+}
+
+/* The client's own word for itself; NULL if it says none that can be written. */
+static json_t *client_json(struct vd_str encoded)
+{
+    char text[CLIENT_TYPE_MAX];
+    size_t length = 0;
+
+    if (encoded.length == 0 || vd_url_decode(encoded, text, sizeof text, &length) != VD_OK ||
+        !vd_utf8_is_valid((struct vd_str){text, length})) {
+        return NULL;
+    }
+    return json_stringn(text, length);
+}
+
+/* The properties as text; the caller's, NULL without memory. */
+static char *properties_text(const struct vd_operation *operation)
+{
+    char masked[64];
+    json_t *properties;
+    char *text;
+
+    vd_address_mask(operation->address, masked, sizeof masked);
+    properties = json_pack("{s:s, s:s, s:s, s:s, s:I}", "deviceId", operation->principal->device_id,
+        "protocol", "Mqtt", "authType",
+        "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\"}", "maskedIpAddress", masked,
+        "statusCode",
+        (json_int_t)(operation->result.code != 0 ? operation->result.code / 1000 : 200));
+    if (properties == NULL) {
+        return NULL;
+    }
+    if (operation->principal->module_id[0] != '\0') {
+        json_object_set_new(properties, "moduleId", json_string(operation->principal->module_id));
+    }
+    if (operation->reason != NULL) {
+        json_object_set_new(properties, "reason", json_string(operation->reason));
+    }
+    if (operation->client_type.length > 0) {
+        /* A value that is none is not set. */
+        (void)json_object_set_new(properties, "sdkVersion", client_json(operation->client_type));
+    }
+    text = json_dumps(properties, JSON_COMPACT);
+    json_decref(properties);
+    return text;
+}
+
+int vd_operation_write(
+    const struct vd_operation *operation, const char *hub_name, struct vd_buf *out)
+{
+    const struct vd_result *result = &operation->result;
+    char time[VD_TIME_TEXT_SIZE];
+    char code[16] = "";
+    char *properties = properties_text(operation);
+    char *text = NULL;
+    json_t *record = NULL;
+
+    vd_time_format(operation->time_ms, time);
+    if (result->code != 0) {
+        snprintf(code, sizeof code, "%u", result->code);
+    }
+    if (properties != NULL) {
+        record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "time", time,
+            "resourceId", hub_name, "operationName", operation->name, "category",
+            category_text(operation->category), "level",
+            result->code != 0 ? "Error" : "Information", "resultType", code, "resultDescription",
+            result->text != NULL ? result->text : "", "durationMs",
+            (json_int_t)operation->duration_ms, "properties", properties, "location", "");
+    }
+    if (record != NULL) {
+        text = json_dumps(record, JSON_COMPACT);
+    }
+    if (text != NULL) {
+        vd_buf_append_text(out, text);
+    }
+    json_decref(record);
+    free(text);
+    free(properties);
+    return text == NULL || out->error != VD_OK ? VD_E_NOMEM : VD_OK;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* The records of operations: their form, and what a running hub records of whom. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "hub/operation.h"
+#include "tests/hub/live_hub.h"
+
+#define TOPIC1 "devices/dev1/messages/events/"
+
+/* The record, and what its properties say; both the caller's. */
+static json_t *write_and_read(const struct vd_operation *operation, json_t **properties)
+{
+    struct vd_buf text = {0};
+    json_t *record;
+
+    assert_int_equal(vd_operation_write(operation, "hub.example", &text), VD_OK);
+    record = json_loadb((const char *)text.data, text.length, 0, NULL);
+    vd_buf_release(&text);
+    assert_non_null(record);
+    *properties = json_loads(json_string_value(json_object_get(record, "properties")), 0, NULL);
+    assert_non_null(*properties);
+    return record;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "(none)";
+}
+
+static void test_operation__form(void **state)
+{
+    const struct vd_principal who = {.device_id = "dev1", .module_id = "mod"};
+    const struct vd_operation operation = {
+        .category = VD_OPERATION_CONNECTIONS,
+        .name = "deviceConnect",
+        .result = vd_result_of_refusal(VD_REFUSED_SIGNATURE),
+        .reason = "signature_wrong",
+        .time_ms = 1764000000123,
+        .duration_ms = 45,
+        .principal = &who,
+        .address = "192.0.2.77",
+        .client_type = VD_STR_LITERAL("py-azure%20%22x%22"),
+    };
+    json_t *properties;
+    json_t *record = write_and_read(&operation, &properties);
+
+    (void)state;
+    assert_string_equal(text_of(record, "time"), "2025-11-24T16:00:00.123Z");
+    assert_string_equal(text_of(record, "resourceId"), "hub.example");
+    assert_string_equal(text_of(record, "operationName"), "deviceConnect");
+    assert_string_equal(text_of(record, "category"), "Connections");
+    assert_string_equal(text_of(record, "level"), "Error");
+    assert_string_equal(text_of(record, "resultType"), "401003");
+    assert_string_equal(text_of(record, "resultDescription"), "IotHubUnauthorized");
+    assert_int_equal(json_integer_value(json_object_get(record, "durationMs")), 45);
+    assert_string_equal(text_of(properties, "deviceId"), "dev1");
+    assert_string_equal(text_of(properties, "moduleId"), "mod");
+    assert_string_equal(text_of(properties, "reason"), "signature_wrong");
+    assert_string_equal(text_of(properties, "maskedIpAddress"), "192.0.2.XXX");
+    assert_string_equal(text_of(properties, "sdkVersion"), "py-azure \"x\"");
+    assert_int_equal(json_integer_value(json_object_get(properties, "statusCode")), 401);
+    json_decref(properties);
+    json_decref(record);
+}
+
+/* What a client says of itself cannot spoil the record. */
+static void test_operation__client_types_that_are_none(void **state)
+{
+    static const char *const types[] = {"", "%ff%fe", "%zz", "%00", "a%00b"};
+    const struct vd_principal who = {.device_id = "dev1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const struct vd_operation operation = {
+            .category = VD_OPERATION_TELEMETRY,
+            .name = "ingress",
+            .principal = &who,
+            .address = "",
+            .client_type = vd_str_from(types[i]),
+        };
+        json_t *properties;
+        json_t *record = write_and_read(&operation, &properties);
+
+        assert_null(json_object_get(properties, "sdkVersion"));
+        assert_string_equal(text_of(record, "level"), "Information");
+        assert_string_equal(text_of(record, "resultType"), "");
+        json_decref(properties);
+        json_decref(record);
+    }
+}
+
+static void test_operation__addresses_are_masked(void **state)
+{
+    static const char *const cases[][2] = {
+        {"192.0.2.77", "192.0.2.XXX"},
+        {"2001:db8::1", "2001:db8::XXX"},
+        {"::1", "::XXX"},
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.XXX"},
+        {"", ""},
+    };
+    char out[64];
+    char small[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        vd_address_mask(cases[i][0], out, sizeof out);
+        assert_string_equal(out, cases[i][1]);
+    }
+    vd_address_mask("192.0.2.77", small, sizeof small);
+    assert_string_equal(small, "");
+}
+
+/* Waits for the operation at `index` and checks who did what, and how it went. */
+static void expect_operation(
+    struct live_hub *f, uint32_t index, const char *name, const char *device, const char *result)
+{
+    json_t *record = NULL;
+    json_t *properties;
+
+    LIVE_AWAIT(record != NULL || (record = fault_log_operation(&f->log, index)) != NULL);
+    properties = json_loads(text_of(record, "properties"), 0, NULL);
+    assert_string_equal(text_of(record, "operationName"), name);
+    assert_string_equal(text_of(record, "resultType"), result);
+    assert_string_equal(text_of(properties, "deviceId"), device);
+    assert_string_equal(text_of(properties, "maskedIpAddress"), "127.0.0.XXX");
+    json_decref(properties);
+    json_decref(record);
+}
+
+static void test_operation__of_connections(void **state)
+{
+    const struct vd_key wrong = memory_key('x');
+    struct live_hub *f = *state;
+    struct vd_buf packet = {0};
+    struct tls_client first;
+    struct tls_client second;
+    struct tls_client stranger;
+
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &first, "dev1");
+    expect_operation(f, 0, "deviceConnect", "dev1", "");
+    live_open(f, &stranger);
+    packet_connect_device(&packet, "dev2", NULL, &wrong, live_in_s(3600), 60);
+    live_send(&stranger, &packet);
+    live_expect(&stranger, "\x20\x02\x00\x05", 4);
+    live_expect_end(&stranger);
+    expect_operation(f, 1, "deviceConnect", "dev2", "401003");
+    live_log_in(f, &second, "dev1");
+    live_expect_end(&first);
+    expect_operation(f, 2, "deviceDisconnect", "dev1", "400027");
+    expect_operation(f, 3, "deviceConnect", "dev1", "");
+    assert_true(tls_client_write(&second, "\xe0\x00", 2));
+    live_expect_end(&second);
+    expect_operation(f, 4, "deviceDisconnect", "dev1", "404104");
+    assert_int_equal(live_stats(f).operations_lost, 0);
+}
+
+/* What is recorded while the hub stops is written before it has stopped. */
+static void test_operation__of_stopping(void **state)
+{
+    struct live_hub *f = *state;
+    struct tls_client client;
+
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &client, "dev1");
+    expect_operation(f, 0, "deviceConnect", "dev1", "");
+    vd_hub_stop(f->hub);
+    f->hub = NULL;
+    expect_operation(f, 1, "deviceDisconnect", "dev1", "500001");
+    tls_client_close(&client);
+}
+
+static void test_operation__of_throttling_once_a_minute(void **state)
+{
+    struct live_hub *f = *state;
+    struct tls_client client;
+
+    f->rates.identity_messages_per_s = 20;
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &client, "dev1");
+    for (uint16_t i = 1; i <= 20 * VD_HUB_BURST_S + 20; i++) {
+        live_publish(&client, TOPIC1, i);
+        live_expect_puback(&client, i);
+    }
+    expect_operation(f, 1, "ingress", "dev1", "429001");
+    assert_true(live_stats(f).throttled > 1);
+    assert_null(fault_log_operation(&f->log, 2));
+    tls_client_close(&client);
+}
+
+#define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_operation__form),
+        cmocka_unit_test(test_operation__client_types_that_are_none),
+        cmocka_unit_test(test_operation__addresses_are_masked),
+        LIVE(test_operation__of_connections),
+        LIVE(test_operation__of_stopping),
+        LIVE(test_operation__of_throttling_once_a_minute),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
