@@ -261,6 +261,58 @@ int vd_mqtt_filters_next(struct vd_mqtt_filters *filters, struct vd_str *filter,
     return VD_OK;
 }
 
+static bool may_be_written(const struct vd_mqtt_publish *publish)
+{
+    return publish->qos <= 1 && (publish->qos > 0) == (publish->packet_id != 0) &&
+        (publish->qos > 0 || !publish->dup) && topic_name_is_valid(publish->topic);
+}
+
+/* The fixed header of a PUBLISH with so much behind it; returns its length. */
+static size_t write_header(const struct vd_mqtt_publish *publish, size_t remaining, uint8_t *out)
+{
+    size_t length = 1;
+
+    out[0] = (uint8_t)(VD_MQTT_PUBLISH << 4 | (publish->dup ? 8 : 0) | publish->qos << 1 |
+        (publish->retain ? 1 : 0));
+    do {
+        out[length++] = (uint8_t)((remaining & 0x7f) | (remaining > 0x7f ? 0x80 : 0));
+        remaining >>= 7;
+    } while (remaining > 0);
+    return length;
+}
+
+int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, struct vd_buf *out)
+{
+    const size_t id_bytes = publish->qos > 0 ? 2 : 0;
+    uint8_t header[5];
+    uint8_t number[2];
+    size_t remaining;
+    size_t header_bytes;
+
+    if (!may_be_written(publish)) {
+        return VD_E_INVALID;
+    }
+    if (publish->topic.length > UINT16_MAX ||
+        publish->payload.length > VD_MQTT_REMAINING_MAX - UINT16_MAX - 4) {
+        return VD_E_LIMIT;
+    }
+    remaining = 2 + publish->topic.length + id_bytes + publish->payload.length;
+    header_bytes = write_header(publish, remaining, header);
+    if (vd_buf_reserve(out, header_bytes + remaining) == NULL) {
+        return out->error;
+    }
+    vd_buf_append(out, header, header_bytes);
+    number[0] = (uint8_t)(publish->topic.length >> 8);
+    number[1] = (uint8_t)publish->topic.length;
+    vd_buf_append(out, number, 2);
+    vd_buf_append(out, publish->topic.data, publish->topic.length);
+    number[0] = (uint8_t)(publish->packet_id >> 8);
+    number[1] = (uint8_t)publish->packet_id;
+    vd_buf_append(out, number, id_bytes);
+    vd_buf_append(out, publish->payload.data, publish->payload.length);
+    return out->error;
+}
+
 void vd_mqtt_write_connack(enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE])
 {
     out[0] = VD_MQTT_CONNACK << 4;

@@ -106,6 +106,16 @@ VD_NODISCARD int vd_mqtt_filters_begin(
 VD_NODISCARD int vd_mqtt_filters_next(
     struct vd_mqtt_filters *filters, struct vd_str *filter, uint8_t *qos);
 
+/* The largest remaining length that four bytes can say (section 2.2.3). */
+#define VD_MQTT_REMAINING_MAX 268435455u
+
+/*
+ * Appends a PUBLISH. VD_E_INVALID: QoS over 1, a packet id that is 0 at QoS 1 or not 0 at QoS 0 [MQTT-2.3.1-1],
+ * [MQTT-2.3.1-5], DUP at QoS 0 [MQTT-3.3.1-2], a topic that is empty or has wildcards [MQTT-3.3.2-2]; VD_E_LIMIT: more
+ * than fits in a packet or in `out`; VD_E_NOMEM. On failure what `out` held is as it was.
+ */
+VD_NODISCARD int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, struct vd_buf *out);
+
 #define VD_MQTT_ACK_SIZE 4
 
 void vd_mqtt_write_connack(enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE]);

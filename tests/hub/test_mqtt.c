@@ -318,6 +318,90 @@ static void test_mqtt__filters(void **state)
     }
 }
 
+/* What is written is read back as it was, at the lengths where the header grows. */
+static void test_mqtt__write_publish(void **state)
+{
+    static const size_t lengths[] = {0, 1, 120, 121, 122, 16370, 16384, 2097152};
+    static const struct {
+        uint8_t qos;
+        bool dup;
+        bool retain;
+        uint16_t packet_id;
+        uint8_t first;
+    } cases[] = {
+        {0, false, false, 0, 0x30},
+        {0, false, true, 0, 0x31},
+        {1, false, false, 1, 0x32},
+        {1, true, false, 0xffff, 0x3a},
+        {1, true, true, 0x1234, 0x3b},
+    };
+    char *payload = calloc(1, lengths[COUNT(lengths) - 1]);
+
+    (void)state;
+    assert_non_null(payload);
+    for (size_t i = 0; i < COUNT(cases) * COUNT(lengths); i++) {
+        const size_t c = i % COUNT(cases);
+        const struct vd_mqtt_publish publish = {cases[c].qos, cases[c].dup, cases[c].retain,
+            cases[c].packet_id, VD_STR_LITERAL("a/b"), {payload, lengths[i / COUNT(cases)]}};
+        struct vd_buf out = {0};
+        struct vd_mqtt_packet packet;
+        struct vd_mqtt_publish read;
+
+        vd_buf_append(&out, "x", 1); /* it appends */
+        assert_int_equal(vd_mqtt_write_publish(&publish, &out), VD_OK);
+        assert_int_equal(out.data[1], cases[c].first);
+        assert_int_equal(
+            vd_mqtt_frame(out.data + 1, out.length - 1, SIZE_MAX, &packet), VD_FRAME_WHOLE);
+        assert_int_equal(packet.total, out.length - 1);
+        assert_int_equal(vd_mqtt_read_publish(packet.flags, packet.body, &read), VD_OK);
+        assert_int_equal(read.qos, publish.qos);
+        assert_int_equal(read.dup, publish.dup);
+        assert_int_equal(read.retain, publish.retain);
+        assert_int_equal(read.packet_id, publish.packet_id);
+        assert_true(vd_str_equal_text(read.topic, "a/b"));
+        assert_true(vd_str_equal(read.payload, publish.payload));
+        vd_buf_release(&out);
+    }
+    free(payload);
+}
+
+static void test_mqtt__write_publish_refused(void **state)
+{
+    static char topic[UINT16_MAX + 1];
+    static const struct {
+        struct vd_mqtt_publish publish;
+        size_t max; /* of the buffer; 0: none */
+        int expected;
+    } cases[] = {
+        {{0, false, false, 1, {"a", 1}, {"", 0}}, 0, VD_E_INVALID},
+        {{1, false, false, 0, {"a", 1}, {"", 0}}, 0, VD_E_INVALID},
+        {{0, true, false, 0, {"a", 1}, {"", 0}}, 0, VD_E_INVALID},
+        {{2, false, false, 1, {"a", 1}, {"", 0}}, 0, VD_E_INVALID},
+        {{0, false, false, 0, {"", 0}, {"", 0}}, 0, VD_E_INVALID},
+        {{0, false, false, 0, {"a/#", 3}, {"", 0}}, 0, VD_E_INVALID},
+        {{0, false, false, 0, {"+", 1}, {"", 0}}, 0, VD_E_INVALID},
+        {{0, false, false, 0, {topic, UINT16_MAX}, {"", 0}}, 0, VD_OK},
+        {{0, false, false, 0, {topic, UINT16_MAX + 1}, {"", 0}}, 0, VD_E_LIMIT},
+        {{0, false, false, 0, {"a", 1}, {topic, VD_MQTT_REMAINING_MAX}}, 0, VD_E_LIMIT},
+        {{1, false, false, 1, {"a", 1}, {"12", 2}}, 10, VD_OK},
+        {{1, false, false, 1, {"a", 1}, {"123", 3}}, 10, VD_E_LIMIT},
+    };
+
+    (void)state;
+    memset(topic, 't', sizeof topic);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_buf out = {.max = cases[i].max};
+        int error;
+
+        vd_buf_append(&out, "x", 1);
+        error = vd_mqtt_write_publish(&cases[i].publish, &out);
+        if (error != cases[i].expected || (error != VD_OK && out.length != 1)) {
+            fail_msg("case %zu: %d, %zu bytes", i, error, out.length);
+        }
+        vd_buf_release(&out);
+    }
+}
+
 static void test_mqtt__acknowledgements(void **state)
 {
     static const uint8_t codes[] = {0, 1, 0x80};
@@ -350,6 +434,8 @@ int main(void)
         cmocka_unit_test(test_mqtt__user_name_without_its_nul),
         cmocka_unit_test(test_mqtt__publish),
         cmocka_unit_test(test_mqtt__filters),
+        cmocka_unit_test(test_mqtt__write_publish),
+        cmocka_unit_test(test_mqtt__write_publish_refused),
         cmocka_unit_test(test_mqtt__acknowledgements),
     };
 
