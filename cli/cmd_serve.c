@@ -50,8 +50,17 @@ static bool local_is_connected(struct vd_bus *bus, const char *device_id, const 
     return vd_hub_is_connected(((struct local_bus *)bus)->hub, device_id, module_id);
 }
 
+static int local_call_method(
+    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
+{
+    return vd_hub_call_method(((struct local_bus *)bus)->hub, call, done, context);
+}
+
 static const struct vd_bus_ops local_bus_ops = {
-    .disconnect = local_disconnect, .is_connected = local_is_connected};
+    .disconnect = local_disconnect,
+    .is_connected = local_is_connected,
+    .call_method = local_call_method,
+};
 
 struct service {
     const char *dir;
@@ -243,8 +252,13 @@ static int start(struct service *service)
 /* False if a query goes on: then the stores stay open, and the process has to end as it is. */
 static bool stop(struct service *service)
 {
-    bool api_ended = vd_http_stop(service->local, API_STOP_MS);
+    bool api_ended;
 
+    if (service->hub != NULL) {
+        /* A caller who waits for a device would hold up the API. */
+        vd_hub_refuse_methods(service->hub);
+    }
+    api_ended = vd_http_stop(service->local, API_STOP_MS);
     vd_hub_stop(service->hub);
     if (service->stores.log != NULL) {
         vd_event_log_interrupt(service->stores.log);

@@ -49,6 +49,11 @@ static void half_clear(struct half *half)
     half->ack_count = 0;
 }
 
+static bool half_is_empty(const struct half *half)
+{
+    return half->batch.count == 0 && half->ack_count == 0;
+}
+
 /* Sleeps until the time is over; false if the committer is stopping. Called with the lock. */
 static bool wait_to_retry(struct vd_committer *self, int delay_ms)
 {
@@ -96,7 +101,9 @@ static bool write_half(struct vd_committer *self)
 
     for (;;) {
         pthread_mutex_unlock(&self->lock);
-        error = vd_event_log_append(self->log, 0, &self->writing->batch, &first);
+        error = self->writing->batch.count > 0
+            ? vd_event_log_append(self->log, 0, &self->writing->batch, &first)
+            : VD_OK;
         pthread_mutex_lock(&self->lock);
         if (error == VD_OK) {
             note_success(self);
@@ -179,6 +186,7 @@ int vd_committer_start(struct vd_event_log *log, int wake_fd, struct vd_committe
 bool vd_committer_has_room(const struct vd_committer *self)
 {
     return self->filling->batch.count < VD_HUB_BATCH_MAX_RECORDS &&
+        self->filling->ack_count < VD_HUB_BATCH_MAX_RECORDS &&
         self->filling->batch.bytes.length < VD_HUB_BATCH_MAX_BYTES;
 }
 
@@ -191,7 +199,7 @@ bool vd_committer_has_reserve(const struct vd_committer *self)
 int vd_committer_add(
     struct vd_committer *self, const struct vd_event *event, const struct vd_ack *ack)
 {
-    int error = vd_event_batch_add(&self->filling->batch, event);
+    int error = event != NULL ? vd_event_batch_add(&self->filling->batch, event) : VD_OK;
 
     if (error == VD_OK && ack != NULL) {
         self->filling->acks[self->filling->ack_count++] = *ack;
@@ -205,7 +213,7 @@ bool vd_committer_hand_over(struct vd_committer *self)
     bool had_room = vd_committer_has_room(self);
     bool handed = false;
 
-    if (full->batch.count == 0) {
+    if (half_is_empty(full)) {
         return false;
     }
     pthread_mutex_lock(&self->lock);
@@ -248,7 +256,7 @@ bool vd_committer_is_busy(struct vd_committer *self)
     pthread_mutex_lock(&self->lock);
     is_writing = self->turn == TURN_WRITING || (self->turn == TURN_DURABLE && !self->collected);
     pthread_mutex_unlock(&self->lock);
-    return is_writing || self->filling->batch.count > 0;
+    return is_writing || !half_is_empty(self->filling);
 }
 
 uint64_t vd_committer_failures(const struct vd_committer *self)

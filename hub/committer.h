@@ -27,7 +27,8 @@ bool vd_committer_has_room(const struct vd_committer *committer);
 /* False: not even a record of the hub's own finds room, which may go beyond what messages may fill. */
 bool vd_committer_has_reserve(const struct vd_committer *committer);
 
-/* Adds a record, and the acknowledgement that it asks for (NULL: none). VD_E_NOMEM, VD_E_LIMIT. */
+/* Adds a record, and the acknowledgement that it asks for (NULL: none). Without a record (NULL) the acknowledgement
+ * only waits for those before it: a client's go out in the order of its packets. VD_E_NOMEM, VD_E_LIMIT. */
 VD_NODISCARD int vd_committer_add(
     struct vd_committer *committer, const struct vd_event *event, const struct vd_ack *ack);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/calls.h"
 #include "hub/operation.h"
 #include "lib/clock.h"
 
@@ -521,6 +522,16 @@ void vd_connection_acknowledge(struct connection *c, uint16_t packet_id)
     }
 }
 
+bool vd_connection_has_room(struct vd_session *session, size_t length)
+{
+    struct connection *c = of_session(session);
+
+    if (c->out.length > 0 && c->out.length + length > c->out.max) {
+        vd_connection_flush(c);
+    }
+    return session->state == VD_SESSION_CONNECTED && c->out.length + length <= c->out.max;
+}
+
 static void host_send(struct vd_session *session, const void *data, size_t length)
 {
     struct connection *c = of_session(session);
@@ -546,8 +557,11 @@ static enum vd_record_result host_record(
     if (vd_committer_add(hub->committer, event, packet_id != 0 ? &ack : NULL) != VD_OK) {
         return VD_RECORD_FAILED;
     }
-    c->messages_taken++;
     event_active(&hub->hand_over, EV_TIMEOUT, 0);
+    if (event == NULL) {
+        return VD_RECORD_TAKEN;
+    }
+    c->messages_taken++;
     atomic_fetch_add_explicit(
         event->kind == VD_EVENT_SECURITY ? &hub->messages_security : &hub->messages_telemetry, 1,
         memory_order_relaxed);
@@ -626,6 +640,18 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
     }
 }
 
+static void host_methods_wanted(struct vd_session *session)
+{
+    vd_calls_send(of_session(session)->hub, session);
+}
+
+static void host_method_answered(
+    struct vd_session *session, uint64_t rid, int status, struct vd_str payload)
+{
+    of_session(session)->messages_taken++;
+    vd_calls_answered(of_session(session)->hub, session, rid, status, payload);
+}
+
 static void log_change(struct vd_session *session, enum vd_session_event event)
 {
     struct vd_hub *hub = of_session(session)->hub;
@@ -679,6 +705,9 @@ static void host_changed(
         leave_paused(c);
         mark_dirty(c);
     }
+    if (from == VD_SESSION_CONNECTED) {
+        vd_calls_gone(c->hub, session);
+    }
     if (session->state == VD_SESSION_CLOSING) {
         c->closing_ms = vd_clock_monotonic_ms();
         event_add(&c->readable, NULL);
@@ -695,6 +724,8 @@ void vd_connection_session_host(struct vd_session_host *host)
     host->may_enter = host_may_enter;
     host->claim = host_claim;
     host->refused = host_refused;
+    host->methods_wanted = host_methods_wanted;
+    host->method_answered = host_method_answered;
     host->changed = host_changed;
 }
 

@@ -51,6 +51,9 @@ void vd_connection_open(
 /* Queues a PUBACK. */
 void vd_connection_acknowledge(struct connection *connection, uint16_t packet_id);
 
+/* Whether `length` more bytes find room in what is queued for the peer; may send some of it before. */
+bool vd_connection_has_room(struct vd_session *session, size_t length);
+
 /* Sends what is queued. */
 void vd_connection_flush(struct connection *connection);
 

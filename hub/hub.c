@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/calls.h"
 #include "hub/connection.h"
 #include "lib/clock.h"
 #include "lib/listen.h"
@@ -112,6 +113,7 @@ static void begin_stop(struct vd_hub *hub)
     struct timeval wait = timeval_of(hub->times.stop_ms);
 
     hub->is_draining = true;
+    vd_calls_end_all(hub);
     evconnlistener_disable(hub->listener);
     event_del(&hub->accept_again);
     for (uint32_t i = 0; i < hub->max_connections; i++) {
@@ -175,6 +177,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
         vd_log(VD_LOG_ERROR, "hub.wake_failed", "errno=%d", errno);
     }
     run_commands(hub);
+    vd_calls_take(hub);
     acknowledge(hub);
     hand_over(hub);
     vd_hub_settle(hub);
@@ -424,6 +427,7 @@ static void hub_free(struct vd_hub *hub)
         close(hub->wake_fd);
     }
     SSL_CTX_free(hub->tls);
+    vd_calls_release(hub);
     vd_presence_free(hub->presence);
     vd_limiter_free(hub->connects_by_address);
     vd_limiter_free(hub->failures);
@@ -459,6 +463,7 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_accept.burst = VD_HUB_LOG_BURST;
     hub->log_connection.burst = VD_HUB_LOG_BURST;
     hub->log_limited.burst = VD_HUB_LOG_BURST;
+    hub->log_methods.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
     hub->host_name = strdup(config->host_name);
     return hub;
@@ -481,6 +486,9 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
     }
     if (error == VD_OK) {
         error = make_loop(self);
+    }
+    if (error == VD_OK) {
+        error = vd_calls_start(self);
     }
     if (error == VD_OK) {
         error = vd_tls_context_new(
@@ -527,7 +535,7 @@ uint16_t vd_hub_port(const struct vd_hub *hub)
     return hub->port;
 }
 
-static void wake(struct vd_hub *hub)
+void vd_hub_wake(struct vd_hub *hub)
 {
     const uint64_t one = 1;
 
@@ -555,7 +563,7 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
     command->next = hub->commands;
     hub->commands = command;
     pthread_mutex_unlock(&hub->lock);
-    wake(hub);
+    vd_hub_wake(hub);
 }
 
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id)
@@ -575,6 +583,9 @@ void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out)
         .connects_limited = atomic_load(&hub->connects_limited),
         .operations_lost = atomic_load(&hub->operations_lost),
         .throttled = atomic_load(&hub->throttled),
+        .methods_answered = atomic_load(&hub->methods_answered),
+        .methods_unanswered = atomic_load(&hub->methods_unanswered),
+        .method_answers_ignored = atomic_load(&hub->method_answers_ignored),
         .append_failures = vd_committer_failures(hub->committer),
         .connections = atomic_load(&hub->connections),
         .authenticated = atomic_load(&hub->authenticated),
@@ -590,7 +601,7 @@ void vd_hub_stop(struct vd_hub *hub)
     pthread_mutex_lock(&hub->lock);
     hub->stop_asked = true;
     pthread_mutex_unlock(&hub->lock);
-    wake(hub);
+    vd_hub_wake(hub);
     pthread_join(hub->thread, NULL);
     hub_free(hub);
 }

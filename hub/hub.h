@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "hub/registry.h"
+#include "lib/bus.h"
 #include "lib/event_log.h"
 
 /* Limits on what one peer may do; 0: none. Whoever rested may do at once what ten seconds, or a minute, allow. */
@@ -40,8 +41,12 @@ struct vd_hub_stats {
     uint64_t connects_limited; /* closed or refused by a rate */
     uint64_t operations_lost;  /* records of the hub's own that found no room in the event log */
     uint64_t throttled;        /* rests that a rate imposed on a device */
-    uint32_t connections;      /* open TCP connections now */
-    uint32_t authenticated;    /* of them past CONNECT */
+    uint64_t methods_answered;
+    uint64_t
+        methods_unanswered; /* not online, timed out, refused: all that began and were not answered */
+    uint64_t method_answers_ignored; /* too late, twice, or to a call of another identity */
+    uint32_t connections;            /* open TCP connections now */
+    uint32_t authenticated;          /* of them past CONNECT */
     uint32_t
         log_unwritable; /* 1 while the event log takes nothing (full disk): nothing is acknowledged */
 };
@@ -65,6 +70,14 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
 
 /* True if the identity is connected now. Any thread. */
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id);
+
+/* As call_method of struct vd_bus_ops in lib/bus.h. */
+VD_NODISCARD int vd_hub_call_method(
+    struct vd_hub *hub, const struct vd_method_call *call, vd_method_done *done, void *context);
+
+/* Takes no more calls and has those under way end with VD_E_CLOSED, so that whoever waits for one can be stopped before
+ * the hub is. Any thread; does not wait. */
+void vd_hub_refuse_methods(struct vd_hub *hub);
 
 void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
 

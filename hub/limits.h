@@ -4,6 +4,7 @@
 #ifndef VEDETTE_HUB_LIMITS_H
 #define VEDETTE_HUB_LIMITS_H
 
+#include "lib/bus.h"
 #include "proto/protocol.h"
 
 /* Connections at once when the configuration names none: 16 KB each make 320 MB. Beyond it new ones are closed. */
@@ -33,8 +34,18 @@
 /* Filters in one SUBSCRIBE or UNSUBSCRIBE: there are seven that a device can ask for. */
 #define VD_HUB_FILTERS_MAX 16
 
-/* Bytes queued for one peer: 16,000 PUBACKs. A peer with more is not reading and is closed. */
-#define VD_HUB_OUTPUT_MAX_BYTES 65536
+/* A call of a method as a packet: its header, its topic with a request id, and the largest payload. */
+#define VD_HUB_METHOD_PACKET_MAX_BYTES (256 + VD_METHOD_NAME_MAX + VD_METHOD_PAYLOAD_MAX_BYTES)
+
+/* Bytes queued for one peer: 16,000 PUBACKs and the largest call of a method. A peer with more is not reading and is
+ * closed; a call that finds no room is refused instead, so that no back end cuts off a device. */
+#define VD_HUB_OUTPUT_MAX_BYTES (65536 + VD_HUB_METHOD_PACKET_MAX_BYTES)
+
+/* Calls of methods that have not ended, of one identity: a device answers them one by one; and in all, with their
+ * payloads: what waits for devices that are away is bounded by these. */
+#define VD_HUB_METHODS_PER_IDENTITY 16
+#define VD_HUB_METHODS_MAX          4096
+#define VD_HUB_METHODS_MAX_BYTES    (64u << 20)
 
 /* One batch of the event log, of which there are two: beyond it publishers are not read until the log has taken it. */
 #define VD_HUB_BATCH_MAX_BYTES   (4u << 20)

@@ -120,6 +120,19 @@ bool vd_presence_has(struct vd_presence *presence, const char *device_id, const 
     return found;
 }
 
+struct vd_session *vd_presence_find(
+    struct vd_presence *presence, const char *device_id, const char *module_id)
+{
+    const struct vd_presence_entry *entry;
+    struct vd_session *session;
+
+    pthread_mutex_lock(&presence->lock);
+    entry = find(presence, device_id, module_id);
+    session = entry != NULL ? entry->session : NULL;
+    pthread_mutex_unlock(&presence->lock);
+    return session;
+}
+
 struct vd_session *vd_presence_take(
     struct vd_presence *presence, const char *device_id, const char *module_id)
 {

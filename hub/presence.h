@@ -29,6 +29,10 @@ struct vd_session *vd_presence_claim(
 void vd_presence_remove(struct vd_presence *presence, struct vd_presence_entry *entry);
 bool vd_presence_has(struct vd_presence *presence, const char *device_id, const char *module_id);
 
+/* The session of the identity; NULL if there is none. Only for the thread that adds and removes them. */
+struct vd_session *vd_presence_find(
+    struct vd_presence *presence, const char *device_id, const char *module_id);
+
 /* Takes out one session of the device, and of any of its modules where module_id is NULL; NULL if none is left. */
 struct vd_session *vd_presence_take(
     struct vd_presence *presence, const char *device_id, const char *module_id);

@@ -15,6 +15,7 @@
 #include "hub/hub.h"
 #include "hub/limiter.h"
 #include "hub/limits.h"
+#include "hub/methods.h"
 #include "hub/presence.h"
 #include "hub/tls.h"
 #include "lib/log.h"
@@ -74,6 +75,10 @@ struct vd_hub {
     struct vd_rate message_rate;
     struct vd_rate byte_rate;
 
+    struct vd_methods *methods;
+    struct event methods_timer;
+    int64_t methods_due_ms; /* when it fires, monotonic; INT64_MAX: it is not armed */
+
     struct slot *slots;
     uint32_t first_free;
     struct connection_list dirty; /* has output or a change to settle */
@@ -92,10 +97,16 @@ struct vd_hub {
     struct vd_log_limit log_accept;
     struct vd_log_limit log_connection;
     struct vd_log_limit log_limited;
+    struct vd_log_limit log_methods;
 
     pthread_mutex_t lock;
     struct command *commands;
     bool stop_asked;
+    struct vd_method_request *method_queue; /* calls that are to begin, the oldest first */
+    struct vd_method_request **method_queue_end;
+    size_t method_count; /* calls that have not ended, queued or begun, */
+    size_t method_bytes; /* and their payloads */
+    bool methods_refused;
 
     /* Written by the loop, read by any thread. */
     _Atomic uint64_t connects_accepted;
@@ -107,6 +118,9 @@ struct vd_hub {
     _Atomic uint64_t connects_limited;
     _Atomic uint64_t operations_lost;
     _Atomic uint64_t throttled;
+    _Atomic uint64_t methods_answered;
+    _Atomic uint64_t methods_unanswered;
+    _Atomic uint64_t method_answers_ignored;
     _Atomic uint32_t connections;
     _Atomic uint32_t authenticated;
 };
@@ -119,6 +133,9 @@ VD_NODISCARD int vd_hub_start_timed(const struct vd_hub_config *config,
 /* A place for a new connection; false if there is none. */
 bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot);
 void vd_hub_slot_release(struct vd_hub *hub, uint32_t slot);
+
+/* Has the loop look for what other threads asked for. Any thread. */
+void vd_hub_wake(struct vd_hub *hub);
 
 /* Sends what is queued, and frees what is closed: the end of every callback of the loop. */
 void vd_hub_settle(struct vd_hub *hub);

@@ -182,27 +182,12 @@ static int read_bag(struct vd_str bag, enum vd_event_kind *kind)
     return error == VD_E_NOT_FOUND ? VD_OK : error;
 }
 
-/* Why a publish is refused; VD_SESSION_ACCEPTED if it is not. */
-static enum vd_session_event check_publish(
-    const struct vd_session *session, const struct vd_mqtt_publish *publish, struct vd_event *event)
+/* Why a message is refused; VD_SESSION_ACCEPTED if it is not. */
+static enum vd_session_event check_message(
+    const struct vd_mqtt_publish *publish, struct vd_str bag, struct vd_event *event)
 {
     size_t max = VD_MESSAGE_PROPERTIES_MAX;
-    struct vd_str bag = {"", 0};
 
-    if (publish->qos == 2) {
-        return VD_SESSION_QOS_2;
-    }
-    switch (vd_topic_classify(
-        publish->topic, session->principal.device_id, session->principal.module_id, &bag)) {
-    case VD_TOPIC_TELEMETRY:
-        break;
-    case VD_TOPIC_FOREIGN:
-        return VD_SESSION_TOPIC_FOREIGN;
-    case VD_TOPIC_NOT_SERVED:
-        return VD_SESSION_TOPIC_NOT_SERVED;
-    default:
-        return VD_SESSION_TOPIC_UNKNOWN;
-    }
     if (publish->payload.length > VD_MESSAGE_BODY_MAX_BYTES) {
         return VD_SESSION_TOO_LARGE;
     }
@@ -243,28 +228,80 @@ static enum vd_record_result record(
     return result;
 }
 
+/* True if it was taken; else the session stalls or ends. */
+static bool is_taken(struct vd_session *session, enum vd_record_result result)
+{
+    if (result == VD_RECORD_NO_ROOM) {
+        session->is_stalled = true;
+    } else if (result != VD_RECORD_TAKEN) {
+        vd_session_apply(session, VD_SESSION_NO_MEMORY);
+    }
+    return result == VD_RECORD_TAKEN;
+}
+
+static void on_message(
+    struct vd_session *session, const struct vd_mqtt_publish *publish, struct vd_str bag)
+{
+    struct vd_event event = {0};
+    enum vd_session_event refused = check_message(publish, bag, &event);
+
+    if (refused != VD_SESSION_ACCEPTED) {
+        vd_session_apply(session, refused);
+    } else if (is_taken(session, record(session, &event, publish))) {
+        session->has_published = true;
+    }
+}
+
+static void on_method_answer(
+    struct vd_session *session, const struct vd_mqtt_publish *publish, struct vd_str rest)
+{
+    int status;
+    uint64_t rid;
+
+    if (publish->payload.length > VD_METHOD_PAYLOAD_MAX_BYTES) {
+        vd_session_apply(session, VD_SESSION_TOO_LARGE);
+        return;
+    }
+    if (vd_topic_read_method_answer(rest, &status, &rid) != VD_OK) {
+        vd_session_apply(session, VD_SESSION_TOPIC_UNKNOWN);
+        return;
+    }
+    /* Nothing of it has to be durable, but its PUBACK may not overtake those of messages [MQTT-4.6.0-2]. */
+    if (publish->packet_id == 0 ||
+        is_taken(session, session->host->record(session, NULL, publish->packet_id))) {
+        session->host->method_answered(session, rid, status, publish->payload);
+    }
+}
+
 static void on_publish(struct vd_session *session, const struct vd_mqtt_packet *packet)
 {
     struct vd_mqtt_publish publish;
-    struct vd_event event = {0};
-    enum vd_session_event refused = VD_SESSION_MALFORMED;
+    struct vd_str rest = {"", 0};
 
-    if (vd_mqtt_read_publish(packet->flags, packet->body, &publish) == VD_OK) {
-        refused = check_publish(session, &publish, &event);
-    }
-    if (refused != VD_SESSION_ACCEPTED) {
-        vd_session_apply(session, refused);
+    if (vd_mqtt_read_publish(packet->flags, packet->body, &publish) != VD_OK) {
+        vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
     }
-    switch (record(session, &event, &publish)) {
-    case VD_RECORD_TAKEN:
-        session->has_published = true;
+    if (publish.qos == 2) {
+        vd_session_apply(session, VD_SESSION_QOS_2);
+        return;
+    }
+    switch (vd_topic_classify(
+        publish.topic, session->principal.device_id, session->principal.module_id, &rest)) {
+    case VD_TOPIC_TELEMETRY:
+        on_message(session, &publish, rest);
         break;
-    case VD_RECORD_NO_ROOM:
-        session->is_stalled = true;
+    case VD_TOPIC_METHOD_ANSWER:
+        on_method_answer(session, &publish, rest);
+        break;
+    case VD_TOPIC_FOREIGN:
+        vd_session_apply(session, VD_SESSION_TOPIC_FOREIGN);
+        break;
+    case VD_TOPIC_NOT_SERVED:
+        vd_session_apply(session, VD_SESSION_TOPIC_NOT_SERVED);
         break;
     default:
-        vd_session_apply(session, VD_SESSION_NO_MEMORY);
+        vd_session_apply(session, VD_SESSION_TOPIC_UNKNOWN);
     }
 }
 
@@ -312,6 +349,9 @@ static void on_subscribe(struct vd_session *session, const struct vd_mqtt_packet
     }
     count = vd_mqtt_write_suback(filters.packet_id, codes, count, answer);
     session->host->send(session, answer, count);
+    if ((session->filters & VD_FILTER_METHODS) != 0) {
+        session->host->methods_wanted(session);
+    }
 }
 
 static void on_unsubscribe(struct vd_session *session, const struct vd_mqtt_packet *packet)

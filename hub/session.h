@@ -76,7 +76,8 @@ struct vd_session_host {
     int64_t (*utc_ms)(void);
     /* Queues bytes for the peer; they are copied. */
     void (*send)(struct vd_session *session, const void *data, size_t length);
-    /* Takes a message for the event log; packet_id 0: nothing to acknowledge. */
+    /* Takes a message for the event log; packet_id 0: nothing to acknowledge. `event` NULL: only acknowledges, when
+     * all that came before is. */
     enum vd_record_result (*record)(
         struct vd_session *session, const struct vd_event *event, uint16_t packet_id);
     /* Whether a CONNECT of the principal may be judged at all, and let in when it was found good. */
@@ -86,6 +87,11 @@ struct vd_session_host {
     void (*claim)(struct vd_session *session);
     /* A CONNECT was refused; `session->principal` says whose as far as it is known. */
     void (*refused)(struct vd_session *session, enum vd_refusal refusal);
+    /* The session has subscribed to methods, and been told so: calls that wait for it can be sent. */
+    void (*methods_wanted)(struct vd_session *session);
+    /* The identity answers the call `rid`, 0 for one that was never made; `payload` is valid until it returns. */
+    void (*method_answered)(
+        struct vd_session *session, uint64_t rid, int status, struct vd_str payload);
     /* The state changed; called once a change. */
     void (*changed)(
         struct vd_session *session, enum vd_session_state from, enum vd_session_event event);

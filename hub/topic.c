@@ -3,6 +3,8 @@
 
 #include "hub/topic.h"
 
+#include <inttypes.h>
+
 #include "lib/url.h"
 
 /* Takes `text` off the front; false leaves *s. */
@@ -48,14 +50,17 @@ static bool take_identity(struct vd_str *s, struct vd_str *device, struct vd_str
 }
 
 enum vd_topic vd_topic_classify(
-    struct vd_str topic, const char *device_id, const char *module_id, struct vd_str *bag)
+    struct vd_str topic, const char *device_id, const char *module_id, struct vd_str *rest)
 {
     struct vd_str device;
     struct vd_str module;
 
     if (take(&topic, "$iothub/")) {
-        return take(&topic, "twin/GET/") || take(&topic, "twin/PATCH/properties/reported/") ||
-                take(&topic, "methods/res/")
+        if (take(&topic, "methods/res/")) {
+            *rest = topic;
+            return VD_TOPIC_METHOD_ANSWER;
+        }
+        return take(&topic, "twin/GET/") || take(&topic, "twin/PATCH/properties/reported/")
             ? VD_TOPIC_NOT_SERVED
             : VD_TOPIC_UNKNOWN;
     }
@@ -65,8 +70,70 @@ enum vd_topic vd_topic_classify(
     if (!level_is(device, device_id) || !level_is(module, module_id)) {
         return VD_TOPIC_FOREIGN;
     }
-    *bag = topic;
+    *rest = topic;
     return VD_TOPIC_TELEMETRY;
+}
+
+void vd_topic_write_method(struct vd_buf *out, const char *name, uint64_t rid)
+{
+    vd_buf_printf(out, "$iothub/methods/POST/%s/?$rid=%" PRIx64, name, rid);
+}
+
+static bool read_status(struct vd_str text, int *status)
+{
+    const bool is_negative = take(&text, "-");
+    int value = 0;
+
+    if (text.length == 0 || text.length > 9) {
+        return false;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text.data[i] - '0');
+    }
+    *status = is_negative ? -value : value;
+    return true;
+}
+
+/* 0 for what is no request id of ours. */
+static uint64_t rid_of(struct vd_str text)
+{
+    uint64_t rid = 0;
+
+    if (text.length > 16) {
+        return 0;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.data[i];
+
+        if (c >= '0' && c <= '9') {
+            rid = rid << 4 | (uint64_t)(c - '0');
+        } else if (c >= 'a' && c <= 'f') {
+            rid = rid << 4 | (uint64_t)(c - 'a' + 10);
+        } else {
+            return 0;
+        }
+    }
+    return rid;
+}
+
+int vd_topic_read_method_answer(struct vd_str rest, int *status, uint64_t *rid)
+{
+    struct vd_str level;
+    const char *end;
+    int value;
+
+    if (!take_level(&rest, &level) || !read_status(level, &value) || !take(&rest, "?$rid=") ||
+        rest.length == 0) {
+        return VD_E_INVALID;
+    }
+    end = memchr(rest.data, '&', rest.length);
+    *status = value;
+    *rid =
+        rid_of((struct vd_str){rest.data, end != NULL ? (size_t)(end - rest.data) : rest.length});
+    return VD_OK;
 }
 
 enum vd_filter vd_filter_classify(

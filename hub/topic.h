@@ -7,18 +7,28 @@
 #include "lib/str.h"
 
 enum vd_topic {
-    VD_TOPIC_TELEMETRY, /* the identity's own events; the bag is what follows */
-    VD_TOPIC_FOREIGN,   /* events of another identity */
-    VD_TOPIC_NOT_SERVED, /* of the protocol, but this hub does not serve it: twins, answers of methods */
+    VD_TOPIC_TELEMETRY,     /* the identity's own events; the bag is what follows */
+    VD_TOPIC_METHOD_ANSWER, /* vd_topic_read_method_answer reads what follows */
+    VD_TOPIC_FOREIGN,       /* events of another identity */
+    VD_TOPIC_NOT_SERVED,    /* of the protocol, but this hub does not serve it: twins */
     VD_TOPIC_UNKNOWN,
 };
 
 /*
  * What the topic is to the identity (module_id empty for a device). Ids stand in it as they are or URL-encoded.
- * *bag is set for VD_TOPIC_TELEMETRY.
+ * *rest is set for VD_TOPIC_TELEMETRY and VD_TOPIC_METHOD_ANSWER.
  */
 enum vd_topic vd_topic_classify(
-    struct vd_str topic, const char *device_id, const char *module_id, struct vd_str *bag);
+    struct vd_str topic, const char *device_id, const char *module_id, struct vd_str *rest);
+
+/* Appends the topic on which a device is asked for a method: `$iothub/methods/POST/{name}/?$rid={rid}`. */
+void vd_topic_write_method(struct vd_buf *out, const char *name, uint64_t rid);
+
+/*
+ * Reads `{status}/?$rid={rid}`; more may follow after a '&'. VD_E_INVALID: it is not of that form, or the status is no
+ * whole number of at most nine digits. *rid is 0 for a request id that vd_topic_write_method never wrote.
+ */
+VD_NODISCARD int vd_topic_read_method_answer(struct vd_str rest, int *status, uint64_t *rid);
 
 /* Subscriptions of a session, as bits. */
 enum vd_filter {

@@ -52,12 +52,37 @@ static void fuzz_bag(struct vd_str text)
     (void)!vd_bag_find(text, "$.ifid", out, sizeof out);
 }
 
+static void fuzz_method_answer(struct vd_str rest)
+{
+    struct vd_buf topic = {0};
+    char again[64];
+    int status = 0;
+    uint64_t rid = 0;
+
+    if (vd_topic_read_method_answer(rest, &status, &rid) != VD_OK) {
+        check(status == 0 && rid == 0);
+        return;
+    }
+    check(status > -1000000000 && status < 1000000000);
+    /* What the hub would have written for that rid is read as that rid. */
+    vd_topic_write_method(&topic, "m", rid);
+    check(topic.error == VD_OK);
+    snprintf(again, sizeof again, "%d/%s", status, strchr((const char *)topic.data, '?'));
+    vd_buf_release(&topic);
+    check(vd_topic_read_method_answer(vd_str_from(again), &status, &rid) == VD_OK);
+}
+
 static void fuzz_topic(struct vd_str text)
 {
     struct vd_str bag = {"", 0};
 
-    if (vd_topic_classify(text, "dev1", "", &bag) == VD_TOPIC_TELEMETRY) {
+    enum vd_topic kind = vd_topic_classify(text, "dev1", "", &bag);
+
+    if (kind == VD_TOPIC_TELEMETRY || kind == VD_TOPIC_METHOD_ANSWER) {
         check(bag.length < text.length && bag.data + bag.length == text.data + text.length);
+    }
+    if (kind == VD_TOPIC_METHOD_ANSWER) {
+        fuzz_method_answer(bag);
     }
     check(vd_topic_classify(text, "", "", &bag) != VD_TOPIC_TELEMETRY ||
         memchr(text.data, '/', text.length) != NULL);

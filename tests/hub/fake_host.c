@@ -21,7 +21,7 @@ static enum vd_record_result fake_record(
     if (fake->room == 0) {
         return VD_RECORD_NO_ROOM;
     }
-    if (fake->no_memory || vd_event_batch_add(&fake->records, event) != VD_OK) {
+    if (fake->no_memory || (event != NULL && vd_event_batch_add(&fake->records, event) != VD_OK)) {
         return VD_RECORD_FAILED;
     }
     fake->room--;
@@ -52,6 +52,26 @@ static void fake_refused(struct vd_session *session, enum vd_refusal refusal)
     fake->refusal = refusal;
 }
 
+static void fake_methods_wanted(struct vd_session *session)
+{
+    struct fake_host *fake = (struct fake_host *)session;
+
+    fake->methods_wanted++;
+    fake->sent_when_wanted = fake->sent.length;
+}
+
+static void fake_method_answered(
+    struct vd_session *session, uint64_t rid, int status, struct vd_str payload)
+{
+    struct fake_host *fake = (struct fake_host *)session;
+
+    fake->method_answers++;
+    fake->rid = rid;
+    fake->method_status = status;
+    vd_buf_clear(&fake->method_payload);
+    vd_buf_append(&fake->method_payload, payload.data, payload.length);
+}
+
 static void fake_changed(
     struct vd_session *session, enum vd_session_state from, enum vd_session_event event)
 {
@@ -80,6 +100,8 @@ void fake_host_init(struct fake_host *fake)
         .may_enter = fake_may_enter,
         .claim = fake_claim,
         .refused = fake_refused,
+        .methods_wanted = fake_methods_wanted,
+        .method_answered = fake_method_answered,
         .changed = fake_changed,
     };
     vd_session_init(&fake->session, &fake->host, "192.0.2.7");
@@ -90,6 +112,7 @@ void fake_host_release(struct fake_host *fake)
 {
     vd_buf_release(&fake->sent);
     vd_buf_release(&fake->packet_ids);
+    vd_buf_release(&fake->method_payload);
     vd_event_batch_release(&fake->records);
 }
 

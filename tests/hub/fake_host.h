@@ -21,6 +21,12 @@ struct fake_host {
     unsigned room;            /* records that still find room */
     unsigned claims;
     unsigned refusals;
+    unsigned methods_wanted;
+    size_t sent_when_wanted;
+    unsigned method_answers;
+    uint64_t rid; /* of the last, and what it said */
+    int method_status;
+    struct vd_buf method_payload;
     enum vd_refusal refusal;
     unsigned changes;
     enum vd_session_event last_event;

@@ -296,10 +296,79 @@ static const struct {
     {0, "home/light", VD_SESSION_TOPIC_UNKNOWN, 0, NULL},
     {0, "devices/+/messages/events/", VD_SESSION_MALFORMED, 0, NULL},
     {0, "$iothub/twin/GET/?$rid=1", VD_SESSION_TOPIC_NOT_SERVED, 0, NULL},
-    {0, "$iothub/methods/res/200/?$rid=1", VD_SESSION_TOPIC_NOT_SERVED, 0, NULL},
+
     {0, "devices/dev1/messages/events/a", VD_SESSION_BAG_MALFORMED, 0, NULL},
     {0, "devices/dev1/messages/events/a=%zz", VD_SESSION_BAG_MALFORMED, 0, NULL},
 };
+
+/* Answers to methods: what goes to the host, and what ends the session. */
+static void test_session__method_answers(void **state)
+{
+    static const struct {
+        uint8_t flags;
+        const char *topic;
+        enum vd_session_event event;
+        uint64_t rid;
+        int status;
+    } cases[] = {
+        {0, "$iothub/methods/res/200/?$rid=1a", VD_SESSION_ACCEPTED, 0x1a, 200},
+        {2, "$iothub/methods/res/501/?$rid=1a", VD_SESSION_ACCEPTED, 0x1a, 501},
+        {11, "$iothub/methods/res/-1/?$rid=zz", VD_SESSION_ACCEPTED, 0, -1},
+        {4, "$iothub/methods/res/200/?$rid=1a", VD_SESSION_QOS_2, 0, 0},
+        {0, "$iothub/methods/res/200/", VD_SESSION_TOPIC_UNKNOWN, 0, 0},
+        {2, "$iothub/methods/res/x/?$rid=1", VD_SESSION_TOPIC_UNKNOWN, 0, 0},
+        {0, "$iothub/methods/POST/a/?$rid=1", VD_SESSION_TOPIC_UNKNOWN, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_host fake;
+        struct vd_buf packet = {0};
+        unsigned answers = cases[i].event == VD_SESSION_ACCEPTED ? 1 : 0;
+
+        fake_host_init(&fake);
+        fake_host_connect(&fake);
+        packet_publish(&packet, cases[i].flags, cases[i].topic, 513, "body", 4);
+        fake_host_input(&fake, &packet);
+        if (fake.last_event != cases[i].event || fake.method_answers != answers ||
+            fake.rid != cases[i].rid || fake.method_status != cases[i].status) {
+            fail_msg("case %zu: %s", i, vd_session_event_text(fake.last_event));
+        }
+        assert_int_equal(fake.records.count, 0);
+        assert_int_equal(fake.packet_ids.length, answers == 1 && (cases[i].flags & 2) != 0 ? 2 : 0);
+        assert_int_equal(fake.method_payload.length, answers == 1 ? 4 : 0);
+        vd_buf_release(&packet);
+        fake_host_release(&fake);
+    }
+}
+
+/* One that finds no room for its acknowledgement is not handed on until it does, and then once. */
+static void test_session__method_answer_stalls(void **state)
+{
+    static char body[VD_METHOD_PAYLOAD_MAX_BYTES + 1];
+    struct fake_host fake;
+    struct vd_buf packet = {0};
+
+    (void)state;
+    fake_host_init(&fake);
+    fake_host_connect(&fake);
+    packet_publish(&packet, 2, "$iothub/methods/res/200/?$rid=1", 1, body, sizeof body - 1);
+    fake.room = 0;
+    assert_int_equal(fake_host_input(&fake, &packet), 0);
+    assert_true(fake.session.is_stalled);
+    assert_int_equal(fake.method_answers, 0);
+    fake.room = 1;
+    assert_int_equal(fake_host_input(&fake, &packet), packet.length);
+    assert_int_equal(fake.method_answers, 1);
+    assert_int_equal(fake.method_payload.length, sizeof body - 1);
+    vd_buf_clear(&packet);
+    packet_publish(&packet, 2, "$iothub/methods/res/200/?$rid=1", 1, body, sizeof body);
+    fake_host_input(&fake, &packet);
+    assert_int_equal(fake.last_event, VD_SESSION_TOO_LARGE);
+    assert_int_equal(fake.method_answers, 1);
+    vd_buf_release(&packet);
+    fake_host_release(&fake);
+}
 
 static void check_record(const struct fake_host *fake, enum vd_event_kind kind, const char *bag)
 {
@@ -484,6 +553,8 @@ static void test_session__unsubscribe(void **state)
     packet_subscribe(&packet, 1, "$iothub/methods/POST/#", 0);
     fake_host_input(&fake, &packet);
     assert_int_equal(fake.session.filters, VD_FILTER_METHODS);
+    assert_int_equal(fake.methods_wanted, 1);
+    assert_int_equal(fake.sent_when_wanted, fake.sent.length); /* SUBACK comes before any call */
     vd_buf_clear(&fake.sent);
     vd_buf_clear(&packet);
     packet_raw(&packet, 0xa2, many, sizeof many - 1);
@@ -648,6 +719,8 @@ int main(void)
         cmocka_unit_test(test_session__codes),
         cmocka_unit_test(test_session__first_packet),
         cmocka_unit_test(test_session__publishes),
+        cmocka_unit_test(test_session__method_answers),
+        cmocka_unit_test(test_session__method_answer_stalls),
         cmocka_unit_test(test_session__sizes),
         cmocka_unit_test(test_session__stalls),
         cmocka_unit_test(test_session__subscribe),

@@ -230,7 +230,9 @@ static void test_topic__classify(void **state)
         {"", "", VD_TOPIC_UNKNOWN, ""},
         {"$iothub/twin/GET/?$rid=1", "", VD_TOPIC_NOT_SERVED, ""},
         {"$iothub/twin/PATCH/properties/reported/?$rid=1", "", VD_TOPIC_NOT_SERVED, ""},
-        {"$iothub/methods/res/200/?$rid=1", "", VD_TOPIC_NOT_SERVED, ""},
+        {"$iothub/methods/res/200/?$rid=1", "", VD_TOPIC_METHOD_ANSWER, "200/?$rid=1"},
+        {"$iothub/methods/res/", "mod", VD_TOPIC_METHOD_ANSWER, ""},
+        {"$iothub/methods/POST/a/?$rid=1", "", VD_TOPIC_UNKNOWN, ""},
         {"$iothub/twin/res/200/", "", VD_TOPIC_UNKNOWN, ""},
         {"$SYS/broker", "", VD_TOPIC_UNKNOWN, ""},
     };
@@ -245,6 +247,60 @@ static void test_topic__classify(void **state)
         }
         assert_true(vd_str_equal_text(bag, cases[i].bag));
     }
+}
+
+static void test_topic__method_answers(void **state)
+{
+    static const struct {
+        const char *rest;
+        int error;
+        int status;
+        uint64_t rid;
+    } cases[] = {
+        {"200/?$rid=1", VD_OK, 200, 1},
+        {"0/?$rid=dead10cc", VD_OK, 0, 0xdead10cc},
+        {"-1/?$rid=1f", VD_OK, -1, 0x1f},
+        {"999999999/?$rid=ffffffffffffffff", VD_OK, 999999999, UINT64_MAX},
+        {"200/?$rid=1&more=2", VD_OK, 200, 1},
+        {"200/?$rid=1ffffffffffffffff", VD_OK, 200, 0},
+        {"200/?$rid=A", VD_OK, 200, 0}, /* the hub writes small letters */
+        {"200/?$rid=what", VD_OK, 200, 0},
+        {"200/?$rid=&x", VD_OK, 200, 0},
+        {"200/?$rid=", VD_E_INVALID, 0, 0},
+        {"200/?rid=1", VD_E_INVALID, 0, 0},
+        {"200/$rid=1", VD_E_INVALID, 0, 0},
+        {"200", VD_E_INVALID, 0, 0},
+        {"200/", VD_E_INVALID, 0, 0},
+        {"/?$rid=1", VD_E_INVALID, 0, 0},
+        {"-/?$rid=1", VD_E_INVALID, 0, 0},
+        {"--1/?$rid=1", VD_E_INVALID, 0, 0},
+        {"1000000000/?$rid=1", VD_E_INVALID, 0, 0},
+        {"2o0/?$rid=1", VD_E_INVALID, 0, 0},
+        {"200/x/?$rid=1", VD_E_INVALID, 0, 0},
+        {"", VD_E_INVALID, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int status = 0;
+        uint64_t rid = 0;
+        int error = vd_topic_read_method_answer(vd_str_from(cases[i].rest), &status, &rid);
+
+        if (error != cases[i].error || status != cases[i].status || rid != cases[i].rid) {
+            fail_msg("case %zu: %d, %d, %llx", i, error, status, (unsigned long long)rid);
+        }
+    }
+}
+
+static void test_topic__method(void **state)
+{
+    struct vd_buf topic = {0};
+
+    (void)state;
+    vd_topic_write_method(&topic, "reboot", 0xabcdef0123456789u);
+    assert_true(vd_str_equal_text((struct vd_str){(const char *)topic.data, topic.length},
+        "$iothub/methods/POST/reboot/?$rid=abcdef0123456789"));
+    vd_buf_release(&topic);
 }
 
 static void test_topic__filters(void **state)
@@ -434,6 +490,8 @@ int main(void)
         cmocka_unit_test(test_bag__long_values),
         cmocka_unit_test(test_bag__find),
         cmocka_unit_test(test_topic__classify),
+        cmocka_unit_test(test_topic__method_answers),
+        cmocka_unit_test(test_topic__method),
         cmocka_unit_test(test_topic__filters),
         cmocka_unit_test(test_sas__known_token),
         cmocka_unit_test(test_sas__parse),
