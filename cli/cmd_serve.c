@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "api/http.h"
+#include "api/service/service.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/pki.h"
@@ -25,6 +26,8 @@
 
 /* A query takes a worker for as long as it runs; lists and writes must get through beside a few of them. */
 #define LOCAL_WORKERS 6
+/* Back ends must get through beside as many method calls as may wait for a device. */
+#define HTTPS_WORKERS (VD_SERVICE_CALLS_MAX + 8)
 
 /* A certificate that ends within so many days is worth a word at the start. */
 #define CERTIFICATE_WARN_DAYS 30
@@ -73,6 +76,8 @@ struct service {
     char host_name[VD_HOST_NAME_MAX + 8];
     struct vd_api api;
     struct vd_http *local; /* on the unix socket: the owner's commands */
+    struct vd_service *backends;
+    struct vd_http *https; /* NULL: off */
 };
 
 /* ---- Before the start ---- */
@@ -227,6 +232,60 @@ static int start_api(struct service *service, char *error_text, size_t error_siz
     return error;
 }
 
+static int start_https_server(
+    struct service *service, const struct vd_listen *listen, char *error_text, size_t error_size)
+{
+    const struct vd_http_face face = vd_service_face(service->backends);
+    char certificate[VD_PATH_SIZE];
+    char key[VD_PATH_SIZE];
+    const struct vd_http_config config = {
+        .address = listen->address,
+        .port = listen->port,
+        .certificate_file = certificate,
+        .private_key_file = key,
+        .workers = HTTPS_WORKERS,
+        .faces = &face,
+        .face_count = 1,
+    };
+    char text[VD_ADDRESS_TEXT_SIZE + 8];
+    int error;
+
+    if (vd_data_path(service->dir, VD_FILE_SERVER, certificate) != VD_OK ||
+        vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
+        return VD_E_LIMIT;
+    }
+    error = vd_http_start(&config, &service->https, error_text, error_size);
+    vd_listen_format(listen, listen->port, text);
+    if (error == VD_E_BUSY) {
+        snprintf(error_text, error_size,
+            "another program listens on %s: end it, or choose another by https.listen", text);
+    } else if (error == VD_E_DENIED) {
+        snprintf(error_text, error_size,
+            "https.listen = %s: a port below 1024 needs root or the capability "
+            "CAP_NET_BIND_SERVICE",
+            text);
+    }
+    return error;
+}
+
+static int start_https(struct service *service, char *error_text, size_t error_size)
+{
+    const struct vd_service_config config = {
+        .registry = service->stores.registry,
+        .bus = &service->bus.base,
+        .hub = service->hub,
+        .host_name = service->config.hub_name,
+    };
+    const struct vd_listen *listen = &service->config.https_listen;
+    int error;
+
+    if (listen->address[0] == '\0') {
+        return VD_OK;
+    }
+    error = vd_service_new(&config, &service->backends);
+    return error == VD_OK ? start_https_server(service, listen, error_text, error_size) : error;
+}
+
 static int start(struct service *service)
 {
     char error_text[1024] = "";
@@ -243,6 +302,9 @@ static int start(struct service *service)
     if (error == VD_OK) {
         error = start_api(service, error_text, sizeof error_text);
     }
+    if (error == VD_OK) {
+        error = start_https(service, error_text, sizeof error_text);
+    }
     if (error != VD_OK) {
         vd_cli_fail("%s", error_text[0] != '\0' ? error_text : vd_error_text(error));
     }
@@ -252,19 +314,22 @@ static int start(struct service *service)
 /* False if a query goes on: then the stores stay open, and the process has to end as it is. */
 static bool stop(struct service *service)
 {
+    bool https_ended;
     bool api_ended;
 
     if (service->hub != NULL) {
         /* A caller who waits for a device would hold up the API. */
         vd_hub_refuse_methods(service->hub);
     }
-    api_ended = vd_http_stop(service->local, API_STOP_MS);
+    https_ended = vd_http_stop(service->https, API_STOP_MS);
+    api_ended = vd_http_stop(service->local, API_STOP_MS) && https_ended;
     vd_hub_stop(service->hub);
     if (service->stores.log != NULL) {
         vd_event_log_interrupt(service->stores.log);
     }
     vd_center_stop(service->center);
     if (api_ended) {
+        vd_service_free(service->backends);
         vd_stores_close(&service->stores);
     }
     return api_ended;
@@ -304,7 +369,12 @@ static void say_ready(const struct service *service)
     char listen[VD_ADDRESS_TEXT_SIZE + 8];
 
     vd_listen_format(&service->config.mqtt_listen, vd_hub_port(service->hub), listen);
-    printf("ready hub=%s mqtt=%s\n", service->config.hub_name, listen);
+    printf("ready hub=%s mqtt=%s", service->config.hub_name, listen);
+    if (service->https != NULL) {
+        vd_listen_format(&service->config.https_listen, vd_http_port(service->https), listen);
+        printf(" https=%s", listen);
+    }
+    printf("\n");
     fflush(stdout);
     notify_ready();
 }

@@ -16,7 +16,8 @@ enum property_type {
     PROPERTY_NUMBER, /* uint32_t */
     PROPERTY_HOST,   /* char [VD_HOST_NAME_MAX + 1] */
     PROPERTY_LISTEN, /* struct vd_listen */
-    PROPERTY_LEVEL,  /* enum vd_log_level */
+    PROPERTY_LISTEN_OR_OFF,
+    PROPERTY_LEVEL, /* enum vd_log_level */
 };
 
 struct property {
@@ -57,6 +58,9 @@ static const struct property properties[] = {
         "Likewise what one device or module may send, TLS included. 0: no limit."},
     {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
         "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
+    {"https.listen", PROPERTY_LISTEN_OR_OFF, AT(https_listen), "off", 0, 0, "",
+        "Address and port of the service API for back ends (HTTPS, with the hub's certificate). Their SDKs know port "
+        "443 only. Port 0 takes any free one."},
     {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",
         "Memory that the query tables (DuckDB) may use."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
@@ -176,6 +180,12 @@ static int property_parse(
     case PROPERTY_HOST:
         return vd_host_name_is_valid(value) ? vd_str_copy(value, field, VD_HOST_NAME_MAX + 1)
                                             : VD_E_INVALID;
+    case PROPERTY_LISTEN_OR_OFF:
+        if (vd_str_equal_text(value, "off")) {
+            memset(field, 0, sizeof(struct vd_listen));
+            return VD_OK;
+        }
+        return vd_listen_parse(value, field);
     case PROPERTY_LISTEN:
         return vd_listen_parse(value, field);
     case PROPERTY_LEVEL:
@@ -200,6 +210,9 @@ static void allowed_text(const struct property *property, char *out, size_t size
         break;
     case PROPERTY_LISTEN:
         snprintf(out, size, "a numeric address and a port, as 0.0.0.0:8883 or [::]:8883");
+        break;
+    case PROPERTY_LISTEN_OR_OFF:
+        snprintf(out, size, "a numeric address and a port, as 0.0.0.0:443 or [::]:443, or off");
         break;
     case PROPERTY_LEVEL:
         snprintf(out, size, "error, warn, info or debug");

@@ -27,6 +27,7 @@ struct vd_config {
     uint32_t hub_device_messages;
     uint32_t hub_device_kib;
     struct vd_listen mqtt_listen;
+    struct vd_listen https_listen; /* no address: off */
     uint32_t analytics_memory_mib;
     uint32_t analytics_threads;
     uint32_t query_max_rows;

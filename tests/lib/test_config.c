@@ -21,6 +21,7 @@ static void test_config__defaults(void **state)
     assert_string_equal(config.hub_name, "localhost");
     assert_string_equal(config.mqtt_listen.address, "0.0.0.0");
     assert_int_equal(config.mqtt_listen.port, 8883);
+    assert_string_equal(config.https_listen.address, "");
     assert_int_equal(config.log_level, VD_LOG_INFO);
     assert_int_equal(config.analytics_memory_mib, 512);
 }
@@ -31,6 +32,7 @@ static void test_config__file(void **state)
                                "\n"
                                "hub.name = hub.example.com\r\n"
                                "  mqtt.listen=[::1]:0  \n"
+                               "https.listen = 192.0.2.1:443\n"
                                "\tlog.level\t=\tdebug\n"
                                "#log.level = warn\n"
                                "analytics.threads = 256";
@@ -43,6 +45,10 @@ static void test_config__file(void **state)
     assert_string_equal(config.hub_name, "hub.example.com");
     assert_string_equal(config.mqtt_listen.address, "::1");
     assert_int_equal(config.mqtt_listen.port, 0);
+    assert_string_equal(config.https_listen.address, "192.0.2.1");
+    assert_int_equal(config.https_listen.port, 443);
+    assert_int_equal(vd_config_set_pair(&config, "https.listen=off", &problem), VD_OK);
+    assert_string_equal(config.https_listen.address, "");
     assert_int_equal(config.log_level, VD_LOG_DEBUG);
     assert_int_equal(config.analytics_threads, 256);
     assert_int_equal(vd_config_parse(&config, "f", VD_STR_LITERAL(""), &problem), VD_OK);
@@ -65,6 +71,7 @@ static void test_config__faults(void **state)
         {"analytics.threads =", {"analytics.threads", "1 to 256", "", ""}},
         {"hub.name = a_b", {"hub.name", "a_b", "host name", ""}},
         {"mqtt.listen = localhost:1", {"mqtt.listen", "localhost:1", "0.0.0.0:8883", "[::]:8883"}},
+        {"https.listen = on", {"https.listen", "on", "0.0.0.0:443", "or off"}},
         {"log.level = loud", {"log.level", "loud", "debug", ""}},
         {"just words", {"just words", "key = value", "", ""}},
         {"log.level = info\n\nlog.level = warn", {"line 3", "log.level", "line 1", ""}},

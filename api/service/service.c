@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* The routes of the service API, and what takes a request apart for them. */
+
+#include "api/service/service.h"
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include "api/service/internal.h"
+#include "hub/limits.h"
+#include "lib/url.h"
+#include "lib/uuid.h"
+
+/* The longest path: /twins/{device}/modules/{module}/methods, and room to see that one is longer. */
+#define SEGMENTS_MAX 6
+
+/* Requests that an address may send without being allowed to: as many at once, then so many a minute. */
+#define REFUSALS_BURST  30
+#define REFUSALS_MINUTE 30
+
+#define LOG_BURST 20
+
+struct segments {
+    char text[SEGMENTS_MAX][VD_ID_MAX + 1]; /* decoded */
+    size_t count;
+};
+
+struct route {
+    const char *method;
+    const char *pattern; /* {d} and {m} stand for a device id and a module id */
+    enum vd_right right;
+    size_t body_max_bytes;
+    vd_service_handler *handler;
+};
+
+/* Twins, queries and commands to devices are not spoken here: their paths are as unknown as any other. */
+static const struct route routes[] = {
+    {"GET", "devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_list_devices},
+    {"POST", "devices", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BULK_BODY_MAX_BYTES, vd_service_bulk},
+    {"PUT", "devices/{d}", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_put_identity},
+    {"GET", "devices/{d}", VD_RIGHT_REGISTRY_READ, 0, vd_service_get_identity},
+    {"DELETE", "devices/{d}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
+    {"GET", "devices/{d}/modules", VD_RIGHT_REGISTRY_READ, 0, vd_service_list_modules},
+    {"PUT", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_put_identity},
+    {"GET", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_READ, 0, vd_service_get_identity},
+    {"DELETE", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
+    {"GET", "statistics/devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_device_statistics},
+    {"GET", "statistics/service", VD_RIGHT_REGISTRY_READ, 0, vd_service_connection_statistics},
+    {"GET", "configurations", VD_RIGHT_REGISTRY_READ, 0, vd_service_empty_list},
+    {"GET", "jobs", VD_RIGHT_REGISTRY_READ, 0, vd_service_empty_list},
+    {"POST", "twins/{d}/methods", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_call_method},
+    {"POST", "twins/{d}/modules/{m}/methods", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_call_method},
+};
+
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+/* ---- Paths ---- */
+
+enum path_result {
+    PATH_GOOD,
+    PATH_TOO_LONG,  /* no route has so many segments */
+    PATH_MALFORMED, /* an escape that is none, a NUL, or a segment that is longer than any id */
+};
+
+/* Cuts at the slashes first and decodes then: an id may hold an encoded slash only to be refused for it. */
+static enum path_result path_split(const char *path, struct segments *out)
+{
+    out->count = 0;
+    while (*path == '/' && path[1] != '\0') {
+        size_t length = strcspn(path + 1, "/");
+        struct vd_str segment = {path + 1, length};
+        size_t decoded = 0;
+
+        if (out->count == SEGMENTS_MAX) {
+            return PATH_TOO_LONG;
+        }
+        if (vd_url_decode(segment, out->text[out->count], VD_ID_MAX, &decoded) != VD_OK ||
+            memchr(out->text[out->count], '\0', decoded) != NULL) {
+            return PATH_MALFORMED;
+        }
+        out->text[out->count++][decoded] = '\0';
+        path += 1 + length;
+    }
+    return PATH_GOOD;
+}
+
+/* True if the segments are of the pattern's form, whatever stands for its ids. */
+static bool pattern_matches(
+    const char *pattern, const struct segments *segments, struct vd_service_args *args)
+{
+    args->device_id = NULL;
+    args->module_id = NULL;
+    for (size_t i = 0; i < segments->count; i++) {
+        size_t length = strcspn(pattern, "/");
+
+        if (length == 3 && memcmp(pattern, "{d}", 3) == 0) {
+            args->device_id = segments->text[i];
+        } else if (length == 3 && memcmp(pattern, "{m}", 3) == 0) {
+            args->module_id = segments->text[i];
+        } else if (strlen(segments->text[i]) != length ||
+            memcmp(pattern, segments->text[i], length) != 0) {
+            return false;
+        }
+        pattern += length;
+        if (*pattern == '/') {
+            pattern++;
+        } else if (i + 1 < segments->count) {
+            return false;
+        }
+    }
+    return segments->count > 0 && *pattern == '\0';
+}
+
+/* NULL if there is none; *path_known tells whether the path has one for another method. */
+static const struct route *route_find(const char *method, const struct segments *segments,
+    struct vd_service_args *args, bool *path_known)
+{
+    *path_known = false;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (pattern_matches(routes[i].pattern, segments, args)) {
+            *path_known = true;
+            if (strcmp(routes[i].method, method) == 0) {
+                return &routes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool id_is_valid(const char *id)
+{
+    return id == NULL || vd_device_id_is_valid(id, strlen(id));
+}
+
+/* ---- Requests ---- */
+
+static void route_call(struct vd_service *service, const struct route *route,
+    struct vd_service_args *args, struct vd_http_answer *answer)
+{
+    struct evkeyvalq params = {NULL, NULL};
+    const char *query = args->request->query;
+    bool has_query = query != NULL && query[0] != '\0';
+
+    if (has_query && evhttp_parse_query_str(query, &params) != 0) {
+        vd_service_fail(answer, VD_FAULT_ArgumentInvalid, "the query is not name=value&...");
+    } else {
+        args->params = &params;
+        route->handler(service, args, answer);
+    }
+    if (has_query) {
+        evhttp_clear_headers(&params);
+    }
+}
+
+/* Nobody learns which paths there are, or what is wrong with one, who has no token of this hub. */
+static void face_call(
+    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    struct vd_service *service = context;
+    struct vd_service_args args = {.request = request};
+    struct segments segments;
+    enum path_result path = path_split(request->path, &segments);
+    bool path_known = false;
+    const struct route *route =
+        path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
+    char policy[VD_NAME_MAX + 1];
+
+    if (!vd_service_authorise(
+            service, request, route != NULL ? (uint32_t)route->right : 0, policy, answer)) {
+        return;
+    }
+    args.policy = policy;
+    if (path == PATH_MALFORMED) {
+        vd_service_fail(answer, VD_FAULT_ArgumentInvalid, "the path is malformed");
+    } else if (route == NULL) {
+        vd_service_fail(
+            answer, path_known ? VD_FAULT_GenericMethodNotAllowed : VD_FAULT_GenericNotFound, NULL);
+    } else if (!id_is_valid(args.device_id) || !id_is_valid(args.module_id)) {
+        vd_service_fail(answer, VD_FAULT_ArgumentInvalid,
+            "an id is 1 to 128 letters, digits and - . + % _ # * ? ! ( ) , : = @ $ '");
+    } else if (route->body_max_bytes > 0 && request->body.length > route->body_max_bytes) {
+        vd_service_fail(answer, VD_FAULT_RequestEntityTooLarge, NULL);
+    } else {
+        route_call(service, route, &args, answer);
+    }
+}
+
+static void face_refuse(int status, struct vd_http_answer *answer)
+{
+    vd_service_fail(
+        answer, status == 413 ? VD_FAULT_RequestEntityTooLarge : VD_FAULT_ServiceUnavailable, NULL);
+}
+
+struct vd_http_face vd_service_face(struct vd_service *service)
+{
+    return (struct vd_http_face){
+        .prefix = "",
+        .body_max_bytes = VD_SERVICE_BULK_BODY_MAX_BYTES,
+        .call = face_call,
+        .refuse = face_refuse,
+        .context = service,
+    };
+}
+
+/* ---- The service ---- */
+
+int vd_service_new(const struct vd_service_config *config, struct vd_service **out)
+{
+    const struct vd_rate rate = {REFUSALS_MINUTE, 60000, REFUSALS_BURST};
+    struct vd_service *service = calloc(1, sizeof *service);
+
+    if (service == NULL) {
+        return VD_E_NOMEM;
+    }
+    service->config = *config;
+    service->log_refused.burst = LOG_BURST;
+    service->refusals = vd_limiter_new(VD_HUB_LIMITER_PLACES, &rate);
+    if (service->refusals == NULL) {
+        free(service);
+        return VD_E_NOMEM;
+    }
+    pthread_mutex_init(&service->lock, NULL);
+    *out = service;
+    return VD_OK;
+}
+
+void vd_service_free(struct vd_service *service)
+{
+    if (service != NULL) {
+        vd_limiter_free(service->refusals);
+        pthread_mutex_destroy(&service->lock);
+        free(service);
+    }
+}
+
+void vd_service_empty_list(
+    struct vd_service *service, const struct vd_service_args *args, struct vd_http_answer *answer)
+{
+    (void)service;
+    (void)args;
+    vd_service_reply(answer, json_array());
+}

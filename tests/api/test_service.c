@@ -1,0 +1,804 @@
+/* SPDX-License-Identifier: MIT */
+/* The service API as a face, on a real registry: who may, identities in the shape of the SDKs, bulk, methods, faults. */
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/service/service.h"
+#include "hub/sas.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/secret.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define HOST     "hub.test"
+#define KEY_A    "cHJpbWFyeSBrZXkgb2YgYSBkZXZpY2UgdW5kZXIgdGU="
+#define KEY_B    "c2Vjb25kYXJ5IGtleSBvZiBhIGRldmljZSB1bmRlciA="
+#define HEX_SHA1 "0123456789abcdef0123456789ABCDEF01234567"
+
+/* A bus that notes what it was asked for: the hub's side is tested with the hub. */
+struct noting_bus {
+    struct vd_bus base;
+    char disconnected[300];
+    const char *connected;
+    int method_error; /* what a call ends with */
+    const char *method_payload;
+    char called[300];
+};
+
+static void note_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    struct noting_bus *noting = (struct noting_bus *)bus;
+
+    snprintf(noting->disconnected, sizeof noting->disconnected, "%s/%s", device_id,
+        module_id != NULL ? module_id : "");
+}
+
+static bool answer_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    const struct noting_bus *noting = (const struct noting_bus *)bus;
+
+    return module_id == NULL && noting->connected != NULL &&
+        strcmp(noting->connected, device_id) == 0;
+}
+
+static int answer_method(
+    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
+{
+    struct noting_bus *noting = (struct noting_bus *)bus;
+    struct vd_method_answer answer = {.error = noting->method_error};
+
+    snprintf(noting->called, sizeof noting->called, "%s/%s %s %.*s %u %u", call->device_id,
+        call->module_id != NULL ? call->module_id : "", call->name, VD_STR_ARG(call->payload),
+        call->response_timeout_ms, call->connect_timeout_ms);
+    if (answer.error == VD_OK) {
+        answer.status = 201;
+        answer.payload = vd_str_from(noting->method_payload);
+    }
+    done(context, &answer);
+    return VD_OK;
+}
+
+static const struct vd_bus_ops noting_ops = {note_disconnect, answer_connected, answer_method};
+
+static char path[64];
+static struct vd_registry *registry;
+static struct noting_bus bus;
+static struct vd_service *service;
+static struct vd_http_answer answer;
+
+static int set_up(void **state)
+{
+    static const uint8_t master[32] = {7};
+    struct vd_service_config config = {.bus = &bus.base, .host_name = HOST};
+
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/vedette-service-XXXXXX");
+    if (mkdtemp(path) == NULL) {
+        return -1;
+    }
+    snprintf(path + strlen(path), sizeof path - strlen(path), "/r.db");
+    bus = (struct noting_bus){.base = {&noting_ops}};
+    if (vd_registry_sqlite_open(path, master, &registry) != VD_OK) {
+        return -1;
+    }
+    config.registry = registry;
+    answer = (struct vd_http_answer){0};
+    return vd_service_new(&config, &service) == VD_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+
+    (void)state;
+    json_decref(answer.body);
+    vd_service_free(service);
+    vd_registry_close(registry);
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        char file[80];
+
+        snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        unlink(file);
+    }
+    *strrchr(path, '/') = '\0';
+    return rmdir(path);
+}
+
+static void make_token(const char *resource, const char *policy_name, bool secondary,
+    int64_t expiry_s, char *out, size_t size)
+{
+    struct vd_policy policy = {0};
+
+    assert_int_equal(vd_registry_policy_get(registry, policy_name, &policy), VD_OK);
+    assert_int_equal(vd_sas_make(resource, secondary ? &policy.secondary_key : &policy.primary_key,
+                         expiry_s, policy_name, out, size),
+        VD_OK);
+}
+
+static int64_t in_an_hour(void)
+{
+    return vd_clock_utc_ms() / 1000 + 3600;
+}
+
+/* The status of a request with that Authorization (NULL: none); the answer stays in `answer`. */
+static int call_with(const char *authorization, const char *method, const char *target,
+    const char *if_match, const char *body)
+{
+    const struct vd_http_face face = vd_service_face(service);
+    struct evkeyvalq headers = {.tqh_last = &headers.tqh_first};
+    char *text = strdup(target);
+    char *query = strchr(text, '?');
+    struct vd_http_request request = {
+        .method = method,
+        .path = text,
+        .query = query != NULL ? query + 1 : "",
+        .headers = &headers,
+        .peer = "192.0.2.1",
+        .body = vd_str_from(body != NULL ? body : ""),
+    };
+
+    if (query != NULL) {
+        *query = '\0';
+    }
+    if (authorization != NULL) {
+        evhttp_add_header(&headers, "authorization", authorization);
+    }
+    if (if_match != NULL) {
+        evhttp_add_header(&headers, "If-Match", if_match);
+    }
+    json_decref(answer.body);
+    answer = (struct vd_http_answer){.status = 500};
+    face.call(face.context, &request, &answer);
+    evhttp_clear_headers(&headers);
+    free(text);
+    return answer.status;
+}
+
+static int call_as(const char *policy, const char *method, const char *target, const char *if_match,
+    const char *body)
+{
+    char token[VD_HTTP_VALUE_SIZE];
+
+    make_token(HOST, policy, false, in_an_hour(), token, sizeof token);
+    return call_with(token, method, target, if_match, body);
+}
+
+static int call(const char *method, const char *target, const char *if_match, const char *body)
+{
+    return call_as("iothubowner", method, target, if_match, body);
+}
+
+/* As call, and the status must be that one. */
+static void expect(
+    int status, const char *method, const char *target, const char *if_match, const char *body)
+{
+    int got = call(method, target, if_match, body);
+
+    if (got != status) {
+        char *text = json_dumps(answer.body, JSON_ENCODE_ANY);
+
+        fail_msg("%s %s: %d and not %d: %s", method, target, got, status, text);
+    }
+}
+
+static const char *text_at(const char *outer, const char *inner, const char *name)
+{
+    const json_t *json = answer.body;
+
+    json = outer != NULL ? json_object_get(json, outer) : json;
+    json = inner != NULL ? json_object_get(json, inner) : json;
+    return json_string_value(json_object_get(json, name));
+}
+
+static int64_t number_at(const char *name)
+{
+    const json_t *value = json_object_get(answer.body, name);
+
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+/* The answer is a fault of that name, in all places where a client looks for it. */
+static void assert_fault(const char *name)
+{
+    char start[96];
+    const char *message = text_at(NULL, NULL, "Message");
+
+    snprintf(start, sizeof start, "ErrorCode:%s;", name);
+    assert_non_null(message);
+    if (strncmp(message, start, strlen(start)) != 0) {
+        fail_msg("%s and not %s", message, name);
+    }
+    assert_int_equal(strncmp(text_at(NULL, NULL, "ExceptionMessage"), "Tracking ID:", 12), 0);
+    assert_string_equal(answer.headers[0].name, "iothub-errorcode");
+    assert_string_equal(answer.headers[0].value, name);
+}
+
+/* ---- Who may ---- */
+
+static void test_service__tokens(void **state)
+{
+    static const struct {
+        const char *resource;
+        const char *target;
+        int status;
+    } cases[] = {
+        {HOST, "/devices", 200},
+        {"HUB.test", "/devices", 200},
+        {HOST ":443", "/devices", 200},
+        {HOST "/", "/devices", 200},
+        {HOST "/devices", "/devices", 200},
+        {HOST "/devices", "/devices/a", 404},
+        {HOST "/devices/a", "/devices/a", 404},
+        {HOST "/devices/a", "/devices/ab", 401},
+        {HOST "/devices/a", "/devices", 401},
+        {HOST "/device", "/devices", 401},
+        {"other.test", "/devices", 401},
+        {HOST ".evil", "/devices", 401},
+        {"hub", "/devices", 401},
+    };
+    char token[VD_HTTP_VALUE_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int secondary = 0; secondary < 2; secondary++) {
+            make_token(cases[i].resource, "iothubowner", secondary != 0, in_an_hour(), token,
+                sizeof token);
+            if (call_with(token, "GET", cases[i].target, NULL, NULL) != cases[i].status) {
+                fail_msg("%s for %s: %d", cases[i].resource, cases[i].target, answer.status);
+            }
+        }
+    }
+}
+
+static void test_service__bad_tokens(void **state)
+{
+    char token[VD_HTTP_VALUE_SIZE];
+    char device_token[VD_HTTP_VALUE_SIZE];
+    struct vd_key key = {.length = 32};
+    struct vd_policy other = {0};
+
+    (void)state;
+    assert_int_equal(call_with(NULL, "GET", "/devices", NULL, NULL), 401);
+    assert_fault("IotHubUnauthorizedAccess");
+    assert_string_equal(answer.headers[1].name, "WWW-Authenticate");
+    assert_int_equal(call_with("", "GET", "/devices", NULL, NULL), 401);
+    assert_int_equal(call_with("Bearer abc", "GET", "/devices", NULL, NULL), 401);
+    make_token(HOST, "iothubowner", false, in_an_hour() - 3601, token, sizeof token);
+    assert_int_equal(call_with(token, "GET", "/devices", NULL, NULL), 401);
+    make_token(HOST, "iothubowner", false, in_an_hour(), token, sizeof token);
+    assert_int_equal(call_with(token, "GET", "/devices", NULL, NULL), 200);
+    token[strlen("SharedAccessSignature sr=" HOST "&sig=")] ^= 1;
+    assert_int_equal(call_with(token, "GET", "/devices", NULL, NULL), 401);
+    /* The owner's name under a policy that may less, and names that are none. */
+    assert_int_equal(vd_registry_policy_get(registry, "device", &other), VD_OK);
+    assert_int_equal(
+        vd_sas_make(HOST, &other.primary_key, in_an_hour(), "iothubowner", token, sizeof token),
+        VD_OK);
+    assert_int_equal(call_with(token, "GET", "/devices", NULL, NULL), 401);
+    assert_int_equal(vd_sas_make(HOST, &key, in_an_hour(), "no such", token, sizeof token), VD_OK);
+    assert_int_equal(call_with(token, "GET", "/devices", NULL, NULL), 401);
+    assert_int_equal(
+        vd_sas_make(HOST, &key, in_an_hour(), NULL, device_token, sizeof device_token), VD_OK);
+    assert_int_equal(call_with(device_token, "GET", "/devices", NULL, NULL), 401);
+    /* Without a token nobody learns which paths there are. */
+    assert_int_equal(call_with(NULL, "GET", "/nothing", NULL, NULL), 401);
+    assert_int_equal(call_with(NULL, "GET", "/devices/%zz", NULL, NULL), 401);
+}
+
+static void test_service__rights(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *target;
+        const char *body;
+        unsigned allowed; /* bits of the policies below */
+    } cases[] = {
+        {"GET", "/devices", NULL, 1 | 8 | 16},
+        {"GET", "/devices/none", NULL, 1 | 8 | 16},
+        {"PUT", "/devices/%20", "{}", 1 | 16},
+        {"DELETE", "/devices/none", NULL, 1 | 16},
+        {"POST", "/devices", "[]", 1 | 16},
+        {"GET", "/devices/none/modules", NULL, 1 | 8 | 16},
+        {"GET", "/statistics/devices", NULL, 1 | 8 | 16},
+        {"GET", "/statistics/service", NULL, 1 | 8 | 16},
+        {"GET", "/configurations", NULL, 1 | 8 | 16},
+        {"GET", "/jobs", NULL, 1 | 8 | 16},
+        {"POST", "/twins/none/methods", "{}", 1 | 2},
+        {"GET", "/nothing", NULL, 31},
+    };
+    static const char *const policies[] = {
+        "iothubowner", "service", "device", "registryRead", "registryReadWrite"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t p = 0; p < COUNT(policies); p++) {
+            bool allowed = (cases[i].allowed >> p & 1) != 0;
+            int status =
+                call_as(policies[p], cases[i].method, cases[i].target, NULL, cases[i].body);
+
+            if ((status != 403) != allowed || status == 401) {
+                fail_msg("%s %s as %s: %d", cases[i].method, cases[i].target, policies[p], status);
+            }
+            if (!allowed) {
+                assert_fault("GenericForbidden");
+            }
+            if (p == COUNT(policies) - 1) {
+                /* Refusals are counted against the address: begin anew. */
+                vd_service_free(service);
+                assert_int_equal(vd_service_new(
+                                     &(struct vd_service_config){
+                                         .registry = registry, .bus = &bus.base, .host_name = HOST},
+                                     &service),
+                    VD_OK);
+            }
+        }
+    }
+}
+
+/* Whoever guesses is told to wait, even if he then guesses right. */
+static void test_service__guessing(void **state)
+{
+    int status = 401;
+    int tries = 0;
+
+    (void)state;
+    while (status == 401 && tries < 1000) {
+        status = call_with("SharedAccessSignature sr=hub.test&sig=x&se=99999999999&skn=service",
+            "GET", "/devices", NULL, NULL);
+        tries++;
+    }
+    assert_int_equal(status, 429);
+    assert_in_range(tries, 20, 40);
+    assert_fault("ThrottlingException");
+    assert_int_equal(call("GET", "/devices", NULL, NULL), 429);
+}
+
+/* ---- Identities ---- */
+
+static void test_service__device_life(void **state)
+{
+    char etag[64];
+    char quoted[66];
+    uint8_t key[VD_KEY_MAX_BYTES];
+    size_t length = 0;
+    const char *primary;
+
+    (void)state;
+    bus.connected = "2#";
+    expect(200, "PUT", "/devices/2%23?api-version=2021-04-12", NULL,
+        "{\"deviceId\":\"2#\",\"status\":\"disabled\",\"statusReason\":\"new\",\"authentication\":"
+        "{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":\"\",\"secondaryKey\":\"\"}}}");
+    expect(200, "GET", "/devices/2%23", NULL, NULL);
+    assert_string_equal(text_at(NULL, NULL, "deviceId"), "2#");
+    assert_string_equal(text_at(NULL, NULL, "status"), "disabled");
+    assert_string_equal(text_at(NULL, NULL, "statusReason"), "new");
+    assert_string_equal(text_at(NULL, NULL, "connectionState"), "Connected");
+    assert_int_equal(strlen(text_at(NULL, NULL, "generationId")), 36);
+    assert_string_equal(text_at(NULL, NULL, "lastActivityTime"), "0001-01-01T00:00:00Z");
+    assert_string_equal(text_at("authentication", NULL, "type"), "sas");
+    assert_int_equal(number_at("cloudToDeviceMessageCount"), 0);
+    assert_true(
+        json_is_false(json_object_get(json_object_get(answer.body, "capabilities"), "iotEdge")));
+    assert_true(json_is_null(json_object_get(
+        json_object_get(json_object_get(answer.body, "authentication"), "x509Thumbprint"),
+        "primaryThumbprint")));
+    assert_null(json_object_get(answer.body, "moduleId"));
+    primary = text_at("authentication", "symmetricKey", "primaryKey");
+    assert_int_equal(vd_base64_decode(vd_str_from(primary), key, sizeof key, &length), VD_OK);
+    assert_int_equal(length, 64);
+    snprintf(etag, sizeof etag, "%s", text_at(NULL, NULL, "etag"));
+
+    /* A change needs If-Match; what it does not say stays. */
+    expect(409, "PUT", "/devices/2%23", NULL, "{\"deviceId\":\"2#\"}");
+    assert_fault("DeviceAlreadyExists");
+    snprintf(quoted, sizeof quoted, "\"%s\"", etag);
+    expect(200, "PUT", "/devices/2%23", quoted, "{\"status\":\"Enabled\"}");
+    assert_string_equal(text_at(NULL, NULL, "status"), "enabled");
+    assert_string_equal(bus.disconnected, "");
+    expect(412, "PUT", "/devices/2%23", quoted, "{\"status\":\"disabled\"}");
+    assert_fault("PreconditionFailed");
+    expect(200, "PUT", "/devices/2%23", "\"*\"", "{\"status\":\"disabled\",\"statusReason\":null}");
+    assert_string_equal(bus.disconnected, "2#/");
+    assert_null(text_at(NULL, NULL, "statusReason"));
+
+    expect(412, "DELETE", "/devices/2%23", etag, NULL);
+    bus.disconnected[0] = '\0';
+    expect(204, "DELETE", "/devices/2%23", "\"*\"", NULL);
+    assert_null(answer.body);
+    assert_string_equal(bus.disconnected, "2#/");
+    expect(404, "DELETE", "/devices/2%23", "*", NULL);
+    assert_fault("DeviceNotFound");
+    expect(404, "PUT", "/devices/2%23", "*", "{}");
+    expect(404, "GET", "/devices/2%23", NULL, NULL);
+    /* Made again it is another: the ETag of the one before does not fit. */
+    expect(200, "PUT", "/devices/2%23", NULL, "{}");
+    assert_string_not_equal(text_at(NULL, NULL, "etag"), etag);
+    expect(412, "DELETE", "/devices/2%23", etag, NULL);
+}
+
+/* What an SDK gets it can give back, whole. */
+static void test_service__answer_is_accepted(void **state)
+{
+    char *body;
+    char *keys;
+
+    (void)state;
+    expect(200, "PUT", "/devices/a", NULL, "{}");
+    body = json_dumps(answer.body, 0);
+    keys = json_dumps(json_object_get(answer.body, "authentication"), 0);
+    expect(200, "PUT", "/devices/a", "*", body);
+    free(body);
+    body = json_dumps(json_object_get(answer.body, "authentication"), 0);
+    assert_string_equal(body, keys);
+    assert_string_equal(bus.disconnected, "");
+    free(keys);
+    free(body);
+}
+
+static void test_service__credentials(void **state)
+{
+    (void)state;
+    expect(200, "PUT", "/devices/k", NULL,
+        "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" KEY_A
+        "\",\"secondaryKey\":\"" KEY_B "\"}}}");
+    assert_string_equal(text_at("authentication", "symmetricKey", "primaryKey"), KEY_A);
+    assert_string_equal(text_at("authentication", "symmetricKey", "secondaryKey"), KEY_B);
+    /* A key that changes ends the connection; one that is not said stays. */
+    expect(200, "PUT", "/devices/k", "*",
+        "{\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":\"" KEY_B "\"}}}");
+    assert_string_equal(text_at("authentication", "symmetricKey", "primaryKey"), KEY_B);
+    assert_string_equal(text_at("authentication", "symmetricKey", "secondaryKey"), KEY_B);
+    assert_string_equal(bus.disconnected, "k/");
+    expect(200, "PUT", "/devices/t", NULL,
+        "{\"authentication\":{\"x509Thumbprint\":{\"primaryThumbprint\":\"" HEX_SHA1 "\"}}}");
+    assert_string_equal(text_at("authentication", NULL, "type"), "selfSigned");
+    assert_string_equal(text_at("authentication", "x509Thumbprint", "primaryThumbprint"),
+        "0123456789ABCDEF0123456789ABCDEF01234567");
+    assert_null(text_at("authentication", "symmetricKey", "primaryKey"));
+    expect(
+        200, "PUT", "/devices/c", NULL, "{\"authentication\":{\"type\":\"certificateAuthority\"}}");
+    assert_string_equal(text_at("authentication", NULL, "type"), "certificateAuthority");
+    /* Back to keys: there are none, so they are made. */
+    expect(200, "PUT", "/devices/c", "*", "{\"authentication\":{\"type\":\"sas\"}}");
+    assert_int_equal(strlen(text_at("authentication", "symmetricKey", "secondaryKey")), 88);
+}
+
+static void test_service__bad_bodies(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"deviceId\":\"b\"}",
+        "{\"deviceId\":1}",
+        "{\"moduleId\":\"m\"}",
+        "{\"status\":\"maybe\"}",
+        "{\"status\":1}",
+        "{\"statusReason\":1}",
+        "{\"statusReason\":\"0123456789012345678901234567890123456789012345678901234567890123"
+        "45678901234567890123456789012345678901234567890123456789012345678\"}",
+        "{\"authentication\":1}",
+        "{\"authentication\":{\"type\":\"none\"}}",
+        "{\"authentication\":{\"type\":1}}",
+        "{\"authentication\":{\"symmetricKey\":[]}}",
+        "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"c2hvcnQ=\"}}}",
+        "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"no base64\"}}}",
+        "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":7}}}",
+        "{\"authentication\":{\"type\":\"selfSigned\"}}",
+        "{\"authentication\":{\"type\":\"selfSigned\",\"x509Thumbprint\":{\"primaryThumbprint\":"
+        "\"0123\"}}}",
+        "{\"capabilities\":{\"iotEdge\":true}}",
+    };
+
+    (void)state;
+    expect(200, "PUT", "/devices/there", NULL, "{}");
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        const char *detail;
+
+        if (call("PUT", "/devices/a", NULL, bodies[i]) != 400 ||
+            call("PUT", "/devices/there", "*", bodies[i]) != 400) {
+            fail_msg("%d for %s", answer.status, bodies[i]);
+        }
+        assert_fault("ArgumentInvalid");
+        detail = strchr(text_at(NULL, NULL, "Message"), ';');
+        assert_true(detail != NULL && strlen(detail) > 1);
+    }
+    expect(404, "GET", "/devices/a", NULL, NULL);
+}
+
+static void test_service__paths(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *target;
+        int status;
+    } cases[] = {
+        {"GET", "", 404},
+        {"GET", "/", 404},
+        {"GET", "/devices/", 200},
+        {"GET", "/devices?top=10", 200},
+        {"GET", "/devices?top=0", 400},
+        {"GET", "/devices?top=x", 400},
+        {"GET", "/devices?top=", 400},
+        {"GET", "/devices?top=99999999999", 400},
+        {"GET", "/devices/dev%202%23", 400},
+        {"GET", "/devices/a%2Fb", 400},
+        {"GET", "/devices/a%00b", 400},
+        {"GET", "/devices/a%zz", 400},
+        {"GET", "/devices//modules", 400},
+        {"GET", "/devices/a/modules/b/c", 404},
+        {"GET", "/devices/a/modules/b/c/d/e/f", 404},
+        {"GET", "/devicesx", 404},
+        {"GET", "devices", 404},
+        {"PATCH", "/devices", 405},
+        {"GET", "/twins/a/methods", 405},
+        {"GET", "/twins/a", 404},
+        {"POST", "/devices/query", 405},
+        {"GET", "/configurations", 200},
+        {"GET", "/jobs", 200},
+    };
+    char longest[300];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect(cases[i].status, cases[i].method, cases[i].target, NULL, NULL);
+    }
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, "/devices/", 9);
+    longest[9 + 128] = '\0';
+    expect(200, "PUT", longest, NULL, "{}");
+    longest[9 + 128] = 'x';
+    longest[9 + 129] = '\0';
+    expect(400, "PUT", longest, NULL, "{}");
+}
+
+static void test_service__modules(void **state)
+{
+    (void)state;
+    expect(404, "PUT", "/devices/d/modules/m", NULL, "{}");
+    assert_fault("DeviceNotFound");
+    expect(404, "GET", "/devices/d/modules", NULL, NULL);
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    expect(200, "PUT", "/devices/d/modules/m", NULL,
+        "{\"deviceId\":\"d\",\"moduleId\":\"m\",\"managedBy\":null}");
+    assert_string_equal(text_at(NULL, NULL, "moduleId"), "m");
+    expect(200, "PUT", "/devices/d/modules/n", NULL, "{}");
+    expect(200, "PUT", "/devices/e", NULL, "{}");
+    expect(200, "PUT", "/devices/e/modules/o", NULL, "{}");
+    expect(409, "PUT", "/devices/d/modules/m", NULL, "{}");
+    assert_fault("ModuleAlreadyExistsOnDevice");
+    expect(200, "GET", "/devices/d/modules", NULL, NULL);
+    assert_int_equal(json_array_size(answer.body), 2);
+    expect(200, "GET", "/devices", NULL, NULL); /* modules are no devices */
+    assert_int_equal(json_array_size(answer.body), 2);
+    expect(200, "GET", "/devices?top=1", NULL, NULL);
+    assert_int_equal(json_array_size(answer.body), 1);
+    expect(200, "PUT", "/devices/d/modules/m", "*", "{\"status\":\"disabled\"}");
+    assert_string_equal(bus.disconnected, "d/m");
+    expect(204, "DELETE", "/devices/d/modules/m", "*", NULL);
+    expect(404, "GET", "/devices/d/modules/m", NULL, NULL);
+    assert_fault("ModuleNotFound");
+    expect(204, "DELETE", "/devices/d", NULL, NULL);
+    expect(404, "GET", "/devices/d/modules/n", NULL, NULL);
+}
+
+static void test_service__statistics(void **state)
+{
+    (void)state;
+    expect(200, "PUT", "/devices/a", NULL, "{}");
+    expect(200, "PUT", "/devices/a/modules/m", NULL, "{}");
+    expect(200, "PUT", "/devices/b", NULL, "{\"status\":\"disabled\"}");
+    expect(200, "GET", "/statistics/devices", NULL, NULL);
+    assert_int_equal(number_at("totalDeviceCount"), 2);
+    assert_int_equal(number_at("enabledDeviceCount"), 1);
+    assert_int_equal(number_at("disabledDeviceCount"), 1);
+    expect(200, "GET", "/statistics/service", NULL, NULL);
+    assert_int_equal(number_at("connectedDeviceCount"), 0);
+}
+
+/* ---- Bulk ---- */
+
+static void assert_bulk(size_t errors)
+{
+    const json_t *list = json_object_get(answer.body, "errors");
+
+    assert_int_equal(json_array_size(list), errors);
+    assert_int_equal(json_is_true(json_object_get(answer.body, "isSuccessful")), errors == 0);
+    assert_true(json_is_array(json_object_get(answer.body, "warnings")));
+}
+
+static const char *bulk_error(size_t i, const char *name)
+{
+    return json_string_value(
+        json_object_get(json_array_get(json_object_get(answer.body, "errors"), i), name));
+}
+
+static void test_service__bulk(void **state)
+{
+    char body[256];
+    char etag[64];
+
+    (void)state;
+    expect(200, "POST", "/devices", NULL,
+        "[{\"id\":\"a\",\"importMode\":\"create\"},{\"deviceId\":\"b\",\"importMode\":\"CREATE\"},"
+        "{\"id\":\"c\",\"importMode\":\"createOrUpdate\"},"
+        "{\"id\":\"c\",\"moduleId\":\"m\",\"importMode\":\"create\"}]");
+    assert_bulk(0);
+    expect(400, "POST", "/devices", NULL,
+        "[{\"id\":\"a\",\"importMode\":\"create\"},{\"id\":\"b\",\"importMode\":\"update\","
+        "\"status\":\"disabled\"},{\"id\":\"none\",\"importMode\":\"Update\"},"
+        "{\"id\":\"c\",\"importMode\":\"nonsense\"},{\"id\":\"/\",\"importMode\":\"create\"},5,"
+        "{\"id\":\"c\",\"moduleId\":\"m\",\"importMode\":\"create\"},"
+        "{\"id\":\"c\",\"importMode\":\"createOrUpdate\",\"status\":\"disabled\"}]");
+    assert_bulk(6);
+    assert_string_equal(answer.headers[0].value, "BulkRegistryOperationFailure");
+    assert_string_equal(bulk_error(0, "deviceId"), "a");
+    assert_string_equal(bulk_error(0, "errorCode"), "DeviceAlreadyExists");
+    assert_string_equal(bulk_error(1, "errorCode"), "DeviceNotFound");
+    assert_string_equal(bulk_error(2, "errorCode"), "ArgumentInvalid");
+    assert_string_equal(bulk_error(3, "errorCode"), "ArgumentInvalid");
+    assert_string_equal(bulk_error(5, "moduleId"), "m");
+    expect(200, "GET", "/devices/b", NULL, NULL);
+    assert_string_equal(text_at(NULL, NULL, "status"), "disabled");
+    snprintf(etag, sizeof etag, "%s", text_at(NULL, NULL, "etag"));
+    expect(200, "GET", "/devices/c", NULL, NULL);
+    assert_string_equal(text_at(NULL, NULL, "status"), "disabled");
+    for (int i = 0; i < 2; i++) {
+        snprintf(body, sizeof body,
+            "[{\"id\":\"b\",\"etag\":\"%s\",\"importMode\":\"updateIfMatchETag\","
+            "\"status\":\"enabled\"}]",
+            etag);
+        expect(i == 0 ? 200 : 400, "POST", "/devices", NULL, body);
+    }
+    assert_string_equal(bulk_error(0, "errorCode"), "PreconditionFailed");
+    expect(400, "POST", "/devices", NULL,
+        "[{\"id\":\"b\",\"importMode\":\"deleteIfMatchETag\"},{\"id\":\"a\",\"importMode\":"
+        "\"Delete\"}]");
+    assert_bulk(1);
+    expect(404, "GET", "/devices/a", NULL, NULL);
+    expect(200, "GET", "/devices/b", NULL, NULL);
+}
+
+static void test_service__bulk_bounds(void **state)
+{
+    json_t *items = json_array();
+    char *text;
+
+    (void)state;
+    expect(400, "POST", "/devices", NULL, "[]");
+    expect(400, "POST", "/devices", NULL, "{}");
+    expect(400, "POST", "/devices", NULL, "");
+    for (int i = 0; i <= VD_SERVICE_BULK_MAX; i++) {
+        assert_int_equal(json_array_append_new(items, json_object()), 0);
+    }
+    text = json_dumps(items, 0);
+    expect(400, "POST", "/devices", NULL, text);
+    assert_fault("ArgumentInvalid");
+    free(text);
+    json_decref(items);
+    /* What a single identity may not be is still within what comes through. */
+    text = malloc(VD_SERVICE_BODY_MAX_BYTES + 2);
+    assert_non_null(text);
+    memset(text, ' ', VD_SERVICE_BODY_MAX_BYTES + 1);
+    text[VD_SERVICE_BODY_MAX_BYTES + 1] = '\0';
+    expect(413, "PUT", "/devices/a", NULL, text);
+    assert_fault("RequestEntityTooLarge");
+    free(text);
+}
+
+/* ---- Methods ---- */
+
+static void test_service__methods(void **state)
+{
+    static const struct {
+        int error;
+        int status;
+        const char *name;
+    } ends[] = {
+        {VD_E_NOT_FOUND, 404, "DeviceNotOnline"},
+        {VD_E_TIMEOUT, 504, "GatewayTimeout"},
+        {VD_E_LIMIT, 429, "ThrottlingException"},
+        {VD_E_CLOSED, 503, "ServiceUnavailable"},
+    };
+
+    (void)state;
+    expect(404, "POST", "/twins/d/methods", NULL, "{\"methodName\":\"reboot\"}");
+    assert_fault("DeviceNotFound");
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    expect(404, "POST", "/twins/d/modules/m/methods", NULL, "{\"methodName\":\"reboot\"}");
+    assert_fault("ModuleNotFound");
+    expect(200, "PUT", "/devices/d/modules/m", NULL, "{}");
+    bus.method_payload = "{\"x\":[1,null]}";
+    expect(200, "POST", "/twins/d/methods", NULL,
+        "{\"methodName\":\"reboot\",\"payload\":{\"a\":1},\"responseTimeoutInSeconds\":7,"
+        "\"connectTimeoutInSeconds\":3}");
+    assert_string_equal(bus.called, "d/ reboot {\"a\":1} 7000 3000");
+    assert_int_equal(number_at("status"), 201);
+    assert_int_equal(
+        json_array_size(json_object_get(json_object_get(answer.body, "payload"), "x")), 2);
+    bus.method_payload = "";
+    expect(200, "POST", "/twins/d/modules/m/methods", NULL, "{\"methodName\":\"m\"}");
+    assert_string_equal(bus.called, "d/m m null 30000 0");
+    assert_true(json_is_null(json_object_get(answer.body, "payload")));
+    bus.method_payload = "{no json";
+    expect(502, "POST", "/twins/d/methods", NULL, "{\"methodName\":\"m\",\"payload\":\"text\"}");
+    assert_string_equal(bus.called, "d/ m \"text\" 30000 0");
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        bus.method_error = ends[i].error;
+        expect(ends[i].status, "POST", "/twins/d/methods", NULL, "{\"methodName\":\"m\"}");
+        assert_fault(ends[i].name);
+    }
+}
+
+static void test_service__bad_methods(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"methodName\":\"\"}",
+        "{\"methodName\":\"a/b\"}",
+        "{\"methodName\":1}",
+        "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":4}",
+        "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":301}",
+        "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":\"5\"}",
+        "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":9223372036854775807}",
+        "{\"methodName\":\"m\",\"connectTimeoutInSeconds\":-1}",
+        "{\"methodName\":\"m\",\"connectTimeoutInSeconds\":301}",
+    };
+    struct vd_buf large = {0};
+
+    (void)state;
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        expect(400, "POST", "/twins/d/methods", NULL, bodies[i]);
+        assert_fault("ArgumentInvalid");
+    }
+    vd_buf_append_text(&large, "{\"methodName\":\"m\",\"payload\":\"");
+    for (unsigned i = 0; i < VD_METHOD_PAYLOAD_MAX_BYTES; i += 16) {
+        vd_buf_append_text(&large, "0123456789abcdef");
+    }
+    vd_buf_append(&large, "\"}", 3);
+    expect(400, "POST", "/twins/d/methods", NULL, (const char *)large.data);
+    vd_buf_release(&large);
+    assert_string_equal(bus.called, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_service__##name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(tokens),
+        TEST(bad_tokens),
+        TEST(rights),
+        TEST(guessing),
+        TEST(device_life),
+        TEST(answer_is_accepted),
+        TEST(credentials),
+        TEST(bad_bodies),
+        TEST(paths),
+        TEST(modules),
+        TEST(statistics),
+        TEST(bulk),
+        TEST(bulk_bounds),
+        TEST(methods),
+        TEST(bad_methods),
+    };
+
+    vd_log_set_level(VD_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
