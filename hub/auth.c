@@ -103,24 +103,130 @@ static enum vd_refusal check_user_name(const struct vd_mqtt_connect *connect, co
     return has_api_version(rest) ? VD_REFUSED_NOT : VD_REFUSED_USER_NAME;
 }
 
-static enum vd_refusal check_token(const struct vd_sas_token *token,
-    const struct vd_identity *identity, const char *hub_name, int64_t now_ms)
-{
-    bool primary = vd_sas_signed_by(token, &identity->primary_key);
-    bool secondary = vd_sas_signed_by(token, &identity->secondary_key);
+/* What a CONNECT is judged by. */
+struct evidence {
+    struct vd_registry *registry;
+    const char *hub_name;
+    const struct vd_sas_token *token; /* NULL: no_token says why */
+    enum vd_refusal no_token;
+    const struct vd_peer_certificate *certificate;
+    int64_t now_ms;
+};
 
-    if (!primary && !secondary) {
-        return VD_REFUSED_SIGNATURE;
-    }
-    if (!vd_sas_covers(token, hub_name, identity->device_id, identity->module_id)) {
-        return VD_REFUSED_RESOURCE;
-    }
-    return token->expiry_s * 1000 <= now_ms ? VD_REFUSED_EXPIRED : VD_REFUSED_NOT;
+static enum vd_refusal check_signature(const struct vd_sas_token *token,
+    const struct vd_key *primary_key, const struct vd_key *secondary_key)
+{
+    bool primary = vd_sas_signed_by(token, primary_key);
+    bool secondary = vd_sas_signed_by(token, secondary_key);
+
+    return primary || secondary ? VD_REFUSED_NOT : VD_REFUSED_SIGNATURE;
 }
 
-static enum vd_refusal check_identity(struct vd_registry *registry, const char *hub_name,
-    const struct vd_sas_token *token, int64_t now_ms, const struct vd_principal *principal)
+/* A token that names a policy: signed by it, and it lets devices in. */
+static enum vd_refusal check_policy(struct vd_registry *registry, const struct vd_sas_token *token)
 {
+    struct vd_policy policy = {0};
+    char name[VD_NAME_MAX + 1];
+    enum vd_refusal refusal;
+    int error = vd_str_copy(token->policy, name, sizeof name);
+
+    if (error == VD_OK) {
+        error = vd_registry_policy_get(registry, name, &policy);
+        if (error != VD_OK && error != VD_E_NOT_FOUND) {
+            return VD_REFUSED_REGISTRY;
+        }
+    }
+    if (error != VD_OK) {
+        return VD_REFUSED_POLICY;
+    }
+    refusal = check_signature(token, &policy.primary_key, &policy.secondary_key);
+    if (refusal == VD_REFUSED_NOT && !vd_policy_allows(&policy, VD_RIGHT_DEVICE_CONNECT)) {
+        refusal = VD_REFUSED_RIGHT;
+    }
+    OPENSSL_cleanse(&policy, sizeof policy);
+    return refusal;
+}
+
+static enum vd_refusal check_token(
+    const struct evidence *evidence, const struct vd_identity *identity)
+{
+    const struct vd_sas_token *token = evidence->token;
+    enum vd_refusal refusal;
+
+    if (token == NULL) {
+        return evidence->no_token;
+    }
+    refusal = token->policy.length > 0
+        ? check_policy(evidence->registry, token)
+        : check_signature(token, &identity->primary_key, &identity->secondary_key);
+    if (refusal != VD_REFUSED_NOT) {
+        return refusal;
+    }
+    if (!vd_sas_covers(token, evidence->hub_name, identity->device_id, identity->module_id)) {
+        return VD_REFUSED_RESOURCE;
+    }
+    return token->expiry_s * 1000 <= evidence->now_ms ? VD_REFUSED_EXPIRED : VD_REFUSED_NOT;
+}
+
+static enum vd_refusal check_validity(const struct evidence *evidence)
+{
+    if (evidence->now_ms < evidence->certificate->not_before_ms) {
+        return VD_REFUSED_NOT_YET_VALID;
+    }
+    return evidence->now_ms > evidence->certificate->not_after_ms ? VD_REFUSED_CERTIFICATE_EXPIRED
+                                                                  : VD_REFUSED_NOT;
+}
+
+static enum vd_refusal check_chain(
+    const struct evidence *evidence, const struct vd_identity *identity)
+{
+    char name[VD_COMMON_NAME_MAX + 1];
+    enum vd_refusal refusal = check_validity(evidence);
+    int error;
+
+    if (refusal != VD_REFUSED_NOT) {
+        return refusal;
+    }
+    error = vd_x509_chain_check(evidence->certificate, evidence->registry, evidence->now_ms);
+    if (error != VD_OK) {
+        return error == VD_E_DENIED ? VD_REFUSED_CHAIN : VD_REFUSED_REGISTRY;
+    }
+    snprintf(name, sizeof name, "%s%s%s", identity->device_id,
+        identity->module_id[0] != '\0' ? "/" : "", identity->module_id);
+    return strcmp(evidence->certificate->common_name, name) == 0 ? VD_REFUSED_NOT
+                                                                 : VD_REFUSED_COMMON_NAME;
+}
+
+/* What the identity's type asks for. */
+static enum vd_refusal check_credentials(
+    const struct evidence *evidence, const struct vd_identity *identity)
+{
+    if (identity->auth_type == VD_AUTH_SAS) {
+        return check_token(evidence, identity);
+    }
+    if (evidence->certificate == NULL) {
+        return VD_REFUSED_NO_CERTIFICATE;
+    }
+    if (identity->auth_type == VD_AUTH_CA) {
+        return check_chain(evidence, identity);
+    }
+    return vd_x509_has_thumbprint(evidence->certificate, identity->thumbprints)
+        ? check_validity(evidence)
+        : VD_REFUSED_THUMBPRINT;
+}
+
+static void set_expiry(const struct evidence *evidence, const struct vd_identity *identity,
+    struct vd_principal *principal)
+{
+    principal->expires_s = identity->auth_type != VD_AUTH_SAS
+        ? evidence->certificate->not_after_ms / 1000
+        : evidence->token->expiry_s;
+}
+
+static enum vd_refusal check_identity(
+    const struct evidence *evidence, struct vd_principal *principal)
+{
+    struct vd_registry *registry = evidence->registry;
     struct vd_identity identity = {0};
     struct vd_identity device = {0};
     bool is_module = principal->module_id[0] != '\0';
@@ -130,12 +236,23 @@ static enum vd_refusal check_identity(struct vd_registry *registry, const char *
     if (error == VD_OK && is_module) {
         error = vd_registry_get(registry, principal->device_id, "", &device);
     }
+    if (error == VD_OK) {
+        principal->auth_type = identity.auth_type;
+        principal->by_policy = evidence->token != NULL && evidence->token->policy.length > 0;
+    }
     if (error != VD_OK) {
         refusal = error == VD_E_NOT_FOUND ? VD_REFUSED_UNKNOWN : VD_REFUSED_REGISTRY;
     } else if (!identity.enabled || (is_module && !device.enabled)) {
         refusal = VD_REFUSED_DISABLED;
     } else {
-        refusal = check_token(token, &identity, hub_name, now_ms);
+        refusal = check_credentials(evidence, &identity);
+    }
+    if (refusal == VD_REFUSED_NOT) {
+        set_expiry(evidence, &identity, principal);
+    } else if (evidence->no_token == VD_REFUSED_NO_PASSWORD && evidence->certificate == NULL &&
+        refusal != VD_REFUSED_REGISTRY && refusal != VD_REFUSED_NO_CERTIFICATE) {
+        /* Who shows nothing at all learns nothing: neither whether the identity is there nor whether it may in. */
+        refusal = VD_REFUSED_NO_PASSWORD;
     }
     OPENSSL_cleanse(&identity, sizeof identity);
     OPENSSL_cleanse(&device, sizeof device);
@@ -143,8 +260,11 @@ static enum vd_refusal check_identity(struct vd_registry *registry, const char *
 }
 
 enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name,
-    const struct vd_mqtt_connect *connect, int64_t now_ms, struct vd_principal *principal)
+    const struct vd_mqtt_connect *connect, const struct vd_peer_certificate *certificate,
+    int64_t now_ms, struct vd_principal *principal)
 {
+    struct evidence evidence = {
+        .registry = registry, .hub_name = hub_name, .certificate = certificate, .now_ms = now_ms};
     struct vd_sas_token token;
     enum vd_refusal refusal;
 
@@ -156,18 +276,18 @@ enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name
         return refusal;
     }
     if (!connect->has_password || connect->password.length == 0) {
-        return VD_REFUSED_NO_PASSWORD;
+        evidence.no_token = VD_REFUSED_NO_PASSWORD;
+    } else if (vd_sas_parse(connect->password, &token) != VD_OK) {
+        evidence.no_token = VD_REFUSED_TOKEN;
+    } else {
+        evidence.token = &token;
     }
-    if (vd_sas_parse(connect->password, &token) != VD_OK) {
-        return VD_REFUSED_TOKEN;
+    if (evidence.no_token == VD_REFUSED_TOKEN && certificate == NULL) {
+        return VD_REFUSED_TOKEN; /* whosever it is, the registry need not be asked */
     }
-    if (token.policy.length > 0) {
-        return VD_REFUSED_POLICY;
-    }
-    refusal = check_identity(registry, hub_name, &token, now_ms, principal);
+    refusal = check_identity(&evidence, principal);
     if (refusal == VD_REFUSED_NOT && connect->has_will) {
         refusal = VD_REFUSED_WILL;
     }
-    principal->expires_s = token.expiry_s;
     return refusal;
 }

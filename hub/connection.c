@@ -127,7 +127,8 @@ static int64_t next_deadline(
         break;
     case VD_SESSION_CONNECTED:
         EARLIEST(now_ms + session->principal.expires_s * 1000 - session->host->utc_ms(),
-            VD_SESSION_TOKEN_EXPIRED)
+            session->principal.auth_type != VD_AUTH_SAS ? VD_SESSION_CERTIFICATE_EXPIRED
+                                                        : VD_SESSION_TOKEN_EXPIRED)
         if (session->keep_alive_s > 0 && is_read(c)) {
             EARLIEST(c->progress_ms + session->keep_alive_s * 1500LL, VD_SESSION_KEEP_ALIVE_OVER)
         }
@@ -302,12 +303,15 @@ static bool read_some(struct connection *c)
 
 static void handshake(struct connection *c)
 {
+    int error;
     int n;
 
     ERR_clear_error();
     n = SSL_do_handshake(c->ssl);
     if (n == 1) {
-        vd_session_apply(&c->session, VD_SESSION_SECURED);
+        error = vd_tls_peer_certificate(c->ssl, &c->certificate);
+        c->session.certificate = c->certificate;
+        vd_session_apply(&c->session, error == VD_OK ? VD_SESSION_SECURED : VD_SESSION_NO_MEMORY);
     } else if (!wants_more(c, n)) {
         on_tls_end(c, n);
     }
@@ -687,6 +691,14 @@ static void count_change(
     }
 }
 
+/* Once CONNECT was judged nobody needs it: an idle connection is to be small. */
+static void drop_certificate(struct connection *c)
+{
+    c->session.certificate = NULL;
+    vd_peer_certificate_free(c->certificate);
+    c->certificate = NULL;
+}
+
 static void host_changed(
     struct vd_session *session, enum vd_session_state from, enum vd_session_event event)
 {
@@ -699,6 +711,9 @@ static void host_changed(
     } else if (from == VD_SESSION_CONNECTED) {
         record_connection(
             c, "deviceDisconnect", vd_result_of_event(event), vd_session_event_text(event));
+    }
+    if (session->state != VD_SESSION_CONNECTING) {
+        drop_certificate(c);
     }
     if (session->state == VD_SESSION_CLOSING || session->state == VD_SESSION_CLOSED) {
         vd_presence_remove(c->hub->presence, &c->presence);
@@ -798,6 +813,7 @@ void vd_connection_free(struct connection *c)
     vd_hub_slot_release(hub, c->slot);
     vd_buf_release(&c->in);
     vd_buf_release(&c->out);
+    drop_certificate(c);
     SSL_free(c->ssl);
     close(c->wire.fd);
     free(c);

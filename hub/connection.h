@@ -17,6 +17,8 @@ struct connection {
     struct vd_hub *hub;
     SSL *ssl;
     struct vd_tls_wire wire;
+    struct vd_peer_certificate
+        *certificate; /* from the handshake until CONNECT was judged, else NULL */
     uint32_t slot;
     struct event readable;
     struct event writable;

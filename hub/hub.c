@@ -495,6 +495,9 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
             config->certificate_file, config->private_key_file, &self->tls, error_text, error_size);
     }
     if (error == VD_OK) {
+        error = vd_tls_ask_for_certificates(self->tls);
+    }
+    if (error == VD_OK) {
         error = open_listener(self, config, error_text, error_size);
     }
     if (error == VD_OK) {

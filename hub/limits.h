@@ -80,6 +80,11 @@
 #define VD_HUB_CA_MAX       100
 #define VD_HUB_CA_MAX_BYTES (16 * 1024)
 
+/* The certificates that a client sends in its handshake, together, and how many may stand between its own and ours: an
+ * RSA-4096 certificate takes 2 KiB, and nobody has chains of ten. More ends the handshake, or the judgement. */
+#define VD_HUB_CHAIN_MAX_BYTES (32 * 1024)
+#define VD_HUB_CHAIN_DEPTH_MAX 8
+
 /* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
 #define VD_SAS_TOKEN_MAX 4096
 

@@ -57,6 +57,8 @@ struct vd_result vd_result_of_event(enum vd_session_event event)
         return (struct vd_result){400027, "ConnectionForcefullyClosedOnNewConnection"};
     case VD_SESSION_TOKEN_EXPIRED:
         return (struct vd_result){401002, "TokenExpired"};
+    case VD_SESSION_CERTIFICATE_EXPIRED:
+        return (struct vd_result){401003, "IotHubUnauthorized"};
     case VD_SESSION_REMOVED:
         return (struct vd_result){404001, "DeviceNotFound"};
     case VD_SESSION_STOPPING:
@@ -99,6 +101,15 @@ static json_t *client_json(struct vd_str encoded)
     return json_stringn(text, length);
 }
 
+static const char *auth_type_text(const struct vd_principal *principal)
+{
+    if (principal->auth_type != VD_AUTH_SAS) {
+        return "{\"scope\":\"device\",\"type\":\"x509\",\"issuer\":\"external\"}";
+    }
+    return principal->by_policy ? "{\"scope\":\"hub\",\"type\":\"sas\",\"issuer\":\"iothub\"}"
+                                : "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\"}";
+}
+
 /* The properties as text; the caller's, NULL without memory. */
 static char *properties_text(const struct vd_operation *operation)
 {
@@ -108,9 +119,8 @@ static char *properties_text(const struct vd_operation *operation)
 
     vd_address_mask(operation->address, masked, sizeof masked);
     properties = json_pack("{s:s, s:s, s:s, s:s, s:I}", "deviceId", operation->principal->device_id,
-        "protocol", "Mqtt", "authType",
-        "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\"}", "maskedIpAddress", masked,
-        "statusCode",
+        "protocol", "Mqtt", "authType", auth_type_text(operation->principal), "maskedIpAddress",
+        masked, "statusCode",
         (json_int_t)(operation->result.code != 0 ? operation->result.code / 1000 : 200));
     if (properties == NULL) {
         return NULL;

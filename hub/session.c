@@ -103,8 +103,8 @@ static enum vd_refusal judge(struct vd_session *session, const struct vd_mqtt_co
     if (vd_auth_identify(connect->client_id, &session->principal) && !host->may_try(session)) {
         return VD_REFUSED_TOO_OFTEN;
     }
-    refusal =
-        vd_auth_judge(host->registry, host->hub_name, connect, host->utc_ms(), &session->principal);
+    refusal = vd_auth_judge(host->registry, host->hub_name, connect, session->certificate,
+        host->utc_ms(), &session->principal);
     return refusal == VD_REFUSED_NOT && !host->may_enter(session) ? VD_REFUSED_TOO_OFTEN : refusal;
 }
 

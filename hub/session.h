@@ -16,31 +16,32 @@
     X(VD_SESSION_CLOSED, "closed")
 
 /* X(name, text, what it ends: 0 nothing, 1 after what is queued was sent, 2 at once). The text is the log's reason. */
-#define VD_SESSION_EVENTS(X)                               \
-    X(VD_SESSION_SECURED, "secured", 0)                    \
-    X(VD_SESSION_ACCEPTED, "accepted", 0)                  \
-    X(VD_SESSION_REFUSED, "refused", 1)                    \
-    X(VD_SESSION_DISCONNECT, "disconnect", 1)              \
-    X(VD_SESSION_TAKEN_OVER, "400027_taken_over", 1)       \
-    X(VD_SESSION_TOKEN_EXPIRED, "token_expired", 1)        \
-    X(VD_SESSION_KEEP_ALIVE_OVER, "keep_alive_over", 1)    \
-    X(VD_SESSION_REMOVED, "identity_removed", 1)           \
-    X(VD_SESSION_STOPPING, "hub_stopping", 1)              \
-    X(VD_SESSION_MALFORMED, "malformed_packet", 1)         \
-    X(VD_SESSION_TOO_LARGE, "packet_too_large", 1)         \
-    X(VD_SESSION_UNEXPECTED, "unexpected_packet", 1)       \
-    X(VD_SESSION_QOS_2, "qos_2", 1)                        \
-    X(VD_SESSION_TOPIC_UNKNOWN, "topic_unknown", 1)        \
-    X(VD_SESSION_TOPIC_FOREIGN, "topic_foreign", 1)        \
-    X(VD_SESSION_TOPIC_NOT_SERVED, "topic_not_served", 1)  \
-    X(VD_SESSION_FILTER_UNKNOWN, "filter_unknown", 1)      \
-    X(VD_SESSION_BAG_MALFORMED, "properties_malformed", 1) \
-    X(VD_SESSION_NO_MEMORY, "no_memory", 1)                \
-    X(VD_SESSION_CONNECT_DEADLINE, "connect_deadline", 2)  \
-    X(VD_SESSION_PACKET_DEADLINE, "packet_deadline", 2)    \
-    X(VD_SESSION_SLOW_READER, "slow_reader", 2)            \
-    X(VD_SESSION_TLS_FAILED, "tls_failed", 2)              \
-    X(VD_SESSION_PEER_CLOSED, "peer_closed", 2)            \
+#define VD_SESSION_EVENTS(X)                                    \
+    X(VD_SESSION_SECURED, "secured", 0)                         \
+    X(VD_SESSION_ACCEPTED, "accepted", 0)                       \
+    X(VD_SESSION_REFUSED, "refused", 1)                         \
+    X(VD_SESSION_DISCONNECT, "disconnect", 1)                   \
+    X(VD_SESSION_TAKEN_OVER, "400027_taken_over", 1)            \
+    X(VD_SESSION_TOKEN_EXPIRED, "token_expired", 1)             \
+    X(VD_SESSION_CERTIFICATE_EXPIRED, "certificate_expired", 1) \
+    X(VD_SESSION_KEEP_ALIVE_OVER, "keep_alive_over", 1)         \
+    X(VD_SESSION_REMOVED, "identity_removed", 1)                \
+    X(VD_SESSION_STOPPING, "hub_stopping", 1)                   \
+    X(VD_SESSION_MALFORMED, "malformed_packet", 1)              \
+    X(VD_SESSION_TOO_LARGE, "packet_too_large", 1)              \
+    X(VD_SESSION_UNEXPECTED, "unexpected_packet", 1)            \
+    X(VD_SESSION_QOS_2, "qos_2", 1)                             \
+    X(VD_SESSION_TOPIC_UNKNOWN, "topic_unknown", 1)             \
+    X(VD_SESSION_TOPIC_FOREIGN, "topic_foreign", 1)             \
+    X(VD_SESSION_TOPIC_NOT_SERVED, "topic_not_served", 1)       \
+    X(VD_SESSION_FILTER_UNKNOWN, "filter_unknown", 1)           \
+    X(VD_SESSION_BAG_MALFORMED, "properties_malformed", 1)      \
+    X(VD_SESSION_NO_MEMORY, "no_memory", 1)                     \
+    X(VD_SESSION_CONNECT_DEADLINE, "connect_deadline", 2)       \
+    X(VD_SESSION_PACKET_DEADLINE, "packet_deadline", 2)         \
+    X(VD_SESSION_SLOW_READER, "slow_reader", 2)                 \
+    X(VD_SESSION_TLS_FAILED, "tls_failed", 2)                   \
+    X(VD_SESSION_PEER_CLOSED, "peer_closed", 2)                 \
     X(VD_SESSION_FLUSHED, "flushed", 2)
 
 enum vd_session_state {
@@ -101,6 +102,8 @@ struct vd_session {
     const struct vd_session_host *host;
     enum vd_session_state state;
     struct vd_principal principal;
+    const struct vd_peer_certificate *
+        certificate; /* the owner's: what the client showed, until CONNECT was judged; NULL: none */
     char address[64]; /* the peer, as records carry it */
     struct vd_str
         client_type; /* of the CONNECT that is handled just now, URL-encoded; else empty */

@@ -68,6 +68,53 @@ const char *vd_tls_error_text(void)
     return text != NULL ? text : "";
 }
 
+/* Every certificate passes the handshake, that what is wrong with it can be judged, logged and counted by the hub. */
+static int pass_certificate(X509_STORE_CTX *store, void *context)
+{
+    (void)store;
+    (void)context;
+    return 1;
+}
+
+/* A ticket holds the client's certificate, but not its chain, and outlives both: who showed one shows it each time. */
+static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
+    size_t key_name_length, SSL_TICKET_STATUS status, void *context)
+{
+    (void)ssl;
+    (void)key_name;
+    (void)key_name_length;
+    (void)context;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    if (session == NULL || SSL_SESSION_get0_peer(session) != NULL) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+int vd_tls_ask_for_certificates(SSL_CTX *context)
+{
+    static const unsigned char id[] = "vedette hub";
+
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, pass_certificate, NULL);
+    SSL_CTX_set_max_cert_list(context, VD_HUB_CHAIN_MAX_BYTES);
+    /* Sessions of a server that asks for certificates must say whose they are, or none is resumed. */
+    return SSL_CTX_set_session_id_context(context, id, sizeof id - 1) == 1 &&
+            SSL_CTX_set_session_ticket_cb(context, NULL, use_ticket, NULL) == 1
+        ? VD_OK
+        : VD_E_NOMEM;
+}
+
+int vd_tls_peer_certificate(SSL *ssl, struct vd_peer_certificate **out)
+{
+    X509 *leaf = SSL_get0_peer_certificate(ssl);
+
+    *out = NULL;
+    return leaf == NULL ? VD_OK : vd_peer_certificate_new(leaf, SSL_get_peer_cert_chain(ssl), out);
+}
+
 static int context_fail(
     SSL_CTX *context, const char *what, const char *file, char *out, size_t size)
 {
@@ -96,8 +143,6 @@ int vd_tls_context_new(const char *certificate_file, const char *private_key_fil
     /* Tickets carry the session, so none is kept here; one ticket is enough for a client with one connection. */
     SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(made, 1);
-    /* No client certificate is asked for: devices prove themselves by token. This is where it would be asked. */
-    SSL_CTX_set_verify(made, SSL_VERIFY_NONE, NULL);
     if (SSL_CTX_use_certificate_chain_file(made, certificate_file) != 1) {
         return context_fail(made, "certificate", certificate_file, error_text, error_size);
     }

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "hub/x509.h"
 #include "lib/error.h"
 
 /* Ciphertext just received, for the one connection that is being served. */
@@ -18,6 +19,15 @@ struct vd_tls_input {
 /* TLS 1.2 and 1.3 with that certificate chain and key (PEM). VD_E_INVALID with an explanation in error_text. */
 VD_NODISCARD int vd_tls_context_new(const char *certificate_file, const char *private_key_file,
     SSL_CTX **context, char *error_text, size_t error_size);
+
+/*
+ * Has the context ask every client for a certificate, naming no CA. Clients without one, and with whatever one, pass the
+ * handshake; what it sends may be VD_HUB_CHAIN_MAX_BYTES together. A client that showed one never resumes. VD_E_NOMEM.
+ */
+VD_NODISCARD int vd_tls_ask_for_certificates(SSL_CTX *context);
+
+/* After the handshake: what the client showed, for the caller to free; *out is NULL if nothing. VD_E_NOMEM. */
+VD_NODISCARD int vd_tls_peer_certificate(SSL *ssl, struct vd_peer_certificate **out);
 
 /* Where a connection's TLS reads and writes. */
 struct vd_tls_wire {

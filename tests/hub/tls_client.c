@@ -73,8 +73,17 @@ int tls_client_tcp(uint16_t port)
     return fd;
 }
 
-bool tls_client_open(
-    struct tls_client *client, uint16_t port, const char *certificate_file, int version)
+static bool show(SSL *ssl, const struct tls_client_identity *identity)
+{
+    return (identity->certificate == NULL ||
+               (SSL_use_certificate(ssl, identity->certificate) == 1 &&
+                   SSL_use_PrivateKey(ssl, identity->key) == 1)) &&
+        (identity->other == NULL || SSL_add1_chain_cert(ssl, identity->other) == 1) &&
+        (identity->session == NULL || SSL_set_session(ssl, identity->session) == 1);
+}
+
+bool tls_client_open_as(struct tls_client *client, uint16_t port, const char *certificate_file,
+    int version, const struct tls_client_identity *identity)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
@@ -82,15 +91,26 @@ bool tls_client_open(
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_load_verify_locations(context, certificate_file, NULL);
     SSL_CTX_set_max_proto_version(context, version);
+    /* Tests show weak certificates too: what is to be judged is the hub's judgement. */
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
     client->ssl = SSL_new(context);
     SSL_CTX_free(context);
     SSL_set1_host(client->ssl, "hub.example");
     if (client->fd < 0 || SSL_set_fd(client->ssl, client->fd) != 1 ||
-        SSL_connect(client->ssl) != 1) {
+        !show(client->ssl, identity) || SSL_connect(client->ssl) != 1) {
         tls_client_close(client);
         return false;
     }
     return true;
+}
+
+bool tls_client_open(
+    struct tls_client *client, uint16_t port, const char *certificate_file, int version)
+{
+    const struct tls_client_identity nobody = {NULL, NULL, NULL, NULL};
+
+    return tls_client_open_as(client, port, certificate_file, version, &nobody);
 }
 
 bool tls_client_write(struct tls_client *client, const void *data, size_t length)

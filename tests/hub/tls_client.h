@@ -22,6 +22,17 @@ int tls_client_tcp(uint16_t port);
 /* Connects and shakes hands with that version (0: any), trusting certificate_file alone. False: client is closed. */
 bool tls_client_open(
     struct tls_client *client, uint16_t port, const char *certificate_file, int version);
+/* What a client shows of itself; all may be NULL. */
+struct tls_client_identity {
+    X509 *certificate;
+    EVP_PKEY *key;
+    X509 *other;          /* sent behind its own */
+    SSL_SESSION *session; /* to resume */
+};
+
+/* The same, showing that. */
+bool tls_client_open_as(struct tls_client *client, uint16_t port, const char *certificate_file,
+    int version, const struct tls_client_identity *identity);
 bool tls_client_write(struct tls_client *client, const void *data, size_t length);
 
 /* Reads exactly that many bytes; false if the peer closes before. */
