@@ -11,7 +11,7 @@
 
 struct route {
     const char *method;
-    const char *pattern; /* {id} stands for one segment */
+    const char *pattern; /* {id} and {mid} stand for one segment each */
     unsigned needs;
     vd_api_handler *handler;
 };
@@ -21,6 +21,8 @@ static const struct route routes[] = {
     {"POST", "/devices", VD_NEEDS_REGISTRY, vd_api_device_create},
     {"GET", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_get},
     {"DELETE", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_delete},
+    {"POST", "/devices/{id}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
+    {"POST", "/devices/{id}/modules/{mid}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
     {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
     {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
@@ -31,27 +33,40 @@ static const struct route routes[] = {
 
 #define ROUTES (sizeof routes / sizeof routes[0])
 
-/* True if `path` is of the pattern's form; *id is then what stands for {id}, still encoded. */
-static bool pattern_matches(const char *pattern, const char *path, struct vd_str *id)
-{
-    const char *variable = strstr(pattern, "{id}");
-    size_t fixed = variable != NULL ? (size_t)(variable - pattern) : strlen(pattern);
+/* What stands for {id} and {mid} in a path, still encoded; empty if the pattern has none. */
+struct variables {
+    struct vd_str id;
+    struct vd_str module_id;
+};
 
-    if (strncmp(pattern, path, fixed) != 0) {
-        return false;
+/* True if `path` is of the pattern's form. */
+static bool pattern_matches(const char *pattern, const char *path, struct variables *variables)
+{
+    *variables = (struct variables){{"", 0}, {"", 0}};
+    while (*pattern != '\0') {
+        if (*pattern == '{') {
+            const struct vd_str value = {path, strcspn(path, "/")};
+
+            if (value.length == 0) {
+                return false;
+            }
+            *(pattern[1] == 'i' ? &variables->id : &variables->module_id) = value;
+            path += value.length;
+            pattern += strcspn(pattern, "}") + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
     }
-    path += fixed;
-    *id = (struct vd_str){path, strcspn(path, "/")};
-    return variable != NULL ? id->length > 0 && path[id->length] == '\0' : path[0] == '\0';
+    return *path == '\0';
 }
 
 /* NULL if there is none; *path_known tells whether the path has one for another method. */
 static const struct route *route_find(
-    const struct vd_api_request *request, struct vd_str *id, bool *path_known)
+    const struct vd_api_request *request, struct variables *variables, bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < ROUTES; i++) {
-        if (pattern_matches(routes[i].pattern, request->path, id)) {
+        if (pattern_matches(routes[i].pattern, request->path, variables)) {
             *path_known = true;
             if (strcmp(routes[i].method, request->method) == 0) {
                 return &routes[i];
@@ -63,56 +78,79 @@ static const struct route *route_find(
 
 unsigned vd_api_needs(const struct vd_api_request *request)
 {
-    struct vd_str id;
+    struct variables variables;
     bool path_known;
-    const struct route *route = route_find(request, &id, &path_known);
+    const struct route *route = route_find(request, &variables, &path_known);
 
     return route != NULL ? route->needs : 0;
 }
 
-/* Decodes the id and the parameters and calls the handler. */
-static void route_call(const struct route *route, struct vd_str encoded, const struct vd_api *api,
-    const struct vd_api_request *request, struct vd_api_answer *answer)
+/* The text that is encoded, the caller's to free; NULL without memory, or (answer set) if it holds a NUL. */
+static char *decode(struct vd_str encoded, struct vd_api_answer *answer)
 {
-    struct evkeyvalq params = {NULL, NULL};
-    struct vd_api_args args = {NULL, &params, request->body};
     char *part = strndup(encoded.data, encoded.length);
     size_t length = 0;
-    char *id = part != NULL ? evhttp_uridecode(part, 0, &length) : NULL;
+    char *text = part != NULL ? evhttp_uridecode(part, 0, &length) : NULL;
+
+    free(part);
+    if (text == NULL) {
+        vd_api_fail_error(answer, VD_E_NOMEM, "the request");
+    } else if (strlen(text) != length) {
+        vd_api_fail(answer, 400, "InvalidPath", "the path holds a NUL");
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/* Decodes the ids and the parameters and calls the handler. */
+static void route_call(const struct route *route, const struct variables *variables,
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_http_later *later,
+    struct vd_api_answer *answer)
+{
+    struct evkeyvalq params = {NULL, NULL};
+    struct vd_api_args args = {.params = &params, .body = request->body, .later = later};
+    char *id = decode(variables->id, answer);
+    char *module_id = id != NULL ? decode(variables->module_id, answer) : NULL;
     bool has_query = request->query != NULL && request->query[0] != '\0';
 
-    if (id == NULL) {
-        vd_api_fail_error(answer, VD_E_NOMEM, "the request");
-    } else if (strlen(id) != length) {
-        vd_api_fail(answer, 400, "InvalidPath", "the path holds a NUL");
+    if (module_id == NULL) {
+        has_query = false; /* answered */
     } else if (has_query && evhttp_parse_query_str(request->query, &params) != 0) {
         vd_api_fail(answer, 400, "InvalidQuery", "the query is not of the form name=value&...");
     } else {
-        args.id = length > 0 ? id : NULL;
+        args.id = variables->id.length > 0 ? id : NULL;
+        args.module_id = variables->module_id.length > 0 ? module_id : NULL;
         route->handler(api, &args, answer);
     }
     if (has_query) {
         evhttp_clear_headers(&params);
     }
     free(id);
-    free(part);
+    free(module_id);
 }
 
-void vd_api_call(
-    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
+static void call(const struct vd_api *api, const struct vd_api_request *request,
+    struct vd_http_later *later, struct vd_api_answer *answer)
 {
-    struct vd_str id;
+    struct variables variables;
     bool path_known;
-    const struct route *route = route_find(request, &id, &path_known);
+    const struct route *route = route_find(request, &variables, &path_known);
 
     *answer = (struct vd_api_answer){500, NULL};
     if (route != NULL) {
-        route_call(route, id, api, request, answer);
+        route_call(route, &variables, api, request, later, answer);
     } else if (path_known) {
         vd_api_fail(answer, 405, "MethodNotAllowed", "%.16s is not for this path", request->method);
     } else {
         vd_api_fail(answer, 404, "NotFound", "there is no such path");
     }
+}
+
+void vd_api_call(
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
+{
+    call(api, request, NULL, answer);
 }
 
 /* ---- As a face ---- */
@@ -124,7 +162,7 @@ static void face_call(
         request->method, request->path, request->query, request->body};
     struct vd_api_answer made;
 
-    vd_api_call(context, &inner, &made);
+    call(context, &inner, request->later, &made);
     answer->status = made.status;
     answer->body = made.body;
 }

@@ -57,6 +57,10 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /devices                     {"devices":[...],"truncated"}, without keys
  * POST /devices                    {"deviceId"[,"primaryKey","secondaryKey"]}; 201, the device with its keys
  * GET, DELETE /devices/{id}        the device with its keys and connection string; 204, and its connection is ended
+ * POST /devices/{id}/methods, /devices/{id}/modules/{mid}/methods
+ *                                  {"methodName"[,"payload","responseTimeoutInSeconds","connectTimeoutInSeconds"]};
+ *                                  {"status","payload"}; waits for the device, over HTTP without holding a thread;
+ *                                  404 DeviceNotOnline, 504 GatewayTimeout, 429, 502 BadDeviceResponse, 503
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
  * GET /dead-letters?limit=         {"deadLetters":[...]}

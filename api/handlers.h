@@ -10,8 +10,10 @@ struct evkeyvalq;
 
 struct vd_api_args {
     const char *id;                 /* what stood for {id}, decoded; NULL without one */
+    const char *module_id;          /* likewise for {mid} */
     const struct evkeyvalq *params; /* of the query, decoded */
     struct vd_str body;
+    struct vd_http_later *later; /* NULL: it must be answered at once */
 };
 
 typedef void vd_api_handler(
@@ -41,6 +43,7 @@ vd_api_handler vd_api_device_list;
 vd_api_handler vd_api_device_create;
 vd_api_handler vd_api_device_get;
 vd_api_handler vd_api_device_delete;
+vd_api_handler vd_api_method_call;
 
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;

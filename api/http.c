@@ -29,9 +29,18 @@
 #define IDLE_TIMEOUT_S   30
 #define HEADER_MAX_BYTES 16384
 
+/* A request that is answered later: */
+struct vd_http_later {
+    vd_http_resumed *resumed; /* NULL: it is answered by `call` */
+    void *context;
+    bool is_parked;     /* `call` has returned */
+    bool may_go_on;     /* vd_http_resume was called */
+    struct vd_http *to; /* whose lock is for both */
+};
+
 struct job {
+    struct vd_http_later later; /* first: a job is found by it */
     struct job *next;
-    struct vd_http *http;
     struct evhttp_request *request; /* loop thread only; NULL once the client is gone */
     const struct vd_http_face *face;
     const char *method;
@@ -72,6 +81,7 @@ struct vd_http {
     struct job_queue todo;
     struct job_queue done;
     unsigned working; /* workers that have not ended */
+    unsigned parked;  /* requests that are answered later */
     bool stopping;
 };
 
@@ -195,7 +205,7 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
         return NULL;
     }
     job->headers.tqh_last = &job->headers.tqh_first;
-    job->http = http;
+    job->later.to = http;
     job->request = request;
     job->face = face_for(http, path != NULL ? path : "");
     job->body_length = evbuffer_get_length(body);
@@ -215,13 +225,26 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
 
 /* ---- Workers ---- */
 
-static void job_run(struct job *job)
+static void job_call(struct job *job)
 {
     const struct vd_http_request request = {job->method, job->path, job->query, &job->headers,
-        job->peer, {job->body, job->body_length}};
+        job->peer, {job->body, job->body_length}, &job->later};
 
-    job->answer.status = 500;
     job->face->call(job->face->context, &request, &job->answer);
+    if (job->later.resumed != NULL) {
+        json_decref(job->answer.body);
+        job->answer = (struct vd_http_answer){.status = 500};
+    }
+}
+
+static void job_run(struct job *job, bool is_resumed)
+{
+    job->answer.status = 500;
+    if (is_resumed) {
+        job->later.resumed(job->later.context, &job->answer);
+    } else {
+        job_call(job);
+    }
     if (job->answer.body != NULL) {
         job->text = json_dumps(job->answer.body, JSON_COMPACT);
         json_decref(job->answer.body);
@@ -240,6 +263,43 @@ static void wake_loop(struct vd_http *http)
     }
 }
 
+/* A job was run: it is done, or waits to be resumed, which may have happened already. Called with the lock. */
+static void job_put_down(struct vd_http *http, struct job *job, bool was_resumed)
+{
+    if (job->later.resumed == NULL || was_resumed) {
+        queue_push(&http->done, job);
+        wake_loop(http);
+    } else {
+        job->later.is_parked = true;
+        http->parked++;
+        if (job->later.may_go_on) {
+            queue_push(&http->todo, job);
+        }
+    }
+    if (was_resumed && --http->parked == 0 && http->stopping) {
+        pthread_cond_broadcast(&http->todo_ready);
+    }
+}
+
+void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *context)
+{
+    later->resumed = resumed;
+    later->context = context;
+}
+
+void vd_http_resume(struct vd_http_later *later)
+{
+    struct vd_http *http = later->to;
+
+    pthread_mutex_lock(&http->lock);
+    later->may_go_on = true;
+    if (later->is_parked) {
+        queue_push(&http->todo, (struct job *)later);
+        pthread_cond_signal(&http->todo_ready);
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 static void *worker_main(void *context)
 {
     struct vd_http *http = context;
@@ -249,12 +309,13 @@ static void *worker_main(void *context)
     for (;;) {
         job = queue_pop(&http->todo);
         if (job != NULL) {
+            const bool is_resumed = job->later.is_parked;
+
             pthread_mutex_unlock(&http->lock);
-            job_run(job);
+            job_run(job, is_resumed);
             pthread_mutex_lock(&http->lock);
-            queue_push(&http->done, job);
-            wake_loop(http);
-        } else if (http->stopping) {
+            job_put_down(http, job, is_resumed);
+        } else if (http->stopping && http->parked == 0) {
             break;
         } else {
             pthread_cond_wait(&http->todo_ready, &http->lock);

@@ -21,6 +21,7 @@ struct vd_http_request {
     const struct evkeyvalq *headers; /* NULL: none */
     const char *peer;                /* numeric address; "" over a unix socket */
     struct vd_str body;
+    struct vd_http_later *later; /* for vd_http_later; NULL: it must be answered at once */
 };
 
 /* The value of a header, its name in any case; NULL if it is absent. Valid as long as the request. */
@@ -42,6 +43,19 @@ struct vd_http_answer {
 
 /* Adds a header. Left out: one too many, a value that is too long or holds a control character. */
 void vd_http_answer_header(struct vd_http_answer *answer, const char *name, const char *value);
+
+/* Gives the answer, which comes zeroed with status 500. One of the server's threads; may block. */
+typedef void vd_http_resumed(void *context, struct vd_http_answer *answer);
+
+/*
+ * For a face whose `call` would have to wait for something that is no disk, and so would hold a thread: what `call` answers
+ * is not sent. Instead a thread calls `resumed` once vd_http_resume was called, which must happen exactly once. The request
+ * is gone when `call` returns. Called from within `call`, once, with the request's `later`.
+ */
+void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *context);
+
+/* Any thread, maybe before `call` has returned; does not wait. */
+void vd_http_resume(struct vd_http_later *later);
 
 struct vd_http_face {
     const char *prefix;    /* of the paths that it takes; "" takes all */
@@ -84,7 +98,7 @@ VD_NODISCARD int vd_http_start(
 uint16_t vd_http_port(const struct vd_http *http);
 
 /*
- * Takes no more requests and waits for those under way, but no longer than timeout_ms. True: all ended, everything is
+ * Takes no more requests and waits for those under way, answered later or not, but no longer than timeout_ms. True: all ended, everything is
  * freed. False: one goes on (a long query): what the faces work on must not be closed. NULL is allowed.
  */
 bool vd_http_stop(struct vd_http *http, int timeout_ms);

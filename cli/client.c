@@ -218,11 +218,11 @@ int vd_client_call(const char *data_dir, const struct vd_api_request *request,
 }
 
 /* What to do where an identity or an alert is not there, or is there already. */
-static const char *next_step(const struct vd_api_request *request, int status)
+static const char *next_step(const struct vd_api_request *request, int status, const char *code)
 {
     bool device = strncmp(request->path, "/devices", 8) == 0;
 
-    if (status == 404 && device) {
+    if (status == 404 && device && strcmp(code, "DeviceNotOnline") != 0) {
         return "; `vedette device list` shows those that are there";
     }
     if (status == 404 && strncmp(request->path, "/alerts/", 8) == 0) {
@@ -236,6 +236,7 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
     struct vd_api_answer answer = {0, NULL};
     char reason[1024] = "";
     const char *message = NULL;
+    const char *code = "";
 
     if (vd_client_call(data_dir, request, &answer, reason, sizeof reason) != VD_OK) {
         vd_cli_fail("%s", reason);
@@ -244,9 +245,9 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
     if (answer.status < 400) {
         return answer.body != NULL ? answer.body : json_null();
     }
-    json_unpack(answer.body, "{s:{s:s}}", "error", "message", &message);
+    json_unpack(answer.body, "{s:{s:s, s:s}}", "error", "code", &code, "message", &message);
     vd_cli_fail("%s%s", message != NULL ? message : "the service failed without a word",
-        next_step(request, answer.status));
+        next_step(request, answer.status, code));
     json_decref(answer.body);
     return NULL;
 }

@@ -165,5 +165,13 @@ const struct vd_command vd_device_commands[] = {
         .max_arguments = 1,
         .takes = TAKES,
         .run = device_delete},
+    {.name = "method",
+        .summary = "Calls a direct method and prints what the device answers.",
+        .arguments = "ID NAME [JSON]",
+        .min_arguments = 2,
+        .max_arguments = 3,
+        .takes = TAKES,
+        .options = vd_method_options,
+        .run = vd_cmd_method},
     {.name = NULL},
 };

@@ -15,11 +15,13 @@ extern const struct vd_command vd_dead_letter_commands[];
 extern const struct vd_option vd_init_options[];
 extern const struct vd_option vd_serve_options[];
 extern const struct vd_option vd_query_options[];
+extern const struct vd_option vd_method_options[];
 extern const struct vd_option vd_config_options[];
 extern const struct vd_option vd_demo_options[];
 
 int vd_cmd_init(const struct vd_invocation *invocation);
 int vd_cmd_serve(const struct vd_invocation *invocation);
+int vd_cmd_method(const struct vd_invocation *invocation);
 int vd_cmd_query(const struct vd_invocation *invocation);
 int vd_cmd_status(const struct vd_invocation *invocation);
 int vd_cmd_config(const struct vd_invocation *invocation);

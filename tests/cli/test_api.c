@@ -19,6 +19,8 @@ struct noting_bus {
     struct vd_bus base;
     char disconnected[64];
     const char *connected;
+    struct vd_method_answer end; /* of a call, */
+    char called[256];            /* and what it asked for */
 };
 
 static void note_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
@@ -37,8 +39,23 @@ static bool answer_connected(struct vd_bus *bus, const char *device_id, const ch
     return noting->connected != NULL && strcmp(noting->connected, device_id) == 0;
 }
 
+static int note_call(
+    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
+{
+    struct noting_bus *noting = (struct noting_bus *)bus;
+
+    if (noting->end.error == VD_E_LIMIT) {
+        return VD_E_LIMIT;
+    }
+    snprintf(noting->called, sizeof noting->called, "%s %s %s %.*s %u %u", call->device_id,
+        call->module_id != NULL ? call->module_id : "-", call->name, VD_STR_ARG(call->payload),
+        call->response_timeout_ms, call->connect_timeout_ms);
+    done(context, &noting->end);
+    return VD_OK;
+}
+
 static const struct vd_bus_ops noting_ops = {
-    .disconnect = note_disconnect, .is_connected = answer_connected};
+    .disconnect = note_disconnect, .is_connected = answer_connected, .call_method = note_call};
 
 static struct vd_stores stores;
 static struct noting_bus bus;
@@ -217,6 +234,95 @@ static void test_api__device_life(void **state)
     json_decref(call(404, "GET", "/devices/a", NULL, NULL));
 }
 
+/* What goes over the bus, and what an answer becomes. */
+static void test_api__methods(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *body;
+        struct vd_method_answer end;
+        const char *called; /* NULL: nothing */
+        int status;
+        const char *answer; /* JSON, or the code of a fault */
+    } cases[] = {
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_OK, 200, {"{\"x\":1.5}", 9}},
+            "a - m null 30000 0", 200, "{\"status\":200,\"payload\":{\"x\":1.5}}"},
+        {"/devices/a/modules/b/methods",
+            "{\"methodName\":\"m\",\"payload\":{\"y\": [1, 2]},\"responseTimeoutInSeconds\":5,"
+            "\"connectTimeoutInSeconds\":300}",
+            {VD_OK, -1, {"\"text\"", 6}}, "a b m {\"y\":[1,2]} 5000 300000", 200,
+            "{\"status\":-1,\"payload\":\"text\"}"},
+        {"/devices/a/methods", "{\"methodName\":\"m\",\"payload\":\"t\"}", {VD_OK, 0, {"", 0}},
+            "a - m \"t\" 30000 0", 200, "{\"status\":0,\"payload\":null}"},
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_OK, 200, {"no json", 7}},
+            "a - m null 30000 0", 502, "BadDeviceResponse"},
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_E_NOT_FOUND, 0, {"", 0}},
+            "a - m null 30000 0", 404, "DeviceNotOnline"},
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_E_TIMEOUT, 0, {"", 0}},
+            "a - m null 30000 0", 504, "GatewayTimeout"},
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_E_LIMIT, 0, {"", 0}}, NULL, 429,
+            "ThrottlingException"},
+        {"/devices/a/methods", "{\"methodName\":\"m\"}", {VD_E_CLOSED, 0, {"", 0}},
+            "a - m null 30000 0", 503, "ServiceUnavailable"},
+        {"/devices/c/methods", "{\"methodName\":\"m\"}", {VD_OK, 0, {"", 0}}, NULL, 404,
+            "NotFound"},
+        {"/devices/a/modules/c/methods", "{\"methodName\":\"m\"}", {VD_OK, 0, {"", 0}}, NULL, 404,
+            "NotFound"},
+        {"/devices//methods", "{\"methodName\":\"m\"}", {VD_OK, 0, {"", 0}}, NULL, 404, "NotFound"},
+        {"/devices/a/methods", "{\"methodName\":\"a b\"}", {VD_OK, 0, {"", 0}}, NULL, 400,
+            "InvalidBody"},
+        {"/devices/a/methods", "{}", {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+        {"/devices/a/methods", "[]", {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+        {"/devices/a/methods", "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":4}",
+            {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+        {"/devices/a/methods", "{\"methodName\":\"m\",\"responseTimeoutInSeconds\":\"5\"}",
+            {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+        {"/devices/a/methods", "{\"methodName\":\"m\",\"connectTimeoutInSeconds\":301}",
+            {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+        {"/devices/a/methods", "{\"methodName\":\"m\",\"connectTimeoutInSeconds\":-1}",
+            {VD_OK, 0, {"", 0}}, NULL, 400, "InvalidBody"},
+    };
+    struct vd_identity module = {.device_id = "a", .module_id = "b", .enabled = true};
+
+    (void)state;
+    json_decref(call(201, "POST", "/devices", NULL, "{\"deviceId\":\"a\"}"));
+    module.primary_key.length = module.secondary_key.length = VD_KEY_MIN_BYTES;
+    assert_int_equal(vd_registry_create(stores.registry, &module), VD_OK);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        json_t *answer;
+        json_t *expected = json_loads(cases[i].answer, 0, NULL);
+
+        bus.end = cases[i].end;
+        bus.called[0] = '\0';
+        answer = call(cases[i].status, "POST", cases[i].path, NULL, cases[i].body);
+        assert_string_equal(bus.called, cases[i].called != NULL ? cases[i].called : "");
+        if (expected != NULL) {
+            assert_true(json_equal(answer, expected));
+        } else {
+            assert_string_equal(text_at(answer, "error", "code"), cases[i].answer);
+        }
+        json_decref(expected);
+        json_decref(answer);
+    }
+}
+
+static void test_api__large_method_payload(void **state)
+{
+    static char body[VD_METHOD_PAYLOAD_MAX_BYTES + 64];
+
+    (void)state;
+    json_decref(call(201, "POST", "/devices", NULL, "{\"deviceId\":\"a\"}"));
+    for (size_t over = 0; over <= 1; over++) {
+        size_t at = (size_t)snprintf(body, sizeof body, "{\"methodName\":\"m\",\"payload\":\"");
+
+        memset(body + at, 'x', VD_METHOD_PAYLOAD_MAX_BYTES - 2 + over);
+        at += VD_METHOD_PAYLOAD_MAX_BYTES - 2 + over;
+        snprintf(body + at, sizeof body - at, "\"}");
+        bus.end = (struct vd_method_answer){VD_OK, 200, {"1", 1}};
+        json_decref(call(over == 0 ? 200 : 400, "POST", "/devices/a/methods", NULL, body));
+    }
+}
+
 /* Every letter that an id may have, percent-encoded in a path. */
 static void test_api__encoded_ids(void **state)
 {
@@ -237,6 +343,7 @@ static void test_api__without_a_hub(void **state)
     (void)state;
     api.bus = NULL;
     json_decref(call(201, "POST", "/devices", NULL, "{\"deviceId\":\"a\"}"));
+    json_decref(call(503, "POST", "/devices/a/methods", NULL, "{\"methodName\":\"m\"}"));
     answer = call(200, "GET", "/devices/a", NULL, NULL);
     assert_string_equal(text_at(answer, NULL, "connectionState"), "Disconnected");
     json_decref(answer);
@@ -299,6 +406,8 @@ int main(void)
         TEST(faults),
         TEST(needs),
         TEST(device_life),
+        TEST(methods),
+        TEST(large_method_payload),
         TEST(encoded_ids),
         TEST(without_a_hub),
         TEST(indicators),

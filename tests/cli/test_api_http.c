@@ -366,6 +366,135 @@ static void test_api_http__long_query(void **state)
     close(fd);
 }
 
+/* ---- Answers that come later ---- */
+
+#define WAITING 40 /* many more than there are workers */
+
+/* A bus whose calls end when the test says so. */
+struct held_bus {
+    struct vd_bus base;
+    pthread_mutex_t lock;
+    pthread_cond_t called;
+    unsigned count;
+    struct {
+        vd_method_done *done;
+        void *context;
+    } calls[WAITING];
+};
+
+static int hold_call(
+    struct vd_bus *bus, const struct vd_method_call *method, vd_method_done *done, void *context)
+{
+    struct held_bus *held = (struct held_bus *)bus;
+
+    (void)method;
+    pthread_mutex_lock(&held->lock);
+    assert_true(held->count < WAITING);
+    held->calls[held->count].done = done;
+    held->calls[held->count].context = context;
+    held->count++;
+    pthread_cond_signal(&held->called);
+    pthread_mutex_unlock(&held->lock);
+    return VD_OK;
+}
+
+static bool never_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
+{
+    (void)bus;
+    (void)device_id;
+    (void)module_id;
+    return false;
+}
+
+static const struct vd_bus_ops held_ops = {
+    .is_connected = never_connected, .call_method = hold_call};
+
+static void hold_calls(struct held_bus *held)
+{
+    *held = (struct held_bus){.base = {&held_ops}};
+    pthread_mutex_init(&held->lock, NULL);
+    pthread_cond_init(&held->called, NULL);
+    api.bus = &held->base;
+    json_decref(call("POST", "/devices", NULL, VD_STR_LITERAL("{\"deviceId\":\"a\"}")).body);
+}
+
+static int begin_call(void)
+{
+    static const char request[] = "POST /devices/a/methods HTTP/1.1\r\nContent-Length: 18\r\n"
+                                  "Connection: close\r\n\r\n{\"methodName\":\"m\"}";
+    int fd = connect_raw();
+
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    return fd;
+}
+
+static void await_calls(struct held_bus *held, unsigned count)
+{
+    pthread_mutex_lock(&held->lock);
+    while (held->count < count) {
+        pthread_cond_wait(&held->called, &held->lock);
+    }
+    pthread_mutex_unlock(&held->lock);
+}
+
+static void end_calls(struct held_bus *held, unsigned from)
+{
+    const struct vd_method_answer answer = {VD_OK, 207, {"[6]", 3}};
+
+    for (unsigned i = from; i < held->count; i++) {
+        held->calls[i].done(held->calls[i].context, &answer);
+    }
+}
+
+static void expect_answer(int fd)
+{
+    char text[1024] = "";
+
+    assert_true(recv(fd, text, sizeof text - 1, MSG_WAITALL) > 0);
+    assert_memory_equal(text, "HTTP/1.1 200 ", 13);
+    assert_non_null(strstr(text, "{\"status\":207,\"payload\":[6]}"));
+    close(fd);
+}
+
+/* Many calls wait for a device and hold no worker; one whose client has gone is no matter. */
+static void test_api_http__methods_hold_no_worker(void **state)
+{
+    static struct held_bus held;
+    struct vd_api_answer answer;
+    int fds[WAITING];
+
+    (void)state;
+    hold_calls(&held);
+    for (unsigned i = 0; i < WAITING; i++) {
+        fds[i] = begin_call();
+        await_calls(&held, i + 1);
+    }
+    answer = call("GET", "/status", NULL, VD_STR_LITERAL(""));
+    assert_int_equal(answer.status, 200);
+    json_decref(answer.body);
+    close(fds[0]);
+    end_calls(&held, 0);
+    for (unsigned i = 1; i < WAITING; i++) {
+        expect_answer(fds[i]);
+    }
+}
+
+/* Stopping waits for a call that has not ended. */
+static void test_api_http__stop_waits_for_methods(void **state)
+{
+    static struct held_bus held;
+    int fd;
+
+    (void)state;
+    hold_calls(&held);
+    fd = begin_call();
+    await_calls(&held, 1);
+    assert_false(vd_http_stop(http, 50));
+    end_calls(&held, 0);
+    end_service();
+    close(fd);
+}
+
 /* ---- The client alone ---- */
 
 static void test_client__says_what_to_do(void **state)
@@ -405,6 +534,8 @@ int main(void)
         TEST(malformed),
         TEST(clients_that_leave),
         TEST(many_at_a_time),
+        TEST(methods_hold_no_worker),
+        TEST(stop_waits_for_methods),
         TEST(long_query),
         cmocka_unit_test(test_client__says_what_to_do),
         cmocka_unit_test(test_client__encodes),

@@ -175,6 +175,17 @@ static void test_program__commands_without_a_service(void **state)
     assert_string_equal(output, "a,b\r\n1,2\r\n");
     assert_int_equal(vedette("intel import /nowhere --data-dir %s", folder->data), 1);
     assert_said("/nowhere: No such file");
+    assert_int_equal(vedette("device method d1 reboot --data-dir %s", folder->data), 1);
+    assert_said("vedette serve");
+    assert_int_equal(vedette("device method d2 reboot --data-dir %s", folder->data), 1);
+    assert_said("not found");
+    assert_int_equal(vedette("device method d1 re/boot --data-dir %s", folder->data), 1);
+    assert_said("methodName");
+    assert_int_equal(vedette("device method d1 reboot --timeout 4 --data-dir %s", folder->data), 1);
+    assert_said("5 to 300");
+    assert_int_equal(vedette("device method d1 reboot --timeout x --data-dir %s", folder->data), 2);
+    assert_int_equal(vedette("device method d1 reboot {x --data-dir %s", folder->data), 2);
+    assert_said("not JSON");
     assert_int_equal(vedette("device delete d1 --data-dir %s", folder->data), 0);
     assert_int_equal(vedette("device show d1 --data-dir %s", folder->data), 1);
     assert_said("not found");
