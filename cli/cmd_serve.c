@@ -26,8 +26,8 @@
 
 /* A query takes a worker for as long as it runs; lists and writes must get through beside a few of them. */
 #define LOCAL_WORKERS 6
-/* Back ends must get through beside as many method calls as may wait for a device. */
-#define HTTPS_WORKERS (VD_SERVICE_CALLS_MAX + 8)
+/* Back ends wait for the disk only: calls of methods hold no worker. */
+#define HTTPS_WORKERS 8
 
 /* A certificate that ends within so many days is worth a word at the start. */
 #define CERTIFICATE_WARN_DAYS 30

@@ -15,7 +15,6 @@ struct vd_service {
     pthread_mutex_t lock;        /* for what follows */
     struct vd_limiter *refusals; /* by address of the peer */
     struct vd_log_limit log_refused;
-    unsigned calls; /* of methods, under way */
 };
 
 struct vd_service_args {

@@ -19,9 +19,6 @@
 /* Devices that one list answers. */
 #define VD_SERVICE_LIST_MAX 1000
 
-/* Method calls that wait for a device at a time: each holds one of the server's threads, of which more are needed. */
-#define VD_SERVICE_CALLS_MAX 16
-
 struct vd_service_config {
     struct vd_registry *registry;
     struct vd_bus *bus;    /* NULL: no hub is running */

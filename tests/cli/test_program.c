@@ -203,6 +203,19 @@ static void test_program__wrong_configuration(void **state)
     assert_said("1 to 256");
 }
 
+static int version_of(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int version;
+
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return version;
+}
+
 static void test_program__newer_database(void **state)
 {
     static const char *const files[] = {"registry.db", "alerts.db", "events.db"};
@@ -212,16 +225,18 @@ static void test_program__newer_database(void **state)
     assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
     for (size_t i = 0; i < COUNT(files); i++) {
         sqlite3 *db = NULL;
+        char restore[64];
 
         snprintf(path, sizeof path, "%s/%s", folder->data, files[i]);
         assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        snprintf(restore, sizeof restore, "PRAGMA user_version = %d", version_of(db));
         assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 77", NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(
             vedette("serve --set mqtt.listen=127.0.0.1:0 --data-dir %s", folder->data), 1);
         assert_said(files[i]);
         assert_said("77");
         assert_said(VD_VERSION);
-        assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, restore, NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
     }
 }
