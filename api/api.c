@@ -23,6 +23,8 @@ static const struct route routes[] = {
     {"DELETE", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_delete},
     {"POST", "/devices/{id}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
     {"POST", "/devices/{id}/modules/{mid}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
+    {"GET", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
+    {"PUT", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
     {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
     {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},

@@ -61,6 +61,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  {"methodName"[,"payload","responseTimeoutInSeconds","connectTimeoutInSeconds"]};
  *                                  {"status","payload"}; waits for the device, over HTTP without holding a thread;
  *                                  404 DeviceNotOnline, 504 GatewayTimeout, 429, 502 BadDeviceResponse, 503
+ * GET /ip-filter                   {"etag", "properties":{...}} as hub/ip_filter.h reads them
+ * PUT /ip-filter?etag=             body: the properties; the same. With an etag: 412 if another is there
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
  * GET /dead-letters?limit=         {"deadLetters":[...]}

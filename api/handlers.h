@@ -45,6 +45,9 @@ vd_api_handler vd_api_device_get;
 vd_api_handler vd_api_device_delete;
 vd_api_handler vd_api_method_call;
 
+vd_api_handler vd_api_ip_filter_get;
+vd_api_handler vd_api_ip_filter_put;
+
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;
 vd_api_handler vd_api_dead_letter_list;

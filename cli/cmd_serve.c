@@ -158,6 +158,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
 {
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
+    struct vd_ip_filter filter;
     const struct vd_hub_config config = {
         .host_name = service->config.hub_name,
         .listen_address = service->config.mqtt_listen.address,
@@ -165,6 +166,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         .certificate_file = certificate,
         .private_key_file = key,
         .max_connections = service->config.hub_max_connections,
+        .ip_filter = &filter,
         .rates =
             {
                 .address_connects_per_s = service->config.hub_address_connects,
@@ -181,6 +183,11 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         return VD_E_LIMIT;
     }
     check_certificate(certificate);
+    error = vd_ip_filter_load(service->stores.registry, &filter, NULL, NULL);
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "the IP filter in the registry: %s", vd_error_text(error));
+        return error;
+    }
     error = vd_hub_start(&config, service->stores.log, service->stores.registry, &service->hub,
         error_text, error_size);
     if (error == VD_E_BUSY) {

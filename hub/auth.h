@@ -30,6 +30,7 @@
     X(VD_REFUSED_CHAIN, VD_CONNACK_NOT_AUTHORISED, "certificate_chain_untrusted")       \
     X(VD_REFUSED_COMMON_NAME, VD_CONNACK_NOT_AUTHORISED, "certificate_common_name")     \
     X(VD_REFUSED_WILL, VD_CONNACK_NOT_AUTHORISED, "will_not_served")                    \
+    X(VD_REFUSED_ADDRESS, VD_CONNACK_NOT_AUTHORISED, "address_filtered")                \
     X(VD_REFUSED_TOO_OFTEN, VD_CONNACK_UNAVAILABLE, "429001_too_often")                 \
     X(VD_REFUSED_REGISTRY, VD_CONNACK_UNAVAILABLE, "registry_failed")
 

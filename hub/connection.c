@@ -588,12 +588,18 @@ static size_t client_key(const struct connection *c, bool with_peer, uint8_t *ou
 
 #define CLIENT_KEY_MAX (sizeof((struct peer_key *)NULL)->bytes + sizeof(struct vd_principal))
 
-static bool host_may_try(struct vd_session *session)
+static enum vd_refusal host_may_try(struct vd_session *session)
 {
     struct connection *c = of_session(session);
     uint8_t key[CLIENT_KEY_MAX];
 
-    return vd_limiter_may(c->hub->failures, key, client_key(c, true, key), vd_clock_monotonic_ms());
+    if (!vd_ip_filter_accepts(&c->hub->ip_filter, c->peer.bytes, c->peer.length)) {
+        return VD_REFUSED_ADDRESS;
+    }
+    return session->principal.device_id[0] == '\0' ||
+            vd_limiter_may(c->hub->failures, key, client_key(c, true, key), vd_clock_monotonic_ms())
+        ? VD_REFUSED_NOT
+        : VD_REFUSED_TOO_OFTEN;
 }
 
 static bool host_may_enter(struct vd_session *session)

@@ -134,6 +134,28 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *argument)
     event_base_loopbreak(((struct vd_hub *)argument)->base);
 }
 
+/* Takes over a filter that another thread has set, and ends the connections that it refuses. */
+static void take_ip_filter(struct vd_hub *hub)
+{
+    bool is_new;
+
+    pthread_mutex_lock(&hub->lock);
+    is_new = hub->has_next_ip_filter;
+    if (is_new) {
+        hub->ip_filter = hub->next_ip_filter;
+        hub->has_next_ip_filter = false;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    for (uint32_t i = 0; is_new && i < hub->max_connections; i++) {
+        struct connection *c = hub->slots[i].connection;
+
+        if (c != NULL && c->session.state == VD_SESSION_CONNECTED &&
+            !vd_ip_filter_accepts(&hub->ip_filter, c->peer.bytes, c->peer.length)) {
+            vd_session_apply(&c->session, VD_SESSION_FILTERED);
+        }
+    }
+}
+
 static struct command *take_commands(struct vd_hub *hub, bool *stop_asked)
 {
     struct command *commands;
@@ -176,6 +198,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN) {
         vd_log(VD_LOG_ERROR, "hub.wake_failed", "errno=%d", errno);
     }
+    take_ip_filter(hub);
     run_commands(hub);
     vd_calls_take(hub);
     acknowledge(hub);
@@ -457,6 +480,11 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     TAILQ_INIT(&hub->paused);
     hub->max_connections =
         config->max_connections != 0 ? config->max_connections : VD_HUB_CONNECTIONS_DEFAULT;
+    if (config->ip_filter != NULL) {
+        hub->ip_filter = *config->ip_filter;
+    } else {
+        vd_ip_filter_init(&hub->ip_filter);
+    }
     hub->log_refused.burst = VD_HUB_LOG_BURST;
     hub->log_protocol.burst = VD_HUB_LOG_BURST;
     hub->log_tls.burst = VD_HUB_LOG_BURST;
@@ -565,6 +593,15 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
     pthread_mutex_lock(&hub->lock);
     command->next = hub->commands;
     hub->commands = command;
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
+void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->next_ip_filter = *filter;
+    hub->has_next_ip_filter = true;
     pthread_mutex_unlock(&hub->lock);
     vd_hub_wake(hub);
 }

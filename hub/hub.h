@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "hub/ip_filter.h"
 #include "hub/registry.h"
 #include "lib/bus.h"
 #include "lib/event_log.h"
@@ -27,6 +28,7 @@ struct vd_hub_config {
     const char *private_key_file; /* PEM, both */
     uint32_t max_connections;     /* 0: as in hub/limits.h */
     struct vd_hub_rates rates;
+    const struct vd_ip_filter *ip_filter; /* copied; NULL: everyone may connect */
 };
 
 /* Counters since the start; each only grows, but for the last three. */
@@ -67,6 +69,10 @@ uint16_t vd_hub_port(const struct vd_hub *hub);
 
 /* Ends the connections of a device and its modules (module_id NULL), or of one module. Any thread; does not wait. */
 void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *module_id);
+
+/* Judges whoever connects by this filter, which is copied, and ends the connections that it refuses. Any thread; does not
+ * wait. */
+void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter);
 
 /* True if the identity is connected now. Any thread. */
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id);

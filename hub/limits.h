@@ -85,6 +85,9 @@
 #define VD_HUB_CHAIN_MAX_BYTES (32 * 1024)
 #define VD_HUB_CHAIN_DEPTH_MAX 8
 
+/* A setting of the hub: a hundred rules with long names make 30 KB. */
+#define VD_HUB_SETTING_MAX_BYTES 65536
+
 /* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
 #define VD_SAS_TOKEN_MAX 4096
 

@@ -87,6 +87,18 @@ int vd_registry_ca_remove(struct vd_registry *registry, const char *name, uint64
     return registry->ops->ca_remove(registry, name, expected_etag);
 }
 
+int vd_registry_setting_get(
+    struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag)
+{
+    return registry->ops->setting_get(registry, name, value, etag);
+}
+
+int vd_registry_setting_put(struct vd_registry *registry, const char *name, struct vd_str value,
+    uint64_t expected_etag, uint64_t *etag)
+{
+    return registry->ops->setting_put(registry, name, value, expected_etag, etag);
+}
+
 void vd_registry_close(struct vd_registry *registry)
 {
     if (registry != NULL) {
@@ -101,7 +113,7 @@ static bool is_letter_or_digit(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool name_is_valid(const char *name)
+bool vd_name_is_valid(const char *name)
 {
     size_t length = strnlen(name, VD_NAME_MAX + 1);
 
@@ -170,7 +182,7 @@ bool vd_identity_is_valid(const struct vd_identity *identity)
 
 bool vd_policy_is_valid(const struct vd_policy *policy)
 {
-    return name_is_valid(policy->name) && policy->rights != 0 &&
+    return vd_name_is_valid(policy->name) && policy->rights != 0 &&
         (policy->rights & ~VD_RIGHTS_ALL) == 0 && key_is_there(&policy->primary_key) &&
         key_is_there(&policy->secondary_key);
 }
@@ -180,7 +192,7 @@ bool vd_ca_certificate_is_valid(const struct vd_ca_certificate *certificate)
     size_t code_length =
         strnlen(certificate->verification_code, sizeof certificate->verification_code);
 
-    return name_is_valid(certificate->name) && certificate->der_length > 0 &&
+    return vd_name_is_valid(certificate->name) && certificate->der_length > 0 &&
         certificate->der_length <= sizeof certificate->der &&
         (code_length == 0 || code_length == VD_VERIFICATION_CODE_SIZE - 1) &&
         is_upper_hex(certificate->verification_code, code_length);

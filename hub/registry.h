@@ -149,6 +149,13 @@ struct vd_registry_ops {
         uint64_t expected_etag);
     int (*ca_remove)(struct vd_registry *registry, const char *name, uint64_t expected_etag);
 
+    /* A setting of the hub, text under a name of VD_NAME_MAX. Appends its value. VD_E_NOT_FOUND. */
+    int (*setting_get)(
+        struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);
+    /* Makes or replaces it, as for policies; VD_E_LIMIT beyond VD_HUB_SETTING_MAX_BYTES. *etag is the new one. */
+    int (*setting_put)(struct vd_registry *registry, const char *name, struct vd_str value,
+        uint64_t expected_etag, uint64_t *etag);
+
     void (*close)(struct vd_registry *registry);
 };
 
@@ -197,6 +204,11 @@ VD_NODISCARD int vd_registry_ca_put(
 VD_NODISCARD int vd_registry_ca_remove(
     struct vd_registry *registry, const char *name, uint64_t expected_etag);
 
+VD_NODISCARD int vd_registry_setting_get(
+    struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);
+VD_NODISCARD int vd_registry_setting_put(struct vd_registry *registry, const char *name,
+    struct vd_str value, uint64_t expected_etag, uint64_t *etag);
+
 /* NULL is allowed. */
 void vd_registry_close(struct vd_registry *registry);
 
@@ -204,6 +216,8 @@ void vd_registry_close(struct vd_registry *registry);
 
 /* Ids, credentials and reason are as struct vd_identity says. */
 bool vd_identity_is_valid(const struct vd_identity *identity);
+/* 1 to VD_NAME_MAX letters, digits and - . _ */
+bool vd_name_is_valid(const char *name);
 bool vd_policy_is_valid(const struct vd_policy *policy);
 /* Name, length and verification code; not what the certificate says. */
 bool vd_ca_certificate_is_valid(const struct vd_ca_certificate *certificate);

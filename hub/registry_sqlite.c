@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define REGISTRY_APPLICATION_ID 0x56645267 /* "VdRg" */
-#define REGISTRY_VERSION        2
+#define REGISTRY_VERSION        3
 #define REGISTRY_BUSY_MS        5000
 
 /* What the check value holds when it is opened: a wrong master key does not get that far. */
@@ -54,6 +54,8 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
     [REGISTRY_CA_PUT] =
         "REPLACE INTO ca_certificate (" CA_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [REGISTRY_CA_REMOVE] = "DELETE FROM ca_certificate WHERE name = ?1",
+    [REGISTRY_SETTING_GET] = "SELECT value, etag FROM setting WHERE name = ?1",
+    [REGISTRY_SETTING_PUT] = "REPLACE INTO setting (name, value, etag) VALUES (?1, ?2, ?3)",
 };
 
 /* What leads to each version from the one before it. They are never changed: a new version is a new step. */
@@ -77,6 +79,9 @@ static const char *const version_sql[REGISTRY_VERSION] = {
     "CREATE TABLE ca_certificate (name TEXT PRIMARY KEY, der BLOB NOT NULL,"
     " is_verified INTEGER NOT NULL, verification_code TEXT NOT NULL, etag INTEGER NOT NULL,"
     " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL);",
+
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL, etag INTEGER NOT NULL)"
+    " WITHOUT ROWID;",
 };
 
 /* ---- Keys: sealed together, bound to what they belong to. ---- */
@@ -221,6 +226,8 @@ static const struct vd_registry_ops registry_ops = {
     .ca_list = vd_registry_sqlite_ca_list,
     .ca_put = vd_registry_sqlite_ca_put,
     .ca_remove = vd_registry_sqlite_ca_remove,
+    .setting_get = vd_registry_sqlite_setting_get,
+    .setting_put = vd_registry_sqlite_setting_put,
     .close = registry_close,
 };
 

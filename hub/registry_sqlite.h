@@ -31,6 +31,8 @@ enum registry_statement {
     REGISTRY_CA_COUNT,
     REGISTRY_CA_PUT,
     REGISTRY_CA_REMOVE,
+    REGISTRY_SETTING_GET,
+    REGISTRY_SETTING_PUT,
     REGISTRY_STATEMENTS
 };
 
@@ -118,6 +120,11 @@ int vd_registry_sqlite_ca_put(
     struct vd_registry *registry, struct vd_ca_certificate *certificate, uint64_t expected_etag);
 int vd_registry_sqlite_ca_remove(
     struct vd_registry *registry, const char *name, uint64_t expected_etag);
+
+int vd_registry_sqlite_setting_get(
+    struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);
+int vd_registry_sqlite_setting_put(struct vd_registry *registry, const char *name,
+    struct vd_str value, uint64_t expected_etag, uint64_t *etag);
 
 /* The standard policies with new random keys, into an empty table. Before the statements are prepared. */
 VD_NODISCARD int vd_registry_seed_policies(struct sqlite_registry *self);

@@ -74,6 +74,7 @@ struct vd_hub {
     struct vd_limiter *logins;   /* by client id */
     struct vd_rate message_rate;
     struct vd_rate byte_rate;
+    struct vd_ip_filter ip_filter;
 
     struct vd_methods *methods;
     struct event methods_timer;
@@ -101,6 +102,8 @@ struct vd_hub {
 
     pthread_mutex_t lock;
     struct command *commands;
+    struct vd_ip_filter next_ip_filter;
+    bool has_next_ip_filter;
     bool stop_asked;
     struct vd_method_request *method_queue; /* calls that are to begin, the oldest first */
     struct vd_method_request **method_queue_end;

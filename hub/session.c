@@ -94,14 +94,16 @@ static void send_connack(struct vd_session *session, enum vd_mqtt_connack code)
     session->host->send(session, ack, sizeof ack);
 }
 
-/* Judges a CONNECT, unless its principal has tried, or been let in, too often. */
+/* Judges a CONNECT, unless its peer may not or its principal has tried, or been let in, too often. */
 static enum vd_refusal judge(struct vd_session *session, const struct vd_mqtt_connect *connect)
 {
     const struct vd_session_host *host = session->host;
     enum vd_refusal refusal;
 
-    if (vd_auth_identify(connect->client_id, &session->principal) && !host->may_try(session)) {
-        return VD_REFUSED_TOO_OFTEN;
+    (void)vd_auth_identify(connect->client_id, &session->principal);
+    refusal = host->may_try(session);
+    if (refusal != VD_REFUSED_NOT) {
+        return refusal;
     }
     refusal = vd_auth_judge(host->registry, host->hub_name, connect, session->certificate,
         host->utc_ms(), &session->principal);

@@ -26,6 +26,7 @@
     X(VD_SESSION_CERTIFICATE_EXPIRED, "certificate_expired", 1) \
     X(VD_SESSION_KEEP_ALIVE_OVER, "keep_alive_over", 1)         \
     X(VD_SESSION_REMOVED, "identity_removed", 1)                \
+    X(VD_SESSION_FILTERED, "address_filtered", 1)               \
     X(VD_SESSION_STOPPING, "hub_stopping", 1)                   \
     X(VD_SESSION_MALFORMED, "malformed_packet", 1)              \
     X(VD_SESSION_TOO_LARGE, "packet_too_large", 1)              \
@@ -81,8 +82,9 @@ struct vd_session_host {
      * all that came before is. */
     enum vd_record_result (*record)(
         struct vd_session *session, const struct vd_event *event, uint16_t packet_id);
-    /* Whether a CONNECT of the principal may be judged at all, and let in when it was found good. */
-    bool (*may_try)(struct vd_session *session);
+    /* Why a CONNECT of the principal is not judged at all (VD_REFUSED_NOT: it is), and whether it is let in when it
+     * was found good. */
+    enum vd_refusal (*may_try)(struct vd_session *session);
     bool (*may_enter)(struct vd_session *session);
     /* The session's identity is connected now: any other session of it must end. */
     void (*claim)(struct vd_session *session);

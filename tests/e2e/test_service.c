@@ -208,6 +208,40 @@ static void send_message(const char *remote, uint32_t number)
     e2e_mqtt_close(&mqtt);
 }
 
+/* Rules that are set before the start hold after it, and those that are set later hold at once. */
+static void test_service__the_ip_filter_decides(void **state)
+{
+    struct e2e_mqtt mqtt;
+    (void)state;
+    e2e_device_create(&hub, "filtered");
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "filtered"), 0);
+    check_refused(E2E_ARGS("ip-filter", "add", "bad", "reject", "127.0.0.0/33"), 1, "ipMask");
+    check_refused(
+        E2E_ARGS("ip-filter", "add", "bad", "maybe", "127.0.0.0/8"), 1, "accept or reject");
+    check_refused(E2E_ARGS("ip-filter", "remove", "none"), 1, "none");
+    e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "add", "here", "reject", "127.0.0.0/8"));
+    assert_true(e2e_mqtt_closed_by_hub(&mqtt, WAIT_MS));
+    e2e_mqtt_close(&mqtt);
+    e2e_hub_stop(&hub);
+    check_refused(E2E_ARGS("ip-filter", "add", "HERE", "accept", "127.0.0.0/8"), 1, "two rules");
+    e2e_hub_start(&hub);
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "filtered"), 5);
+    e2e_mqtt_close(&mqtt);
+    e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "add", "--first", "me", "accept", "127.0.0.1"));
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "filtered"), 0);
+    e2e_mqtt_close(&mqtt);
+    e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "remove", "here"));
+    e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "remove", "me"));
+    struct e2e_result list = e2e_cli(&hub, E2E_ARGS("ip-filter", "list"));
+    assert_int_equal(list.status, 0);
+    assert_null(strstr(list.out, "here"));
+    assert_non_null(strstr(list.out, "(all others)"));
+    e2e_result_release(&list);
+}
+
 static void test_service__stores_what_devices_send(void **state)
 {
     (void)state;
@@ -399,7 +433,7 @@ static void test_service__usage(void **state)
     assert_non_null(strstr(version.out, VD_VERSION));
     e2e_result_release(&version);
     static const char *const commands[] = {"init", "serve", "device", "agent", "intel", "alert",
-        "dead-letter", "query", "status", "demo", "config"};
+        "ip-filter", "dead-letter", "query", "status", "demo", "config"};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         struct e2e_start help = {.argv = E2E_ARGS(e2e_vedette(), commands[i], "--help")};
         struct e2e_result text = e2e_run(&help, WAIT_MS);
@@ -425,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_service__device_commands_without_it),
         cmocka_unit_test(test_service__device_commands_with_it),
         cmocka_unit_test(test_service__delete_disconnects),
+        cmocka_unit_test(test_service__the_ip_filter_decides),
         cmocka_unit_test(test_service__stores_what_devices_send),
         cmocka_unit_test(test_service__alerts_are_followed_over_a_restart),
         cmocka_unit_test(test_service__a_second_one_is_refused),

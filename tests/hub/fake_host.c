@@ -29,9 +29,9 @@ static enum vd_record_result fake_record(
     return VD_RECORD_TAKEN;
 }
 
-static bool fake_may_try(struct vd_session *session)
+static enum vd_refusal fake_may_try(struct vd_session *session)
 {
-    return !((struct fake_host *)session)->may_not_try;
+    return ((struct fake_host *)session)->may_not_try ? VD_REFUSED_TOO_OFTEN : VD_REFUSED_NOT;
 }
 
 static bool fake_may_enter(struct vd_session *session)

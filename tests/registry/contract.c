@@ -553,3 +553,39 @@ void registry_contract_ca_certificates(struct vd_registry *registry)
         assert_int_equal(error, i < VD_HUB_CA_MAX ? VD_OK : VD_E_LIMIT);
     }
 }
+
+void registry_contract_settings(struct vd_registry *registry)
+{
+    char large[VD_HUB_SETTING_MAX_BYTES + 1];
+    struct vd_buf value = {0};
+    uint64_t etag = 0;
+
+    memset(large, 'x', sizeof large);
+    assert_int_equal(vd_registry_setting_get(registry, "s", &value, &etag), VD_E_NOT_FOUND);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", VD_STR_LITERAL("one"), 5, &etag), VD_E_NOT_FOUND);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", VD_STR_LITERAL("one"), 0, &etag), VD_OK);
+    assert_int_equal(etag, 1);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", VD_STR_LITERAL("two"), 2, &etag), VD_E_CHANGED);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", VD_STR_LITERAL("two"), 1, &etag), VD_OK);
+    assert_int_equal(etag, 2);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "no name", VD_STR_LITERAL("x"), 0, &etag), VD_E_INVALID);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", (struct vd_str){large, sizeof large}, 0, &etag),
+        VD_E_LIMIT);
+    assert_int_equal(vd_registry_setting_get(registry, "s", &value, &etag), VD_OK);
+    assert_int_equal(etag, 2);
+    assert_int_equal(value.length, 3);
+    assert_memory_equal(value.data, "two", 3);
+    vd_buf_release(&value);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "t", (struct vd_str){large, sizeof large - 1}, 0, &etag),
+        VD_OK);
+    assert_int_equal(vd_registry_setting_get(registry, "t", &value, &etag), VD_OK);
+    assert_int_equal(value.length, sizeof large - 1);
+    vd_buf_release(&value);
+}

@@ -81,6 +81,7 @@ CONTRACT(credentials)
 CONTRACT(count)
 CONTRACT(policies)
 CONTRACT(ca_certificates)
+CONTRACT(settings)
 
 static void execute(const struct place *place, const char *sql)
 {
@@ -200,7 +201,7 @@ static void test_registry_sqlite__other_files(void **state)
         const char *sql;
         int error;
     } cases[] = {
-        {"PRAGMA user_version = 3", VD_E_NEWER},
+        {"PRAGMA user_version = 4", VD_E_NEWER},
         {"PRAGMA user_version = 0", VD_E_CORRUPT},
         {"PRAGMA user_version = 1; PRAGMA application_id = 1", VD_E_CORRUPT},
         {"PRAGMA application_id = 0x56645267; DELETE FROM meta", VD_E_CORRUPT},
@@ -432,6 +433,7 @@ int main(void)
         TEST(contract_count),
         TEST(contract_policies),
         TEST(contract_ca_certificates),
+        TEST(contract_settings),
         TEST(survives_closing),
         TEST(two_at_a_time),
         TEST(another_master_key),
