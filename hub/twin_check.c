@@ -59,7 +59,10 @@ static void copy_path(struct vd_str path, char out[VD_TWIN_PATH_SIZE])
         bool control = control_bytes(path.data + i, length - i) > 0;
         bool second = i > 0 && control_bytes(path.data + i - 1, length - i + 1) == 2;
 
-        out[i] = control || second ? '?' : path.data[i];
+        out[i] = path.data[i];
+        if (control || second) {
+            out[i] = '?';
+        }
     }
     out[length] = '\0';
 }

@@ -4,6 +4,9 @@
 #include "hub/json_write.h"
 #include "hub/twin_query_tree.h"
 
+/* Groups that there is room for at first. */
+#define FIRST_CAPACITY 16
+
 /* What one function has seen in one group. */
 struct tally {
     uint64_t count;     /* rows, or numbers */
@@ -41,7 +44,7 @@ static int make_key(const struct vd_twin_query *query, const json_t *row, struct
 static int make_room(struct groups *groups)
 {
     size_t columns = groups->query->column_count;
-    size_t capacity = groups->capacity == 0 ? 16 : groups->capacity * 2;
+    size_t capacity = groups->capacity * 2;
     struct tally *tallies;
 
     if (groups->count == VD_TWIN_QUERY_GROUPS_MAX) {
@@ -200,7 +203,11 @@ int vd_twin_query_group(const struct vd_twin_query *query,
 {
     struct groups groups = {.query = query, .places = json_object(), .rows = rows};
     struct vd_buf key = {0};
-    int error = groups.places != NULL ? VD_OK : VD_E_NOMEM;
+    int error;
+
+    groups.tallies = calloc(FIRST_CAPACITY * query->column_count, sizeof *groups.tallies);
+    groups.capacity = groups.tallies != NULL ? FIRST_CAPACITY : 0;
+    error = groups.places != NULL && groups.tallies != NULL ? VD_OK : VD_E_NOMEM;
 
     while (error == VD_OK) {
         struct vd_twin_query_position position;

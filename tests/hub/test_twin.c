@@ -374,6 +374,29 @@ static void test_twin__bytes(void **state)
     }
 }
 
+/* Empty elements are not free, or a section could grow without bound. */
+static void test_twin__empty_elements(void **state)
+{
+    static const size_t most = (VD_TWIN_PROPERTIES_MAX_BYTES - 1) / 2;
+    struct vd_twin twin = twin_new();
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        struct vd_twin_problem problem;
+        struct vd_buf patch = {0};
+
+        vd_buf_append_text(&patch, "{\"a\":[{}");
+        for (size_t i = 1; i < most + over; i++) {
+            vd_buf_append_text(&patch, i % 2 == 0 ? ",[]" : ",\"\"");
+        }
+        vd_buf_append_text(&patch, "]}");
+        assert_int_equal(vd_twin_patch_reported(&twin, text_of(&patch), NOW_MS, &problem),
+            over == 0 ? VD_TWIN_OK : VD_TWIN_TOO_LARGE);
+        vd_buf_release(&patch);
+    }
+    vd_twin_release(&twin);
+}
+
 /* What is made of one repeated character. */
 static void repeated(struct vd_buf *out, const char *before, size_t count, const char *after)
 {
@@ -578,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_twin__refused),
         cmocka_unit_test(test_twin__depth),
         cmocka_unit_test(test_twin__bytes),
+        cmocka_unit_test(test_twin__empty_elements),
         cmocka_unit_test(test_twin__lengths),
         cmocka_unit_test(test_twin__for_back_end),
         cmocka_unit_test(test_twin__stored_form_damaged),

@@ -545,6 +545,49 @@ static void test_twin_query__group_bound(void **state)
     vd_twin_query_free(query);
 }
 
+/* Which of jansson's allocations fails: the one that brings it to 0; below 0 none does. */
+static long until_failure = -1;
+
+static void *failing_malloc(size_t size)
+{
+    return until_failure >= 0 && until_failure-- == 0 ? NULL : malloc(size);
+}
+
+/* Every allocation of a page fails once: an error then, no page, nothing lost. */
+static void test_twin_query__out_of_memory(void **state)
+{
+    static const char *const texts[] = {"SELECT deviceId, tags.n FROM devices",
+        "SELECT COUNT() AS c, SUM(tags.n) AS s, MIN(tags.n) AS m, tags.site FROM devices GROUP BY tags.site"};
+    int failures = 0;
+    struct twin_rows rows;
+
+    (void)state;
+    json_set_alloc_funcs(failing_malloc, free);
+    twin_rows_init(&rows, FLEET);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct vd_twin_query *query = parse(texts[i]);
+        int error = VD_E_NOMEM;
+
+        for (long n = 0; error != VD_OK; n++) {
+            struct vd_twin_query_page page = {.rows = NULL};
+            struct vd_twin_query_source source =
+                twin_rows_source(&rows, &(struct vd_twin_query_position){.device_id = ""});
+
+            until_failure = n;
+            error = vd_twin_query_run(query, &source, 100, 100, &page);
+            until_failure = -1;
+            assert_true(error == VD_OK || error == VD_E_NOMEM);
+            assert_true((error == VD_OK) == (page.rows != NULL));
+            failures += error != VD_OK;
+            json_decref(page.rows);
+        }
+        vd_twin_query_free(query);
+    }
+    twin_rows_release(&rows);
+    json_set_alloc_funcs(malloc, free);
+    assert_true(failures > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_twin_query__longest_continuation),
         cmocka_unit_test(test_twin_query__source_fails),
         cmocka_unit_test(test_twin_query__group_bound),
+        cmocka_unit_test(test_twin_query__out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
