@@ -75,8 +75,10 @@ struct vd_twin {
     json_t *tags;
     struct vd_twin_section desired;
     struct vd_twin_section reported;
-    json_int_t version;  /* 1 for a new twin; one more with each update */
-    json_int_t revision; /* of tags and desired; what the ETag is made of */
+    json_int_t version; /* 1 for a new twin; one more with each update */
+    /* Of tags and desired; what the ETag is made of. It begins with the time in ms, so that no ETag of a twin that was
+     * deleted fits the one made after it. */
+    json_int_t revision;
 };
 
 /* A new twin, empty, made at now_ms (UTC). VD_E_NOMEM leaves nothing to release. */

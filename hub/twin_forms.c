@@ -22,7 +22,8 @@ static json_t *metadata_new(int64_t now_ms)
 
 int vd_twin_init(struct vd_twin *twin, int64_t now_ms)
 {
-    *twin = (struct vd_twin){.tags = json_object(), .version = 1, .revision = 1};
+    *twin =
+        (struct vd_twin){.tags = json_object(), .version = 1, .revision = now_ms > 0 ? now_ms : 1};
     twin->desired = (struct vd_twin_section){json_object(), metadata_new(now_ms), 1};
     twin->reported = (struct vd_twin_section){json_object(), metadata_new(now_ms), 1};
     if (twin->tags == NULL || twin->desired.members == NULL || twin->desired.metadata == NULL ||
