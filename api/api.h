@@ -55,14 +55,21 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * Faults: {"error":{"code","message"}} with a status of 400 and above.
  *
  * GET /devices                     {"devices":[...],"truncated"}, without keys
- * POST /devices                    {"deviceId"[,"primaryKey","secondaryKey"]}; 201, the device with its keys
- * GET, DELETE /devices/{id}        the device with its keys and connection string; 204, and its connection is ended
+ * POST /devices                    {"deviceId"[,"authenticationType"][,"primaryKey","secondaryKey"]
+ *                                  [,"primaryThumbprint","secondaryThumbprint"]}; 201, the device with its credentials
+ * GET, DELETE /devices/{id}        the device with its credentials, of a device with keys its connection string too; 204,
+ *                                  and its connection is ended
  * POST /devices/{id}/methods, /devices/{id}/modules/{mid}/methods
  *                                  {"methodName"[,"payload","responseTimeoutInSeconds","connectTimeoutInSeconds"]};
  *                                  {"status","payload"}; waits for the device, over HTTP without holding a thread;
  *                                  404 DeviceNotOnline, 504 GatewayTimeout, 429, 502 BadDeviceResponse, 503
  * GET /ip-filter                   {"etag", "properties":{...}} as hub/ip_filter.h reads them
  * PUT /ip-filter?etag=             body: the properties; the same. With an etag: 412 if another is there
+ * GET /certificates                {"certificates":[...]}, CA certificates that devices' certificates may lead to
+ * POST /certificates               {"name","certificate"[,"isVerified"]}, base64 of PEM or DER; 201, the certificate
+ * GET, DELETE /certificates/{id}   by name; 204
+ * POST /certificates/{id}/code     a new verification code, as "verificationCode" of the certificate
+ * POST /certificates/{id}/verify   {"certificate"}: one with the code as its CN, signed by the CA's key; verified from then on
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
  * GET /dead-letters?limit=         {"deadLetters":[...]}

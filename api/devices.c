@@ -30,35 +30,70 @@ static json_t *device_json(const struct vd_api *api, const struct vd_identity *i
         "createdTime", created);
 }
 
-/* Adds keys and connection string; steals nothing. */
-static json_t *device_json_with_keys(const struct vd_api *api, const struct vd_identity *identity)
+static json_t *keys_json(const struct vd_identity *identity)
 {
     char primary[KEY_TEXT_SIZE];
     char secondary[KEY_TEXT_SIZE];
-    char connection[512];
-    json_t *keys;
-    json_t *json;
+    json_t *json = NULL;
 
     if (vd_base64_encode(identity->primary_key.bytes, identity->primary_key.length, primary,
-            sizeof primary) != VD_OK ||
+            sizeof primary) == VD_OK &&
         vd_base64_encode(identity->secondary_key.bytes, identity->secondary_key.length, secondary,
-            sizeof secondary) != VD_OK) {
-        return NULL;
+            sizeof secondary) == VD_OK) {
+        json = json_pack("{s:s, s:{s:s, s:s}}", "type", vd_auth_type_name(identity->auth_type),
+            "symmetricKey", "primaryKey", primary, "secondaryKey", secondary);
     }
-    snprintf(connection, sizeof connection, "HostName=%s;DeviceId=%s;SharedAccessKey=%s",
-        api->host_name, identity->device_id, primary);
-    json = device_json(api, identity);
-    keys =
-        json_pack("{s:{s:s, s:{s:s, s:s}}, s:s}", "authentication", "type", "sas", "symmetricKey",
-            "primaryKey", primary, "secondaryKey", secondary, "connectionString", connection);
-    if (json != NULL && (keys == NULL || json_object_update(json, keys) != 0)) {
-        json_decref(json);
-        json = NULL;
-    }
-    json_decref(keys);
-    vd_secret_wipe(connection, sizeof connection);
     vd_secret_wipe(primary, sizeof primary);
     vd_secret_wipe(secondary, sizeof secondary);
+    return json;
+}
+
+static json_t *authentication_json(const struct vd_identity *identity)
+{
+    switch (identity->auth_type) {
+    case VD_AUTH_THUMBPRINT:
+        return json_pack("{s:s, s:{s:s, s:s}}", "type", vd_auth_type_name(identity->auth_type),
+            "x509Thumbprint", "primaryThumbprint", identity->thumbprints[0], "secondaryThumbprint",
+            identity->thumbprints[1]);
+    case VD_AUTH_CA:
+        return json_pack("{s:s}", "type", vd_auth_type_name(identity->auth_type));
+    case VD_AUTH_SAS:
+        break;
+    }
+    return keys_json(identity);
+}
+
+/* NULL where the device has no key: there is nothing to put into one. */
+static json_t *connection_string_json(const struct vd_api *api, const struct vd_identity *identity)
+{
+    char primary[KEY_TEXT_SIZE];
+    char connection[512];
+    json_t *json = NULL;
+
+    if (vd_base64_encode(identity->primary_key.bytes, identity->primary_key.length, primary,
+            sizeof primary) == VD_OK) {
+        snprintf(connection, sizeof connection, "HostName=%s;DeviceId=%s;SharedAccessKey=%s",
+            api->host_name, identity->device_id, primary);
+        json = json_string(connection);
+    }
+    vd_secret_wipe(connection, sizeof connection);
+    vd_secret_wipe(primary, sizeof primary);
+    return json;
+}
+
+/* Adds credentials, and the connection string of a device with keys. */
+static json_t *device_json_with_keys(const struct vd_api *api, const struct vd_identity *identity)
+{
+    json_t *json = device_json(api, identity);
+
+    if (json == NULL ||
+        json_object_set_new(json, "authentication", authentication_json(identity)) != 0 ||
+        (identity->auth_type == VD_AUTH_SAS &&
+            json_object_set_new(json, "connectionString", connection_string_json(api, identity)) !=
+                0)) {
+        json_decref(json);
+        return NULL;
+    }
     return json;
 }
 
@@ -128,11 +163,59 @@ static bool key_from_body(
     return true;
 }
 
+/* Takes the thumbprint from the body; one that is absent is "". False (answer set) if it is none. */
+static bool thumbprint_from_body(const json_t *body, const char *name, char out[VD_THUMBPRINT_SIZE],
+    struct vd_api_answer *answer)
+{
+    const json_t *value = json_object_get(body, name);
+    struct vd_str text = {json_string_value(value), json_string_length(value)};
+
+    if (value != NULL && (text.data == NULL || !vd_thumbprint_parse(text, out))) {
+        vd_api_fail(answer, 400, "InvalidThumbprint",
+            "%s is to be the SHA-1 or SHA-256 of a certificate: 40 or 64 hex digits", name);
+        return false;
+    }
+    return true;
+}
+
+/* Takes type and credentials from the body. False (answer set) if they do not go together. */
+static bool credentials_from_body(
+    const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
+{
+    const json_t *type = json_object_get(body, "authenticationType");
+    struct vd_str name = {json_string_value(type), json_string_length(type)};
+    bool keys = json_object_get(body, "primaryKey") != NULL ||
+        json_object_get(body, "secondaryKey") != NULL;
+    bool by_thumbprint;
+
+    if (type != NULL && (name.data == NULL || !vd_auth_type_parse(name, &identity->auth_type))) {
+        vd_api_fail(answer, 400, "InvalidAuthenticationType",
+            "authenticationType is to be sas, selfSigned or certificateAuthority");
+        return false;
+    }
+    if (!thumbprint_from_body(body, "primaryThumbprint", identity->thumbprints[0], answer) ||
+        !thumbprint_from_body(body, "secondaryThumbprint", identity->thumbprints[1], answer)) {
+        return false;
+    }
+    by_thumbprint = identity->thumbprints[0][0] != '\0' || identity->thumbprints[1][0] != '\0';
+    if (by_thumbprint != (identity->auth_type == VD_AUTH_THUMBPRINT) ||
+        (keys && identity->auth_type != VD_AUTH_SAS)) {
+        vd_api_fail(answer, 400, "InvalidBody",
+            "keys go with sas, one or two thumbprints with selfSigned, neither with "
+            "certificateAuthority");
+        return false;
+    }
+    return identity->auth_type != VD_AUTH_SAS ||
+        (key_from_body(body, "primaryKey", &identity->primary_key, answer) &&
+            key_from_body(body, "secondaryKey", &identity->secondary_key, answer));
+}
+
 /* False (answer set) if the body does not describe a device. */
 static bool identity_from_body(
     const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
 {
-    static const char *const known[] = {"deviceId", "primaryKey", "secondaryKey"};
+    static const char *const known[] = {"deviceId", "authenticationType", "primaryKey",
+        "secondaryKey", "primaryThumbprint", "secondaryThumbprint"};
     const json_t *id = json_object_get(body, "deviceId");
     const char *name;
     json_t *value;
@@ -145,8 +228,9 @@ static bool identity_from_body(
         }
     }
     if (found != json_object_size(body)) {
-        vd_api_fail(
-            answer, 400, "InvalidBody", "known members are deviceId, primaryKey and secondaryKey");
+        vd_api_fail(answer, 400, "InvalidBody",
+            "known members are deviceId, authenticationType, primaryKey, secondaryKey, "
+            "primaryThumbprint and secondaryThumbprint");
         return false;
     }
     if (!json_is_string(id) ||
@@ -159,8 +243,7 @@ static bool identity_from_body(
         return false;
     }
     identity->enabled = true;
-    return key_from_body(body, "primaryKey", &identity->primary_key, answer) &&
-        key_from_body(body, "secondaryKey", &identity->secondary_key, answer);
+    return credentials_from_body(body, identity, answer);
 }
 
 void vd_api_device_create(

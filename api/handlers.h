@@ -47,6 +47,12 @@ vd_api_handler vd_api_method_call;
 
 vd_api_handler vd_api_ip_filter_get;
 vd_api_handler vd_api_ip_filter_put;
+vd_api_handler vd_api_certificate_list;
+vd_api_handler vd_api_certificate_add;
+vd_api_handler vd_api_certificate_get;
+vd_api_handler vd_api_certificate_code;
+vd_api_handler vd_api_certificate_verify;
+vd_api_handler vd_api_certificate_delete;
 
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;

@@ -34,10 +34,35 @@ static json_t *call_device(const struct vd_invocation *invocation, const char *m
     return answer;
 }
 
+static void print_thumbprint(const char *title, const char *thumbprint)
+{
+    if (thumbprint != NULL && thumbprint[0] != '\0') {
+        printf("%s%s\n", title, thumbprint);
+    }
+}
+
+static void print_credentials(const json_t *device)
+{
+    const json_t *how = json_object_get(device, "authentication");
+    const json_t *keys = json_object_get(how, "symmetricKey");
+    const json_t *thumbprints = json_object_get(how, "x509Thumbprint");
+
+    if (keys != NULL) {
+        printf("primary key        %s\n", text_of(keys, "primaryKey"));
+        printf("secondary key      %s\n", text_of(keys, "secondaryKey"));
+        printf("connection string  %s\n", text_of(device, "connectionString"));
+    } else if (thumbprints != NULL) {
+        puts("authentication     by the thumbprint of its certificate");
+        print_thumbprint("primary            ", text_of(thumbprints, "primaryThumbprint"));
+        print_thumbprint("secondary          ", text_of(thumbprints, "secondaryThumbprint"));
+    } else {
+        printf("authentication     by a certificate of a verified CA, CN = %s\n",
+            text_of(device, "deviceId"));
+    }
+}
+
 static int print_device(const struct vd_invocation *invocation, json_t *device)
 {
-    const json_t *keys = json_object_get(json_object_get(device, "authentication"), "symmetricKey");
-
     if (device == NULL) {
         return VD_EXIT_FAILURE;
     }
@@ -49,9 +74,7 @@ static int print_device(const struct vd_invocation *invocation, json_t *device)
             strcmp(text_of(device, "connectionState"), "Connected") == 0 ? "connected"
                                                                          : "not connected");
         printf("created            %s\n", text_of(device, "createdTime"));
-        printf("primary key        %s\n", text_of(keys, "primaryKey"));
-        printf("secondary key      %s\n", text_of(keys, "secondaryKey"));
-        printf("connection string  %s\n", text_of(device, "connectionString"));
+        print_credentials(device);
     }
     json_decref(device);
     return VD_EXIT_OK;
@@ -61,8 +84,15 @@ static int device_create(const struct vd_invocation *invocation)
 {
     const char *primary = vd_invocation_value(invocation, "primary-key");
     const char *secondary = vd_invocation_value(invocation, "secondary-key");
-    json_t *body = json_pack("{s:s, s:s*, s:s*}", "deviceId", invocation->arguments[0],
-        "primaryKey", primary, "secondaryKey", secondary);
+    const char *thumbprint = vd_invocation_value(invocation, "thumbprint");
+    const char *second_thumbprint = vd_invocation_value(invocation, "secondary-thumbprint");
+    const bool by_ca = vd_invocation_value(invocation, "ca") != NULL;
+    const char *type = by_ca                              ? "certificateAuthority"
+        : thumbprint != NULL || second_thumbprint != NULL ? "selfSigned"
+                                                          : "sas";
+    json_t *body = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*}", "deviceId",
+        invocation->arguments[0], "authenticationType", type, "primaryKey", primary, "secondaryKey",
+        secondary, "primaryThumbprint", thumbprint, "secondaryThumbprint", second_thumbprint);
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     struct vd_api_request request = {.method = "POST", .path = "/devices"};
     json_t *device;
@@ -136,6 +166,9 @@ static int device_delete(const struct vd_invocation *invocation)
 static const struct vd_option create_options[] = {
     {"primary-key", "BASE64", "16 to 64 bytes in base64; default: 32 random bytes"},
     {"secondary-key", "BASE64", "likewise"},
+    {"thumbprint", "HEX", "by certificate: its SHA-1 or SHA-256, 40 or 64 hex digits"},
+    {"secondary-thumbprint", "HEX", "of a second one"},
+    {"ca", NULL, "by a certificate of a verified CA, with the device's id as its CN"},
     {NULL, NULL, NULL},
 };
 
@@ -143,7 +176,7 @@ static const struct vd_option create_options[] = {
 
 const struct vd_command vd_device_commands[] = {
     {.name = "create",
-        .summary = "Makes an identity and prints its connection string.",
+        .summary = "Makes an identity and prints what it connects with.",
         .arguments = "ID",
         .min_arguments = 1,
         .max_arguments = 1,
@@ -152,7 +185,7 @@ const struct vd_command vd_device_commands[] = {
         .run = device_create},
     {.name = "list", .summary = "Lists the identities.", .takes = TAKES, .run = device_list},
     {.name = "show",
-        .summary = "Shows an identity with its keys and connection string.",
+        .summary = "Shows an identity with its credentials.",
         .arguments = "ID",
         .min_arguments = 1,
         .max_arguments = 1,

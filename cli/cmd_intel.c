@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* `vedette intel`: threat indicators. */
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "api/api.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/read_file.h"
 #include "cli/table.h"
-
-#define READ_STEP 65536
-
-/* Reads a whole file, or stdin for "-". False (said on stderr) if that fails. */
-static bool read_all(const char *path, struct vd_buf *text)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-    size_t n = 0;
-    bool good;
-
-    if (file == NULL) {
-        vd_cli_fail("%s: %s", path, strerror(errno));
-        return false;
-    }
-    do {
-        uint8_t *room = vd_buf_reserve(text, READ_STEP);
-
-        n = room != NULL ? fread(room, 1, READ_STEP, file) : 0;
-        text->length += n;
-    } while (n == READ_STEP);
-    good = ferror(file) == 0 && text->error == VD_OK;
-    if (!good) {
-        vd_cli_fail("%s: %s", path,
-            text->error == VD_E_LIMIT ? "larger than 64 MiB: import it in parts"
-                                      : "cannot be read");
-    }
-    if (!standard) {
-        fclose(file);
-    }
-    return good;
-}
 
 /* The file's name without its folders; "stdin" for "-". */
 static const char *feed_name_for(const char *path)
@@ -60,7 +28,8 @@ static int intel_import(const struct vd_invocation *invocation)
     json_t *answer = NULL;
 
     vd_buf_printf(&query, "feed=%s", encoded != NULL ? encoded : "");
-    if (encoded != NULL && query.error == VD_OK && read_all(path, &text)) {
+    if (encoded != NULL && query.error == VD_OK &&
+        vd_read_file(path, "larger than 64 MiB: import it in parts", &text)) {
         request.query = (const char *)query.data;
         request.body = (struct vd_str){(const char *)text.data, text.length};
         answer = vd_client_json(invocation->data_dir, &request);

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 
 extern const struct vd_command vd_device_commands[];
+extern const struct vd_command vd_certificate_commands[];
 extern const struct vd_command vd_alert_commands[];
 extern const struct vd_command vd_intel_commands[];
 extern const struct vd_command vd_ip_filter_commands[];

@@ -8,11 +8,15 @@
 #include <cmocka.h>
 
 #include "api/api.h"
+#include "lib/clock.h"
+#include "lib/secret.h"
 #include "tests/cli/folder.h"
+#include "tests/hub/certificates.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define KEY_16 "MDEyMzQ1Njc4OWFiY2RlZg=="
+#define SHA1   "97388663832d0393c9246cab4fba2c8677185a25"
 
 /* A bus that notes what it was asked for: the hub's side is tested with the hub. */
 struct noting_bus {
@@ -154,6 +158,35 @@ static void test_api__faults(void **state)
         {"GET", "/alerts", "limit=100001", NULL, 400, "InvalidParameter"},
         {"GET", "/alerts", "changedAfter=-1", NULL, 400, "InvalidParameter"},
         {"GET", "/alerts", "changedAfter=9223372036854775808", NULL, 400, "InvalidParameter"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"authenticationType\":\"SAS\"}", 400,
+            "InvalidAuthenticationType"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"authenticationType\":\"selfSigned\"}",
+            400, "InvalidBody"},
+        {"POST", "/devices", NULL, "{\"deviceId\":\"a\",\"primaryThumbprint\":\"" SHA1 "\"}", 400,
+            "InvalidBody"},
+        {"POST", "/devices", NULL,
+            "{\"deviceId\":\"a\",\"authenticationType\":\"selfSigned\",\"primaryThumbprint\":\"12\"}",
+            400, "InvalidThumbprint"},
+        {"POST", "/devices", NULL,
+            "{\"deviceId\":\"a\",\"authenticationType\":\"certificateAuthority\",\"primaryKey\":"
+            "\"" KEY_16 "\"}",
+            400, "InvalidBody"},
+        {"GET", "/certificates/none", NULL, NULL, 404, "NotFound"},
+        {"GET", "/certificates/none/code", NULL, NULL, 405, "MethodNotAllowed"},
+        {"POST", "/certificates/none/code", NULL, NULL, 404, "NotFound"},
+        {"POST", "/certificates/none/codes", NULL, NULL, 404, "NotFound"},
+        {"POST", "/certificates/none/verify", NULL, "{\"certificate\":\"\"}", 404, "NotFound"},
+        {"POST", "/certificates/none/verify", NULL, "{}", 400, "InvalidCertificate"},
+        {"DELETE", "/certificates/none", NULL, NULL, 404, "NotFound"},
+        {"POST", "/certificates", NULL, "{}", 400, "InvalidBody"},
+        {"POST", "/certificates", NULL, "{\"name\":\"a\",\"certificate\":\"\",\"more\":1}", 400,
+            "InvalidBody"},
+        {"POST", "/certificates", NULL, "{\"name\":\"a\",\"certificate\":\"\",\"isVerified\":1}",
+            400, "InvalidBody"},
+        {"POST", "/certificates", NULL, "{\"name\":\"a\",\"certificate\":\"*\"}", 400,
+            "InvalidCertificate"},
+        {"POST", "/certificates", NULL, "{\"name\":\"a\",\"certificate\":\"Zm9v\"}", 400,
+            "InvalidCertificate"},
         {"GET", "/alerts", "a=b&c", NULL, 400, "InvalidQuery"},
         {"GET", "/alerts/00000000", NULL, NULL, 404, "NotFound"},
         {"GET", "/dead-letters", "limit=1x", NULL, 400, "InvalidParameter"},
@@ -323,6 +356,100 @@ static void test_api__large_method_payload(void **state)
     }
 }
 
+static void test_api__devices_by_certificate(void **state)
+{
+    json_t *answer = call(201, "POST", "/devices", NULL,
+        "{\"deviceId\":\"p\",\"authenticationType\":\"selfSigned\",\"secondaryThumbprint\":\"" SHA1
+        "\"}");
+    json_t *how = json_object_get(answer, "authentication");
+
+    (void)state;
+    assert_string_equal(text_at(how, NULL, "type"), "selfSigned");
+    assert_string_equal(text_at(how, "x509Thumbprint", "primaryThumbprint"), "");
+    assert_string_equal(text_at(how, "x509Thumbprint", "secondaryThumbprint"),
+        "97388663832D0393C9246CAB4FBA2C8677185A25");
+    assert_null(json_object_get(how, "symmetricKey"));
+    assert_null(json_object_get(answer, "connectionString"));
+    json_decref(answer);
+    json_decref(call(201, "POST", "/devices", NULL,
+        "{\"deviceId\":\"c\",\"authenticationType\":\"certificateAuthority\"}"));
+    answer = call(200, "GET", "/devices/c", NULL, NULL);
+    how = json_object_get(answer, "authentication");
+    assert_string_equal(text_at(how, NULL, "type"), "certificateAuthority");
+    assert_int_equal(json_object_size(how), 1);
+    assert_null(json_object_get(answer, "connectionString"));
+    json_decref(answer);
+}
+
+/* The certificate as PEM in base64, within JSON behind `before`. */
+static char *body_with(const char *before, const struct test_certificate *certificate)
+{
+    struct vd_buf pem = {0};
+    struct vd_buf body = {0};
+    char encoded[8192];
+
+    test_certificate_pem(certificate, &pem);
+    assert_int_equal(vd_base64_encode(pem.data, pem.length, encoded, sizeof encoded), VD_OK);
+    vd_buf_printf(&body, "{%s\"certificate\":\"%s\"}", before, encoded);
+    assert_int_equal(body.error, VD_OK);
+    vd_buf_release(&pem);
+    return (char *)body.data;
+}
+
+/* Added, proven, shown, deleted; what proves nothing changes nothing. */
+static void test_api__certificate_life(void **state)
+{
+    int64_t now_s = vd_clock_utc_ms() / 1000;
+    struct test_certificate ca = test_certificate_ca("the owner", now_s);
+    struct test_certificate wrong = test_certificate_leaf("wrong", &ca, now_s);
+    struct test_certificate proof;
+    char *add = body_with("\"name\":\"mine\",", &ca);
+    char *prove = body_with("", &wrong);
+    json_t *answer = call(201, "POST", "/certificates", NULL, add);
+
+    (void)state;
+    assert_string_equal(text_at(answer, NULL, "subject"), "CN=the owner");
+    assert_true(json_is_false(json_object_get(answer, "isVerified")));
+    assert_null(json_object_get(answer, "verificationCode"));
+    json_decref(answer);
+    json_decref(call(409, "POST", "/certificates", NULL, add));
+    json_decref(call(400, "POST", "/certificates/mine/verify", NULL, prove));
+
+    answer = call(200, "POST", "/certificates/mine/code", NULL, NULL);
+    proof = test_certificate_leaf(text_at(answer, NULL, "verificationCode"), &ca, now_s);
+    json_decref(answer);
+    json_decref(call(400, "POST", "/certificates/mine/verify", NULL, prove));
+    free(prove);
+    prove = body_with("", &proof);
+    answer = call(200, "POST", "/certificates/mine/verify", NULL, prove);
+    assert_true(json_is_true(json_object_get(answer, "isVerified")));
+    json_decref(answer);
+    /* A code is good for once. */
+    json_decref(call(400, "POST", "/certificates/mine/verify", NULL, prove));
+
+    answer = call(200, "GET", "/certificates", NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer, "certificates")), 1);
+    assert_true(json_is_true(
+        json_object_get(json_array_get(json_object_get(answer, "certificates"), 0), "isVerified")));
+    json_decref(answer);
+    assert_null(call(204, "DELETE", "/certificates/mine", NULL, NULL));
+    json_decref(call(404, "GET", "/certificates/mine", NULL, NULL));
+
+    free(add);
+    add = body_with("\"name\":\"mine\",\"isVerified\":true,", &ca);
+    answer = call(201, "POST", "/certificates", NULL, add);
+    assert_true(json_is_true(json_object_get(answer, "isVerified")));
+    json_decref(answer);
+    free(add);
+    add = body_with("\"name\":\"leaf\",", &wrong);
+    json_decref(call(400, "POST", "/certificates", NULL, add));
+    free(add);
+    free(prove);
+    test_certificate_release(&ca);
+    test_certificate_release(&wrong);
+    test_certificate_release(&proof);
+}
+
 /* Every letter that an id may have, percent-encoded in a path. */
 static void test_api__encoded_ids(void **state)
 {
@@ -408,6 +535,8 @@ int main(void)
         TEST(device_life),
         TEST(methods),
         TEST(large_method_payload),
+        TEST(devices_by_certificate),
+        TEST(certificate_life),
         TEST(encoded_ids),
         TEST(without_a_hub),
         TEST(indicators),
