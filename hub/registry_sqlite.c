@@ -80,8 +80,8 @@ static const char *const version_sql[REGISTRY_VERSION] = {
     " is_verified INTEGER NOT NULL, verification_code TEXT NOT NULL, etag INTEGER NOT NULL,"
     " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL);",
 
-    "CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL, etag INTEGER NOT NULL)"
-    " WITHOUT ROWID;",
+    ("CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL, etag INTEGER NOT NULL)"
+     " WITHOUT ROWID;"),
 };
 
 /* ---- Keys: sealed together, bound to what they belong to. ---- */
