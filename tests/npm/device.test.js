@@ -145,6 +145,30 @@ test('a second connection closes the first', async () => {
     assert.strictEqual(counters().takeovers, before + 1);
 });
 
+test('direct methods', async () => {
+    const made = await client(hub.connectionString());
+    const asked = [];
+    made.onDeviceMethod('reboot', (request, response) => {
+        asked.push({ name: request.methodName, payload: request.payload });
+        response.send(207, { delay: 5, größe: 'µ' });
+    });
+    made.onDeviceMethod('empty', (request, response) => response.send(404));
+    await made.open();
+    const call = (...args) => hub.vedetteMeanwhile('device', 'method', 'device-1', ...args);
+    // The client subscribes by itself once it is open: the call waits for that.
+    assert.deepStrictEqual(
+        await call('reboot', '{"in": [1, null, "ü"]}', '--connect-timeout', '10'),
+        { status: 207, payload: { delay: 5, größe: 'µ' } });
+    assert.deepStrictEqual(asked, [{ name: 'reboot', payload: { in: [1, null, 'ü'] } }]);
+    assert.deepStrictEqual(await call('empty'), { status: 404, payload: null });
+    await Promise.all(Array.from({ length: 8 }, () => call('reboot')));
+    assert.strictEqual(asked.length, 9);
+    // A method that nobody has registered gets no answer.
+    await assert.rejects(call('unknown', '--timeout', '5'), /did not answer in time/);
+    await made.close();
+    await assert.rejects(call('reboot'), /not connected/);
+});
+
 test('it stays connected over renewals of its token', async () => {
     const made = await client(hub.connectionString(),
         { tokenRenewal: { tokenValidTimeInSeconds: 3, tokenRenewalMarginInSeconds: 2 } });

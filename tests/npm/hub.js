@@ -2,7 +2,7 @@
 // The hub under test, as the environment that the launcher sets describes it, and the CLI beside it.
 'use strict';
 
-const { execFileSync } = require('node:child_process');
+const { execFile, execFileSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 
 function required(name) {
@@ -25,6 +25,22 @@ function vedette(...args) {
     return JSON.parse(output);
 }
 
+// Likewise while this process serves what the command waits for. An error has what it wrote to stderr.
+function vedetteMeanwhile(...args) {
+    return new Promise((resolve, reject) => {
+        execFile(required('VEDETTE_TEST_PROGRAM'),
+            [...args, '--output', 'json', '--data-dir', required('VEDETTE_TEST_DATA')],
+            { encoding: 'utf8', timeout: 20000 },
+            (error, stdout, stderr) => {
+                if (error) {
+                    reject(Object.assign(error, { stderr }));
+                } else {
+                    resolve(JSON.parse(stdout));
+                }
+            });
+    });
+}
+
 function connectionString(parts) {
     const all = { HostName: host, DeviceId: 'device-1', SharedAccessKey: primaryKey, ...parts };
     return Object.entries(all).map(([name, value]) => `${name}=${value}`).join(';');
@@ -45,4 +61,4 @@ async function until(done, what, timeoutMs = 15000) {
     }
 }
 
-module.exports = { host, ca, primaryKey, secondaryKey, vedette, connectionString, until };
+module.exports = { host, ca, primaryKey, secondaryKey, vedette, vedetteMeanwhile, connectionString, until };
