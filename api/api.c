@@ -31,6 +31,8 @@ static const struct route routes[] = {
     {"DELETE", "/certificates/{id}", VD_NEEDS_REGISTRY, vd_api_certificate_delete},
     {"POST", "/certificates/{id}/code", VD_NEEDS_REGISTRY, vd_api_certificate_code},
     {"POST", "/certificates/{id}/verify", VD_NEEDS_REGISTRY, vd_api_certificate_verify},
+    {"GET", "/policies", VD_NEEDS_REGISTRY, vd_api_policy_list},
+    {"GET", "/policies/{id}", VD_NEEDS_REGISTRY, vd_api_policy_get},
     {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
     {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},

@@ -70,6 +70,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET, DELETE /certificates/{id}   by name; 204
  * POST /certificates/{id}/code     a new verification code, as "verificationCode" of the certificate
  * POST /certificates/{id}/verify   {"certificate"}: one with the code as its CN, signed by the CA's key; verified from then on
+ * GET /policies                    {"policies":[{"keyName","rights"}]}
+ * GET /policies/{id}               one with its keys and connection string
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
  * GET /dead-letters?limit=         {"deadLetters":[...]}

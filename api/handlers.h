@@ -53,6 +53,8 @@ vd_api_handler vd_api_certificate_get;
 vd_api_handler vd_api_certificate_code;
 vd_api_handler vd_api_certificate_verify;
 vd_api_handler vd_api_certificate_delete;
+vd_api_handler vd_api_policy_list;
+vd_api_handler vd_api_policy_get;
 
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;

@@ -138,6 +138,7 @@ static void test_api__faults(void **state)
         {"get", "/devices", NULL, NULL, 405, "MethodNotAllowed"},
         {"GET", "/devices/a%00b", NULL, NULL, 400, "InvalidPath"},
         {"GET", "/devices/none", NULL, NULL, 404, "NotFound"},
+        {"GET", "/policies/none", NULL, NULL, 404, "NotFound"},
         {"DELETE", "/devices/none", NULL, NULL, 404, "NotFound"},
         {"POST", "/devices", NULL, "", 400, "InvalidBody"},
         {"POST", "/devices", NULL, "[]", 400, "InvalidBody"},
@@ -450,6 +451,33 @@ static void test_api__certificate_life(void **state)
     test_certificate_release(&proof);
 }
 
+static void test_api__policies(void **state)
+{
+    json_t *list = call(200, "GET", "/policies", NULL, NULL);
+    json_t *policies = json_object_get(list, "policies");
+    json_t *policy;
+
+    (void)state;
+    assert_int_equal(json_array_size(policies), 5);
+    policy = json_array_get(policies, 1);
+    assert_string_equal(text_at(policy, NULL, "keyName"), "iothubowner");
+    assert_string_equal(
+        text_at(policy, NULL, "rights"), "RegistryWrite, ServiceConnect, DeviceConnect");
+    assert_null(json_object_get(policy, "primaryKey"));
+    json_decref(list);
+    policy = call(200, "GET", "/policies/service", NULL, NULL);
+    assert_string_equal(text_at(policy, NULL, "rights"), "ServiceConnect");
+    assert_string_not_equal(
+        text_at(policy, NULL, "primaryKey"), text_at(policy, NULL, "secondaryKey"));
+    /* The port of the hub is for devices. */
+    assert_int_equal(strncmp(text_at(policy, NULL, "connectionString"),
+                         "HostName=hub.test;SharedAccessKeyName=service;SharedAccessKey=", 61),
+        0);
+    assert_non_null(
+        strstr(text_at(policy, NULL, "connectionString"), text_at(policy, NULL, "primaryKey")));
+    json_decref(policy);
+}
+
 /* Every letter that an id may have, percent-encoded in a path. */
 static void test_api__encoded_ids(void **state)
 {
@@ -537,6 +565,7 @@ int main(void)
         TEST(large_method_payload),
         TEST(devices_by_certificate),
         TEST(certificate_life),
+        TEST(policies),
         TEST(encoded_ids),
         TEST(without_a_hub),
         TEST(indicators),

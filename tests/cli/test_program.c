@@ -64,10 +64,11 @@ static size_t entries(const char *path)
 static void test_program__help_everywhere(void **state)
 {
     static const char *const commands[] = {"", "init", "serve", "device", "device create",
-        "device list", "device show", "device delete", "certificate", "certificate add",
-        "certificate list", "certificate show", "certificate code", "certificate verify",
-        "certificate delete", "agent", "intel", "intel import", "alert", "alert list", "alert show",
-        "dead-letter", "dead-letter list", "query", "status", "demo", "config"};
+        "device list", "device show", "device delete", "policy", "policy list", "policy show",
+        "certificate", "certificate add", "certificate list", "certificate show",
+        "certificate code", "certificate verify", "certificate delete", "agent", "intel",
+        "intel import", "alert", "alert list", "alert show", "dead-letter", "dead-letter list",
+        "query", "status", "demo", "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {
