@@ -238,9 +238,33 @@ static X509 *from_text(struct vd_str text)
     return certificate;
 }
 
+/* VD_E_CORRUPT: its times cannot be read. */
+static int describe(const X509 *certificate, struct vd_ca_description *out)
+{
+    struct vd_ca_description made = {0};
+    BIO *bio = BIO_new(BIO_s_mem());
+    int error = VD_E_CORRUPT;
+    int length;
+
+    if (bio == NULL) {
+        error = VD_E_NOMEM;
+    } else if (read_time(X509_get0_notBefore(certificate), &made.not_before_ms) &&
+        read_time(X509_get0_notAfter(certificate), &made.not_after_ms) &&
+        digest_hex(certificate, EVP_sha1(), made.thumbprint) == VD_OK &&
+        X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+        length = BIO_read(bio, made.subject, sizeof made.subject - 1);
+        made.subject[length > 0 ? length : 0] = '\0';
+        *out = made;
+        error = VD_OK;
+    }
+    BIO_free(bio);
+    return error;
+}
+
 int vd_ca_read(struct vd_str text, uint8_t der[VD_HUB_CA_MAX_BYTES], size_t *der_length)
 {
     X509 *certificate = from_text(text);
+    struct vd_ca_description description;
     int length = certificate != NULL ? i2d_X509(certificate, NULL) : 0;
     uint8_t *at = der;
     int error = VD_OK;
@@ -252,6 +276,11 @@ int vd_ca_read(struct vd_str text, uint8_t der[VD_HUB_CA_MAX_BYTES], size_t *der
     } else if (length > VD_HUB_CA_MAX_BYTES) {
         error = VD_E_LIMIT;
     } else {
+        /* What is stored can be shown. */
+        error = describe(certificate, &description);
+        error = error == VD_E_CORRUPT ? VD_E_INVALID : error;
+    }
+    if (error == VD_OK) {
         *der_length = (size_t)i2d_X509(certificate, &at);
     }
     X509_free(certificate);
@@ -262,23 +291,8 @@ int vd_ca_read(struct vd_str text, uint8_t der[VD_HUB_CA_MAX_BYTES], size_t *der
 int vd_ca_describe(const struct vd_ca_certificate *certificate, struct vd_ca_description *out)
 {
     X509 *read = from_der(certificate->der, certificate->der_length);
-    BIO *bio = BIO_new(BIO_s_mem());
-    struct vd_ca_description made = {0};
-    int error = VD_E_CORRUPT;
-    int length;
+    int error = read != NULL ? describe(read, out) : VD_E_CORRUPT;
 
-    if (bio == NULL) {
-        error = VD_E_NOMEM;
-    } else if (read != NULL && read_time(X509_get0_notBefore(read), &made.not_before_ms) &&
-        read_time(X509_get0_notAfter(read), &made.not_after_ms) &&
-        digest_hex(read, EVP_sha1(), made.thumbprint) == VD_OK &&
-        X509_NAME_print_ex(bio, X509_get_subject_name(read), 0, XN_FLAG_RFC2253) >= 0) {
-        length = BIO_read(bio, made.subject, sizeof made.subject - 1);
-        made.subject[length > 0 ? length : 0] = '\0';
-        *out = made;
-        error = VD_OK;
-    }
-    BIO_free(bio);
     X509_free(read);
     ERR_clear_error();
     return error;

@@ -53,7 +53,7 @@ struct vd_ca_description {
 
 /*
  * Reads one CA certificate (basicConstraints CA:TRUE) from PEM or DER text into `der`.
- * VD_E_INVALID: no certificate, or bytes behind it; VD_E_UNSUPPORTED: not of a CA; VD_E_LIMIT: over VD_HUB_CA_MAX_BYTES.
+ * VD_E_INVALID: no certificate, bytes behind it, or times that are none; VD_E_UNSUPPORTED: not of a CA; VD_E_LIMIT: over VD_HUB_CA_MAX_BYTES.
  */
 VD_NODISCARD int vd_ca_read(
     struct vd_str text, uint8_t der[VD_HUB_CA_MAX_BYTES], size_t *der_length);
