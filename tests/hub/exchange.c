@@ -38,7 +38,7 @@ struct exchange {
 };
 
 /* Not on the stack: a call may end after the test that made it has failed. */
-static struct outcome outcome;
+static struct outcome outcomes[2];
 
 #define EXPECT(exchange, condition, ...)                                           \
     do {                                                                           \
@@ -256,53 +256,77 @@ static void expect_end(struct exchange *exchange)
 
 static void note_outcome(void *context, const struct vd_method_answer *answer)
 {
-    (void)context;
-    outcome.error = answer->error;
-    outcome.status = answer->status;
-    outcome.is_over = true;
+    struct outcome *ended = context;
+
+    ended->error = answer->error;
+    ended->status = answer->status;
+    ended->is_over = true;
 }
 
-static void call_dev1(struct exchange *exchange, uint32_t connect_ms)
+/* The payload is one character. */
+static void call_dev1(
+    struct exchange *exchange, const char *payload, uint32_t connect_ms, struct outcome *ended)
 {
     const struct vd_method_call call = {.device_id = "dev1",
         .name = "reboot",
-        .payload = VD_STR_LITERAL("{}"),
+        .payload = vd_str_from(payload),
         .response_timeout_ms = LIVE_AWAIT_MS,
         .connect_timeout_ms = connect_ms};
 
-    outcome = (struct outcome){.is_over = false};
-    assert_int_equal(vd_hub_call_method(exchange->hub->hub, &call, note_outcome, NULL), VD_OK);
+    *ended = (struct outcome){.is_over = false};
+    assert_int_equal(vd_hub_call_method(exchange->hub->hub, &call, note_outcome, ended), VD_OK);
 }
 
-static void expect_call(struct exchange *exchange)
+/* Reads the call with this payload, as a PUBLISH at QoS 0 without DUP and RETAIN, and answers it. */
+static void answer_call(struct exchange *exchange, const char *payload)
 {
     char topic[128] = "";
     char answer[256];
     uint8_t head[4];
-    char payload[2];
+    char body = '\0';
 
-    call_dev1(exchange, LIVE_AWAIT_MS);
     EXPECT(exchange, tls_client_read(client_of(exchange), head, sizeof head), "no call came");
     EXPECT(exchange, head[0] == 0x30, "its first byte is %02X", head[0]);
-    EXPECT(exchange, head[2] == 0 && head[3] < sizeof topic && head[1] == head[3] + 4,
+    EXPECT(exchange, head[2] == 0 && head[3] < sizeof topic && head[1] == head[3] + 3,
         "its lengths are %02X, %02X%02X", head[1], head[2], head[3]);
     EXPECT(exchange, tls_client_read(client_of(exchange), topic, head[3]), "no topic came");
     EXPECT(exchange, strncmp(topic, METHOD, sizeof METHOD - 1) == 0, "its topic is %s", topic);
-    EXPECT(exchange, tls_client_read(client_of(exchange), payload, 2), "no payload came");
-    EXPECT(exchange, memcmp(payload, "{}", 2) == 0, "its payload is %.2s", payload);
+    EXPECT(exchange, tls_client_read(client_of(exchange), &body, 1), "no payload came");
+    EXPECT(exchange, body == *payload, "its payload is %c", body);
     snprintf(answer, sizeof answer, "30 [('$iothub/methods/res/207/?$rid=%s') '{}']",
         topic + sizeof METHOD - 1);
     play_words(exchange, say, answer);
-    LIVE_AWAIT(outcome.is_over);
-    EXPECT(exchange, outcome.error == VD_OK && outcome.status == 207, "it ended with %d, %d",
-        outcome.error, outcome.status);
+}
+
+static void expect_answered(struct exchange *exchange, const struct outcome *ended)
+{
+    LIVE_AWAIT(ended->is_over);
+    EXPECT(exchange, ended->error == VD_OK && ended->status == 207, "it ended with %d, %d",
+        ended->error, ended->status);
+}
+
+static void expect_call(struct exchange *exchange)
+{
+    call_dev1(exchange, "1", LIVE_AWAIT_MS, &outcomes[0]);
+    answer_call(exchange, "1");
+    expect_answered(exchange, &outcomes[0]);
+}
+
+static void expect_calls_in_order(struct exchange *exchange)
+{
+    call_dev1(exchange, "1", LIVE_AWAIT_MS, &outcomes[0]);
+    call_dev1(exchange, "2", LIVE_AWAIT_MS, &outcomes[1]);
+    answer_call(exchange, "1");
+    answer_call(exchange, "2");
+    expect_answered(exchange, &outcomes[0]);
+    expect_answered(exchange, &outcomes[1]);
 }
 
 static void expect_no_call(struct exchange *exchange)
 {
-    call_dev1(exchange, 0);
-    LIVE_AWAIT(outcome.is_over);
-    EXPECT(exchange, outcome.error == VD_E_NOT_FOUND, "it ended with %d", outcome.error);
+    call_dev1(exchange, "1", 0, &outcomes[0]);
+    LIVE_AWAIT(outcomes[0].is_over);
+    EXPECT(exchange, outcomes[0].error == VD_E_NOT_FOUND, "it ended with %d", outcomes[0].error);
 }
 
 static long read_number(struct exchange *exchange)
@@ -411,6 +435,7 @@ static const struct {
     {"records:", expect_records},
     {"bodies:", expect_bodies},
     {"bag:", expect_bag},
+    {"called-in-order", expect_calls_in_order},
     {"called", expect_call},
     {"uncalled", expect_no_call},
     {"@", expect_test},

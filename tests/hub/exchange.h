@@ -23,6 +23,7 @@
  *   bodies:TEXT   their bodies, one behind the other
  *   bag:TEXT      the properties of the last of them
  *   called        a call of a method of dev1 arrives as one PUBLISH at QoS 0, and its answer at the caller
+ *   called-in-order  two calls arrive in the order in which they were made, and are answered
  *   uncalled      a call of a method of dev1 finds no one
  *   @FILE TEST    not played: tests/hub/FILE has a test of that name
  *
