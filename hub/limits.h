@@ -73,6 +73,35 @@
 /* Addresses and identities whose rates are remembered: 16 bytes each. */
 #define VD_HUB_LIMITER_PLACES 16384u
 
+/* C2D: messages of one identity that wait or are locked; beyond them a back end is refused. */
+#define VD_HUB_C2D_MESSAGES_MAX 50
+
+/* How long a C2D message may wait, and does if its sender does not say. */
+#define VD_HUB_C2D_TTL_MAX_MS     (48 * 3600 * 1000LL)
+#define VD_HUB_C2D_TTL_DEFAULT_MS (3600 * 1000LL)
+
+/* How often it is given to a device before it counts as undeliverable. */
+#define VD_HUB_C2D_DELIVERIES_MAX 10
+
+/* How long a device has for its answer to one: as HTTPS gives it, and at most. */
+#define VD_HUB_C2D_LOCK_MS     (60 * 1000LL)
+#define VD_HUB_C2D_LOCK_MAX_MS (300 * 1000LL)
+
+/* Its body: 50 of them make 3 MiB for a device. */
+#define VD_HUB_C2D_BODY_MAX_BYTES 65536
+
+/* Feedback that no back end has read: 200 bytes each; beyond it the oldest is dropped and counted. */
+#define VD_HUB_C2D_FEEDBACK_MAX 10000
+
+/* A stored twin: three sections of at most 72 KiB, with metadata of several times their length. */
+#define VD_HUB_TWIN_STORED_MAX_BYTES (1u << 20)
+
+/* Requests that wait for the writer of the state: twice as many as identities change at once when a fleet is back. */
+#define VD_HUB_STATE_WAITING_MAX 8192u
+
+/* Requests in one transaction of it: more would not make a sync cheaper, but what fails with it more. */
+#define VD_HUB_STATE_BATCH_MAX 512u
+
 /* Shared access policies: the five that stand for every hub, and one for each of an owner's back ends. */
 #define VD_HUB_POLICIES_MAX 64
 
