@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may call the service API: a token that a shared access policy's key signed, and that policy's rights. */
 
+#include <arpa/inet.h>
+
 #include "api/service/internal.h"
+#include "hub/ip_filter.h"
 #include "hub/sas.h"
 #include "lib/clock.h"
 #include "lib/secret.h"
 #include "lib/url.h"
+
+/* Read from the registry at each request: a rule holds from the moment that it is set. Without an answer nobody may. */
+static bool address_is_accepted(const struct vd_service *service, const char *peer)
+{
+    struct vd_ip_filter filter;
+    struct in6_addr six = {{{0}}};
+    struct in_addr four;
+
+    if (vd_ip_filter_load(service->config.registry, &filter, NULL, NULL) != VD_OK) {
+        return false;
+    }
+    if (inet_pton(AF_INET, peer, &four) == 1) {
+        return vd_ip_filter_accepts(&filter, (const uint8_t *)&four, sizeof four);
+    }
+    if (inet_pton(AF_INET6, peer, &six) == 1 && IN6_IS_ADDR_V4MAPPED(&six)) {
+        return vd_ip_filter_accepts(&filter, six.s6_addr + 12, 4);
+    }
+    return vd_ip_filter_accepts(&filter, six.s6_addr, sizeof six);
+}
 
 /* The token names this hub, and with a path behind the hub's name only requests below that. */
 static bool covers(
@@ -114,6 +136,11 @@ bool vd_service_authorise(struct vd_service *service, const struct vd_http_reque
     const char *why;
     bool allowed = false;
 
+    if (!address_is_accepted(service, request->peer)) {
+        refused(service, request, "", "address refused by the IP filter");
+        vd_service_fail(answer, VD_FAULT_IotHubUnauthorizedAccess, NULL);
+        return false;
+    }
     if (!may_try(service, request->peer)) {
         vd_service_fail(answer, VD_FAULT_ThrottlingException, NULL);
         return false;

@@ -93,6 +93,16 @@ static int fuzz_count(
     return VD_OK;
 }
 
+static int fuzz_setting_get(
+    struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag)
+{
+    (void)registry;
+    (void)name;
+    (void)value;
+    (void)etag;
+    return VD_E_NOT_FOUND;
+}
+
 /* ---- The service ---- */
 
 static struct vd_service *service;
@@ -111,6 +121,7 @@ static void set_up(void)
     ops.remove = fuzz_remove;
     ops.list = fuzz_list;
     ops.count = fuzz_count;
+    ops.setting_get = fuzz_setting_get;
     memory.base.ops = &ops;
     identity = memory_registry_add(&memory, "dev1", "", 'a', 'b');
     identity->etag = 1;

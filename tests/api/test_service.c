@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "api/service/service.h"
+#include "hub/ip_filter.h"
 #include "hub/sas.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -363,6 +364,40 @@ static void test_service__guessing(void **state)
     assert_in_range(tries, 20, 40);
     assert_fault("ThrottlingException");
     assert_int_equal(call("GET", "/devices", NULL, NULL), 429);
+}
+
+/* The hub's IP filter holds here too, from the moment that it is set. */
+static void test_service__ip_filter(void **state)
+{
+    static const struct {
+        const char *rules;
+        int status;
+    } cases[] = {
+        {"{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Reject\",\"ipMask\":"
+         "\"192.0.2.0/24\"}]}",
+            401},
+        {"{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":\"192.0.2.1\"},"
+         "{\"filterName\":\"b\",\"action\":\"Reject\",\"ipMask\":\"0.0.0.0/0\"}]}",
+            200},
+        {"{\"networkRuleSets\":{\"defaultAction\":\"Deny\",\"ipRules\":[]}}", 401},
+        {"no filter", 401},
+        {"{\"ipFilterRules\":[]}", 200},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint64_t etag = 0;
+
+        assert_int_equal(vd_registry_setting_put(
+                             registry, VD_IP_FILTER_SETTING, vd_str_from(cases[i].rules), 0, &etag),
+            VD_OK);
+        if (call("GET", "/devices", NULL, NULL) != cases[i].status) {
+            fail_msg("%d for %s", answer.status, cases[i].rules);
+        }
+        if (cases[i].status == 401) {
+            assert_fault("IotHubUnauthorizedAccess");
+        }
+    }
 }
 
 /* ---- Identities ---- */
@@ -786,6 +821,7 @@ int main(void)
         TEST(bad_tokens),
         TEST(rights),
         TEST(guessing),
+        TEST(ip_filter),
         TEST(device_life),
         TEST(answer_is_accepted),
         TEST(credentials),
