@@ -217,7 +217,7 @@ struct asc_module {
 #if ASC_HAS_NETWORK_ACTIVITY
     struct asc_network network;
 #endif
-    uint32_t message[ASC_MESSAGE_BYTES / 4]; /* words, for FlatBuffers' alignment */
+    uint32_t message[(ASC_MESSAGE_BYTES) / 4]; /* words, for FlatBuffers' alignment */
 };
 
 /* Returns the text of a result; "unknown" for a value outside the enum. */
@@ -232,7 +232,8 @@ ASC_NODISCARD enum asc_result asc_module_init_sized(struct asc_module *m, size_t
 
 /* Prepares an instance, in the state not initialised; nothing is collected yet. `port` must outlive
  * it; `settings` is copied (the id's characters are not).
- * Returns ASC_OK, ASC_ERROR_PORT, ASC_ERROR_BUILD, ASC_ERROR_ID or ASC_ERROR_INTERVAL.
+ * Returns ASC_OK, ASC_ERROR_PORT, ASC_ERROR_BUILD, ASC_ERROR_ID, ASC_ERROR_INTERVAL, ASC_ERROR_TIMEZONE or
+ * ASC_ERROR_COLLECTOR.
  * Call once, before anything else, while no hook is in place. */
 ASC_NODISCARD static inline enum asc_result asc_module_init(struct asc_module *m,
     const struct asc_port *port, void *context, const struct asc_settings *settings)
@@ -243,8 +244,8 @@ ASC_NODISCARD static inline enum asc_result asc_module_init(struct asc_module *m
 /* Takes other intervals, collectors and time zone; the id stays. Intervals count from the last
  * collection, and `first_interval_s` has no more effect after it. A collector that is off keeps what it
  * has and collects nothing.
- * Returns ASC_OK, or ASC_ERROR_INTERVAL or ASC_ERROR_COLLECTOR, and then changes nothing. From the
- * module's thread. */
+ * Returns ASC_OK, or ASC_ERROR_INTERVAL, ASC_ERROR_TIMEZONE or ASC_ERROR_COLLECTOR, and then changes
+ * nothing. From the module's thread. */
 ASC_NODISCARD enum asc_result asc_module_configure(
     struct asc_module *m, const struct asc_settings *settings);
 

@@ -72,10 +72,10 @@ static ASC_NOINLINE void count_saturated(
     count_overflow(m, direction, 0);
 }
 
-/* Counts a packet in flow `i`, whose counters of its direction these are. */
+/* Counts a packet in flow `i`, of that kind and whose counters of its direction these are. */
 static ASC_INLINE void count_known(struct asc_module *m, enum asc_direction direction,
-    const uint8_t *header, const uint8_t *transport, size_t i, uint32_t bytes, uint32_t *bytes_of,
-    asc_flow_packets *packets)
+    const uint8_t *header, const uint8_t *transport, size_t i, const uint8_t *kind, uint32_t bytes,
+    uint32_t *bytes_of, asc_flow_packets *packets)
 {
     const uint32_t next = *packets + 1u;
 
@@ -85,7 +85,11 @@ static ASC_INLINE void count_known(struct asc_module *m, enum asc_direction dire
         return;
     }
     *packets = (asc_flow_packets)next;
-    if (ASC_RARELY((transport[13] & ASC_TCP_SYN) != 0)) {
+    /* In other protocols the bit may be anything, and an opener is learnt once. The kind is read anew, which
+     * is rare, rather than kept for it at every packet. */
+    if (ASC_RARELY((transport[13] & ASC_TCP_SYN) != 0 &&
+            (*(const volatile uint8_t *)kind & (ASC_KIND_PROTOCOL | 3u << ASC_KIND_OPENER)) ==
+                ASC_PROTOCOL_TCP)) {
         learn_opener(m, direction, header, i);
     }
 }
@@ -144,8 +148,8 @@ static ASC_NOINLINE void count4(
     for (size_t i = f->head[asc_flow_bucket(asc_flow_hash_of(sum, kind), ASC_FLOWS4)];
          i != ASC_FLOW_NONE; i = f->next[i]) {
         if (f->remote[i] == remote && f->ports[i] == ports && (f->kind[i] & ASC_KIND_KEY) == kind) {
-            count_known(m, direction, header, header + IPV4_BYTES, i, what & WHAT_BYTES,
-                &f->bytes[i][direction], &f->packets[i][direction]);
+            count_known(m, direction, header, header + IPV4_BYTES, i, &f->kind[i],
+                what & WHAT_BYTES, &f->bytes[i][direction], &f->packets[i][direction]);
             return;
         }
     }
@@ -204,8 +208,8 @@ static ASC_NOINLINE void count6(
          i != ASC_FLOW_NONE; i = f->next[i]) {
         if (f->ports[i] == ports && same_address6(f->remote + i * 4, remote) &&
             (f->kind[i] & ASC_KIND_KEY) == kind) {
-            count_known(m, direction, header, header + IPV6_BYTES, i, what & WHAT_BYTES,
-                &f->bytes[i][direction], &f->packets[i][direction]);
+            count_known(m, direction, header, header + IPV6_BYTES, i, &f->kind[i],
+                what & WHAT_BYTES, &f->bytes[i][direction], &f->packets[i][direction]);
             return;
         }
     }
@@ -311,18 +315,18 @@ static ASC_NOINLINE void count_any(
  * find nothing wrong with it; NOT_PLAIN if the parser must look. */
 static ASC_INLINE uint32_t plain(uint32_t ip_protocol, const uint8_t *transport, uint32_t bytes)
 {
+    if (ip_protocol == 17 && !ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED) {
+        const uint32_t length = asc_be16(transport + 4);
+
+        return length >= 8u && length <= bytes ? bytes | (uint32_t)ASC_PROTOCOL_UDP << WHAT_PROTOCOL
+                                               : NOT_PLAIN;
+    }
     if (ip_protocol == 6 && !ASC_COLLECTOR_NETWORK_ACTIVITY_TCP_DISABLED) {
         const uint32_t words = transport[12] >> 4;
 
         return words >= 5u && words * 4u <= bytes
             ? bytes | (uint32_t)ASC_PROTOCOL_TCP << WHAT_PROTOCOL
             : NOT_PLAIN;
-    }
-    if (ip_protocol == 17 && !ASC_COLLECTOR_NETWORK_ACTIVITY_UDP_DISABLED) {
-        const uint32_t length = asc_be16(transport + 4);
-
-        return length >= 8u && length <= bytes ? bytes | (uint32_t)ASC_PROTOCOL_UDP << WHAT_PROTOCOL
-                                               : NOT_PLAIN;
     }
     return NOT_PLAIN;
 }

@@ -108,9 +108,11 @@ static struct endpoints endpoints_of(enum workload_set set, unsigned flow)
     struct endpoints e = {0x20000000, 443, 50000, 1, IP_TCP};
 
     switch (set) {
+    case WORKLOAD_PAYLOAD:
     case WORKLOAD_UDP:
         e.protocol = IP_UDP;
         /* fall through */
+    case WORKLOAD_SYN:
     case WORKLOAD_OPTIONS:
     case WORKLOAD_MIXED:
         e.host += flow << 8 | (flow * 7 & 255u);
@@ -205,6 +207,11 @@ void workload_packet(struct workload_packet *out, enum workload_set set, bool ip
         memset(behind, 1, options); /* no operation */
     }
     put_transport(behind + options, next, &e, direction, ipv6);
+    if (set == WORKLOAD_SYN) {
+        behind[13] = 2;
+    } else if (set == WORKLOAD_PAYLOAD) {
+        memset(behind + 8, 0xff, 12);
+    }
 }
 
 void workload_fill(struct asc_module *m, enum workload_set set, bool ipv6, unsigned flows)

@@ -28,7 +28,9 @@
     X(WORKLOAD_UDP, "udp")       /* as mixed, over UDP */                                      \
     X(WORKLOAD_OPTIONS,                                                                        \
         "options")           /* as mixed, with 4 bytes of IP options or an extension header */ \
-    X(WORKLOAD_ICMP, "icmp") /* as hosts, echo requests */
+    X(WORKLOAD_ICMP, "icmp") /* as hosts, echo requests */                                     \
+    X(WORKLOAD_SYN, "syn")   /* as mixed, with SYN, whose opener is known */                   \
+    X(WORKLOAD_PAYLOAD, "payload") /* as mixed, over UDP, with all bits set in what is sent */
 
 #define WORKLOAD_ENUM(name, text) name,
 enum workload_set {

@@ -17,7 +17,7 @@
 #define STABLE_MS 30000u
 /* Room beside the largest message: CONNECT, or header and topic of PUBLISH, PINGREQ, DISCONNECT. */
 #define OUT_EXTRA_BYTES 8192u
-#define OUT_MAX_BYTES   (ASC_MESSAGE_BYTES + OUT_EXTRA_BYTES)
+#define OUT_MAX_BYTES   ((ASC_MESSAGE_BYTES) + OUT_EXTRA_BYTES)
 /* Of these, what may be queued about the twin at one time: SUBSCRIBE, two topics, a blank, a report. */
 #define OUT_TWIN_BYTES (512u + ASC_TWIN_REPORT_MAX)
 /* Any document that is read, with its topic. */
