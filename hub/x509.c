@@ -147,15 +147,39 @@ static X509 *from_der(const uint8_t *der, size_t length)
 }
 
 struct anchors {
+    const struct vd_peer_certificate *certificate;
     X509_STORE *store;
     int error;
 };
+
+/* True if `der` holds, byte for byte, the name that issued the certificate. */
+static bool holds_issuer(const struct vd_ca_certificate *ca, const X509 *certificate)
+{
+    const unsigned char *name = NULL;
+    size_t length = 0;
+
+    return X509_NAME_get0_der(X509_get_issuer_name(certificate), &name, &length) == 1 &&
+        memmem(ca->der, ca->der_length, name, length) != NULL;
+}
+
+/* A hundred certificates take longer to read than a loop may stand still: only what can have issued one is read. */
+static bool may_anchor(
+    const struct vd_ca_certificate *ca, const struct vd_peer_certificate *certificate)
+{
+    bool may = ca->is_verified && holds_issuer(ca, certificate->leaf);
+
+    for (int i = 0; ca->is_verified && !may && i < sk_X509_num(certificate->others); i++) {
+        may = holds_issuer(ca, sk_X509_value(certificate->others, i));
+    }
+    return may;
+}
 
 /* One that cannot be read anchors nothing; the others still do. */
 static bool add_anchor(void *context, const struct vd_ca_certificate *ca)
 {
     struct anchors *anchors = context;
-    X509 *certificate = ca->is_verified ? from_der(ca->der, ca->der_length) : NULL;
+    X509 *certificate =
+        may_anchor(ca, anchors->certificate) ? from_der(ca->der, ca->der_length) : NULL;
 
     if (certificate != NULL && X509_STORE_add_cert(anchors->store, certificate) != 1) {
         anchors->error = VD_E_NOMEM;
@@ -190,7 +214,7 @@ static int verify(const struct vd_peer_certificate *certificate, X509_STORE *sto
 int vd_x509_chain_check(
     const struct vd_peer_certificate *certificate, struct vd_registry *registry, int64_t now_ms)
 {
-    struct anchors anchors = {X509_STORE_new(), VD_OK};
+    struct anchors anchors = {certificate, X509_STORE_new(), VD_OK};
     int error = VD_E_NOMEM;
 
     if (anchors.store != NULL) {

@@ -36,7 +36,8 @@ bool vd_x509_has_thumbprint(
 /*
  * Whether the leaf's chain, over what the client sent, leads to a verified CA certificate of the registry (a root or not),
  * with signatures of at least 112 bits of security, for a TLS client, all valid at now_ms (UTC). Blocks for the registry;
- * costs a few signature checks, and the reading of each CA certificate.
+ * costs a few signature checks, a look at each CA certificate, and the reading of those whose subject is, byte for byte, an
+ * issuer in the chain.
  * VD_E_DENIED: it does not. Others: the registry's.
  */
 VD_NODISCARD int vd_x509_chain_check(
