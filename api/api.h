@@ -19,7 +19,8 @@
 #define VD_NEEDS_ALERTS    2U
 #define VD_NEEDS_ANALYTICS 4U
 #define VD_NEEDS_LOG       8U
-#define VD_NEEDS_ALL       15U
+#define VD_NEEDS_STATE     16U
+#define VD_NEEDS_ALL       31U
 
 /* What the handlers work on. Stores that no route called needs may be NULL. */
 struct vd_api {
@@ -27,6 +28,7 @@ struct vd_api {
     struct vd_alert_store *alerts;
     struct vd_analytics *analytics;
     struct vd_event_log *log;
+    struct vd_state *state;
     struct vd_bus *bus;       /* NULL: no hub is running */
     struct vd_hub *hub;       /* for its counters; NULL likewise */
     struct vd_center *center; /* for its counters; NULL likewise */

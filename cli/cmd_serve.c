@@ -59,10 +59,23 @@ static int local_call_method(
     return vd_hub_call_method(((struct local_bus *)bus)->hub, call, done, context);
 }
 
+static void local_desired_changed(struct vd_bus *bus, const char *device_id, const char *module_id,
+    int64_t version, struct vd_str change)
+{
+    vd_hub_desired_changed(((struct local_bus *)bus)->hub, device_id, module_id, version, change);
+}
+
+static void local_c2d_waiting(struct vd_bus *bus, const char *device_id)
+{
+    vd_hub_c2d_waiting(((struct local_bus *)bus)->hub, device_id);
+}
+
 static const struct vd_bus_ops local_bus_ops = {
     .disconnect = local_disconnect,
     .is_connected = local_is_connected,
     .call_method = local_call_method,
+    .desired_changed = local_desired_changed,
+    .c2d_waiting = local_c2d_waiting,
 };
 
 struct service {
@@ -167,6 +180,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         .private_key_file = key,
         .max_connections = service->config.hub_max_connections,
         .ip_filter = &filter,
+        .state = service->stores.state,
         .rates =
             {
                 .address_connects_per_s = service->config.hub_address_connects,
@@ -223,6 +237,7 @@ static int start_api(struct service *service, char *error_text, size_t error_siz
     vd_config_host(&service->config, vd_hub_port(service->hub), service->host_name);
     service->api = (struct vd_api){
         .registry = service->stores.registry,
+        .state = service->stores.state,
         .alerts = service->stores.alerts,
         .analytics = service->stores.analytics,
         .log = service->stores.log,
@@ -279,6 +294,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
 {
     const struct vd_service_config config = {
         .registry = service->stores.registry,
+        .state = service->stores.state,
         .bus = &service->bus.base,
         .hub = service->hub,
         .host_name = service->config.hub_name,

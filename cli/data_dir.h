@@ -17,6 +17,7 @@
 #define VD_FILE_SERVER     "server.pem"
 #define VD_FILE_SERVER_KEY "server.key"
 #define VD_FILE_REGISTRY   "registry.db"
+#define VD_FILE_STATE      "state.db"
 #define VD_FILE_ALERTS     "alerts.db"
 #define VD_FILE_LOG        "events.db"
 #define VD_FILE_ANALYTICS  "analytics"

@@ -93,6 +93,17 @@ static int open_registry(const struct opening *o)
     return error != VD_OK ? describe(o, error, path) : VD_OK;
 }
 
+static int open_state(const struct opening *o)
+{
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(o->dir, VD_FILE_STATE, path);
+
+    if (error == VD_OK) {
+        error = vd_state_open(path, &o->stores->state);
+    }
+    return error != VD_OK ? describe(o, error, path) : VD_OK;
+}
+
 static int open_log(const struct opening *o)
 {
     char path[VD_PATH_SIZE];
@@ -145,11 +156,12 @@ int vd_stores_open(const char *dir, const struct vd_config *config, unsigned nee
         int (*open)(const struct opening *opening);
     } parts[] = {
         {VD_NEEDS_REGISTRY, open_registry},
+        {VD_NEEDS_STATE, open_state},
         {VD_NEEDS_LOG, open_log},
         {VD_NEEDS_ALERTS, open_alerts},
         {VD_NEEDS_ANALYTICS, open_analytics},
     };
-    struct vd_stores opened = {NULL, NULL, NULL, NULL};
+    struct vd_stores opened = {0};
     struct opening opening = {dir, config, &opened, error_text, error_size};
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -169,6 +181,10 @@ void vd_stores_close(struct vd_stores *stores)
     vd_analytics_close(stores->analytics);
     vd_alert_store_close(stores->alerts);
     vd_event_log_close(stores->log);
+    if (stores->state != NULL) {
+        vd_state_stop(stores->state);
+        vd_state_close(stores->state);
+    }
     vd_registry_close(stores->registry);
-    *stores = (struct vd_stores){NULL, NULL, NULL, NULL};
+    *stores = (struct vd_stores){0};
 }

@@ -7,12 +7,14 @@
 #include "center/store/alert_store.h"
 #include "center/store/analytics.h"
 #include "hub/registry.h"
+#include "hub/state.h"
 #include "lib/config.h"
 #include "lib/event_log.h"
 
 /* NULL for what was not asked for. */
 struct vd_stores {
     struct vd_registry *registry;
+    struct vd_state *state;
     struct vd_event_log *log;
     struct vd_analytics *analytics;
     struct vd_alert_store *alerts;
@@ -25,6 +27,7 @@ struct vd_stores {
 VD_NODISCARD int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,
     struct vd_stores *stores, char *error_text, size_t error_size);
 
+/* All zero is allowed. Nobody may be in a function of the state any more: it is stopped here. */
 void vd_stores_close(struct vd_stores *stores);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/calls.h"
+#include "hub/commands.h"
 #include "hub/connection.h"
 #include "lib/clock.h"
 #include "lib/listen.h"
@@ -134,61 +135,6 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *argument)
     event_base_loopbreak(((struct vd_hub *)argument)->base);
 }
 
-/* Takes over a filter that another thread has set, and ends the connections that it refuses. */
-static void take_ip_filter(struct vd_hub *hub)
-{
-    bool is_new;
-
-    pthread_mutex_lock(&hub->lock);
-    is_new = hub->has_next_ip_filter;
-    if (is_new) {
-        hub->ip_filter = hub->next_ip_filter;
-        hub->has_next_ip_filter = false;
-    }
-    pthread_mutex_unlock(&hub->lock);
-    for (uint32_t i = 0; is_new && i < hub->max_connections; i++) {
-        struct connection *c = hub->slots[i].connection;
-
-        if (c != NULL && c->session.state == VD_SESSION_CONNECTED &&
-            !vd_ip_filter_accepts(&hub->ip_filter, c->peer.bytes, c->peer.length)) {
-            vd_session_apply(&c->session, VD_SESSION_FILTERED);
-        }
-    }
-}
-
-static struct command *take_commands(struct vd_hub *hub, bool *stop_asked)
-{
-    struct command *commands;
-
-    pthread_mutex_lock(&hub->lock);
-    commands = hub->commands;
-    hub->commands = NULL;
-    *stop_asked = hub->stop_asked;
-    pthread_mutex_unlock(&hub->lock);
-    return commands;
-}
-
-static void run_commands(struct vd_hub *hub)
-{
-    bool stop_asked = false;
-    struct command *command = take_commands(hub, &stop_asked);
-
-    while (command != NULL) {
-        struct command *next = command->next;
-        const char *module_id = command->with_modules ? NULL : command->module_id;
-        struct vd_session *session;
-
-        while ((session = vd_presence_take(hub->presence, command->device_id, module_id)) != NULL) {
-            vd_session_apply(session, VD_SESSION_REMOVED);
-        }
-        free(command);
-        command = next;
-    }
-    if (stop_asked && !hub->is_draining) {
-        begin_stop(hub);
-    }
-}
-
 static void on_wake(evutil_socket_t fd, short what, void *argument)
 {
     struct vd_hub *hub = argument;
@@ -198,8 +144,10 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN) {
         vd_log(VD_LOG_ERROR, "hub.wake_failed", "errno=%d", errno);
     }
-    take_ip_filter(hub);
-    run_commands(hub);
+    vd_commands_run(hub);
+    if (vd_commands_stop_asked(hub) && !hub->is_draining) {
+        begin_stop(hub);
+    }
     vd_calls_take(hub);
     acknowledge(hub);
     hand_over(hub);
@@ -455,13 +403,8 @@ static void hub_free(struct vd_hub *hub)
     vd_limiter_free(hub->connects_by_address);
     vd_limiter_free(hub->failures);
     vd_limiter_free(hub->logins);
+    vd_commands_release(hub);
     pthread_mutex_destroy(&hub->lock);
-    while (hub->commands != NULL) {
-        struct command *next = hub->commands->next;
-
-        free(hub->commands);
-        hub->commands = next;
-    }
     free(hub->slots);
     free(hub->host_name);
     free(hub);
@@ -493,6 +436,7 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_limited.burst = VD_HUB_LOG_BURST;
     hub->log_methods.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
+    STAILQ_INIT(&hub->commands);
     hub->host_name = strdup(config->host_name);
     return hub;
 }
@@ -532,6 +476,7 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
         raise_file_limit(self->max_connections);
         self->session_host.hub_name = self->host_name;
         self->session_host.registry = registry;
+        self->state = config->state;
         vd_connection_session_host(&self->session_host);
         error = vd_committer_start(log, self->wake_fd, &self->committer);
     }
@@ -575,37 +520,6 @@ void vd_hub_wake(struct vd_hub *hub)
     }
 }
 
-void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *module_id)
-{
-    struct command *command = calloc(1, sizeof *command);
-
-    if (command == NULL) {
-        vd_log(VD_LOG_ERROR, "hub.disconnect_failed", "reason=\"%s\"", vd_error_text(VD_E_NOMEM));
-        return;
-    }
-    command->with_modules = module_id == NULL;
-    if (vd_text_copy(device_id, command->device_id, sizeof command->device_id) != VD_OK ||
-        vd_text_copy(module_id != NULL ? module_id : "", command->module_id,
-            sizeof command->module_id) != VD_OK) {
-        free(command); /* no identity has such an id */
-        return;
-    }
-    pthread_mutex_lock(&hub->lock);
-    command->next = hub->commands;
-    hub->commands = command;
-    pthread_mutex_unlock(&hub->lock);
-    vd_hub_wake(hub);
-}
-
-void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter)
-{
-    pthread_mutex_lock(&hub->lock);
-    hub->next_ip_filter = *filter;
-    hub->has_next_ip_filter = true;
-    pthread_mutex_unlock(&hub->lock);
-    vd_hub_wake(hub);
-}
-
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id)
 {
     return vd_presence_has(hub->presence, device_id, module_id);
@@ -638,10 +552,7 @@ void vd_hub_stop(struct vd_hub *hub)
     if (hub == NULL) {
         return;
     }
-    pthread_mutex_lock(&hub->lock);
-    hub->stop_asked = true;
-    pthread_mutex_unlock(&hub->lock);
-    vd_hub_wake(hub);
+    vd_commands_ask_stop(hub);
     pthread_join(hub->thread, NULL);
     hub_free(hub);
 }

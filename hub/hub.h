@@ -8,6 +8,7 @@
 
 #include "hub/ip_filter.h"
 #include "hub/registry.h"
+#include "hub/state.h"
 #include "lib/bus.h"
 #include "lib/event_log.h"
 
@@ -29,6 +30,8 @@ struct vd_hub_config {
     uint32_t max_connections;     /* 0: as in hub/limits.h */
     struct vd_hub_rates rates;
     const struct vd_ip_filter *ip_filter; /* copied; NULL: everyone may connect */
+    struct vd_state
+        *state; /* must outlive the hub; NULL: no twins, no C2D, no kept subscriptions */
 };
 
 /* Counters since the start; each only grows, but for the last three. */
@@ -73,6 +76,11 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
 /* Judges whoever connects by this filter, which is copied, and ends the connections that it refuses. Any thread; does not
  * wait. */
 void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter);
+
+/* As desired_changed and c2d_waiting of struct vd_bus_ops in lib/bus.h. */
+void vd_hub_desired_changed(struct vd_hub *hub, const char *device_id, const char *module_id,
+    int64_t version, struct vd_str change);
+void vd_hub_c2d_waiting(struct vd_hub *hub, const char *device_id);
 
 /* True if the identity is connected now. Any thread. */
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id);

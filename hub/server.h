@@ -40,13 +40,7 @@ struct slot {
 
 TAILQ_HEAD(connection_list, connection);
 
-/* What another thread asked for; `lock` guards the list. */
-struct command {
-    struct command *next;
-    char device_id[VD_ID_MAX + 1];
-    char module_id[VD_ID_MAX + 1];
-    bool with_modules;
-};
+STAILQ_HEAD(command_list, command);
 
 struct vd_hub {
     char *host_name;
@@ -66,6 +60,7 @@ struct vd_hub {
     int wake_fd;
     SSL_CTX *tls;
     struct vd_committer *committer;
+    struct vd_state *state;       /* NULL: nothing is kept of identities */
     struct vd_presence *presence; /* any thread */
 
     uint32_t address_connects_per_s; /* for the log */
@@ -101,7 +96,7 @@ struct vd_hub {
     struct vd_log_limit log_methods;
 
     pthread_mutex_t lock;
-    struct command *commands;
+    struct command_list commands; /* the oldest first */
     struct vd_ip_filter next_ip_filter;
     bool has_next_ip_filter;
     bool stop_asked;

@@ -18,10 +18,10 @@ struct list {
 
 struct vd_state {
     struct vd_state_store *store; /* the thread's */
-    int wake_fd;
     pthread_t thread;
 
     pthread_mutex_t lock; /* for all below */
+    int wake_fd;
     pthread_cond_t arrived;
     pthread_cond_t done;
     struct list waiting;
@@ -92,6 +92,16 @@ static int run_all(struct vd_state *self, const struct list *batch)
     return VD_OK;
 }
 
+static void tell(const struct list *batch)
+{
+    for (struct vd_state_request *request = batch->first; request != NULL;
+         request = request->next) {
+        if (request->error == VD_OK && request->committed != NULL) {
+            request->committed(request->context);
+        }
+    }
+}
+
 /* One transaction for all. Nothing of a request whose result is not VD_OK is stored. */
 static void run_batch(struct vd_state *self, const struct list *batch)
 {
@@ -109,6 +119,7 @@ static void run_batch(struct vd_state *self, const struct list *batch)
         if (has_changes) {
             note_success(self);
         }
+        tell(batch);
         return;
     }
     note_failure(self, error);
@@ -187,7 +198,7 @@ static void state_free(struct vd_state *self)
     free(self);
 }
 
-int vd_state_open(const char *path, int wake_fd, struct vd_state **out)
+int vd_state_open(const char *path, struct vd_state **out)
 {
     struct vd_state *self = calloc(1, sizeof *self);
     int error;
@@ -195,7 +206,7 @@ int vd_state_open(const char *path, int wake_fd, struct vd_state **out)
     if (self == NULL) {
         return VD_E_NOMEM;
     }
-    self->wake_fd = wake_fd;
+    self->wake_fd = -1;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->arrived, NULL);
     pthread_cond_init(&self->done, NULL);
@@ -209,6 +220,13 @@ int vd_state_open(const char *path, int wake_fd, struct vd_state **out)
     }
     *out = self;
     return VD_OK;
+}
+
+void vd_state_set_wake(struct vd_state *self, int wake_fd)
+{
+    pthread_mutex_lock(&self->lock);
+    self->wake_fd = wake_fd;
+    pthread_mutex_unlock(&self->lock);
 }
 
 /* With the lock. */
@@ -252,7 +270,14 @@ struct vd_state_request *vd_state_completed(struct vd_state *self)
 
 int vd_state_do(struct vd_state *self, vd_state_run *run, void *context)
 {
-    struct vd_state_request request = {.run = run, .context = context, .is_waited_for = true};
+    return vd_state_do_and_tell(self, run, NULL, context);
+}
+
+int vd_state_do_and_tell(
+    struct vd_state *self, vd_state_run *run, vd_state_committed *committed, void *context)
+{
+    struct vd_state_request request = {
+        .run = run, .committed = committed, .context = context, .is_waited_for = true};
     int error;
 
     pthread_mutex_lock(&self->lock);

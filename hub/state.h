@@ -20,9 +20,16 @@ struct vd_state;
  */
 typedef int vd_state_run(void *context, struct vd_state_store *store);
 
+/*
+ * Called after the commit of a request whose result is VD_OK, before it is given back, in the order of the changes: the place
+ * to tell others of it. In the writer's thread: no waiting, no call of the functions below.
+ */
+typedef void vd_state_committed(void *context);
+
 /* Owned by the caller, who leaves it and its context alone from submitting until it is given back. */
 struct vd_state_request {
     vd_state_run *run;
+    vd_state_committed *committed; /* NULL: nobody is told */
     void *context;
     int error; /* the result: of `run`, or why nothing was stored */
     /* The writer's: */
@@ -33,10 +40,13 @@ struct vd_state_request {
 
 /*
  * Opens the SQLite file `path` (made, mode 0600, if absent), which is this process's alone, and starts the thread.
- * wake_fd  an eventfd, written when submitted requests are complete; -1: nobody submits, all wait
  * As vd_state_store_open; VD_E_NOMEM, VD_E_IO.
  */
-VD_NODISCARD int vd_state_open(const char *path, int wake_fd, struct vd_state **out);
+VD_NODISCARD int vd_state_open(const char *path, struct vd_state **out);
+
+/* The eventfd that is written when submitted requests are complete; open until vd_state_completed has given all back. Any
+ * thread, before the first vd_state_submit. */
+void vd_state_set_wake(struct vd_state *state, int wake_fd);
 
 /* Any thread, never blocks for the disk. It comes back from vd_state_completed, whatever becomes of it, unless this
  * returns VD_E_LIMIT (VD_HUB_STATE_WAITING_MAX wait) or VD_E_CLOSED (stopped). */
@@ -47,6 +57,9 @@ struct vd_state_request *vd_state_completed(struct vd_state *state);
 
 /* Runs and waits until it is complete. Not from the loop. The result is the request's, or as of vd_state_submit. */
 VD_NODISCARD int vd_state_do(struct vd_state *state, vd_state_run *run, void *context);
+/* The same, and `committed` is called with the context. */
+VD_NODISCARD int vd_state_do_and_tell(
+    struct vd_state *state, vd_state_run *run, vd_state_committed *committed, void *context);
 
 /* Any thread: transactions that failed, and whether the last one did. */
 uint64_t vd_state_failures(const struct vd_state *state);

@@ -79,6 +79,11 @@ void vd_topic_write_method(struct vd_buf *out, const char *name, uint64_t rid)
     vd_buf_printf(out, "$iothub/methods/POST/%s/?$rid=%" PRIx64, name, rid);
 }
 
+void vd_topic_write_desired(struct vd_buf *out, int64_t version)
+{
+    vd_buf_printf(out, "$iothub/twin/PATCH/properties/desired/?$version=%" PRId64, version);
+}
+
 static bool read_status(struct vd_str text, int *status)
 {
     const bool is_negative = take(&text, "-");

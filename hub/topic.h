@@ -24,6 +24,9 @@ enum vd_topic vd_topic_classify(
 /* Appends the topic on which a device is asked for a method: `$iothub/methods/POST/{name}/?$rid={rid}`. */
 void vd_topic_write_method(struct vd_buf *out, const char *name, uint64_t rid);
 
+/* Appends `$iothub/twin/PATCH/properties/desired/?$version={version}`. */
+void vd_topic_write_desired(struct vd_buf *out, int64_t version);
+
 /*
  * Reads `{status}/?$rid={rid}`; more may follow after a '&'. VD_E_INVALID: it is not of that form, or the status is no
  * whole number of at most nine digits. *rid is 0 for a request id that vd_topic_write_method never wrote.

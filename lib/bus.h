@@ -59,6 +59,16 @@ struct vd_bus_ops {
      */
     int (*call_method)(
         struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context);
+    /*
+     * A back end's change of desired properties is durable: the identity is told if it is connected and subscribed, in the
+     * order of the calls, which is to be that of the changes.
+     * version  of the desired properties, as `change` has it
+     * change   the patch with its `$version`, JSON; copied
+     */
+    void (*desired_changed)(struct vd_bus *bus, const char *device_id, const char *module_id,
+        int64_t version, struct vd_str change);
+    /* A message waits in the device's C2D queue. */
+    void (*c2d_waiting)(struct vd_bus *bus, const char *device_id);
 };
 
 struct vd_bus {

@@ -7,6 +7,7 @@
 #include "api/http.h"
 #include "hub/hub.h"
 #include "hub/registry.h"
+#include "hub/state.h"
 #include "lib/bus.h"
 
 /* A request's body: the largest method payload and its envelope fit many times. */
@@ -21,9 +22,10 @@
 
 struct vd_service_config {
     struct vd_registry *registry;
-    struct vd_bus *bus;    /* NULL: no hub is running */
-    struct vd_hub *hub;    /* for its counters; NULL likewise */
-    const char *host_name; /* of the hub, without a port: tokens must name it */
+    struct vd_state *state; /* twins, C2D */
+    struct vd_bus *bus;     /* NULL: no hub is running */
+    struct vd_hub *hub;     /* for its counters; NULL likewise */
+    const char *host_name;  /* of the hub, without a port: tokens must name it */
 };
 
 struct vd_service;

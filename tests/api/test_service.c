@@ -70,7 +70,11 @@ static int answer_method(
     return VD_OK;
 }
 
-static const struct vd_bus_ops noting_ops = {note_disconnect, answer_connected, answer_method};
+static const struct vd_bus_ops noting_ops = {
+    .disconnect = note_disconnect,
+    .is_connected = answer_connected,
+    .call_method = answer_method,
+};
 
 static char path[64];
 static struct vd_registry *registry;

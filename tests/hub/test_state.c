@@ -34,7 +34,8 @@ static int set_up(void **unused)
     (void)unused;
     state_file_make(&file);
     wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_int_equal(vd_state_open(file.path, wake_fd, &state), VD_OK);
+    assert_int_equal(vd_state_open(file.path, &state), VD_OK);
+    vd_state_set_wake(state, wake_fd);
     return 0;
 }
 
@@ -63,7 +64,8 @@ static void reopen(void)
     vd_state_stop(state);
     vd_state_close(state);
     state = NULL;
-    assert_int_equal(vd_state_open(file.path, wake_fd, &state), VD_OK);
+    assert_int_equal(vd_state_open(file.path, &state), VD_OK);
+    vd_state_set_wake(state, wake_fd);
 }
 
 /* ---- What the tests have run ---- */
@@ -401,7 +403,8 @@ static void test_state__refuses_while_the_disk_is_full(void **unused)
         fputc('b', stream);
     }
     fclose(stream);
-    assert_int_equal(vd_state_open(file.path, wake_fd, &state), VD_OK);
+    assert_int_equal(vd_state_open(file.path, &state), VD_OK);
+    vd_state_set_wake(state, wake_fd);
     assert_int_equal(do_step("dev", "before"), VD_OK);
     write_until(VD_E_FULL);
     assert_int_equal(unlink(ballast), 0);
@@ -451,7 +454,7 @@ _Noreturn static void be_killed(int fd, const uint32_t first[CRASH_DEVICES])
     struct reporter reporters[CRASH_DEVICES];
     pthread_t threads[CRASH_DEVICES];
 
-    if (vd_state_open(file.path, -1, &state) != VD_OK) {
+    if (vd_state_open(file.path, &state) != VD_OK) {
         _exit(2);
     }
     for (int i = 0; i < CRASH_DEVICES; i++) {
@@ -510,7 +513,8 @@ static void test_state__has_after_a_kill_what_was_complete(void **unused)
         vd_state_close(state);
         state = NULL;
         kill_after(1 + state_random(100), told);
-        assert_int_equal(vd_state_open(file.path, wake_fd, &state), VD_OK);
+        assert_int_equal(vd_state_open(file.path, &state), VD_OK);
+        vd_state_set_wake(state, wake_fd);
         for (int i = 0; i < CRASH_DEVICES; i++) {
             char name[16];
             char text[16];

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue of what other threads ask of the loop, and the doing of it. */
+
+#include "hub/commands.h"
+
+#include "hub/connection.h"
+#include "hub/delivery.h"
+#include "lib/log.h"
+
+enum command_kind {
+    COMMAND_DISCONNECT,
+    COMMAND_DESIRED,
+    COMMAND_C2D,
+};
+
+struct command {
+    STAILQ_ENTRY(command) next;
+    enum command_kind kind;
+    bool with_modules;
+    char device_id[VD_ID_MAX + 1];
+    char module_id[VD_ID_MAX + 1];
+    int64_t version; /* of desired properties */
+    size_t length;   /* of `text`, their change */
+    char text[];
+};
+
+/* ---- Any thread ---- */
+
+/* NULL: out of memory, or no identity has such an id. */
+static struct command *command_new(
+    enum command_kind kind, const char *device_id, const char *module_id, struct vd_str text)
+{
+    struct command *command = calloc(1, sizeof *command + text.length);
+
+    if (command == NULL) {
+        vd_log(VD_LOG_ERROR, "hub.command_lost", "reason=\"%s\" device=\"%s\"",
+            vd_error_text(VD_E_NOMEM), device_id);
+        return NULL;
+    }
+    command->kind = kind;
+    command->with_modules = module_id == NULL;
+    if (vd_text_copy(device_id, command->device_id, sizeof command->device_id) != VD_OK ||
+        vd_text_copy(module_id != NULL ? module_id : "", command->module_id,
+            sizeof command->module_id) != VD_OK) {
+        free(command);
+        return NULL;
+    }
+    command->length = text.length;
+    if (text.length > 0) {
+        memcpy(command->text, text.data, text.length);
+    }
+    return command;
+}
+
+static void enqueue(struct vd_hub *hub, struct command *command)
+{
+    if (command == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&hub->lock);
+    STAILQ_INSERT_TAIL(&hub->commands, command, next);
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
+void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *module_id)
+{
+    enqueue(hub, command_new(COMMAND_DISCONNECT, device_id, module_id, (struct vd_str){"", 0}));
+}
+
+void vd_hub_desired_changed(struct vd_hub *hub, const char *device_id, const char *module_id,
+    int64_t version, struct vd_str change)
+{
+    struct command *command =
+        command_new(COMMAND_DESIRED, device_id, module_id != NULL ? module_id : "", change);
+
+    if (command != NULL) {
+        command->version = version;
+    }
+    enqueue(hub, command);
+}
+
+void vd_hub_c2d_waiting(struct vd_hub *hub, const char *device_id)
+{
+    enqueue(hub, command_new(COMMAND_C2D, device_id, "", (struct vd_str){"", 0}));
+}
+
+void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->next_ip_filter = *filter;
+    hub->has_next_ip_filter = true;
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
+void vd_commands_ask_stop(struct vd_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->stop_asked = true;
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
+bool vd_commands_stop_asked(struct vd_hub *hub)
+{
+    bool asked;
+
+    pthread_mutex_lock(&hub->lock);
+    asked = hub->stop_asked;
+    pthread_mutex_unlock(&hub->lock);
+    return asked;
+}
+
+/* ---- The loop ---- */
+
+/* Takes over a filter that another thread has set, and ends the connections that it refuses. */
+static void take_ip_filter(struct vd_hub *hub)
+{
+    bool is_new;
+
+    pthread_mutex_lock(&hub->lock);
+    is_new = hub->has_next_ip_filter;
+    if (is_new) {
+        hub->ip_filter = hub->next_ip_filter;
+        hub->has_next_ip_filter = false;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    for (uint32_t i = 0; is_new && i < hub->max_connections; i++) {
+        struct connection *c = hub->slots[i].connection;
+
+        if (c != NULL && c->session.state == VD_SESSION_CONNECTED &&
+            !vd_ip_filter_accepts(&hub->ip_filter, c->peer.bytes, c->peer.length)) {
+            vd_session_apply(&c->session, VD_SESSION_FILTERED);
+        }
+    }
+}
+
+static void disconnect(struct vd_hub *hub, const struct command *command)
+{
+    const char *module_id = command->with_modules ? NULL : command->module_id;
+    struct vd_session *session;
+
+    while ((session = vd_presence_take(hub->presence, command->device_id, module_id)) != NULL) {
+        vd_session_apply(session, VD_SESSION_REMOVED);
+    }
+}
+
+static void run(struct vd_hub *hub, const struct command *command)
+{
+    struct vd_session *session;
+
+    if (command->kind == COMMAND_DISCONNECT) {
+        disconnect(hub, command);
+        return;
+    }
+    session = vd_presence_find(hub->presence, command->device_id, command->module_id);
+    if (session == NULL || session->state != VD_SESSION_CONNECTED) {
+        return; /* it learns of it when it is back */
+    }
+    if (command->kind == COMMAND_DESIRED) {
+        vd_delivery_desired(
+            session, command->version, (struct vd_str){command->text, command->length});
+    }
+}
+
+void vd_commands_run(struct vd_hub *hub)
+{
+    struct command_list commands = STAILQ_HEAD_INITIALIZER(commands);
+    struct command *command;
+
+    take_ip_filter(hub);
+    pthread_mutex_lock(&hub->lock);
+    STAILQ_CONCAT(&commands, &hub->commands);
+    pthread_mutex_unlock(&hub->lock);
+    while ((command = STAILQ_FIRST(&commands)) != NULL) {
+        STAILQ_REMOVE_HEAD(&commands, next);
+        run(hub, command);
+        free(command);
+    }
+}
+
+void vd_commands_release(struct vd_hub *hub)
+{
+    struct command *command;
+
+    while ((command = STAILQ_FIRST(&hub->commands)) != NULL) {
+        STAILQ_REMOVE_HEAD(&hub->commands, next);
+        free(command);
+    }
+}
