@@ -117,6 +117,9 @@
 /* A setting of the hub: a hundred rules with long names make 30 KB. */
 #define VD_HUB_SETTING_MAX_BYTES 65536
 
+/* Bearer tokens of people and programs that manage the hub: one each. */
+#define VD_HUB_TOKENS_MAX 256
+
 /* A SAS token's text: the longest resource, percent-encoded, makes about 1 KB. */
 #define VD_SAS_TOKEN_MAX 4096
 

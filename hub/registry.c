@@ -99,6 +99,37 @@ int vd_registry_setting_put(struct vd_registry *registry, const char *name, stru
     return registry->ops->setting_put(registry, name, value, expected_etag, etag);
 }
 
+int vd_registry_change(struct vd_registry *registry, struct vd_registry_change *change)
+{
+    return registry->ops->change(registry, change);
+}
+
+int vd_registry_token_create(struct vd_registry *registry, struct vd_token *token)
+{
+    return registry->ops->token_create(registry, token);
+}
+
+int vd_registry_token_get(struct vd_registry *registry, const char *name, struct vd_token *out)
+{
+    return registry->ops->token_get(registry, name, out);
+}
+
+int vd_registry_token_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_token *token), void *context)
+{
+    return registry->ops->token_list(registry, each, context);
+}
+
+int vd_registry_token_used(struct vd_registry *registry, const char *name, int64_t used_ms)
+{
+    return registry->ops->token_used(registry, name, used_ms);
+}
+
+int vd_registry_token_remove(struct vd_registry *registry, const char *name)
+{
+    return registry->ops->token_remove(registry, name);
+}
+
 void vd_registry_close(struct vd_registry *registry)
 {
     if (registry != NULL) {
@@ -256,23 +287,104 @@ bool vd_policy_allows(const struct vd_policy *policy, enum vd_right right)
     return (rights & (uint32_t)right) != 0;
 }
 
+static const struct {
+    uint32_t bit;
+    const char *text;
+} right_names[] = {
+#define VD_RIGHT_ITEM(name, bit, text) {bit, text},
+    VD_RIGHTS(VD_RIGHT_ITEM)
+#undef VD_RIGHT_ITEM
+};
+
+#define RIGHT_NAMES (sizeof right_names / sizeof right_names[0])
+
 void vd_rights_format(uint32_t rights, char out[VD_RIGHTS_TEXT_SIZE])
 {
-    static const struct {
-        uint32_t bit;
-        const char *text;
-    } names[] = {
-#define VD_RIGHT_ITEM(name, bit, text) {bit, text},
-        VD_RIGHTS(VD_RIGHT_ITEM)
-#undef VD_RIGHT_ITEM
-    };
     size_t length = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((rights & names[i].bit) != 0) {
+    for (size_t i = 0; i < RIGHT_NAMES; i++) {
+        if ((rights & right_names[i].bit) != 0) {
             length += (size_t)snprintf(out + length, VD_RIGHTS_TEXT_SIZE - length, "%s%s",
-                length > 0 ? ", " : "", names[i].text);
+                length > 0 ? ", " : "", right_names[i].text);
         }
     }
+}
+
+/* 0 for a name that is none. */
+static uint32_t right_named(struct vd_str name)
+{
+    for (size_t i = 0; i < RIGHT_NAMES; i++) {
+        if (vd_str_equal_text(name, right_names[i].text)) {
+            return right_names[i].bit;
+        }
+    }
+    return 0;
+}
+
+bool vd_rights_parse(struct vd_str text, uint32_t *rights)
+{
+    uint32_t read = 0;
+    bool more;
+
+    do {
+        const char *comma = text.length > 0 ? memchr(text.data, ',', text.length) : NULL;
+        struct vd_str name = {text.data, comma != NULL ? (size_t)(comma - text.data) : text.length};
+        size_t taken = name.length;
+        uint32_t bit;
+
+        more = comma != NULL;
+        text.data += taken + (more ? 1 : 0);
+        text.length -= taken + (more ? 1 : 0);
+        while (name.length > 0 && name.data[0] == ' ') {
+            name.data++;
+            name.length--;
+        }
+        while (name.length > 0 && name.data[name.length - 1] == ' ') {
+            name.length--;
+        }
+        bit = right_named(name);
+        if (bit == 0 || (read & bit) != 0) {
+            return false;
+        }
+        read |= bit;
+    } while (more);
+    *rights = read;
+    return true;
+}
+
+bool vd_token_is_valid(const struct vd_token *token)
+{
+    return vd_name_is_valid(token->name) && vd_role_name(token->role)[0] != '\0' &&
+        strnlen(token->created_by, sizeof token->created_by) <= VD_TOKEN_MAKER_MAX &&
+        token->expires_ms >= 0 && token->last_used_ms >= 0;
+}
+
+const char *vd_role_name(enum vd_role role)
+{
+    switch (role) {
+#define VD_ROLE_CASE(name, value, text) \
+    case name:                          \
+        return text;
+        VD_ROLES(VD_ROLE_CASE)
+#undef VD_ROLE_CASE
+    }
+    return "";
+}
+
+bool vd_role_parse(struct vd_str name, enum vd_role *role)
+{
+    static const enum vd_role roles[] = {
+#define VD_ROLE_ITEM(name_, value, text) name_,
+        VD_ROLES(VD_ROLE_ITEM)
+#undef VD_ROLE_ITEM
+    };
+
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        if (vd_str_equal_text(name, vd_role_name(roles[i]))) {
+            *role = roles[i];
+            return true;
+        }
+    }
+    return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry: identities with their credentials, shared access policies, CA certificates. Interface and its SQLite
- * implementation. */
+/* The registry: identities with their credentials, shared access policies, CA certificates, bearer tokens, settings.
+ * Interface and its SQLite implementation. */
 
 #ifndef VEDETTE_HUB_REGISTRY_H
 #define VEDETTE_HUB_REGISTRY_H
@@ -102,6 +102,48 @@ struct vd_ca_certificate {
     int64_t updated_ms;
 };
 
+/* What the bearer of a token may do: X(name, stored value, name). Each may what those before it may. */
+#define VD_ROLES(X)                          \
+    X(VD_ROLE_READER, 1, "reader")           \
+    X(VD_ROLE_CONTRIBUTOR, 2, "contributor") \
+    X(VD_ROLE_OWNER, 3, "owner")
+
+enum vd_role {
+#define VD_ROLE_ENUM(name, value, text) name = value,
+    VD_ROLES(VD_ROLE_ENUM)
+#undef VD_ROLE_ENUM
+};
+
+#define VD_TOKEN_HASH_BYTES 32
+#define VD_TOKEN_MAKER_MAX  64
+
+/* A bearer token, see hub/token.h; the token itself is not kept. */
+struct vd_token {
+    char name[VD_NAME_MAX + 1];
+    enum vd_role role;
+    uint8_t hash[VD_TOKEN_HASH_BYTES];       /* SHA-256 of its text */
+    char created_by[VD_TOKEN_MAKER_MAX + 1]; /* who made it, as he is called there; may be empty */
+    int64_t created_ms;                      /* UTC */
+    int64_t expires_ms;                      /* 0: never */
+    int64_t last_used_ms;                    /* to the minute; 0: never */
+};
+
+/* Settings and policies that change together or not at all. */
+struct vd_setting_change {
+    const char *name; /* as for setting_put */
+    struct vd_str value;
+    uint64_t etag; /* exactly that must be there, 0: nothing; set to the new one */
+};
+
+struct vd_registry_change {
+    struct vd_setting_change *settings;
+    size_t setting_count;
+    /* NULL: policies stay. Else all that there will be; each with the etag that must be there (0: none of that name),
+     * set to the new one. Those with the rights and keys that are there already keep theirs. */
+    struct vd_policy *policies;
+    size_t policy_count;
+};
+
 /* Any thread; calls block for the disk. Keys are encrypted at rest. Outputs are untouched on failure.
  * expected_etag  the etag that must be there, 0: whatever is. VD_E_CHANGED: another one is. */
 struct vd_registry;
@@ -156,6 +198,21 @@ struct vd_registry_ops {
     int (*setting_put)(struct vd_registry *registry, const char *name, struct vd_str value,
         uint64_t expected_etag, uint64_t *etag);
 
+    /* VD_E_INVALID, VD_E_LIMIT, VD_E_CHANGED: an etag is another; then nothing is changed, *change neither. */
+    int (*change)(struct vd_registry *registry, struct vd_registry_change *change);
+
+    /* Stores a new token; created_ms is set here. VD_E_EXISTS, VD_E_INVALID, VD_E_LIMIT beyond VD_HUB_TOKENS_MAX. */
+    int (*token_create)(struct vd_registry *registry, struct vd_token *token);
+    /* VD_E_NOT_FOUND. */
+    int (*token_get)(struct vd_registry *registry, const char *name, struct vd_token *out);
+    /* As for policies. */
+    int (*token_list)(struct vd_registry *registry,
+        bool (*each)(void *context, const struct vd_token *token), void *context);
+    /* Notes when a token was used; one that is gone is not an error. */
+    int (*token_used)(struct vd_registry *registry, const char *name, int64_t used_ms);
+    /* VD_E_NOT_FOUND. */
+    int (*token_remove)(struct vd_registry *registry, const char *name);
+
     void (*close)(struct vd_registry *registry);
 };
 
@@ -209,6 +266,18 @@ VD_NODISCARD int vd_registry_setting_get(
 VD_NODISCARD int vd_registry_setting_put(struct vd_registry *registry, const char *name,
     struct vd_str value, uint64_t expected_etag, uint64_t *etag);
 
+VD_NODISCARD int vd_registry_change(
+    struct vd_registry *registry, struct vd_registry_change *change);
+
+VD_NODISCARD int vd_registry_token_create(struct vd_registry *registry, struct vd_token *token);
+VD_NODISCARD int vd_registry_token_get(
+    struct vd_registry *registry, const char *name, struct vd_token *out);
+VD_NODISCARD int vd_registry_token_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_token *token), void *context);
+VD_NODISCARD int vd_registry_token_used(
+    struct vd_registry *registry, const char *name, int64_t used_ms);
+VD_NODISCARD int vd_registry_token_remove(struct vd_registry *registry, const char *name);
+
 /* NULL is allowed. */
 void vd_registry_close(struct vd_registry *registry);
 
@@ -234,5 +303,13 @@ bool vd_thumbprint_parse(struct vd_str text, char out[VD_THUMBPRINT_SIZE]);
 bool vd_policy_allows(const struct vd_policy *policy, enum vd_right right);
 /* "RegistryWrite, ServiceConnect" */
 void vd_rights_format(uint32_t rights, char out[VD_RIGHTS_TEXT_SIZE]);
+/* The reverse: names in any order, each once, parted by a comma and spaces. False leaves *rights untouched. */
+bool vd_rights_parse(struct vd_str text, uint32_t *rights);
+
+/* Name, role and times. */
+bool vd_token_is_valid(const struct vd_token *token);
+const char *vd_role_name(enum vd_role role);
+/* The reverse, exact letters. False leaves *role untouched. */
+bool vd_role_parse(struct vd_str name, enum vd_role *role);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQLite registry's shared access policies and CA certificates. */
 
+#include <openssl/crypto.h>
+
 #include "hub/registry_sqlite.h"
 #include "lib/clock.h"
 
@@ -114,10 +116,9 @@ static int write_policy(
     return vd_registry_run(statement);
 }
 
-/* VD_E_LIMIT if the table has `max` rows. */
-static int has_room(struct sqlite_registry *self, enum registry_statement which, int max)
+int vd_registry_has_room(struct sqlite_registry *self, enum registry_statement counting, int max)
 {
-    sqlite3_stmt *statement = self->statements[which];
+    sqlite3_stmt *statement = self->statements[counting];
     int result = sqlite3_step(statement);
     int count = result == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
 
@@ -133,7 +134,7 @@ static int may_put(struct sqlite_registry *self, int error, uint64_t etag, uint6
     enum registry_statement counting, int max)
 {
     if (error == VD_E_NOT_FOUND && expected_etag == 0) {
-        return has_room(self, counting, max);
+        return vd_registry_has_room(self, counting, max);
     }
     return error == VD_OK ? vd_registry_expect(expected_etag, etag) : error;
 }
@@ -196,6 +197,74 @@ int vd_registry_sqlite_policy_remove(
     }
     vd_secret_wipe(&stored, sizeof stored);
     return vd_registry_end(self, error);
+}
+
+static bool same_key(const struct vd_key *a, const struct vd_key *b)
+{
+    return a->length == b->length && CRYPTO_memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* Within a transaction. */
+static int change_policy(struct sqlite_registry *self, struct vd_policy *policy)
+{
+    struct vd_policy stored = {0};
+    int error = policy_find(self, REGISTRY_POLICY_GET, policy->name, &stored);
+
+    if (error == VD_E_NOT_FOUND) {
+        error = VD_OK;
+    }
+    if (error == VD_OK && stored.etag != policy->etag) {
+        error = VD_E_CHANGED;
+    }
+    if (error == VD_OK &&
+        (stored.etag == 0 || stored.rights != policy->rights ||
+            !same_key(&stored.primary_key, &policy->primary_key) ||
+            !same_key(&stored.secondary_key, &policy->secondary_key))) {
+        policy->etag = stored.etag + 1;
+        error = write_policy(self, self->statements[REGISTRY_POLICY_PUT], policy);
+    }
+    vd_secret_wipe(&stored, sizeof stored);
+    return error;
+}
+
+static bool is_named(const struct vd_policy *policies, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(policies[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Within a transaction: removes those that are none of these. */
+static int remove_others(
+    struct sqlite_registry *self, const struct vd_policy *policies, size_t count)
+{
+    struct vd_policy policy = {0};
+    int error;
+
+    while ((error = policy_find(self, REGISTRY_POLICY_NEXT, policy.name, &policy)) == VD_OK) {
+        if (!is_named(policies, count, policy.name)) {
+            error = remove_named(self, REGISTRY_POLICY_REMOVE, policy.name, policy.etag, 0);
+        }
+        if (error != VD_OK) {
+            break;
+        }
+    }
+    vd_secret_wipe(&policy, sizeof policy);
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+int vd_registry_change_policies(
+    struct sqlite_registry *self, struct vd_policy *policies, size_t count)
+{
+    int error = remove_others(self, policies, count);
+
+    for (size_t i = 0; error == VD_OK && i < count; i++) {
+        error = change_policy(self, &policies[i]);
+    }
+    return error;
 }
 
 int vd_registry_seed_policies(struct sqlite_registry *self)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define REGISTRY_APPLICATION_ID 0x56645267 /* "VdRg" */
-#define REGISTRY_VERSION        3
+#define REGISTRY_VERSION        4
 #define REGISTRY_BUSY_MS        5000
 
 /* What the check value holds when it is opened: a wrong master key does not get that far. */
@@ -20,6 +20,7 @@
     "device_id, module_id, generation_id, enabled, created_ms, keys, auth_type, " \
     "primary_thumbprint, secondary_thumbprint, status_reason, etag, status_updated_ms"
 #define POLICY_COLUMNS "name, rights, keys, etag"
+#define TOKEN_COLUMNS  "name, role, hash, created_by, created_ms, expires_ms, last_used_ms"
 #define CA_COLUMNS     "name, der, is_verified, verification_code, etag, created_ms, updated_ms"
 
 static const char *const statement_sql[REGISTRY_STATEMENTS] = {
@@ -56,6 +57,14 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
     [REGISTRY_CA_REMOVE] = "DELETE FROM ca_certificate WHERE name = ?1",
     [REGISTRY_SETTING_GET] = "SELECT value, etag FROM setting WHERE name = ?1",
     [REGISTRY_SETTING_PUT] = "REPLACE INTO setting (name, value, etag) VALUES (?1, ?2, ?3)",
+    [REGISTRY_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE name = ?1",
+    [REGISTRY_TOKEN_NEXT] =
+        "SELECT " TOKEN_COLUMNS " FROM token WHERE name > ?1 ORDER BY name LIMIT 1",
+    [REGISTRY_TOKEN_COUNT] = "SELECT count(*) FROM token",
+    [REGISTRY_TOKEN_CREATE] =
+        "INSERT INTO token (" TOKEN_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
+    [REGISTRY_TOKEN_USED] = "UPDATE token SET last_used_ms = ?2 WHERE name = ?1",
+    [REGISTRY_TOKEN_REMOVE] = "DELETE FROM token WHERE name = ?1",
 };
 
 /* What leads to each version from the one before it. They are never changed: a new version is a new step. */
@@ -82,6 +91,10 @@ static const char *const version_sql[REGISTRY_VERSION] = {
 
     ("CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL, etag INTEGER NOT NULL)"
      " WITHOUT ROWID;"),
+
+    ("CREATE TABLE token (name TEXT PRIMARY KEY, role INTEGER NOT NULL, hash BLOB NOT NULL,"
+     " created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+     " last_used_ms INTEGER NOT NULL) WITHOUT ROWID;"),
 };
 
 /* ---- Keys: sealed together, bound to what they belong to. ---- */
@@ -228,6 +241,12 @@ static const struct vd_registry_ops registry_ops = {
     .ca_remove = vd_registry_sqlite_ca_remove,
     .setting_get = vd_registry_sqlite_setting_get,
     .setting_put = vd_registry_sqlite_setting_put,
+    .change = vd_registry_sqlite_change,
+    .token_create = vd_registry_sqlite_token_create,
+    .token_get = vd_registry_sqlite_token_get,
+    .token_list = vd_registry_sqlite_token_list,
+    .token_used = vd_registry_sqlite_token_used,
+    .token_remove = vd_registry_sqlite_token_remove,
     .close = registry_close,
 };
 

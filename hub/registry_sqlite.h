@@ -33,6 +33,12 @@ enum registry_statement {
     REGISTRY_CA_REMOVE,
     REGISTRY_SETTING_GET,
     REGISTRY_SETTING_PUT,
+    REGISTRY_TOKEN_GET,
+    REGISTRY_TOKEN_NEXT,
+    REGISTRY_TOKEN_COUNT,
+    REGISTRY_TOKEN_CREATE,
+    REGISTRY_TOKEN_USED,
+    REGISTRY_TOKEN_REMOVE,
     REGISTRY_STATEMENTS
 };
 
@@ -125,6 +131,26 @@ int vd_registry_sqlite_setting_get(
     struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);
 int vd_registry_sqlite_setting_put(struct vd_registry *registry, const char *name,
     struct vd_str value, uint64_t expected_etag, uint64_t *etag);
+
+int vd_registry_sqlite_change(struct vd_registry *registry, struct vd_registry_change *change);
+
+int vd_registry_sqlite_token_create(struct vd_registry *registry, struct vd_token *token);
+int vd_registry_sqlite_token_get(
+    struct vd_registry *registry, const char *name, struct vd_token *out);
+int vd_registry_sqlite_token_list(struct vd_registry *registry,
+    bool (*each)(void *context, const struct vd_token *token), void *context);
+int vd_registry_sqlite_token_used(struct vd_registry *registry, const char *name, int64_t used_ms);
+int vd_registry_sqlite_token_remove(struct vd_registry *registry, const char *name);
+
+/* ---- Within a transaction ---- */
+
+/* VD_E_LIMIT if the table that `counting` counts has `max` rows. */
+VD_NODISCARD int vd_registry_has_room(
+    struct sqlite_registry *self, enum registry_statement counting, int max);
+
+/* Makes these all the policies that there are, as struct vd_registry_change says. */
+VD_NODISCARD int vd_registry_change_policies(
+    struct sqlite_registry *self, struct vd_policy *policies, size_t count);
 
 /* The standard policies with new random keys, into an empty table. Before the statements are prepared. */
 VD_NODISCARD int vd_registry_seed_policies(struct sqlite_registry *self);

@@ -20,6 +20,10 @@ void registry_contract_count(struct vd_registry *registry);
 void registry_contract_policies(struct vd_registry *registry);
 void registry_contract_ca_certificates(struct vd_registry *registry);
 void registry_contract_settings(struct vd_registry *registry);
+void registry_contract_tokens(struct vd_registry *registry);
+void registry_contract_token_check(struct vd_registry *registry);
+/* Takes a new registry likewise. */
+void registry_contract_change(struct vd_registry *registry);
 
 /* An identity with keys that depend on the ids. */
 struct vd_identity registry_identity(const char *device_id, const char *module_id);

@@ -82,6 +82,9 @@ CONTRACT(count)
 CONTRACT(policies)
 CONTRACT(ca_certificates)
 CONTRACT(settings)
+CONTRACT(tokens)
+CONTRACT(token_check)
+CONTRACT(change)
 
 static void execute(const struct place *place, const char *sql)
 {
@@ -201,7 +204,7 @@ static void test_registry_sqlite__other_files(void **state)
         const char *sql;
         int error;
     } cases[] = {
-        {"PRAGMA user_version = 4", VD_E_NEWER},
+        {"PRAGMA user_version = 5", VD_E_NEWER},
         {"PRAGMA user_version = 0", VD_E_CORRUPT},
         {"PRAGMA user_version = 1; PRAGMA application_id = 1", VD_E_CORRUPT},
         {"PRAGMA application_id = 0x56645267; DELETE FROM meta", VD_E_CORRUPT},
@@ -315,6 +318,35 @@ static void test_registry_sqlite__version_1(void **state)
         assert_int_equal(vd_registry_policy_get(registry, "registryReadWrite", &policy), VD_OK);
         vd_registry_close(registry);
     }
+}
+
+/* Version 3 had no tokens. What it held is there, and what it did not can be. */
+static void test_registry_sqlite__version_3(void **state)
+{
+    struct place *place = *state;
+    struct vd_registry *registry = open_registry(place);
+    struct vd_token token = {.name = "t", .role = VD_ROLE_READER};
+    struct vd_policy policy = {0};
+    struct vd_policy got = {0};
+    struct vd_buf value = {0};
+    uint64_t etag = 0;
+
+    assert_int_equal(vd_registry_policy_get(registry, "service", &policy), VD_OK);
+    assert_int_equal(
+        vd_registry_setting_put(registry, "s", VD_STR_LITERAL("kept"), 0, &etag), VD_OK);
+    vd_registry_close(registry);
+    execute(place, "DROP TABLE token; PRAGMA user_version = 3;");
+    for (int opening = 0; opening < 2; opening++) {
+        registry = open_registry(place);
+        assert_int_equal(vd_registry_policy_get(registry, "service", &got), VD_OK);
+        assert_memory_equal(&got, &policy, sizeof got);
+        assert_int_equal(vd_registry_setting_get(registry, "s", &value, &etag), VD_OK);
+        assert_int_equal(
+            vd_registry_token_create(registry, &token), opening == 0 ? VD_OK : VD_E_EXISTS);
+        vd_registry_close(registry);
+    }
+    assert_int_equal(value.length, 8);
+    vd_buf_release(&value);
 }
 
 /* A policy's keys are no more in clear than a device's, and do not open under another name. */
@@ -434,6 +466,9 @@ int main(void)
         TEST(contract_policies),
         TEST(contract_ca_certificates),
         TEST(contract_settings),
+        TEST(contract_tokens),
+        TEST(contract_token_check),
+        TEST(contract_change),
         TEST(survives_closing),
         TEST(two_at_a_time),
         TEST(another_master_key),
@@ -441,6 +476,7 @@ int main(void)
         TEST(damaged_rows),
         TEST(other_files),
         TEST(version_1),
+        TEST(version_3),
         TEST(policy_keys_are_sealed),
         TEST(no_room),
         TEST(survives_kill),
