@@ -54,6 +54,14 @@ static int read_member(struct vd_diagnostics *out, const json_t *record,
     return to->data != NULL ? VD_OK : VD_E_NOMEM;
 }
 
+/* A number, or one as text, as the resource logs have it; 0 for anything else. */
+static int64_t read_number(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return text != NULL ? strtoll(text, NULL, 10) : json_integer_value(value);
+}
+
 int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record, int64_t enqueued_ms,
     char reason[VD_DIAGNOSTIC_REASON_SIZE])
 {
@@ -72,7 +80,7 @@ int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record, int64_t
     }
     if (error == VD_OK) {
         row->time_generated_ms = enqueued_ms;
-        row->duration_ms = json_integer_value(json_object_get(json, "durationMs"));
+        row->duration_ms = read_number(json_object_get(json, "durationMs"));
         out->count++;
     }
     json_decref(json);

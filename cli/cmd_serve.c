@@ -70,12 +70,18 @@ static void local_c2d_waiting(struct vd_bus *bus, const char *device_id)
     vd_hub_c2d_waiting(((struct local_bus *)bus)->hub, device_id);
 }
 
+static int local_record(struct vd_bus *bus, const struct vd_event *event)
+{
+    return vd_hub_append(((struct local_bus *)bus)->hub, event);
+}
+
 static const struct vd_bus_ops local_bus_ops = {
     .disconnect = local_disconnect,
     .is_connected = local_is_connected,
     .call_method = local_call_method,
     .desired_changed = local_desired_changed,
     .c2d_waiting = local_c2d_waiting,
+    .record = local_record,
 };
 
 struct service {

@@ -25,37 +25,18 @@ static struct connection *of_session(struct vd_session *session)
     return (struct connection *)session;
 }
 
-/* Puts an operation of the connection's client into the event log, among the messages. */
+/* Records an operation of the connection's client. */
 static void record_operation(struct connection *c, struct vd_operation *operation)
 {
-    struct vd_hub *hub = c->hub;
-    struct vd_buf body = {0};
-    struct vd_event event = {
-        .kind = VD_EVENT_OPERATION,
-        .enqueued_ms = vd_clock_utc_ms(),
-        .device_id = vd_str_from(c->session.principal.device_id),
-        .module_id = vd_str_from(c->session.principal.module_id),
-        .address = vd_str_from(c->session.address),
-    };
-    int error = VD_E_LIMIT;
+    const struct vd_principal *who = &c->session.principal;
 
-    operation->time_ms = event.enqueued_ms;
-    operation->principal = &c->session.principal;
+    operation->device_id = who->device_id;
+    operation->module_id = who->module_id;
+    operation->protocol = "Mqtt";
+    operation->auth_type = vd_operation_auth_type(who);
     operation->address = c->session.address;
     operation->client_type = c->session.client_type;
-    if (vd_committer_has_reserve(hub->committer)) {
-        error = vd_operation_write(operation, hub->host_name, &body);
-    }
-    if (error == VD_OK) {
-        event.body = (struct vd_str){(const char *)body.data, body.length};
-        error = vd_committer_add(hub->committer, &event, NULL);
-    }
-    vd_buf_release(&body);
-    if (error != VD_OK) {
-        atomic_fetch_add(&hub->operations_lost, 1);
-        return;
-    }
-    event_active(&hub->hand_over, EV_TIMEOUT, 0);
+    vd_record_now(c->hub, operation);
 }
 
 static void record_connection(

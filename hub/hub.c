@@ -102,6 +102,7 @@ static void end_all(struct vd_hub *hub)
         }
     }
     vd_hub_settle(hub);
+    vd_record_take(hub);
     hub->is_ended = true;
     hand_over(hub);
     if (!vd_committer_is_busy(hub->committer)) {
@@ -150,6 +151,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     }
     vd_calls_take(hub);
     acknowledge(hub);
+    vd_record_take(hub);
     hand_over(hub);
     vd_hub_settle(hub);
     if (hub->is_draining && !vd_committer_is_busy(hub->committer)) {
@@ -404,9 +406,11 @@ static void hub_free(struct vd_hub *hub)
     vd_limiter_free(hub->failures);
     vd_limiter_free(hub->logins);
     vd_commands_release(hub);
+    vd_record_queue_release(&hub->record_queue);
     pthread_mutex_destroy(&hub->lock);
     free(hub->slots);
     free(hub->host_name);
+    free(hub->resource_id);
     free(hub);
 }
 
@@ -437,7 +441,10 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_methods.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
     STAILQ_INIT(&hub->commands);
+    vd_record_queue_init(&hub->record_queue);
     hub->host_name = strdup(config->host_name);
+    hub->resource_id =
+        strdup(config->resource_id != NULL ? config->resource_id : config->host_name);
     return hub;
 }
 
@@ -452,7 +459,7 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
     if (self == NULL) {
         return VD_E_NOMEM;
     }
-    error = self->host_name != NULL ? make_slots(self) : VD_E_NOMEM;
+    error = self->host_name != NULL && self->resource_id != NULL ? make_slots(self) : VD_E_NOMEM;
     if (error == VD_OK) {
         error = make_limiters(self, &config->rates);
     }

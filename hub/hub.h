@@ -12,6 +12,8 @@
 #include "lib/bus.h"
 #include "lib/event_log.h"
 
+struct vd_operation;
+
 /* Limits on what one peer may do; 0: none. Whoever rested may do at once what ten seconds, or a minute, allow. */
 struct vd_hub_rates {
     uint32_t address_connects_per_s;  /* new connections of an IPv4 address or an IPv6 /64 */
@@ -32,6 +34,7 @@ struct vd_hub_config {
     const struct vd_ip_filter *ip_filter; /* copied; NULL: everyone may connect */
     struct vd_state
         *state; /* must outlive the hub; NULL: no twins, no C2D, no kept subscriptions */
+    const char *resource_id; /* of the hub, as its records name it; NULL: its host name */
 };
 
 /* Counters since the start; each only grows, but for the last three. */
@@ -92,6 +95,15 @@ VD_NODISCARD int vd_hub_call_method(
 /* Takes no more calls and has those under way end with VD_E_CLOSED, so that whoever waits for one can be stopped before
  * the hub is. Any thread; does not wait. */
 void vd_hub_refuse_methods(struct vd_hub *hub);
+
+/*
+ * Puts an event into the event log, behind what is there. Any thread; does not wait: it is copied, and durable a moment later.
+ * VD_E_LIMIT (too many wait: the log takes nothing, or not so much), VD_E_NOMEM: it is lost, and counted as an operation.
+ */
+VD_NODISCARD int vd_hub_append(struct vd_hub *hub, const struct vd_event *event);
+
+/* Records an operation of hub/operation.h likewise; one that is lost is counted. */
+void vd_hub_record(struct vd_hub *hub, const struct vd_operation *operation);
 
 void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
 

@@ -54,6 +54,11 @@
 /* The hub's own records, which nobody sends again, may fill a batch so many times: the rest is counted as lost. */
 #define VD_HUB_BATCH_RESERVE 2
 
+/* Records of other threads that wait for the loop: what 4,096 requests at once leave, or a log that takes nothing for a
+ * moment. Beyond it they are counted as lost. */
+#define VD_HUB_RECORDS_WAITING_MAX       4096u
+#define VD_HUB_RECORDS_WAITING_MAX_BYTES (8u << 20)
+
 /* Ciphertext read from one peer before the next has its turn. */
 #define VD_HUB_READ_BYTES 65536
 

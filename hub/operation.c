@@ -11,7 +11,7 @@
 /* A client says what it is in some words; more is cut off. */
 #define CLIENT_TYPE_MAX 128
 
-static const char *category_text(enum vd_operation_category category)
+const char *vd_operation_category_text(enum vd_operation_category category)
 {
     static const char *const texts[] = {
 #define VD_OPERATION_CATEGORY_TEXT(name, text) text,
@@ -102,7 +102,7 @@ static json_t *client_json(struct vd_str encoded)
     return json_stringn(text, length);
 }
 
-static const char *auth_type_text(const struct vd_principal *principal)
+const char *vd_operation_auth_type(const struct vd_principal *principal)
 {
     if (principal->auth_type != VD_AUTH_SAS) {
         return "{\"scope\":\"device\",\"type\":\"x509\",\"issuer\":\"external\"}";
@@ -111,66 +111,117 @@ static const char *auth_type_text(const struct vd_principal *principal)
                                 : "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\"}";
 }
 
+/* Adds text that is there, as far as it may go; without memory nothing is added. */
+static void set_text(json_t *object, const char *name, const char *text)
+{
+    size_t length = text != NULL ? strnlen(text, VD_OPERATION_TEXT_MAX + 1) : 0;
+
+    if (length > VD_OPERATION_TEXT_MAX) {
+        /* Not within a character. */
+        for (length = VD_OPERATION_TEXT_MAX; length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80;
+             length--) {
+        }
+    }
+    if (length > 0) {
+        (void)json_object_set_new(object, name, json_stringn(text, length));
+    }
+}
+
+static void set_status(json_t *properties, uint32_t code)
+{
+    (void)json_object_set_new(
+        properties, "statusCode", json_integer((json_int_t)(code != 0 ? code / 1000 : 200)));
+}
+
 /* The properties as text; the caller's, NULL without memory. */
 static char *properties_text(const struct vd_operation *operation)
 {
     char masked[64];
-    json_t *properties;
+    json_t *properties = json_object();
     char *text;
 
-    vd_address_mask(operation->address, masked, sizeof masked);
-    properties = json_pack("{s:s, s:s, s:s, s:s, s:I}", "deviceId", operation->principal->device_id,
-        "protocol", "Mqtt", "authType", auth_type_text(operation->principal), "maskedIpAddress",
-        masked, "statusCode",
-        (json_int_t)(operation->result.code != 0 ? operation->result.code / 1000 : 200));
-    if (properties == NULL) {
-        return NULL;
+    set_text(properties, "deviceId", operation->device_id);
+    set_text(properties, "moduleId", operation->module_id);
+    set_text(properties, "protocol", operation->protocol);
+    set_text(properties, "authType", operation->auth_type);
+    if (operation->address != NULL) {
+        vd_address_mask(operation->address, masked, sizeof masked);
+        set_text(properties, "maskedIpAddress", masked);
     }
-    if (operation->principal->module_id[0] != '\0') {
-        json_object_set_new(properties, "moduleId", json_string(operation->principal->module_id));
-    }
-    if (operation->reason != NULL) {
-        json_object_set_new(properties, "reason", json_string(operation->reason));
-    }
+    set_status(properties, operation->result.code);
+    set_text(properties, "reason", operation->reason);
     if (operation->client_type.length > 0) {
         /* A value that is none is not set. */
         (void)json_object_set_new(properties, "sdkVersion", client_json(operation->client_type));
+    }
+    for (size_t i = 0; i < VD_OPERATION_PROPERTIES_MAX && operation->properties[i].name != NULL;
+         i++) {
+        const struct vd_operation_property *p = &operation->properties[i];
+
+        if (p->text != NULL) {
+            set_text(properties, p->name, p->text);
+        } else {
+            (void)json_object_set_new(properties, p->name, json_integer(p->number));
+        }
     }
     text = json_dumps(properties, JSON_COMPACT);
     json_decref(properties);
     return text;
 }
 
-int vd_operation_write(
-    const struct vd_operation *operation, const char *hub_name, struct vd_buf *out)
+/* The record as text; the caller's, NULL without memory. */
+static char *record_text(
+    const struct vd_operation *operation, int64_t time_ms, const char *resource_id)
 {
     const struct vd_result *result = &operation->result;
     char time[VD_TIME_TEXT_SIZE];
     char code[16] = "";
+    char duration[24];
     char *properties = properties_text(operation);
     char *text = NULL;
     json_t *record = NULL;
 
-    vd_time_format(operation->time_ms, time);
+    vd_time_format(time_ms, time);
+    snprintf(duration, sizeof duration, "%lld", (long long)operation->duration_ms);
     if (result->code != 0) {
         snprintf(code, sizeof code, "%u", result->code);
     }
     if (properties != NULL) {
-        record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "time", time,
-            "resourceId", hub_name, "operationName", operation->name, "category",
-            category_text(operation->category), "level",
+        record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "time", time,
+            "resourceId", resource_id, "operationName", operation->name, "category",
+            vd_operation_category_text(operation->category), "level",
             result->code != 0 ? "Error" : "Information", "resultType", code, "resultDescription",
-            result->text != NULL ? result->text : "", "durationMs",
-            (json_int_t)operation->duration_ms, "properties", properties, "location", "");
+            result->text != NULL ? result->text : "", "durationMs", duration, "properties",
+            properties, "location", "");
     }
     if (record != NULL) {
         text = json_dumps(record, JSON_COMPACT);
     }
-    if (text != NULL) {
-        vd_buf_append_text(out, text);
-    }
     json_decref(record);
-    free(text);
     free(properties);
-    return text == NULL || out->error != VD_OK ? VD_E_NOMEM : VD_OK;
+    return text;
+}
+
+int vd_operation_event(const struct vd_operation *operation, const char *resource_id,
+    struct vd_buf *body, struct vd_event *event)
+{
+    const int64_t time_ms = operation->time_ms != 0 ? operation->time_ms : vd_clock_utc_ms();
+    char *text = record_text(operation, time_ms, resource_id);
+
+    if (text != NULL) {
+        vd_buf_append_text(body, text);
+    }
+    free(text);
+    if (text == NULL || body->error != VD_OK) {
+        return VD_E_NOMEM;
+    }
+    *event = (struct vd_event){
+        .kind = VD_EVENT_OPERATION,
+        .enqueued_ms = time_ms,
+        .device_id = vd_str_from(operation->device_id != NULL ? operation->device_id : ""),
+        .module_id = vd_str_from(operation->module_id != NULL ? operation->module_id : ""),
+        .address = vd_str_from(operation->address != NULL ? operation->address : ""),
+        .body = {(const char *)body->data, body->length},
+    };
+    return VD_OK;
 }

@@ -17,6 +17,7 @@
 #include "hub/limits.h"
 #include "hub/methods.h"
 #include "hub/presence.h"
+#include "hub/record.h"
 #include "hub/tls.h"
 #include "lib/log.h"
 
@@ -44,6 +45,7 @@ STAILQ_HEAD(command_list, command);
 
 struct vd_hub {
     char *host_name;
+    char *resource_id;
     uint16_t port;
     uint32_t max_connections;
     struct vd_hub_times times;
@@ -105,6 +107,7 @@ struct vd_hub {
     size_t method_count; /* calls that have not ended, queued or begun, */
     size_t method_bytes; /* and their payloads */
     bool methods_refused;
+    struct vd_record_queue record_queue;
 
     /* Written by the loop, read by any thread. */
     _Atomic uint64_t connects_accepted;

@@ -4,6 +4,7 @@
 #ifndef VEDETTE_LIB_BUS_H
 #define VEDETTE_LIB_BUS_H
 
+#include "lib/event.h"
 #include "lib/str.h"
 
 /* A method's name: one level of a topic, which is to stay short on small devices. */
@@ -69,6 +70,12 @@ struct vd_bus_ops {
         int64_t version, struct vd_str change);
     /* A message waits in the device's C2D queue. */
     void (*c2d_waiting)(struct vd_bus *bus, const char *device_id);
+    /*
+     * Puts an event into the event log, behind what is there: for what API and center record. It is copied, and durable a
+     * moment later. VD_E_LIMIT (too many wait), VD_E_NOMEM: it is lost, and counted.
+     * NULL where there is no hub whose log it is.
+     */
+    int (*record)(struct vd_bus *bus, const struct vd_event *event);
 };
 
 struct vd_bus {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <pthread.h>
 
 #include "hub/operation.h"
 #include "tests/hub/live_hub.h"
@@ -17,10 +18,12 @@
 static json_t *write_and_read(const struct vd_operation *operation, json_t **properties)
 {
     struct vd_buf text = {0};
+    struct vd_event event = {0};
     json_t *record;
 
-    assert_int_equal(vd_operation_write(operation, "hub.example", &text), VD_OK);
-    record = json_loadb((const char *)text.data, text.length, 0, NULL);
+    assert_int_equal(vd_operation_event(operation, "hub.example", &text, &event), VD_OK);
+    assert_int_equal(event.kind, VD_EVENT_OPERATION);
+    record = json_loadb(event.body.data, event.body.length, 0, NULL);
     vd_buf_release(&text);
     assert_non_null(record);
     *properties = json_loads(json_string_value(json_object_get(record, "properties")), 0, NULL);
@@ -37,7 +40,7 @@ static const char *text_of(const json_t *object, const char *name)
 
 static void test_operation__form(void **state)
 {
-    const struct vd_principal who = {.device_id = "dev1", .module_id = "mod"};
+    const struct vd_principal who = {.device_id = "dev1", .by_policy = true};
     const struct vd_operation operation = {
         .category = VD_OPERATION_CONNECTIONS,
         .name = "deviceConnect",
@@ -45,7 +48,10 @@ static void test_operation__form(void **state)
         .reason = "signature_wrong",
         .time_ms = 1764000000123,
         .duration_ms = 45,
-        .principal = &who,
+        .device_id = "dev1",
+        .module_id = "mod",
+        .protocol = "Mqtt",
+        .auth_type = vd_operation_auth_type(&who),
         .address = "192.0.2.77",
         .client_type = VD_STR_LITERAL("py-azure%20%22x%22"),
     };
@@ -60,7 +66,10 @@ static void test_operation__form(void **state)
     assert_string_equal(text_of(record, "level"), "Error");
     assert_string_equal(text_of(record, "resultType"), "401003");
     assert_string_equal(text_of(record, "resultDescription"), "IotHubUnauthorized");
-    assert_int_equal(json_integer_value(json_object_get(record, "durationMs")), 45);
+    assert_string_equal(text_of(record, "durationMs"), "45");
+    assert_string_equal(text_of(properties, "protocol"), "Mqtt");
+    assert_string_equal(text_of(properties, "authType"),
+        "{\"scope\":\"hub\",\"type\":\"sas\",\"issuer\":\"iothub\"}");
     assert_string_equal(text_of(properties, "deviceId"), "dev1");
     assert_string_equal(text_of(properties, "moduleId"), "mod");
     assert_string_equal(text_of(properties, "reason"), "signature_wrong");
@@ -75,14 +84,13 @@ static void test_operation__form(void **state)
 static void test_operation__client_types_that_are_none(void **state)
 {
     static const char *const types[] = {"", "%ff%fe", "%zz", "%00", "a%00b"};
-    const struct vd_principal who = {.device_id = "dev1"};
 
     (void)state;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         const struct vd_operation operation = {
             .category = VD_OPERATION_TELEMETRY,
             .name = "ingress",
-            .principal = &who,
+            .device_id = "dev1",
             .address = "",
             .client_type = vd_str_from(types[i]),
         };
@@ -196,6 +204,139 @@ static void test_operation__of_throttling_once_a_minute(void **state)
     tls_client_close(&client);
 }
 
+/* ---- From other threads ---- */
+
+#define THREADS    4
+#define PER_THREAD 500
+
+struct recorder {
+    pthread_t thread;
+    struct vd_hub *hub;
+    int number;
+};
+
+static void *record_many(void *argument)
+{
+    const struct recorder *recorder = argument;
+    char device[16];
+
+    snprintf(device, sizeof device, "dev%d", recorder->number);
+    for (int i = 0; i < PER_THREAD; i++) {
+        vd_hub_record(recorder->hub,
+            &(struct vd_operation){
+                .category = VD_OPERATION_METHODS,
+                .name = "send",
+                .device_id = device,
+                .properties = {{"RequestSize", NULL, i}, {"x", "text", 0}},
+            });
+    }
+    return NULL;
+}
+
+static json_t *properties_of(const json_t *record)
+{
+    json_t *properties = json_loads(text_of(record, "properties"), 0, NULL);
+
+    assert_non_null(properties);
+    return properties;
+}
+
+/* Each thread's come in their order, every one of them once. */
+static void test_operation__from_many_threads(void **state)
+{
+    struct live_hub *f = *state;
+    struct recorder recorders[THREADS];
+    int64_t next[THREADS] = {0};
+
+    live_start(f, &live_patient, 0);
+    for (int i = 0; i < THREADS; i++) {
+        recorders[i] = (struct recorder){.hub = f->hub, .number = i};
+        assert_int_equal(pthread_create(&recorders[i].thread, NULL, record_many, &recorders[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(recorders[i].thread, NULL);
+    }
+    /* What waits when the hub stops is written before it has stopped. */
+    vd_hub_stop(f->hub);
+    f->hub = NULL;
+    for (uint32_t i = 0; i < THREADS * PER_THREAD; i++) {
+        json_t *record = fault_log_operation(&f->log, i);
+        json_t *properties = properties_of(record);
+        const int thread = text_of(properties, "deviceId")[3] - '0';
+
+        assert_string_equal(text_of(record, "category"), "DirectMethods");
+        assert_string_equal(text_of(properties, "x"), "text");
+        assert_int_equal(
+            json_integer_value(json_object_get(properties, "RequestSize")), next[thread]++);
+        json_decref(properties);
+        json_decref(record);
+    }
+    assert_null(fault_log_operation(&f->log, THREADS * PER_THREAD));
+}
+
+/* A log that takes nothing holds up nobody: what fits waits, the rest is counted, and all that fits is written. */
+static void test_operation__while_the_log_takes_nothing(void **state)
+{
+    const struct vd_operation operation = {.category = VD_OPERATION_C2D, .name = "send"};
+    struct live_hub *f = *state;
+    struct tls_client client;
+    uint32_t offered = 0;
+    uint64_t lost;
+
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &client, "dev1");
+    expect_operation(f, 0, "deviceConnect", "dev1", "");
+    fault_log_hold(&f->log, true);
+    live_publish(&client, TOPIC1, 1);
+    assert_true(fault_log_await_waiting(&f->log));
+    while (live_stats(f).operations_lost == 0) {
+        vd_hub_record(f->hub, &operation);
+        offered++;
+        assert_true(offered <=
+            VD_HUB_BATCH_RESERVE * VD_HUB_BATCH_MAX_RECORDS + VD_HUB_RECORDS_WAITING_MAX + 1);
+    }
+    lost = live_stats(f).operations_lost;
+    fault_log_hold(&f->log, false);
+    live_expect_puback(&client, 1);
+    tls_client_close(&client);
+    vd_hub_stop(f->hub);
+    f->hub = NULL;
+    /* The connect, what was taken, and the disconnect. */
+    assert_int_equal(f->log.operations.count, 1 + offered - lost + 1);
+}
+
+static void test_operation__long_text_is_cut_between_characters(void **state)
+{
+    static const struct {
+        size_t ahead;
+        size_t kept;
+    } cases[] = {{0, 4096}, {1, 4095}};
+    char text[VD_OPERATION_TEXT_MAX + 64];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct vd_operation operation = {
+            .category = VD_OPERATION_TWIN_QUERIES,
+            .name = "query",
+            .properties = {{"query", text, 0}},
+        };
+        json_t *properties;
+        json_t *record;
+
+        memset(text, 'a', sizeof text);
+        for (size_t at = cases[i].ahead; at + 2 < sizeof text; at += 2) {
+            memcpy(text + at, "\xc3\xa9", 2);
+        }
+        text[sizeof text - 2] = '\0';
+        record = write_and_read(&operation, &properties);
+        assert_int_equal(strlen(text_of(properties, "query")), cases[i].kept);
+        assert_null(json_object_get(properties, "deviceId"));
+        assert_null(json_object_get(properties, "maskedIpAddress"));
+        json_decref(properties);
+        json_decref(record);
+    }
+}
+
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
 
 int main(void)
@@ -204,9 +345,12 @@ int main(void)
         cmocka_unit_test(test_operation__form),
         cmocka_unit_test(test_operation__client_types_that_are_none),
         cmocka_unit_test(test_operation__addresses_are_masked),
+        cmocka_unit_test(test_operation__long_text_is_cut_between_characters),
         LIVE(test_operation__of_connections),
         LIVE(test_operation__of_stopping),
         LIVE(test_operation__of_throttling_once_a_minute),
+        LIVE(test_operation__from_many_threads),
+        LIVE(test_operation__while_the_log_takes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
