@@ -105,7 +105,7 @@ int vd_event_next(struct vd_reader *reader, struct vd_event *event)
     e.properties = vd_reader_bytes(&record, lengths[3]);
     e.body = vd_reader_bytes(&record, body_length);
     if (reader->failed || record.failed || vd_reader_left(&record) != 0 ||
-        format != RECORD_FORMAT || kind < VD_EVENT_TELEMETRY || kind > VD_EVENT_OPERATION) {
+        format != RECORD_FORMAT || kind < VD_EVENT_TELEMETRY || kind > VD_EVENT_ACTIVITY) {
         reader->failed = true;
         return VD_E_CORRUPT;
     }

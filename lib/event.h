@@ -12,6 +12,7 @@ enum vd_event_kind {
     VD_EVENT_TELEMETRY = 1, /* a device's message for others */
     VD_EVENT_SECURITY = 2,  /* a device's message for the security center (interface id) */
     VD_EVENT_OPERATION = 3, /* what the hub records about itself: body is the record as JSON */
+    VD_EVENT_ACTIVITY = 4,  /* what was done on the control plane: likewise */
 };
 
 /* One record. Strings and body point into the batch that it was read from, or to the writer's memory. */
