@@ -3,6 +3,8 @@
 
 #include "hub/registry.h"
 
+#include <inttypes.h>
+
 #include "lib/uuid.h"
 
 int vd_registry_create(struct vd_registry *registry, struct vd_identity *identity)
@@ -227,6 +229,11 @@ bool vd_ca_certificate_is_valid(const struct vd_ca_certificate *certificate)
         certificate->der_length <= sizeof certificate->der &&
         (code_length == 0 || code_length == VD_VERIFICATION_CODE_SIZE - 1) &&
         is_upper_hex(certificate->verification_code, code_length);
+}
+
+void vd_identity_etag(const struct vd_identity *identity, char out[VD_IDENTITY_ETAG_SIZE])
+{
+    snprintf(out, VD_IDENTITY_ETAG_SIZE, "%.8s%" PRIx64, identity->generation_id, identity->etag);
 }
 
 const char *vd_auth_type_name(enum vd_auth_type type)

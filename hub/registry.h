@@ -296,6 +296,10 @@ const char *vd_auth_type_name(enum vd_auth_type type);
 /* The reverse, exact letters. False leaves *type untouched. */
 bool vd_auth_type_parse(struct vd_str name, enum vd_auth_type *type);
 
+/* Text of an identity's ETag, without quotes. A re-created identity is another one: its generation is part of it. */
+#define VD_IDENTITY_ETAG_SIZE 32
+void vd_identity_etag(const struct vd_identity *identity, char out[VD_IDENTITY_ETAG_SIZE]);
+
 /* 40 or 64 hex digits in either case, as upper case into `out`. False leaves it untouched. */
 bool vd_thumbprint_parse(struct vd_str text, char out[VD_THUMBPRINT_SIZE]);
 

@@ -87,6 +87,10 @@ VD_NODISCARD int vd_twin_init(struct vd_twin *twin, int64_t now_ms);
 /* Reads the stored form. VD_E_CORRUPT, VD_E_NEWER (of a later format), VD_E_NOMEM leave *twin as it was. */
 VD_NODISCARD int vd_twin_read(struct vd_twin *twin, struct vd_str text);
 
+/* The twin of an identity: of what is stored, as above, or (empty text: nothing is) the empty one that it has had since it
+ * was made at created_ms (UTC). That need not be stored to be read: its ETag and times are the same whenever it is asked for. */
+VD_NODISCARD int vd_twin_open(struct vd_twin *twin, struct vd_str stored, int64_t created_ms);
+
 /* Appends the stored form, JSON in one line; a failure stays in out->error. */
 void vd_twin_write(const struct vd_twin *twin, struct vd_buf *out);
 

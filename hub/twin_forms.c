@@ -138,6 +138,11 @@ int vd_twin_read(struct vd_twin *twin, struct vd_str text)
     return VD_OK;
 }
 
+int vd_twin_open(struct vd_twin *twin, struct vd_str stored, int64_t created_ms)
+{
+    return stored.length > 0 ? vd_twin_read(twin, stored) : vd_twin_init(twin, created_ms);
+}
+
 /* `{...,"$version":n}` */
 static void write_properties(const struct vd_twin_section *section, struct vd_buf *out)
 {

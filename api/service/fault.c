@@ -77,6 +77,18 @@ enum vd_service_fault vd_service_fault_of(int error, bool is_module)
     }
 }
 
+enum vd_service_fault vd_service_fault_of_state(int error, bool is_module)
+{
+    switch (error) {
+    case VD_E_LIMIT: /* too much waits for the writer */
+        return VD_FAULT_ThrottlingException;
+    case VD_E_CLOSED:
+        return VD_FAULT_ServiceUnavailable;
+    default:
+        return vd_service_fault_of(error, is_module);
+    }
+}
+
 void vd_service_reply(struct vd_http_answer *answer, json_t *body)
 {
     if (body == NULL) {

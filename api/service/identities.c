@@ -21,7 +21,7 @@ static struct vd_service_change failed_by(int error, bool is_module)
 /* `If-Match` without its quotes, or a member of a bulk item, against the identity's. */
 static bool etag_matches(const char *given, const struct vd_identity *identity)
 {
-    char own[VD_SERVICE_ETAG_SIZE];
+    char own[VD_IDENTITY_ETAG_SIZE];
     size_t length = given != NULL ? strlen(given) : 0;
 
     if (length >= 2 && given[0] == '"' && given[length - 1] == '"') {
@@ -31,7 +31,7 @@ static bool etag_matches(const char *given, const struct vd_identity *identity)
     if (length == 0 || (length == 1 && given[0] == '*')) {
         return given == NULL || length == 1;
     }
-    vd_service_etag(identity, own);
+    vd_identity_etag(identity, own);
     return strlen(own) == length && memcmp(own, given, length) == 0;
 }
 

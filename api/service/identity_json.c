@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Identities as the SDKs write and read them. */
 
-#include <inttypes.h>
 #include <strings.h>
 
 #include "api/service/internal.h"
@@ -15,12 +14,6 @@
 
 /* What stands for a time that never was. */
 #define NO_TIME "0001-01-01T00:00:00Z"
-
-/* A re-created identity is another one: its generation is part of its ETag. */
-void vd_service_etag(const struct vd_identity *identity, char out[VD_SERVICE_ETAG_SIZE])
-{
-    snprintf(out, VD_SERVICE_ETAG_SIZE, "%.8s%" PRIx64, identity->generation_id, identity->etag);
-}
 
 /* ---- Writing ---- */
 
@@ -59,11 +52,11 @@ json_t *vd_service_identity_json(
     const char *module = identity->module_id[0] != '\0' ? identity->module_id : NULL;
     bool connected =
         bus != NULL && bus->ops->is_connected(service->config.bus, identity->device_id, module);
-    char etag[VD_SERVICE_ETAG_SIZE];
+    char etag[VD_IDENTITY_ETAG_SIZE];
     char status_time[VD_TIME_TEXT_SIZE];
     json_t *json;
 
-    vd_service_etag(identity, etag);
+    vd_identity_etag(identity, etag);
     vd_time_format(identity->status_updated_ms, status_time);
     json = json_pack("{s:s, s:s*, s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:i, s:o, s:{s:b}}",
         "deviceId", identity->device_id, "moduleId", module, "generationId",

@@ -41,7 +41,7 @@ typedef void vd_service_handler(
     X(GenericMethodNotAllowed, 405, 405000, "the method is not for this path")             \
     X(DeviceAlreadyExists, 409, 409001, "the device exists already")                       \
     X(ModuleAlreadyExistsOnDevice, 409, 409301, "the module exists already")               \
-    X(PreconditionFailed, 412, 412002, "the ETag is not that of the identity as it is")    \
+    X(PreconditionFailed, 412, 412002, "the ETag is not that of what is there now")        \
     X(RequestEntityTooLarge, 413, 413000, "the body is too large")                         \
     X(ThrottlingException, 429, 429001, "too many requests, try again later")              \
     X(ServerError, 500, 500001, "the hub could not do it")                                 \
@@ -66,6 +66,9 @@ void vd_service_fail(
 /* The fault that stands for the registry's `error` about an identity. */
 enum vd_service_fault vd_service_fault_of(int error, bool is_module);
 
+/* The same for an error of the registry or of the hub's state. */
+enum vd_service_fault vd_service_fault_of_state(int error, bool is_module);
+
 /* Answers with `body`, which is the answer's from now on; NULL: memory ran out. */
 void vd_service_reply(struct vd_http_answer *answer, json_t *body);
 
@@ -75,10 +78,6 @@ bool vd_service_authorise(struct vd_service *service, const struct vd_http_reque
     uint32_t right, char policy[VD_NAME_MAX + 1], struct vd_http_answer *answer);
 
 /* ---- Identities ---- */
-
-/* Text of an identity's ETag, without quotes. */
-#define VD_SERVICE_ETAG_SIZE 32
-void vd_service_etag(const struct vd_identity *identity, char out[VD_SERVICE_ETAG_SIZE]);
 
 /* As the SDKs know it, with its keys. NULL: no memory. */
 json_t *vd_service_identity_json(
@@ -119,5 +118,8 @@ vd_service_handler vd_service_device_statistics;
 vd_service_handler vd_service_connection_statistics;
 vd_service_handler vd_service_empty_list;
 vd_service_handler vd_service_call_method;
+vd_service_handler vd_service_get_twin;
+vd_service_handler vd_service_patch_twin;
+vd_service_handler vd_service_replace_twin;
 
 #endif

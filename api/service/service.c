@@ -33,7 +33,6 @@ struct route {
     vd_service_handler *handler;
 };
 
-/* Twins, queries and commands to devices are not spoken here: their paths are as unknown as any other. */
 static const struct route routes[] = {
     {"GET", "devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_list_devices},
     {"POST", "devices", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BULK_BODY_MAX_BYTES, vd_service_bulk},
@@ -50,6 +49,16 @@ static const struct route routes[] = {
     {"GET", "statistics/service", VD_RIGHT_REGISTRY_READ, 0, vd_service_connection_statistics},
     {"GET", "configurations", VD_RIGHT_REGISTRY_READ, 0, vd_service_empty_list},
     {"GET", "jobs", VD_RIGHT_REGISTRY_READ, 0, vd_service_empty_list},
+    {"GET", "twins/{d}", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_get_twin},
+    {"PATCH", "twins/{d}", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_patch_twin},
+    {"PUT", "twins/{d}", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_replace_twin},
+    {"GET", "twins/{d}/modules/{m}", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_get_twin},
+    {"PATCH", "twins/{d}/modules/{m}", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_patch_twin},
+    {"PUT", "twins/{d}/modules/{m}", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_replace_twin},
     {"POST", "twins/{d}/methods", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
         vd_service_call_method},
     {"POST", "twins/{d}/modules/{m}/methods", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,

@@ -1,234 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* The service API as a face, on a real registry: who may, identities in the shape of the SDKs, bulk, methods, faults. */
 
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "api/service/service.h"
 #include "hub/ip_filter.h"
 #include "hub/sas.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "tests/api/service_fixture.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-#define HOST     "hub.test"
 #define KEY_A    "cHJpbWFyeSBrZXkgb2YgYSBkZXZpY2UgdW5kZXIgdGU="
 #define KEY_B    "c2Vjb25kYXJ5IGtleSBvZiBhIGRldmljZSB1bmRlciA="
 #define HEX_SHA1 "0123456789abcdef0123456789ABCDEF01234567"
-
-/* A bus that notes what it was asked for: the hub's side is tested with the hub. */
-struct noting_bus {
-    struct vd_bus base;
-    char disconnected[300];
-    const char *connected;
-    int method_error; /* what a call ends with */
-    const char *method_payload;
-    char called[300];
-};
-
-static void note_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    struct noting_bus *noting = (struct noting_bus *)bus;
-
-    snprintf(noting->disconnected, sizeof noting->disconnected, "%s/%s", device_id,
-        module_id != NULL ? module_id : "");
-}
-
-static bool answer_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    const struct noting_bus *noting = (const struct noting_bus *)bus;
-
-    return module_id == NULL && noting->connected != NULL &&
-        strcmp(noting->connected, device_id) == 0;
-}
-
-static int answer_method(
-    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
-{
-    struct noting_bus *noting = (struct noting_bus *)bus;
-    struct vd_method_answer answer = {.error = noting->method_error};
-
-    snprintf(noting->called, sizeof noting->called, "%s/%s %s %.*s %u %u", call->device_id,
-        call->module_id != NULL ? call->module_id : "", call->name, VD_STR_ARG(call->payload),
-        call->response_timeout_ms, call->connect_timeout_ms);
-    if (answer.error == VD_OK) {
-        answer.status = 201;
-        answer.payload = vd_str_from(noting->method_payload);
-    }
-    done(context, &answer);
-    return VD_OK;
-}
-
-static const struct vd_bus_ops noting_ops = {
-    .disconnect = note_disconnect,
-    .is_connected = answer_connected,
-    .call_method = answer_method,
-};
-
-static char path[64];
-static struct vd_registry *registry;
-static struct noting_bus bus;
-static struct vd_service *service;
-static struct vd_http_answer answer;
-
-static int set_up(void **state)
-{
-    static const uint8_t master[32] = {7};
-    struct vd_service_config config = {.bus = &bus.base, .host_name = HOST};
-
-    (void)state;
-    snprintf(path, sizeof path, "/tmp/vedette-service-XXXXXX");
-    if (mkdtemp(path) == NULL) {
-        return -1;
-    }
-    snprintf(path + strlen(path), sizeof path - strlen(path), "/r.db");
-    bus = (struct noting_bus){.base = {&noting_ops}};
-    if (vd_registry_sqlite_open(path, master, &registry) != VD_OK) {
-        return -1;
-    }
-    config.registry = registry;
-    answer = (struct vd_http_answer){0};
-    return vd_service_new(&config, &service) == VD_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-
-    (void)state;
-    json_decref(answer.body);
-    vd_service_free(service);
-    vd_registry_close(registry);
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        char file[80];
-
-        snprintf(file, sizeof file, "%s%s", path, ends[i]);
-        unlink(file);
-    }
-    *strrchr(path, '/') = '\0';
-    return rmdir(path);
-}
-
-static void make_token(const char *resource, const char *policy_name, bool secondary,
-    int64_t expiry_s, char *out, size_t size)
-{
-    struct vd_policy policy = {0};
-
-    assert_int_equal(vd_registry_policy_get(registry, policy_name, &policy), VD_OK);
-    assert_int_equal(vd_sas_make(resource, secondary ? &policy.secondary_key : &policy.primary_key,
-                         expiry_s, policy_name, out, size),
-        VD_OK);
-}
-
-static int64_t in_an_hour(void)
-{
-    return vd_clock_utc_ms() / 1000 + 3600;
-}
-
-/* The status of a request with that Authorization (NULL: none); the answer stays in `answer`. */
-static int call_with(const char *authorization, const char *method, const char *target,
-    const char *if_match, const char *body)
-{
-    const struct vd_http_face face = vd_service_face(service);
-    struct evkeyvalq headers = {.tqh_last = &headers.tqh_first};
-    char *text = strdup(target);
-    char *query = strchr(text, '?');
-    struct vd_http_request request = {
-        .method = method,
-        .path = text,
-        .query = query != NULL ? query + 1 : "",
-        .headers = &headers,
-        .peer = "192.0.2.1",
-        .body = vd_str_from(body != NULL ? body : ""),
-    };
-
-    if (query != NULL) {
-        *query = '\0';
-    }
-    if (authorization != NULL) {
-        evhttp_add_header(&headers, "authorization", authorization);
-    }
-    if (if_match != NULL) {
-        evhttp_add_header(&headers, "If-Match", if_match);
-    }
-    json_decref(answer.body);
-    answer = (struct vd_http_answer){.status = 500};
-    face.call(face.context, &request, &answer);
-    evhttp_clear_headers(&headers);
-    free(text);
-    return answer.status;
-}
-
-static int call_as(const char *policy, const char *method, const char *target, const char *if_match,
-    const char *body)
-{
-    char token[VD_HTTP_VALUE_SIZE];
-
-    make_token(HOST, policy, false, in_an_hour(), token, sizeof token);
-    return call_with(token, method, target, if_match, body);
-}
-
-static int call(const char *method, const char *target, const char *if_match, const char *body)
-{
-    return call_as("iothubowner", method, target, if_match, body);
-}
-
-/* As call, and the status must be that one. */
-static void expect(
-    int status, const char *method, const char *target, const char *if_match, const char *body)
-{
-    int got = call(method, target, if_match, body);
-
-    if (got != status) {
-        char *text = json_dumps(answer.body, JSON_ENCODE_ANY);
-
-        fail_msg("%s %s: %d and not %d: %s", method, target, got, status, text);
-    }
-}
-
-static const char *text_at(const char *outer, const char *inner, const char *name)
-{
-    const json_t *json = answer.body;
-
-    json = outer != NULL ? json_object_get(json, outer) : json;
-    json = inner != NULL ? json_object_get(json, inner) : json;
-    return json_string_value(json_object_get(json, name));
-}
-
-static int64_t number_at(const char *name)
-{
-    const json_t *value = json_object_get(answer.body, name);
-
-    assert_true(json_is_integer(value));
-    return json_integer_value(value);
-}
-
-/* The answer is a fault of that name, in all places where a client looks for it. */
-static void assert_fault(const char *name)
-{
-    char start[96];
-    const char *message = text_at(NULL, NULL, "Message");
-
-    snprintf(start, sizeof start, "ErrorCode:%s;", name);
-    assert_non_null(message);
-    if (strncmp(message, start, strlen(start)) != 0) {
-        fail_msg("%s and not %s", message, name);
-    }
-    assert_int_equal(strncmp(text_at(NULL, NULL, "ExceptionMessage"), "Tracking ID:", 12), 0);
-    assert_string_equal(answer.headers[0].name, "iothub-errorcode");
-    assert_string_equal(answer.headers[0].value, name);
-}
 
 /* ---- Who may ---- */
 
@@ -321,6 +111,12 @@ static void test_service__rights(void **state)
         {"GET", "/configurations", NULL, 1 | 8 | 16},
         {"GET", "/jobs", NULL, 1 | 8 | 16},
         {"POST", "/twins/none/methods", "{}", 1 | 2},
+        {"GET", "/twins/none", NULL, 1 | 2},
+        {"PATCH", "/twins/none", "{}", 1 | 2},
+        {"PUT", "/twins/none", "{}", 1 | 2},
+        {"GET", "/twins/none/modules/m", NULL, 1 | 2},
+        {"PATCH", "/twins/none/modules/m", "{}", 1 | 2},
+        {"PUT", "/twins/none/modules/m", "{}", 1 | 2},
         {"GET", "/nothing", NULL, 31},
     };
     static const char *const policies[] = {
@@ -341,12 +137,7 @@ static void test_service__rights(void **state)
             }
             if (p == COUNT(policies) - 1) {
                 /* Refusals are counted against the address: begin anew. */
-                vd_service_free(service);
-                assert_int_equal(vd_service_new(
-                                     &(struct vd_service_config){
-                                         .registry = registry, .bus = &bus.base, .host_name = HOST},
-                                     &service),
-                    VD_OK);
+                service_again();
             }
         }
     }
@@ -585,6 +376,8 @@ static void test_service__paths(void **state)
         {"PATCH", "/devices", 405},
         {"GET", "/twins/a/methods", 405},
         {"GET", "/twins/a", 404},
+        {"GET", "/twins/a/modules/m", 404},
+        {"DELETE", "/twins/a", 405},
         {"POST", "/devices/query", 405},
         {"GET", "/configurations", 200},
         {"GET", "/jobs", 200},
