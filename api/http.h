@@ -29,7 +29,8 @@ const char *vd_http_header(const struct vd_http_request *request, const char *na
 
 /* Headers that a face gives beside Content-Type: an error code, an ETag, a continuation and what it continues. */
 #define VD_HTTP_ANSWER_HEADERS 4
-#define VD_HTTP_VALUE_SIZE     512
+#define VD_HTTP_VALUE_SIZE \
+    1024 /* the continuation of a query names two ids, each byte of them as %XX */
 
 struct vd_http_answer {
     int status;   /* of HTTP */

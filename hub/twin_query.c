@@ -25,6 +25,11 @@ bool vd_twin_query_is_whole(const struct vd_twin_query *query)
     return query->whole;
 }
 
+bool vd_twin_query_is_grouped(const struct vd_twin_query *query)
+{
+    return query->grouped;
+}
+
 /* The query and the position in one number, so that neither is exchanged or damaged unseen. */
 static uint64_t check_sum(
     const struct vd_twin_query *query, const struct vd_twin_query_position *position)
@@ -36,7 +41,7 @@ static uint64_t check_sum(
     return vd_siphash(second, position->module_id, strlen(position->module_id));
 }
 
-static int write_continuation(const struct vd_twin_query *query,
+int vd_twin_query_continue(const struct vd_twin_query *query,
     const struct vd_twin_query_position *position, char out[VD_TWIN_QUERY_CONTINUATION_SIZE])
 {
     struct vd_buf text = {0};
@@ -95,7 +100,7 @@ int vd_twin_query_resume(const struct vd_twin_query *query, struct vd_str contin
         return VD_E_INVALID;
     }
     /* There is one right text for each position. */
-    if (write_continuation(query, &found, expected) != VD_OK ||
+    if (vd_twin_query_continue(query, &found, expected) != VD_OK ||
         !vd_str_equal_text(continuation, expected)) {
         return VD_E_INVALID;
     }
@@ -155,7 +160,7 @@ static int run_plain(const struct vd_twin_query *query, const struct vd_twin_que
         }
         page->scanned++;
     }
-    return write_continuation(query, &position, page->continuation);
+    return vd_twin_query_continue(query, &position, page->continuation);
 }
 
 int vd_twin_query_run(const struct vd_twin_query *query, const struct vd_twin_query_source *source,

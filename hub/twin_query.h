@@ -65,6 +65,9 @@ bool vd_twin_query_is_of_modules(const struct vd_twin_query *query);
 /* True: SELECT *, so that what comes out are twins as they went in. */
 bool vd_twin_query_is_whole(const struct vd_twin_query *query);
 
+/* True: it has groups or functions, so that its source is read to the end. */
+bool vd_twin_query_is_grouped(const struct vd_twin_query *query);
+
 /* True: WHERE holds for the row, or there is none. */
 bool vd_twin_query_matches(const struct vd_twin_query *query, const json_t *row);
 
@@ -101,6 +104,10 @@ struct vd_twin_query_page {
 VD_NODISCARD int vd_twin_query_run(const struct vd_twin_query *query,
     const struct vd_twin_query_source *source, size_t max_rows, size_t max_scanned,
     struct vd_twin_query_page *page);
+
+/* The continuation of a page that ended at this position: for a source that stops before its end. VD_E_NOMEM. */
+VD_NODISCARD int vd_twin_query_continue(const struct vd_twin_query *query,
+    const struct vd_twin_query_position *position, char out[VD_TWIN_QUERY_CONTINUATION_SIZE]);
 
 /*
  * Where the page after the one with this continuation begins: behind *position. Empty text: before the first.

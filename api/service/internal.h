@@ -15,6 +15,7 @@ struct vd_service {
     pthread_mutex_t lock;        /* for what follows */
     struct vd_limiter *refusals; /* by address of the peer */
     struct vd_log_limit log_refused;
+    unsigned grouped_queries; /* under way */
 };
 
 struct vd_service_args {
@@ -121,5 +122,6 @@ vd_service_handler vd_service_call_method;
 vd_service_handler vd_service_get_twin;
 vd_service_handler vd_service_patch_twin;
 vd_service_handler vd_service_replace_twin;
+vd_service_handler vd_service_query;
 
 #endif

@@ -45,6 +45,8 @@ static const struct route routes[] = {
         vd_service_put_identity},
     {"GET", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_READ, 0, vd_service_get_identity},
     {"DELETE", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
+    {"POST", "devices/query", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
+        vd_service_query},
     {"GET", "statistics/devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_device_statistics},
     {"GET", "statistics/service", VD_RIGHT_REGISTRY_READ, 0, vd_service_connection_statistics},
     {"GET", "configurations", VD_RIGHT_REGISTRY_READ, 0, vd_service_empty_list},

@@ -111,6 +111,7 @@ static void test_service__rights(void **state)
         {"GET", "/configurations", NULL, 1 | 8 | 16},
         {"GET", "/jobs", NULL, 1 | 8 | 16},
         {"POST", "/twins/none/methods", "{}", 1 | 2},
+        {"POST", "/devices/query", "{}", 1 | 2},
         {"GET", "/twins/none", NULL, 1 | 2},
         {"PATCH", "/twins/none", "{}", 1 | 2},
         {"PUT", "/twins/none", "{}", 1 | 2},
@@ -378,7 +379,7 @@ static void test_service__paths(void **state)
         {"GET", "/twins/a", 404},
         {"GET", "/twins/a/modules/m", 404},
         {"DELETE", "/twins/a", 405},
-        {"POST", "/devices/query", 405},
+        {"POST", "/devices/query", 400},
         {"GET", "/configurations", 200},
         {"GET", "/jobs", 200},
     };
