@@ -9,6 +9,9 @@
 
 #include "api/handlers.h"
 
+/* A resource below the hub: a word, and the longest name that a path can hold is cut to this. */
+#define VD_ACTIVITY_RESOURCE_MAX 320
+
 struct route {
     const char *method;
     const char *pattern; /* {id} and {mid} stand for one segment each */
@@ -33,6 +36,9 @@ static const struct route routes[] = {
     {"POST", "/certificates/{id}/verify", VD_NEEDS_REGISTRY, vd_api_certificate_verify},
     {"GET", "/policies", VD_NEEDS_REGISTRY, vd_api_policy_list},
     {"GET", "/policies/{id}", VD_NEEDS_REGISTRY, vd_api_policy_get},
+    {"GET", "/tokens", VD_NEEDS_REGISTRY, vd_api_token_list},
+    {"POST", "/tokens", VD_NEEDS_REGISTRY, vd_api_token_create},
+    {"DELETE", "/tokens/{id}", VD_NEEDS_REGISTRY, vd_api_token_delete},
     {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
     {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
@@ -42,6 +48,24 @@ static const struct route routes[] = {
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])
+
+/* Handlers that work on the control plane: what the activity log calls it, and where {id} stands below the hub's id. */
+static const struct control {
+    vd_api_handler *handler;
+    const char *operation;
+    const char *below;
+} controls[] = {
+    {vd_api_ip_filter_put, VD_ACTIVITY_HUB_WRITE, ""},
+    {vd_api_certificate_add, VD_ACTIVITY_CERTIFICATE_WRITE, "certificates/"},
+    {vd_api_certificate_delete, VD_ACTIVITY_CERTIFICATE_DELETE, "certificates/"},
+    {vd_api_certificate_code, VD_ACTIVITY_CERTIFICATE_CODE, "certificates/"},
+    {vd_api_certificate_verify, VD_ACTIVITY_CERTIFICATE_VERIFY, "certificates/"},
+    {vd_api_policy_get, VD_ACTIVITY_KEY_LIST, "IotHubKeys/"},
+    {vd_api_token_create, VD_ACTIVITY_TOKEN_WRITE, "tokens/"},
+    {vd_api_token_delete, VD_ACTIVITY_TOKEN_DELETE, "tokens/"},
+};
+
+#define CONTROLS (sizeof controls / sizeof controls[0])
 
 /* What stands for {id} and {mid} in a path, still encoded; empty if the pattern has none. */
 struct variables {
@@ -86,13 +110,27 @@ static const struct route *route_find(
     return NULL;
 }
 
+/* NULL: it is none of the control plane's. */
+static const struct control *control_of(vd_api_handler *handler)
+{
+    for (size_t i = 0; i < CONTROLS; i++) {
+        if (controls[i].handler == handler) {
+            return &controls[i];
+        }
+    }
+    return NULL;
+}
+
 unsigned vd_api_needs(const struct vd_api_request *request)
 {
     struct variables variables;
     bool path_known;
     const struct route *route = route_find(request, &variables, &path_known);
 
-    return route != NULL ? route->needs : 0;
+    if (route == NULL) {
+        return 0;
+    }
+    return route->needs | (control_of(route->handler) != NULL ? VD_NEEDS_LOG : 0U);
 }
 
 /* The text that is encoded, the caller's to free; NULL without memory, or (answer set) if it holds a NUL. */
@@ -113,6 +151,26 @@ static char *decode(struct vd_str encoded, struct vd_api_answer *answer)
     return text;
 }
 
+/* Calls a handler, and records what it does to the control plane. */
+static void handler_call(vd_api_handler *handler, const struct vd_api *api,
+    const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    const struct control *control = control_of(handler);
+    const char *id = args->id != NULL ? args->id : "";
+    struct vd_activity activity = {.caller = "local", .address = ""};
+    char resource[VD_ACTIVITY_RESOURCE_MAX];
+
+    handler(api, args, answer);
+    if (control != NULL) {
+        snprintf(resource, sizeof resource, "%s%s", control->below, id);
+        activity.operation_name = control->operation;
+        activity.resource = id[0] != '\0' ? resource : NULL;
+        activity.reason =
+            json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
+        vd_activity_record_answer(api->recorder, activity, answer->status);
+    }
+}
+
 /* Decodes the ids and the parameters and calls the handler. */
 static void route_call(const struct route *route, const struct variables *variables,
     const struct vd_api *api, const struct vd_api_request *request, struct vd_http_later *later,
@@ -131,7 +189,7 @@ static void route_call(const struct route *route, const struct variables *variab
     } else {
         args.id = variables->id.length > 0 ? id : NULL;
         args.module_id = variables->module_id.length > 0 ? module_id : NULL;
-        route->handler(api, &args, answer);
+        handler_call(route->handler, api, &args, answer);
     }
     if (has_query) {
         evhttp_clear_headers(&params);

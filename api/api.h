@@ -6,10 +6,12 @@
 
 #include <jansson.h>
 
+#include "api/activity.h"
 #include "api/http.h"
 #include "center/center.h"
 #include "hub/hub.h"
 #include "lib/bus.h"
+#include "lib/resource.h"
 
 /* A body of a request: an indicator list of some millions of lines. */
 #define VD_API_BODY_MAX_BYTES (64 << 20)
@@ -29,10 +31,13 @@ struct vd_api {
     struct vd_analytics *analytics;
     struct vd_event_log *log;
     struct vd_state *state;
-    struct vd_bus *bus;       /* NULL: no hub is running */
-    struct vd_hub *hub;       /* for its counters; NULL likewise */
-    struct vd_center *center; /* for its counters; NULL likewise */
-    const char *host_name;    /* as connection strings name the hub: `host`, or `host:port` */
+    struct vd_bus *bus;             /* NULL: no hub is running */
+    struct vd_hub *hub;             /* for its counters; NULL likewise */
+    struct vd_center *center;       /* for its counters; NULL likewise */
+    const char *host_name;          /* as connection strings name the hub: `host`, or `host:port` */
+    struct vd_resource_scope scope; /* of the hub in the management API */
+    const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
+    uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
     struct vd_query_limits query_limits;
     int64_t started_ms; /* UTC; 0: no service is running */
 };
@@ -74,6 +79,9 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /certificates/{id}/verify   {"certificate"}: one with the code as its CN, signed by the CA's key; verified from then on
  * GET /policies                    {"policies":[{"keyName","rights"}]}
  * GET /policies/{id}               one with its keys and connection string
+ * GET /tokens                      {"tokens":[...]}: bearer tokens of the management API, without their text
+ * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once
+ * DELETE /tokens/{id}              204
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
  * GET /dead-letters?limit=         {"deadLetters":[...]}

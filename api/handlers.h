@@ -55,6 +55,9 @@ vd_api_handler vd_api_certificate_verify;
 vd_api_handler vd_api_certificate_delete;
 vd_api_handler vd_api_policy_list;
 vd_api_handler vd_api_policy_get;
+vd_api_handler vd_api_token_list;
+vd_api_handler vd_api_token_create;
+vd_api_handler vd_api_token_delete;
 
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;

@@ -164,7 +164,10 @@ static const char *method_name(enum evhttp_cmd_type method)
 static const struct vd_http_face *face_for(const struct vd_http *http, const char *path)
 {
     for (size_t i = 0; i < http->face_count; i++) {
-        if (strncmp(path, http->faces[i].prefix, strlen(http->faces[i].prefix)) == 0) {
+        const struct vd_http_face *face = &http->faces[i];
+
+        if (strncmp(path, face->prefix, strlen(face->prefix)) == 0 &&
+            (face->takes == NULL || face->takes(path))) {
             return &http->faces[i];
         }
     }
@@ -192,12 +195,30 @@ static char *peer_of(struct evhttp_request *request)
     return strdup(address != NULL ? address : "");
 }
 
+/* Path and query of a request, the job's own; both NULL: no memory. Taken from the target as it came: libevent reads what
+ * stands behind two slashes in front as a host. */
+static void target_copy(struct job *job, struct evhttp_request *request)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *target = evhttp_request_get_uri(request);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+
+    if (target != NULL && target[0] == '/' && target[1] == '/') {
+        const size_t length = strcspn(target, "?#");
+
+        job->path = strndup(target, length);
+        target += length + (target[length] == '?' ? 1 : 0);
+        job->query = strndup(target, strcspn(target, "#"));
+        return;
+    }
+    job->path = strdup(path != NULL ? path : "");
+    job->query = strdup(query != NULL ? query : "");
+}
+
 /* Copies what the face needs: the request itself belongs to the loop. NULL: no memory. */
 static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-    const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
     struct job *job = calloc(1, sizeof *job);
 
@@ -207,11 +228,9 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
     job->headers.tqh_last = &job->headers.tqh_first;
     job->later.to = http;
     job->request = request;
-    job->face = face_for(http, path != NULL ? path : "");
     job->body_length = evbuffer_get_length(body);
     job->method = method_name(evhttp_request_get_command(request));
-    job->path = strdup(path != NULL ? path : "");
-    job->query = strdup(query != NULL ? query : "");
+    target_copy(job, request);
     job->peer = peer_of(request);
     job->body = malloc(job->body_length + 1);
     if (job->path == NULL || job->query == NULL || job->peer == NULL || job->body == NULL ||
@@ -220,6 +239,7 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
         job_free(job);
         return NULL;
     }
+    job->face = face_for(http, job->path);
     return job;
 }
 
@@ -337,7 +357,9 @@ static void send_answer(
 
     if (text != NULL && body != NULL) {
         evhttp_add_header(headers, "Content-Type", "application/json; charset=utf-8");
-        evbuffer_add(body, text, strlen(text));
+        if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
+            evbuffer_add(body, text, strlen(text));
+        }
     }
     for (size_t i = 0; i < answer->header_count; i++) {
         evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
@@ -564,7 +586,9 @@ static int server_setup(struct vd_http *http)
         return VD_E_NOMEM;
     }
     evhttp_set_allowed_methods(http->server,
-        EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH);
+        EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH |
+            EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS |
+            EVHTTP_REQ_TRACE); /* faces refuse those themselves */
     evhttp_set_max_body_size(http->server, (ev_ssize_t)body_max(http));
     evhttp_set_max_headers_size(http->server, HEADER_MAX_BYTES);
     evhttp_set_timeout(http->server, IDLE_TIMEOUT_S);

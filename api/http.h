@@ -59,7 +59,9 @@ void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *
 void vd_http_resume(struct vd_http_later *later);
 
 struct vd_http_face {
-    const char *prefix;    /* of the paths that it takes; "" takes all */
+    const char *prefix; /* of the paths that it takes; "" takes all */
+    /* Which of those it takes; NULL: each. Any thread. */
+    bool (*takes)(const char *path);
     size_t body_max_bytes; /* of a request; a longer one is refused with 413 */
     /* Answers; any of the server's threads, several at once; may block. *answer comes zeroed with status 500. */
     void (*call)(

@@ -174,6 +174,7 @@ void vd_api_status(
     bool running = api->started_ms != 0;
     uint64_t end = 0;
     uint64_t indicators = 0;
+    char resource[VD_RESOURCE_ID_SIZE];
     json_t *status;
     int error = vd_event_log_end(api->log, 0, &end);
 
@@ -185,8 +186,9 @@ void vd_api_status(
         vd_api_fail_error(answer, error, "the status");
         return;
     }
-    status = json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "version", VD_VERSION, "host",
-        api->host_name, "running", (int)running, "uptimeSeconds",
+    vd_resource_hub_id(&api->scope, resource);
+    status = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "version", VD_VERSION, "host",
+        api->host_name, "resourceId", resource, "running", (int)running, "uptimeSeconds",
         (json_int_t)(running ? (vd_clock_utc_ms() - api->started_ms) / 1000 : 0), "logEnd",
         (json_int_t)end, "indicators", (json_int_t)indicators);
     if (status != NULL && api->hub != NULL) {

@@ -159,7 +159,15 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
             .host_name = host,
             .query_limits = {config.query_max_rows, config.query_timeout_s * 1000},
         };
+        char resource_id[VD_RESOURCE_ID_SIZE];
+        const struct vd_recorder recorder = {NULL, stores.log, resource_id};
 
+        vd_config_scope(&config, &api.scope);
+        vd_resource_hub_id(&api.scope, resource_id);
+        api.recorder = &recorder;
+        if (config.https_listen.address[0] != '\0') {
+            api.https_port = config.https_listen.port;
+        }
         vd_api_call(&api, request, answer);
     }
     vd_stores_close(&stores);
@@ -227,6 +235,9 @@ static const char *next_step(const struct vd_api_request *request, int status, c
     }
     if (status == 404 && strncmp(request->path, "/alerts/", 8) == 0) {
         return "; `vedette alert list` shows those that are there";
+    }
+    if (status == 404 && strncmp(request->path, "/tokens/", 8) == 0) {
+        return "; `vedette token list` shows those that are there";
     }
     return status == 409 && device ? "; `vedette device show` prints its connection string" : "";
 }

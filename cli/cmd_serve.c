@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "api/http.h"
+#include "api/management/management.h"
 #include "api/service/service.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
@@ -93,9 +94,12 @@ struct service {
     struct vd_center *center;
     struct local_bus bus;
     char host_name[VD_HOST_NAME_MAX + 8];
+    char resource_id[VD_RESOURCE_ID_SIZE];
+    struct vd_recorder recorder;
     struct vd_api api;
     struct vd_http *local; /* on the unix socket: the owner's commands */
     struct vd_service *backends;
+    struct vd_management *management;
     struct vd_http *https; /* NULL: off */
 };
 
@@ -178,8 +182,10 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
     struct vd_ip_filter filter;
+    struct vd_resource_scope scope;
     const struct vd_hub_config config = {
         .host_name = service->config.hub_name,
+        .resource_id = service->resource_id,
         .listen_address = service->config.mqtt_listen.address,
         .port = service->config.mqtt_listen.port,
         .certificate_file = certificate,
@@ -203,6 +209,8 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         return VD_E_LIMIT;
     }
     check_certificate(certificate);
+    vd_config_scope(&service->config, &scope);
+    vd_resource_hub_id(&scope, service->resource_id);
     error = vd_ip_filter_load(service->stores.registry, &filter, NULL, NULL);
     if (error != VD_OK) {
         snprintf(error_text, error_size, "the IP filter in the registry: %s", vd_error_text(error));
@@ -220,9 +228,9 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     return error;
 }
 
-static int start_local(
-    struct service *service, const char *path, char *error_text, size_t error_size)
+static int start_local(struct service *service, char *error_text, size_t error_size)
 {
+    char path[VD_PATH_SIZE];
     const struct vd_http_face face = vd_api_face(&service->api);
     const struct vd_http_config config = {
         .unix_path = path,
@@ -231,14 +239,15 @@ static int start_local(
         .face_count = 1,
     };
 
+    if (vd_data_path(service->dir, VD_FILE_SOCKET, path) != VD_OK) {
+        return VD_E_LIMIT;
+    }
     return vd_http_start(&config, &service->local, error_text, error_size);
 }
 
-static int start_api(struct service *service, char *error_text, size_t error_size)
+/* What the faces work on. */
+static void make_api(struct service *service)
 {
-    char path[VD_PATH_SIZE];
-    int error = vd_data_path(service->dir, VD_FILE_SOCKET, path);
-
     service->bus = (struct local_bus){{&local_bus_ops}, service->hub};
     vd_config_host(&service->config, vd_hub_port(service->hub), service->host_name);
     service->api = (struct vd_api){
@@ -251,19 +260,23 @@ static int start_api(struct service *service, char *error_text, size_t error_siz
         .hub = service->hub,
         .center = service->center,
         .host_name = service->host_name,
+        .recorder = &service->recorder,
         .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
         .started_ms = vd_clock_utc_ms(),
     };
-    if (error == VD_OK) {
-        error = start_local(service, path, error_text, error_size);
-    }
-    return error;
+    vd_config_scope(&service->config, &service->api.scope);
+    service->recorder = (struct vd_recorder){
+        .bus = &service->bus.base,
+        .log = service->stores.log,
+        .resource_id = service->resource_id,
+    };
 }
 
 static int start_https_server(
     struct service *service, const struct vd_listen *listen, char *error_text, size_t error_size)
 {
-    const struct vd_http_face face = vd_service_face(service->backends);
+    const struct vd_http_face faces[] = {
+        vd_management_face(service->management), vd_service_face(service->backends)};
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
     const struct vd_http_config config = {
@@ -272,8 +285,8 @@ static int start_https_server(
         .certificate_file = certificate,
         .private_key_file = key,
         .workers = HTTPS_WORKERS,
-        .faces = &face,
-        .face_count = 1,
+        .faces = faces,
+        .face_count = sizeof faces / sizeof faces[0],
     };
     char text[VD_ADDRESS_TEXT_SIZE + 8];
     int error;
@@ -305,6 +318,13 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         .hub = service->hub,
         .host_name = service->config.hub_name,
     };
+    const struct vd_management_config management = {
+        .registry = service->stores.registry,
+        .hub = service->hub,
+        .recorder = &service->recorder,
+        .host_name = service->config.hub_name,
+        .scope = service->api.scope,
+    };
     const struct vd_listen *listen = &service->config.https_listen;
     int error;
 
@@ -312,7 +332,16 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         return VD_OK;
     }
     error = vd_service_new(&config, &service->backends);
-    return error == VD_OK ? start_https_server(service, listen, error_text, error_size) : error;
+    if (error == VD_OK) {
+        error = vd_management_new(&management, &service->management);
+    }
+    if (error == VD_OK) {
+        error = start_https_server(service, listen, error_text, error_size);
+    }
+    if (error == VD_OK) {
+        service->api.https_port = vd_http_port(service->https);
+    }
+    return error;
 }
 
 static int start(struct service *service)
@@ -329,10 +358,11 @@ static int start(struct service *service)
         error = start_hub(service, error_text, sizeof error_text);
     }
     if (error == VD_OK) {
-        error = start_api(service, error_text, sizeof error_text);
+        make_api(service);
+        error = start_https(service, error_text, sizeof error_text);
     }
     if (error == VD_OK) {
-        error = start_https(service, error_text, sizeof error_text);
+        error = start_local(service, error_text, sizeof error_text);
     }
     if (error != VD_OK) {
         vd_cli_fail("%s", error_text[0] != '\0' ? error_text : vd_error_text(error));
@@ -359,6 +389,7 @@ static bool stop(struct service *service)
     vd_center_stop(service->center);
     if (api_ended) {
         vd_service_free(service->backends);
+        vd_management_free(service->management);
         vd_stores_close(&service->stores);
     }
     return api_ended;

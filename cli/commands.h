@@ -10,6 +10,7 @@
 extern const struct vd_command vd_device_commands[];
 extern const struct vd_command vd_certificate_commands[];
 extern const struct vd_command vd_policy_commands[];
+extern const struct vd_command vd_token_commands[];
 extern const struct vd_command vd_alert_commands[];
 extern const struct vd_command vd_intel_commands[];
 extern const struct vd_command vd_ip_filter_commands[];

@@ -17,7 +17,10 @@ enum property_type {
     PROPERTY_HOST,   /* char [VD_HOST_NAME_MAX + 1] */
     PROPERTY_LISTEN, /* struct vd_listen */
     PROPERTY_LISTEN_OR_OFF,
-    PROPERTY_LEVEL, /* enum vd_log_level */
+    PROPERTY_UUID,          /* char [VD_UUID_TEXT_SIZE] */
+    PROPERTY_GROUP,         /* char [VD_RESOURCE_GROUP_MAX + 1] */
+    PROPERTY_LABEL_OR_AUTO, /* char [VD_HUB_LABEL_MAX + 1] */
+    PROPERTY_LEVEL,         /* enum vd_log_level */
 };
 
 struct property {
@@ -61,6 +64,14 @@ static const struct property properties[] = {
     {"https.listen", PROPERTY_LISTEN_OR_OFF, AT(https_listen), "off", 0, 0, "",
         "Address and port of the service API for back ends (HTTPS, with the hub's certificate). Their SDKs know port "
         "443 only. Port 0 takes any free one."},
+    {"management.subscription", PROPERTY_UUID, AT(management_subscription),
+        "00000000-0000-0000-0000-000000000000", 0, 0, "",
+        "The subscription in the hub's resource id, as clients of the management API are given it. Any UUID will do; it "
+        "grants nothing."},
+    {"management.resource_group", PROPERTY_GROUP, AT(management_resource_group), "vedette", 0, 0,
+        "", "Likewise the resource group."},
+    {"management.hub", PROPERTY_LABEL_OR_AUTO, AT(management_hub), "auto", 0, 0, "",
+        "Likewise the hub's name. `auto`: the first label of `hub.name`."},
     {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",
         "Memory that the query tables (DuckDB) may use."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
@@ -166,6 +177,31 @@ void vd_config_host(const struct vd_config *config, uint16_t port, char out[VD_H
     snprintf(out, VD_HOST_NAME_MAX + 8, usual ? "%s" : "%s:%u", config->hub_name, port);
 }
 
+static int uuid_parse(struct vd_str text, char out[VD_UUID_TEXT_SIZE])
+{
+    struct vd_uuid uuid;
+    int error = vd_uuid_parse(text.data, text.length, &uuid);
+
+    if (error == VD_OK) {
+        vd_uuid_format(&uuid, out);
+    }
+    return error;
+}
+
+void vd_config_scope(const struct vd_config *config, struct vd_resource_scope *out)
+{
+    const size_t label = strcspn(config->hub_name, ".");
+
+    *out = (struct vd_resource_scope){{0}, {0}, {0}};
+    memcpy(out->subscription, config->management_subscription, sizeof out->subscription);
+    memcpy(out->resource_group, config->management_resource_group, sizeof out->resource_group);
+    if (config->management_hub[0] != '\0') {
+        memcpy(out->hub, config->management_hub, sizeof out->hub);
+    } else if (label < sizeof out->hub) {
+        memcpy(out->hub, config->hub_name, label);
+    }
+}
+
 /* Sets the property in *config; what is allowed is told by allowed_text. */
 static int property_parse(
     const struct property *property, struct vd_str value, struct vd_config *config)
@@ -188,6 +224,19 @@ static int property_parse(
         return vd_listen_parse(value, field);
     case PROPERTY_LISTEN:
         return vd_listen_parse(value, field);
+    case PROPERTY_UUID:
+        return uuid_parse(value, field);
+    case PROPERTY_GROUP:
+        return vd_resource_group_is_valid(value)
+            ? vd_str_copy(value, field, VD_RESOURCE_GROUP_MAX + 1)
+            : VD_E_INVALID;
+    case PROPERTY_LABEL_OR_AUTO:
+        if (vd_str_equal_text(value, "auto")) {
+            memset(field, 0, VD_HUB_LABEL_MAX + 1);
+            return VD_OK;
+        }
+        return vd_hub_label_is_valid(value) ? vd_str_copy(value, field, VD_HUB_LABEL_MAX + 1)
+                                            : VD_E_INVALID;
     case PROPERTY_LEVEL:
         if (vd_str_copy(value, word, sizeof word) != VD_OK ||
             !vd_log_level_from_text(word, &level)) {
@@ -213,6 +262,15 @@ static void allowed_text(const struct property *property, char *out, size_t size
         break;
     case PROPERTY_LISTEN_OR_OFF:
         snprintf(out, size, "a numeric address and a port, as 0.0.0.0:443 or [::]:443, or off");
+        break;
+    case PROPERTY_UUID:
+        snprintf(out, size, "a UUID");
+        break;
+    case PROPERTY_GROUP:
+        snprintf(out, size, "up to %d letters, digits and - . _ ( )", VD_RESOURCE_GROUP_MAX);
+        break;
+    case PROPERTY_LABEL_OR_AUTO:
+        snprintf(out, size, "up to %d letters, digits and hyphens, or auto", VD_HUB_LABEL_MAX);
         break;
     case PROPERTY_LEVEL:
         snprintf(out, size, "error, warn, info or debug");
@@ -363,7 +421,7 @@ int vd_config_parse(struct vd_config *config, const char *name, struct vd_str te
         number++;
         if (parse_line(config, (struct vd_str){text.data, length}, number, lines, &inner) !=
             VD_OK) {
-            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.370s", name, number,
+            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.620s", name, number,
                 inner.text);
             return VD_E_INVALID;
         }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "lib/resource.h"
 #include "lib/str.h"
 
 #define VD_HOST_NAME_MAX 253
@@ -27,7 +28,10 @@ struct vd_config {
     uint32_t hub_device_messages;
     uint32_t hub_device_kib;
     struct vd_listen mqtt_listen;
-    struct vd_listen https_listen; /* no address: off */
+    struct vd_listen https_listen;                   /* no address: off */
+    char management_subscription[VD_UUID_TEXT_SIZE]; /* lower case */
+    char management_resource_group[VD_RESOURCE_GROUP_MAX + 1];
+    char management_hub[VD_HUB_LABEL_MAX + 1]; /* empty: the first label of hub_name */
     uint32_t analytics_memory_mib;
     uint32_t analytics_threads;
     uint32_t query_max_rows;
@@ -37,7 +41,7 @@ struct vd_config {
 
 /* What is wrong: names the place, the key, the value and what is allowed. */
 struct vd_config_problem {
-    char text[512];
+    char text[768];
 };
 
 /* Sets every property to its default. */
@@ -72,6 +76,9 @@ void vd_listen_format(
 
 /* The hub as connection strings name it: its host name, with the port if that is neither 0 nor the usual one. */
 void vd_config_host(const struct vd_config *config, uint16_t port, char out[VD_HOST_NAME_MAX + 8]);
+
+/* What the hub is called by the management API. */
+void vd_config_scope(const struct vd_config *config, struct vd_resource_scope *out);
 
 /* True for a DNS name of letters, digits, hyphens and dots, as a certificate and a connection string can hold. */
 bool vd_host_name_is_valid(struct vd_str name);

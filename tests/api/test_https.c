@@ -59,8 +59,8 @@ static void refuse(int status, struct vd_http_answer *answer)
 static void start(int request_deadline_ms)
 {
     const struct vd_http_face faces[] = {
-        {"/one", 1000, echo, refuse, "one"},
-        {"/", BODY_MAX, echo, refuse, "rest"},
+        {"/one", NULL, 1000, echo, refuse, "one"},
+        {"/", NULL, BODY_MAX, echo, refuse, "rest"},
     };
     const struct vd_http_config config = {
         .address = "127.0.0.1",
@@ -382,7 +382,7 @@ static void test_https__stop_under_load(void **state)
 
 static void test_https__cannot_start(void **state)
 {
-    const struct vd_http_face face = {"", 1, echo, refuse, NULL};
+    const struct vd_http_face face = {"", NULL, 1, echo, refuse, NULL};
     struct vd_http_config config = {
         .address = "127.0.0.1",
         .certificate_file = certificate,

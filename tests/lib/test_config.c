@@ -26,6 +26,39 @@ static void test_config__defaults(void **state)
     assert_int_equal(config.analytics_memory_mib, 512);
 }
 
+static void test_config__scope(void **state)
+{
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+    struct vd_resource_scope scope;
+    char id[VD_RESOURCE_ID_SIZE];
+
+    (void)state;
+    vd_config_defaults(&config);
+    vd_config_scope(&config, &scope);
+    vd_resource_hub_id(&scope, id);
+    assert_string_equal(id,
+        "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/vedette/providers/"
+        "Microsoft.Devices/IotHubs/localhost");
+    assert_int_equal(vd_config_set_pair(&config, "hub.name=hub7.example.com", &problem), VD_OK);
+    assert_int_equal(vd_config_set_pair(&config,
+                         "management.subscription=F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", &problem),
+        VD_OK);
+    assert_int_equal(
+        vd_config_set_pair(&config, "management.resource_group=Fleet_(1).a", &problem), VD_OK);
+    vd_config_scope(&config, &scope);
+    vd_resource_hub_id(&scope, id);
+    assert_string_equal(id,
+        "/subscriptions/f81d4fae-7dec-11d0-a765-00a0c91e6bf6/resourceGroups/Fleet_(1).a/providers/"
+        "Microsoft.Devices/IotHubs/hub7");
+    assert_int_equal(vd_config_set_pair(&config, "management.hub=Main-2", &problem), VD_OK);
+    vd_config_scope(&config, &scope);
+    assert_string_equal(scope.hub, "Main-2");
+    assert_int_equal(vd_config_set_pair(&config, "management.hub=auto", &problem), VD_OK);
+    vd_config_scope(&config, &scope);
+    assert_string_equal(scope.hub, "hub7");
+}
+
 static void test_config__file(void **state)
 {
     static const char text[] = "# a comment\n"
@@ -72,6 +105,12 @@ static void test_config__faults(void **state)
         {"hub.name = a_b", {"hub.name", "a_b", "host name", ""}},
         {"mqtt.listen = localhost:1", {"mqtt.listen", "localhost:1", "0.0.0.0:8883", "[::]:8883"}},
         {"https.listen = on", {"https.listen", "on", "0.0.0.0:443", "or off"}},
+        {"management.subscription = 1", {"management.subscription", "= 1", "UUID", ""}},
+        {"management.resource_group = a/b", {"a/b", "letters", "90", ""}},
+        {"management.resource_group = a.", {"a.", "letters", "", ""}},
+        {"management.resource_group =", {"management.resource_group", "letters", "", ""}},
+        {"management.hub = -a", {"management.hub", "-a", "hyphens", "or auto"}},
+        {"management.hub = a.b", {"a.b", "hyphens", "", ""}},
         {"log.level = loud", {"log.level", "loud", "debug", ""}},
         {"just words", {"just words", "key = value", "", ""}},
         {"log.level = info\n\nlog.level = warn", {"line 3", "log.level", "line 1", ""}},
@@ -287,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config__defaults),
+        cmocka_unit_test(test_config__scope),
         cmocka_unit_test(test_config__file),
         cmocka_unit_test(test_config__faults),
         cmocka_unit_test(test_config__set_leaves_it_on_failure),

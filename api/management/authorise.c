@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may call the management API: the bearer of a token that is known, and its role. */
+
+#include <strings.h>
+
+#include "api/management/internal.h"
+#include "lib/clock.h"
+
+#define SCHEME "Bearer "
+
+/* Seconds until an address that was refused too often has its next try: refusals are counted by the minute. */
+#define RETRY_AFTER_S "2"
+
+/* Notes a refusal of the peer. */
+static void refused(
+    struct vd_management *management, const struct vd_http_request *request, const char *why)
+{
+    const int64_t now_ms = vd_clock_monotonic_ms();
+    uint32_t held_back = 0;
+    bool log;
+
+    pthread_mutex_lock(&management->lock);
+    (void)vd_limiter_take(management->refusals, request->peer, strlen(request->peer), now_ms);
+    log = vd_log_allowed(&management->log_refused, now_ms, &held_back);
+    pthread_mutex_unlock(&management->lock);
+    if (log) {
+        vd_log(VD_LOG_WARN, "management.refused", "address=%s method=%s reason=\"%s\" held_back=%u",
+            request->peer, request->method, why, held_back);
+    }
+}
+
+static bool may_try(struct vd_management *management, const char *peer)
+{
+    bool may;
+
+    pthread_mutex_lock(&management->lock);
+    may = vd_limiter_may(management->refusals, peer, strlen(peer), vd_clock_monotonic_ms());
+    pthread_mutex_unlock(&management->lock);
+    return may;
+}
+
+/* What the bearer shows; length 0: nothing. */
+static struct vd_str token_of(const struct vd_http_request *request)
+{
+    const char *text = vd_http_header(request, "Authorization");
+
+    if (text == NULL || strncasecmp(text, SCHEME, sizeof SCHEME - 1) != 0) {
+        return (struct vd_str){NULL, 0};
+    }
+    text += sizeof SCHEME - 1;
+    text += strspn(text, " ");
+    return vd_str_from(text);
+}
+
+bool vd_management_authenticate(struct vd_management *management,
+    const struct vd_http_request *request, struct vd_token *caller, struct vd_http_answer *answer)
+{
+    const struct vd_str text = token_of(request);
+    int error;
+
+    if (!may_try(management, request->peer)) {
+        vd_management_fail(
+            answer, 429, "TooManyRequests", NULL, "too many refused requests from this address");
+        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+        return false;
+    }
+    error = text.length > 0
+        ? vd_token_check(management->config.registry, text, vd_clock_utc_ms(), caller)
+        : VD_E_INVALID;
+    if (error == VD_OK) {
+        return true;
+    }
+    if (error != VD_E_INVALID && error != VD_E_DENIED && error != VD_E_EXPIRED) {
+        vd_management_fail_error(answer, error, "the tokens");
+        return false;
+    }
+    refused(management, request,
+        error == VD_E_EXPIRED      ? "expired token"
+            : error == VD_E_DENIED ? "unknown token"
+            : text.length > 0      ? "malformed token"
+                                   : "no token");
+    vd_management_fail(answer, 401, "AuthenticationFailed", NULL,
+        "a valid bearer token of this service is needed");
+    return false;
+}
+
+bool vd_management_allows(const struct vd_token *caller, enum vd_role role, const char *operation,
+    const char *path, struct vd_http_answer *answer)
+{
+    if (caller->role >= role) {
+        return true;
+    }
+    vd_management_fail(answer, 403, "AuthorizationFailed", NULL,
+        "The client '%s' with role '%s' does not have authorization to perform action '%s' over "
+        "scope '%.200s'.",
+        caller->name, vd_role_name(caller->role), operation, path);
+    return false;
+}

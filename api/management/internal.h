@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of the management API: the request taken apart, who asks, and the forms of an answer. */
+
+#ifndef VEDETTE_API_MANAGEMENT_INTERNAL_H
+#define VEDETTE_API_MANAGEMENT_INTERNAL_H
+
+#include <pthread.h>
+
+#include "api/management/management.h"
+#include "hub/limiter.h"
+#include "hub/token.h"
+#include "lib/log.h"
+
+struct vd_management {
+    struct vd_management_config config;
+    pthread_mutex_t lock;        /* for what follows */
+    struct vd_limiter *refusals; /* by address of the peer */
+    struct vd_log_limit log_refused;
+};
+
+/* Names in a path behind the hub's. */
+#define VD_MANAGEMENT_NAMES_MAX 2
+
+struct vd_management_args {
+    const struct vd_http_request *request;
+    const struct evkeyvalq *params; /* of the query, decoded */
+    /* As the caller spelled them, decoded; they name this hub. NULL: not in the path. */
+    const char *subscription;
+    const char *resource_group;
+    const char *hub;
+    const char *names[VD_MANAGEMENT_NAMES_MAX]; /* what stood for each {n}, decoded, never empty */
+    const struct vd_token *caller;
+};
+
+/* Any of the server's threads; may block for the disk. *answer comes with status 500 and no body. */
+typedef void vd_management_handler(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer);
+
+/* A row of the table of routes. */
+struct vd_management_route {
+    const char *method;
+    const char
+        *pattern; /* segments, without the first slash; {s}, {g}, {h}: the ids above; {n}: a name */
+    enum vd_role role;     /* who may at least */
+    bool is_recorded;      /* in the activity log, when it begins and when it ends */
+    const char *operation; /* "Microsoft.Devices/IotHubs/read" */
+    vd_management_handler *handler;
+};
+
+/* The table, to list what can be done. */
+const struct vd_management_route *vd_management_routes(size_t *count);
+
+/* The caller by his token, `caller`; false: answered with 401 or 429. */
+bool vd_management_authenticate(struct vd_management *management,
+    const struct vd_http_request *request, struct vd_token *caller, struct vd_http_answer *answer);
+
+/* True if he has the role; false: answered with 403. */
+bool vd_management_allows(const struct vd_token *caller, enum vd_role role, const char *operation,
+    const char *path, struct vd_http_answer *answer);
+
+/* ---- What handlers use ---- */
+
+/* The hub's id as the caller spelled it. */
+void vd_management_hub_id(const struct vd_management_args *args, char out[VD_RESOURCE_ID_SIZE]);
+
+/* True if the request does not say which etag it wants, wants any, or this one. */
+bool vd_management_etag_fits(const struct vd_management_args *args, const char *etag);
+
+/* The body as a JSON object, the caller's to free; NULL: answered with 400. */
+json_t *vd_management_body(const struct vd_management_args *args, struct vd_http_answer *answer);
+
+/* Answers with `body`, which is the answer's from now on; NULL: memory ran out. */
+void vd_management_reply(struct vd_http_answer *answer, int status, json_t *body);
+
+/* Answers with a fault. target: what of the request is wrong; NULL: nothing to point at. */
+void vd_management_fail(struct vd_http_answer *answer, int status, const char *code,
+    const char *target, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Answers with the fault that stands for `error`, about `what`. */
+void vd_management_fail_error(struct vd_http_answer *answer, int error, const char *what);
+
+/* ---- Handlers ---- */
+
+vd_management_handler vd_management_operations;
+
+#endif

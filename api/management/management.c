@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* The routes of the management API, and what takes a request apart for them. */
+
+#include "api/management/management.h"
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <strings.h>
+
+#include "api/management/internal.h"
+#include "hub/limits.h"
+#include "lib/url.h"
+
+/* The longest path that there is has 16: a resource of a provider below the hub, its own, and an action. */
+#define SEGMENTS_MAX 20
+#define SEGMENT_SIZE 261
+
+/* Requests that an address may send without being allowed to: as many at once, then so many a minute. */
+#define REFUSALS_BURST  30
+#define REFUSALS_MINUTE 30
+
+#define LOG_BURST 20
+
+#define DEVICES "Microsoft.Devices"
+
+static const struct vd_management_route routes[] = {
+    {"GET", "providers/" DEVICES "/operations", VD_ROLE_READER, false, DEVICES "/operations/read",
+        vd_management_operations},
+};
+
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+const struct vd_management_route *vd_management_routes(size_t *count)
+{
+    *count = ROUTES;
+    return routes;
+}
+
+/* ---- Paths ---- */
+
+struct segments {
+    char text[SEGMENTS_MAX][SEGMENT_SIZE]; /* decoded */
+    size_t count;
+};
+
+enum path_result {
+    PATH_GOOD,
+    PATH_UNKNOWN,   /* no route has so many segments, or an empty one */
+    PATH_MALFORMED, /* an escape that is none, a NUL, or a segment that is longer than any name */
+};
+
+/* Cuts at the slashes first and decodes then: a name may hold an encoded slash. Clients that paste the id of a resource
+ * behind a slash send two in front; one at the end is not part of the path. */
+static enum path_result path_split(const char *path, struct segments *out)
+{
+    out->count = 0;
+    path += strspn(path, "/");
+    while (*path != '\0') {
+        const size_t length = strcspn(path, "/");
+        const struct vd_str segment = {path, length};
+        size_t decoded = 0;
+
+        if (out->count == SEGMENTS_MAX || length == 0) {
+            return PATH_UNKNOWN;
+        }
+        if (vd_url_decode(segment, out->text[out->count], SEGMENT_SIZE - 1, &decoded) != VD_OK ||
+            memchr(out->text[out->count], '\0', decoded) != NULL ||
+            !vd_utf8_is_valid((struct vd_str){out->text[out->count], decoded})) {
+            return PATH_MALFORMED;
+        }
+        out->text[out->count++][decoded] = '\0';
+        path += length;
+        path += *path == '/' ? 1 : 0;
+    }
+    return PATH_GOOD;
+}
+
+/* Where what stands for {x} goes; NULL: the pattern has more names than there is room for, which no row has. */
+static const char **place_of(char letter, size_t *names, struct vd_management_args *args)
+{
+    switch (letter) {
+    case 's':
+        return &args->subscription;
+    case 'g':
+        return &args->resource_group;
+    case 'h':
+        return &args->hub;
+    default:
+        return *names < VD_MANAGEMENT_NAMES_MAX ? &args->names[(*names)++] : NULL;
+    }
+}
+
+/* True if the segments are of the pattern's form; fixed ones match in any case. */
+static bool pattern_matches(
+    const char *pattern, const struct segments *segments, struct vd_management_args *args)
+{
+    size_t names = 0;
+
+    *args = (struct vd_management_args){.request = args->request};
+    for (size_t i = 0; i < segments->count; i++) {
+        const size_t length = strcspn(pattern, "/");
+
+        if (length == 3 && pattern[0] == '{') {
+            const char **place = place_of(pattern[1], &names, args);
+
+            if (place == NULL) {
+                return false;
+            }
+            *place = segments->text[i];
+        } else if (strlen(segments->text[i]) != length ||
+            strncasecmp(pattern, segments->text[i], length) != 0) {
+            return false;
+        }
+        pattern += length;
+        if (*pattern == '/') {
+            pattern++;
+        } else if (i + 1 < segments->count) {
+            return false;
+        }
+    }
+    return segments->count > 0 && *pattern == '\0';
+}
+
+/* NULL if there is none; *path_known tells whether the path has one for another method. */
+static const struct vd_management_route *route_find(const char *method,
+    const struct segments *segments, struct vd_management_args *args, bool *path_known)
+{
+    *path_known = false;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (pattern_matches(routes[i].pattern, segments, args)) {
+            *path_known = true;
+            if (strcmp(routes[i].method, method) == 0) {
+                return &routes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool is_at(const struct segments *segments, size_t i, const char *text)
+{
+    return i < segments->count && strcasecmp(segments->text[i], text) == 0;
+}
+
+static bool names(const struct segments *segments, size_t i, const char *keyword, const char *name)
+{
+    return !is_at(segments, i, keyword) || i + 1 >= segments->count || is_at(segments, i + 1, name);
+}
+
+/* False (answered with 404) if the path names another subscription, resource group or hub. Whatever is below them: a
+ * caller who mistyped one is told which. */
+static bool scope_fits(const struct vd_resource_scope *scope, const struct segments *segments,
+    struct vd_http_answer *answer)
+{
+    if (!names(segments, 0, "subscriptions", scope->subscription)) {
+        vd_management_fail(answer, 404, "SubscriptionNotFound", NULL,
+            "The subscription '%.64s' could not be found.", segments->text[1]);
+        return false;
+    }
+    if (!is_at(segments, 0, "subscriptions") || !is_at(segments, 2, "resourceGroups")) {
+        return true;
+    }
+    if (!names(segments, 2, "resourceGroups", scope->resource_group)) {
+        vd_management_fail(answer, 404, "ResourceGroupNotFound", NULL,
+            "Resource group '%.90s' could not be found.", segments->text[3]);
+        return false;
+    }
+    if (is_at(segments, 4, "providers") && is_at(segments, 5, DEVICES) &&
+        !names(segments, 6, "IotHubs", scope->hub)) {
+        vd_management_fail(answer, 404, "ResourceNotFound", NULL,
+            "The Resource 'Microsoft.Devices/IotHubs/%.64s' under resource group '%.90s' was not "
+            "found.",
+            segments->text[7], segments->text[3]);
+        return false;
+    }
+    return true;
+}
+
+/* ---- Requests ---- */
+
+/* Segments of a path that name the hub itself. */
+#define HUB_SEGMENTS 8
+
+/* What a request is about, below the hub: its path without a last action. Empty: the hub. */
+static void resource_below_hub(
+    const struct vd_management_route *route, const struct segments *segments, struct vd_buf *out)
+{
+    size_t count = segments->count;
+
+    if (strcmp(route->method, "POST") == 0 && count > 0) {
+        count--;
+    }
+    for (size_t i = HUB_SEGMENTS; i < count; i++) {
+        vd_buf_append_text(out, i > HUB_SEGMENTS ? "/" : "");
+        vd_buf_append_text(out, segments->text[i]);
+    }
+    vd_buf_append(out, "", 1);
+}
+
+static void route_call(struct vd_management *management, const struct vd_management_route *route,
+    struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    struct evkeyvalq params = {NULL, NULL};
+    const char *query = args->request->query;
+    const bool has_query = query != NULL && query[0] != '\0';
+
+    if (args->request->body.length > VD_MANAGEMENT_BODY_MAX_BYTES) {
+        vd_management_fail(answer, 413, "RequestEntityTooLarge", NULL, "the body is too large");
+    } else if (has_query && evhttp_parse_query_str(query, &params) != 0) {
+        vd_management_fail(
+            answer, 400, "InvalidParameter", NULL, "the query is not of the form name=value&...");
+    } else {
+        args->params = &params;
+        route->handler(management, args, answer);
+    }
+    if (has_query) {
+        evhttp_clear_headers(&params);
+    }
+}
+
+/* Records how a request ended that changed the hub, or was to. */
+static void record(const struct vd_management *management, const struct vd_management_route *route,
+    const struct segments *segments, const struct vd_management_args *args,
+    const struct vd_http_answer *answer)
+{
+    const json_t *error = json_object_get(answer->body, "error");
+    struct vd_activity activity = {
+        .caller = args->caller->name,
+        .address = args->request->peer,
+        .operation_name = route->operation,
+        .method = args->request->method,
+        .reason = json_string_value(json_object_get(error, "code")),
+    };
+    struct vd_buf below = {0};
+
+    resource_below_hub(route, segments, &below);
+    if (below.error == VD_OK && below.length > 1) {
+        activity.resource = (const char *)below.data;
+    }
+    vd_activity_record_answer(management->config.recorder, activity, answer->status);
+    vd_log(VD_LOG_INFO, "management.operation",
+        "operation=%s caller=\"%s\" address=%s resource=\"%.200s\" status=%d", route->operation,
+        activity.caller, activity.address, below.error == VD_OK ? (const char *)below.data : "",
+        answer->status);
+    vd_buf_release(&below);
+}
+
+/* Calls the handler if the caller may, and records what is to be recorded. */
+static void route_run(struct vd_management *management, const struct vd_management_route *route,
+    const struct segments *segments, struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    if (vd_management_allows(
+            args->caller, route->role, route->operation, args->request->path, answer)) {
+        route_call(management, route, args, answer);
+    }
+    if (route->is_recorded) {
+        record(management, route, segments, args, answer);
+    }
+}
+
+/* Nobody learns which paths there are who has no token. */
+static void face_call(
+    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    struct vd_management *management = context;
+    struct vd_management_args args = {.request = request};
+    struct vd_token caller;
+    struct segments segments;
+    const enum path_result path = path_split(request->path, &segments);
+    const struct vd_management_route *route;
+    bool path_known = false;
+
+    if (!vd_management_authenticate(management, request, &caller, answer)) {
+        return;
+    }
+    if (path == PATH_MALFORMED) {
+        vd_management_fail(answer, 400, "InvalidRequestUri", NULL, "the path is malformed");
+        return;
+    }
+    route = path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
+    args.caller = &caller;
+    if (!scope_fits(&management->config.scope, &segments, answer)) {
+        return;
+    }
+    if (route != NULL) {
+        route_run(management, route, &segments, &args, answer);
+    } else if (path_known) {
+        vd_management_fail(
+            answer, 405, "MethodNotAllowed", NULL, "%.16s is not for this path", request->method);
+    } else {
+        vd_management_fail(answer, 404, "ResourceNotFound", NULL, "there is no such resource");
+    }
+}
+
+static void face_refuse(int status, struct vd_http_answer *answer)
+{
+    if (status == 413) {
+        vd_management_fail(answer, status, "RequestEntityTooLarge", NULL, "the body is too large");
+    } else {
+        vd_management_fail(
+            answer, status, "ServiceUnavailable", NULL, "too many requests wait, try again");
+    }
+}
+
+static bool face_takes(const char *path)
+{
+    static const char *const first[] = {"subscriptions", "providers"};
+    const char *at = path + strspn(path, "/");
+    const size_t length = strcspn(at, "/");
+
+    for (size_t i = 0; at != path && i < sizeof first / sizeof first[0]; i++) {
+        if (length == strlen(first[i]) && strncasecmp(at, first[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct vd_http_face vd_management_face(struct vd_management *management)
+{
+    return (struct vd_http_face){
+        .prefix = "",
+        .takes = face_takes,
+        .body_max_bytes = VD_MANAGEMENT_BODY_MAX_BYTES,
+        .call = face_call,
+        .refuse = face_refuse,
+        .context = management,
+    };
+}
+
+/* ---- The API ---- */
+
+int vd_management_new(const struct vd_management_config *config, struct vd_management **out)
+{
+    const struct vd_rate rate = {REFUSALS_MINUTE, 60000, REFUSALS_BURST};
+    struct vd_management *management = calloc(1, sizeof *management);
+
+    if (management == NULL) {
+        return VD_E_NOMEM;
+    }
+    management->config = *config;
+    management->log_refused.burst = LOG_BURST;
+    management->refusals = vd_limiter_new(VD_HUB_LIMITER_PLACES, &rate);
+    if (management->refusals == NULL) {
+        free(management);
+        return VD_E_NOMEM;
+    }
+    pthread_mutex_init(&management->lock, NULL);
+    *out = management;
+    return VD_OK;
+}
+
+void vd_management_free(struct vd_management *management)
+{
+    if (management != NULL) {
+        vd_limiter_free(management->refusals);
+        pthread_mutex_destroy(&management->lock);
+        free(management);
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The management API: the hub as a resource, in the form that @azure/arm-iothub knows. docs/management.md lists it. */
+
+#ifndef VEDETTE_API_MANAGEMENT_MANAGEMENT_H
+#define VEDETTE_API_MANAGEMENT_MANAGEMENT_H
+
+#include "api/activity.h"
+#include "api/http.h"
+#include "hub/hub.h"
+#include "hub/registry.h"
+#include "lib/resource.h"
+
+/* A request's body: a hundred rules in both forms, 64 policies and 50 tags fit several times. */
+#define VD_MANAGEMENT_BODY_MAX_BYTES (256u << 10)
+
+struct vd_management_config {
+    struct vd_registry *registry;
+    struct vd_hub *hub; /* for its counters and its IP filter; NULL: none is running */
+    const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
+    const char *host_name;              /* of the hub, without a port */
+    struct vd_resource_scope scope;     /* the one hub's id */
+};
+
+struct vd_management;
+
+/* Copies `config`; what it points to must outlive it. VD_E_NOMEM. */
+VD_NODISCARD int vd_management_new(
+    const struct vd_management_config *config, struct vd_management **out);
+/* No server may hold its face any more. NULL is allowed. */
+void vd_management_free(struct vd_management *management);
+
+/*
+ * The face: takes paths that begin with `subscriptions` or `providers`, in any case, behind any number of slashes. A
+ * request needs `Authorization: Bearer {token}` (hub/token.h), each route a role. The hub's IP filter does not hold here:
+ * whoever locks himself out can let himself in again. Faults are {"error":{"code","message"[,"target"]}}.
+ */
+struct vd_http_face vd_management_face(struct vd_management *management);
+
+#endif

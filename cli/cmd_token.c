@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette token`: who may manage the hub over HTTPS. */
+
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "hub/registry.h"
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static const char *text_or(const json_t *object, const char *name, const char *otherwise)
+{
+    const char *text = text_of(object, name);
+
+    return text != NULL && text[0] != '\0' ? text : otherwise;
+}
+
+/* "90d" and the like as seconds; 0: none of that form. */
+static int64_t duration_parse(const char *text)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    const size_t digits = strspn(text, "0123456789");
+    int64_t number = 0;
+
+    if (digits == 0 || digits > 6 || text[digits] == '\0' || text[digits + 1] != '\0') {
+        return 0;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        number = number * 10 + (text[i] - '0');
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (units[i].unit == text[digits]) {
+            return number * units[i].seconds;
+        }
+    }
+    return 0;
+}
+
+/* The user who runs the command, as far as the system names him. */
+static void maker_name(char *out, size_t size)
+{
+    const struct passwd *user = getpwuid(getuid());
+
+    if (user == NULL || vd_text_copy(user->pw_name, out, size) != VD_OK) {
+        snprintf(out, size, "uid %u", (unsigned)getuid());
+    }
+}
+
+static char *create_body(const char *name, const char *role, int64_t expires_s)
+{
+    char maker[VD_TOKEN_MAKER_MAX + 1];
+    json_t *body;
+    char *text;
+
+    maker_name(maker, sizeof maker);
+    body = json_pack("{s:s, s:s, s:s}", "name", name, "role", role, "createdBy", maker);
+    if (body != NULL && expires_s > 0 &&
+        json_object_set_new(body, "expiresInSeconds", json_integer(expires_s)) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
+    text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    return text;
+}
+
+static void print_created(const json_t *token)
+{
+    printf("token           %s\n", text_of(token, "token"));
+    printf("name            %s\n", text_of(token, "name"));
+    printf("role            %s\n", text_of(token, "role"));
+    printf("expires         %s\n", text_or(token, "expires", "never"));
+    printf("endpoint        %s\n", text_or(token, "endpoint", "off: set https.listen"));
+    printf("subscription    %s\n", text_of(token, "subscription"));
+    printf("resource group  %s\n", text_of(token, "resourceGroup"));
+    printf("hub             %s\n", text_of(token, "hub"));
+    puts("\nThe token is shown this once: keep it where nobody else reads it.");
+}
+
+static int token_create(const struct vd_invocation *invocation)
+{
+    const char *name = vd_invocation_value(invocation, "name");
+    const char *role = vd_invocation_value(invocation, "role");
+    const char *expires = vd_invocation_value(invocation, "expires");
+    const int64_t expires_s = expires != NULL ? duration_parse(expires) : 0;
+    struct vd_api_request request = {.method = "POST", .path = "/tokens"};
+    json_t *token;
+    char *body;
+
+    if (name == NULL || role == NULL) {
+        return vd_cli_usage(invocation, "--name and --role are needed");
+    }
+    if (expires != NULL && expires_s == 0) {
+        return vd_cli_usage(
+            invocation, "--expires %s: not a number with m, h, d or w behind it", expires);
+    }
+    body = create_body(name, role, expires_s);
+    if (body == NULL) {
+        return vd_cli_fail("the name and the role are to be text");
+    }
+    request.body = vd_str_from(body);
+    token = vd_client_json(invocation->data_dir, &request);
+    free(body);
+    if (token == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(token);
+    } else {
+        print_created(token);
+    }
+    json_decref(token);
+    return VD_EXIT_OK;
+}
+
+static int token_list(const struct vd_invocation *invocation)
+{
+    static const char *const columns[] = {"NAME", "ROLE", "CREATED", "BY", "EXPIRES", "LAST USED"};
+    const struct vd_api_request request = {.method = "GET", .path = "/tokens"};
+    struct vd_table table = {.columns = columns, .column_count = 6};
+    json_t *answer = vd_client_json(invocation->data_dir, &request);
+    const json_t *tokens = json_object_get(answer, "tokens");
+    const json_t *token;
+    size_t i;
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(tokens);
+    } else if (json_array_size(tokens) == 0) {
+        puts("no tokens; `vedette token create --name NAME --role ROLE` makes one");
+    } else {
+        json_array_foreach(tokens, i, token)
+        {
+            vd_table_add(&table, text_of(token, "name"));
+            vd_table_add(&table, text_of(token, "role"));
+            vd_table_add(&table, text_of(token, "created"));
+            vd_table_add(&table, text_or(token, "createdBy", "-"));
+            vd_table_add(&table,
+                json_is_true(json_object_get(token, "isExpired"))
+                    ? "expired"
+                    : text_or(token, "expires", "never"));
+            vd_table_add(&table, text_or(token, "lastUsed", "never"));
+        }
+        vd_table_print(&table, true);
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+static int token_delete(const struct vd_invocation *invocation)
+{
+    char *name = vd_client_encode(invocation->arguments[0]);
+    struct vd_buf path = {0};
+    struct vd_api_request request = {.method = "DELETE"};
+    json_t *answer;
+
+    vd_buf_printf(&path, "/tokens/%s", name != NULL ? name : "");
+    free(name);
+    if (name == NULL || path.error != VD_OK) {
+        vd_buf_release(&path);
+        return vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
+    }
+    request.path = (const char *)path.data;
+    answer = vd_client_json(invocation->data_dir, &request);
+    vd_buf_release(&path);
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    json_decref(answer);
+    if (invocation->output == VD_OUTPUT_JSON) {
+        puts("{}");
+    } else {
+        printf("deleted %s\n", invocation->arguments[0]);
+    }
+    return VD_EXIT_OK;
+}
+
+static const struct vd_option create_options[] = {
+    {"name", "NAME", "who will use it; unique"},
+    {"role", "ROLE", "reader, contributor or owner"},
+    {"expires", "DURATION", "a number with m, h, d or w behind it, as 90d; default: never"},
+    {NULL, NULL, NULL},
+};
+
+#define TAKES (VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT)
+
+const struct vd_command vd_token_commands[] = {
+    {.name = "create",
+        .summary = "Makes a bearer token and shows it, once.",
+        .takes = TAKES,
+        .options = create_options,
+        .details =
+            "A reader sees everything but keys; a contributor also changes everything but keys, and reads those; an\n"
+            "owner does all that the management API offers. Tokens are made and deleted by this command alone.\n",
+        .run = token_create},
+    {.name = "list", .summary = "Lists the tokens.", .takes = TAKES, .run = token_list},
+    {.name = "delete",
+        .summary = "Deletes a token: it holds no more from this moment on.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .run = token_delete},
+    {.name = NULL},
+};
