@@ -317,6 +317,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         .bus = &service->bus.base,
         .hub = service->hub,
         .host_name = service->config.hub_name,
+        .recorder = &service->recorder,
     };
     const struct vd_management_config management = {
         .registry = service->stores.registry,

@@ -96,6 +96,42 @@ void vd_hub_refuse_methods(struct vd_hub *hub)
 
 /* ---- The loop ---- */
 
+static struct vd_result result_of(int error)
+{
+    switch (error) {
+    case VD_OK:
+        return (struct vd_result){0, ""};
+    case VD_E_NOT_FOUND:
+        return (struct vd_result){404103, "DeviceNotOnline"};
+    case VD_E_TIMEOUT:
+        return (struct vd_result){504101, "GatewayTimeout"};
+    case VD_E_LIMIT:
+        return (struct vd_result){429001, "ThrottlingException"};
+    case VD_E_CLOSED:
+        return (struct vd_result){503001, "ServiceUnavailable"};
+    default:
+        return (struct vd_result){500001, "ServerError"};
+    }
+}
+
+static void record_call(struct vd_hub *hub, const struct vd_method_request *request,
+    const struct vd_method_answer *answer, int64_t duration_ms)
+{
+    vd_record_now(hub,
+        &(struct vd_operation){
+            .category = VD_OPERATION_METHODS,
+            .name = "send",
+            .result = result_of(answer->error),
+            .duration_ms = duration_ms,
+            .device_id = request->device_id,
+            .module_id = request->module_id,
+            .protocol = "Mqtt",
+            .properties = {{"RequestSize", NULL, (int64_t)request->payload_bytes},
+                {"ResponseSize", NULL, (int64_t)answer->payload.length},
+                {"methodName", request->name, 0}, {"methodStatus", NULL, answer->status}},
+        });
+}
+
 /* The end of a request that is in neither table nor queue. */
 static void end(
     struct vd_hub *hub, struct vd_method_request *request, const struct vd_method_answer *answer)
@@ -116,6 +152,7 @@ static void end(
             answer->status, (long long)(now_ms - request->begun_ms), request->payload_bytes,
             answer->payload.length, held_back);
     }
+    record_call(hub, request, answer, now_ms - request->begun_ms);
     request->done(request->context, answer);
     request_free(request);
 }

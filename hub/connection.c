@@ -19,6 +19,7 @@
 /* A timer is looked at again at least this often: wall clock deadlines move when the clock is set. */
 #define TIMER_MAX_MS       60000
 #define THROTTLE_RECORD_MS 60000
+#define MINUTE_MS          60000
 
 static struct connection *of_session(struct vd_session *session)
 {
@@ -53,6 +54,38 @@ static void record_connection(
         operation.duration_ms = vd_clock_monotonic_ms() - c->opened_ms;
     }
     record_operation(c, &operation);
+}
+
+/* Records what the device has sent in a minute that is over, or of which it sends no more. */
+static void record_count(struct connection *c)
+{
+    char minute[VD_TIME_TEXT_SIZE];
+    struct vd_operation operation = {
+        .category = VD_OPERATION_TELEMETRY,
+        .name = "ingress",
+        .properties = {{"messageCount", NULL, (int64_t)c->counted_messages},
+            {"messageSizeInBytes", NULL, (int64_t)c->counted_bytes},
+            {"EventEnqueuedUtcTime", minute, 0}},
+    };
+
+    if (c->counted_messages == 0) {
+        return;
+    }
+    vd_time_format(c->counted_minute * MINUTE_MS, minute);
+    c->counted_messages = 0;
+    c->counted_bytes = 0;
+    record_operation(c, &operation);
+}
+
+/* Before what has just come is counted. */
+static void begin_minute(struct connection *c)
+{
+    const int64_t minute = c->session.host->utc_ms() / MINUTE_MS;
+
+    if (minute != c->counted_minute) {
+        record_count(c);
+        c->counted_minute = minute;
+    }
 }
 
 static void mark_dirty(struct connection *c)
@@ -170,6 +203,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     (void)fd;
     (void)what;
     c->timer_due_ms = 0;
+    begin_minute(c);
     if (c->rests_until_ms != 0 && c->rests_until_ms <= now_ms) {
         c->rests_until_ms = 0;
         read_on(c, now_ms);
@@ -358,6 +392,7 @@ static void serve(struct connection *c, size_t length)
     struct vd_hub *hub = c->hub;
     int64_t now_ms = vd_clock_monotonic_ms();
 
+    begin_minute(c);
     hub->input.cur = hub->ciphertext;
     hub->input.end = hub->ciphertext + length;
     c->wire.input = &hub->input;
@@ -483,6 +518,7 @@ void vd_connection_resume(struct connection *c)
         return;
     }
     c->progress_ms = now_ms;
+    begin_minute(c);
     if (c->in.length > 0) {
         feed_kept(c);
         note_progress(c, now_ms);
@@ -547,6 +583,8 @@ static enum vd_record_result host_record(
         return VD_RECORD_TAKEN;
     }
     c->messages_taken++;
+    c->counted_messages++;
+    c->counted_bytes += event->body.length + event->properties.length;
     atomic_fetch_add_explicit(
         event->kind == VD_EVENT_SECURITY ? &hub->messages_security : &hub->messages_telemetry, 1,
         memory_order_relaxed);
@@ -696,6 +734,7 @@ static void host_changed(
     if (event == VD_SESSION_ACCEPTED) {
         record_connection(c, "deviceConnect", (struct vd_result){0, ""}, NULL);
     } else if (from == VD_SESSION_CONNECTED) {
+        record_count(c);
         record_connection(
             c, "deviceDisconnect", vd_result_of_event(event), vd_session_event_text(event));
     }

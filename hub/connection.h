@@ -34,8 +34,12 @@ struct connection {
     struct vd_pace bytes;
     int64_t throttle_recorded_ms; /* 0: never */
     uint32_t messages_taken;      /* since they were last counted */
-    struct vd_buf in;             /* a packet that is not whole, or packets that found no room */
-    struct vd_buf out;            /* of which out_sent bytes are sent */
+    int64_t
+        counted_minute; /* of the day's clock, UTC: of which the two below are; they are recorded when it is over */
+    uint64_t counted_messages;
+    uint64_t counted_bytes;
+    struct vd_buf in;  /* a packet that is not whole, or packets that found no room */
+    struct vd_buf out; /* of which out_sent bytes are sent */
     size_t out_sent;
     bool has_said_goodbye;
     bool is_dirty;  /* in hub->dirty */

@@ -112,7 +112,24 @@ static bool error_add(
                                           : vd_service_fault_text(change->fault))) == 0;
 }
 
-static bool items_run(struct vd_service *service, const json_t *items, json_t *errors)
+/* What the mode is called among the operations of one identity. */
+static const char *operation_name(enum mode mode)
+{
+    static const char *const names[MODES + 1] = {
+        [MODE_CREATE] = "create",
+        [MODE_UPDATE] = "update",
+        [MODE_UPDATE_IF_MATCH] = "update",
+        [MODE_CREATE_OR_UPDATE] = "createOrUpdate",
+        [MODE_DELETE] = "delete",
+        [MODE_DELETE_IF_MATCH] = "delete",
+        [MODES] = "bulk",
+    };
+
+    return names[mode];
+}
+
+static bool items_run(struct vd_service *service, const struct vd_service_args *args,
+    const json_t *items, json_t *errors)
 {
     bool good = true;
 
@@ -124,6 +141,7 @@ static bool items_run(struct vd_service *service, const json_t *items, json_t *e
         if (ids_read(item, &identity)) {
             change = item_run(service, item, &identity);
         }
+        vd_service_record_bulk(service, args, operation_name(mode_of(item)), &identity, &change);
         good = change.is_done || error_add(errors, &identity, &change);
         vd_secret_wipe(&identity, sizeof identity);
     }
@@ -141,7 +159,7 @@ void vd_service_bulk(
     if (!json_is_array(items) || count == 0 || count > VD_SERVICE_BULK_MAX) {
         vd_service_fail(
             answer, VD_FAULT_ArgumentInvalid, "the body is a JSON array of 1 to 1000 identities");
-    } else if (errors == NULL || !items_run(service, items, errors)) {
+    } else if (errors == NULL || !items_run(service, args, items, errors)) {
         vd_service_fail(answer, VD_FAULT_ServerError, "out of memory");
     } else {
         bool good = json_array_size(errors) == 0;

@@ -26,6 +26,16 @@ const char *vd_service_fault_text(enum vd_service_fault fault)
     return faults[fault].text;
 }
 
+struct vd_result vd_service_fault_result(const char *name)
+{
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        if (strcmp(faults[i].name, name) == 0) {
+            return (struct vd_result){(uint32_t)faults[i].code, faults[i].name};
+        }
+    }
+    return (struct vd_result){500001, "ServerError"};
+}
+
 /* "Tracking ID:{id}-TimeStamp:{time}-ErrorCode:{number}": what a caller quotes when he asks about it. */
 static void tracking(int code, char *out, size_t size)
 {

@@ -64,6 +64,9 @@ const char *vd_service_fault_text(enum vd_service_fault fault);
 void vd_service_fail(
     struct vd_http_answer *answer, enum vd_service_fault fault, const char *detail);
 
+/* The fault of that name as an operation's result. */
+struct vd_result vd_service_fault_result(const char *name);
+
 /* The fault that stands for the registry's `error` about an identity. */
 enum vd_service_fault vd_service_fault_of(int error, bool is_module);
 
@@ -106,6 +109,16 @@ struct vd_service_change vd_service_update(
     struct vd_service *service, const json_t *body, const char *etag, struct vd_identity *identity);
 struct vd_service_change vd_service_delete(
     struct vd_service *service, const char *device_id, const char *module_id, const char *etag);
+
+/* ---- Records ---- */
+
+/* Records what the request was answered, if its handler's operations are recorded. */
+void vd_service_record(struct vd_service *service, vd_service_handler *handler,
+    const struct vd_service_args *args, const struct vd_http_answer *answer, int64_t duration_ms);
+
+/* Records one item of a bulk operation: `name` is create, update or delete. */
+void vd_service_record_bulk(struct vd_service *service, const struct vd_service_args *args,
+    const char *name, const struct vd_identity *identity, const struct vd_service_change *change);
 
 /* ---- Handlers ---- */
 

@@ -8,6 +8,7 @@
 
 #include "api/service/internal.h"
 #include "hub/limits.h"
+#include "lib/clock.h"
 #include "lib/url.h"
 #include "lib/uuid.h"
 
@@ -154,6 +155,7 @@ static void route_call(struct vd_service *service, const struct route *route,
 {
     struct evkeyvalq params = {NULL, NULL};
     const char *query = args->request->query;
+    const int64_t began_ms = vd_clock_monotonic_ms();
     bool has_query = query != NULL && query[0] != '\0';
 
     if (has_query && evhttp_parse_query_str(query, &params) != 0) {
@@ -165,6 +167,7 @@ static void route_call(struct vd_service *service, const struct route *route,
     if (has_query) {
         evhttp_clear_headers(&params);
     }
+    vd_service_record(service, route->handler, args, answer, vd_clock_monotonic_ms() - began_ms);
 }
 
 /* Nobody learns which paths there are, or what is wrong with one, who has no token of this hub. */

@@ -5,6 +5,7 @@
 #define VEDETTE_API_SERVICE_SERVICE_H
 
 #include "api/http.h"
+#include "api/record.h"
 #include "hub/hub.h"
 #include "hub/registry.h"
 #include "hub/state.h"
@@ -22,10 +23,11 @@
 
 struct vd_service_config {
     struct vd_registry *registry;
-    struct vd_state *state; /* twins, C2D */
-    struct vd_bus *bus;     /* NULL: no hub is running */
-    struct vd_hub *hub;     /* for its counters; NULL likewise */
-    const char *host_name;  /* of the hub, without a port: tokens must name it */
+    struct vd_state *state;             /* twins, C2D */
+    struct vd_bus *bus;                 /* NULL: no hub is running */
+    struct vd_hub *hub;                 /* for its counters; NULL likewise */
+    const char *host_name;              /* of the hub, without a port: tokens must name it */
+    const struct vd_recorder *recorder; /* NULL: nothing is recorded */
 };
 
 struct vd_service;

@@ -70,12 +70,22 @@ static void note_waiting(struct vd_bus *from, const char *device_id)
     snprintf(noting->waiting, sizeof noting->waiting, "%s", device_id);
 }
 
+static int note_record(struct vd_bus *from, const struct vd_event *event)
+{
+    struct noting_bus *noting = (struct noting_bus *)from;
+
+    noting->records++;
+    snprintf(noting->recorded, sizeof noting->recorded, "%.*s", VD_STR_ARG(event->body));
+    return VD_OK;
+}
+
 static const struct vd_bus_ops noting_ops = {
     .disconnect = note_disconnect,
     .is_connected = answer_connected,
     .call_method = answer_method,
     .desired_changed = note_desired,
     .c2d_waiting = note_waiting,
+    .record = note_record,
 };
 
 static char folder[64];
@@ -85,10 +95,17 @@ struct noting_bus bus;
 struct vd_service *service;
 struct vd_http_answer answer;
 
+static const struct vd_recorder recorder = {.bus = &bus.base, .resource_id = HOST};
+
 static int start_service(void)
 {
     const struct vd_service_config config = {
-        .registry = registry, .state = hub_state, .bus = &bus.base, .host_name = HOST};
+        .registry = registry,
+        .state = hub_state,
+        .bus = &bus.base,
+        .host_name = HOST,
+        .recorder = &recorder,
+    };
 
     return vd_service_new(&config, &service);
 }

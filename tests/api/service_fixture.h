@@ -24,6 +24,8 @@ struct noting_bus {
     int64_t version;
     char waiting[300];
     unsigned wakes;
+    char recorded[2048]; /* the last record, JSON, */
+    unsigned records;    /* and how many there were */
 };
 
 extern struct vd_registry *registry;

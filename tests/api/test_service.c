@@ -610,6 +610,57 @@ static void test_service__bad_methods(void **state)
     assert_string_equal(bus.called, "");
 }
 
+/* Each request leaves one record, which says what was done to whom and how it ended; of a bulk each item. */
+static void test_service__records(void **unused)
+{
+    static const struct {
+        const char *method;
+        const char *target;
+        const char *if_match;
+        const char *body;
+        int status;
+        const char *says[4];
+    } cases[] = {
+        {"PUT", "/devices/r1", NULL, "{\"deviceId\":\"r1\"}", 200,
+            {"\"operationName\":\"create\"", "\"category\":\"DeviceIdentityOperations\"",
+                "deviceId\\\":\\\"r1", "\"resultType\":\"\""}},
+        {"PUT", "/devices/r1", NULL, "{\"deviceId\":\"r1\"}", 409,
+            {"\"operationName\":\"create\"", "\"resultType\":\"409001\"", "\"level\":\"Error\"",
+                "DeviceAlreadyExists"}},
+        {"PUT", "/devices/r1", "*", "{\"deviceId\":\"r1\"}", 200,
+            {"\"operationName\":\"update\"", "protocol\\\":\\\"Https", "r1", "200"}},
+        {"GET", "/devices/none", NULL, NULL, 404,
+            {"\"operationName\":\"get\"", "404001", "deviceId\\\":\\\"none", "Error"}},
+        {"GET", "/twins/r1", NULL, NULL, 200,
+            {"\"operationName\":\"read\"", "C2DTwinOperations", "messageSize", "r1"}},
+        {"PATCH", "/twins/r1", NULL, "{\"tags\":{\"a\":1}}", 200,
+            {"\"operationName\":\"update\"", "C2DTwinOperations", "messageSize", "r1"}},
+        {"POST", "/devices/query", NULL, "{\"query\":\"SELECT * FROM devices\"}", 200,
+            {"\"operationName\":\"query\"", "TwinQueries", "SELECT * FROM devices",
+                "resultSize\\\":1"}},
+        {"POST", "/devices", NULL, "[{\"id\":\"r2\",\"importMode\":\"create\"}]", 200,
+            {"\"operationName\":\"create\"", "DeviceIdentityOperations", "deviceId\\\":\\\"r2",
+                "batching"}},
+        {"DELETE", "/devices/r2", "*", NULL, 204,
+            {"\"operationName\":\"delete\"", "deviceId\\\":\\\"r2", "200", "\"\""}},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect(cases[i].status, cases[i].method, cases[i].target, cases[i].if_match, cases[i].body);
+        assert_int_equal(bus.records, i + 1);
+        for (size_t n = 0; n < COUNT(cases[i].says); n++) {
+            if (strstr(bus.recorded, cases[i].says[n]) == NULL) {
+                fail_msg("%s %s: no %s in %s", cases[i].method, cases[i].target, cases[i].says[n],
+                    bus.recorded);
+            }
+        }
+    }
+    /* Who may not call leaves no record: strangers could fill the log with them. */
+    assert_int_equal(call_with(NULL, "GET", "/devices/r1", NULL, NULL), 401);
+    assert_int_equal(bus.records, COUNT(cases));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_service__##name, set_up, tear_down)
 
 int main(void)
@@ -631,6 +682,7 @@ int main(void)
         TEST(bulk_bounds),
         TEST(methods),
         TEST(bad_methods),
+        TEST(records),
     };
 
     vd_log_set_level(VD_LOG_ERROR);

@@ -129,6 +129,36 @@ static void expect_answered(const struct outcome *outcome)
     assert_memory_equal(outcome->payload, "{\"out\":6}", 9);
 }
 
+/* The operation at `index` is a call of dev1's method that came to this. */
+static void expect_recorded(
+    struct live_hub *f, uint32_t index, const char *result, int response_bytes)
+{
+    json_t *record = NULL;
+    json_t *properties = NULL;
+    const char *type = NULL;
+    const char *category = NULL;
+    const char *text = NULL;
+    const char *device = NULL;
+    int request_size = 0;
+    int response_size = 0;
+
+    LIVE_AWAIT(record != NULL || (record = fault_log_operation(&f->log, index)) != NULL);
+    assert_int_equal(json_unpack(record, "{s:s, s:s, s:s}", "resultType", &type, "category",
+                         &category, "properties", &text),
+        0);
+    assert_string_equal(category, "DirectMethods");
+    assert_string_equal(type, result);
+    properties = json_loads(text, 0, NULL);
+    assert_int_equal(json_unpack(properties, "{s:s, s:i, s:i}", "deviceId", &device, "RequestSize",
+                         &request_size, "ResponseSize", &response_size),
+        0);
+    assert_string_equal(device, "dev1");
+    assert_int_equal(request_size, 8);
+    assert_int_equal(response_size, response_bytes);
+    json_decref(properties);
+    json_decref(record);
+}
+
 static void test_hub_methods__answered(void **state)
 {
     struct live_hub *f = *state;
@@ -145,6 +175,7 @@ static void test_hub_methods__answered(void **state)
         expect_call(&client, rid); /* at QoS 0, whatever was granted */
         answer(&client, rid, 0);
         expect_answered(&outcome);
+        expect_recorded(f, 1 + 2U * qos, "", 9);
         call_dev1(f, &outcome);
         expect_call(&client, other);
         assert_string_not_equal(rid, other);
