@@ -82,5 +82,11 @@ void vd_management_fail_error(struct vd_http_answer *answer, int error, const ch
 /* ---- Handlers ---- */
 
 vd_management_handler vd_management_operations;
+vd_management_handler vd_management_diagnostics_list;
+vd_management_handler vd_management_diagnostics_get;
+vd_management_handler vd_management_diagnostics_put;
+vd_management_handler vd_management_diagnostics_delete;
+vd_management_handler vd_management_category_list;
+vd_management_handler vd_management_category_get;
 
 #endif

@@ -23,9 +23,25 @@
 
 #define DEVICES "Microsoft.Devices"
 
+#define INSIGHTS                                                                        \
+    "subscriptions/{s}/resourceGroups/{g}/providers/" DEVICES "/IotHubs/{h}/providers/" \
+    "Microsoft.Insights"
+
 static const struct vd_management_route routes[] = {
     {"GET", "providers/" DEVICES "/operations", VD_ROLE_READER, false, DEVICES "/operations/read",
         vd_management_operations},
+    {"GET", INSIGHTS "/diagnosticSettings", VD_ROLE_READER, false,
+        "Microsoft.Insights/diagnosticSettings/read", vd_management_diagnostics_list},
+    {"GET", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_READER, false,
+        "Microsoft.Insights/diagnosticSettings/read", vd_management_diagnostics_get},
+    {"PUT", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_CONTRIBUTOR, true,
+        VD_ACTIVITY_DIAGNOSTICS_WRITE, vd_management_diagnostics_put},
+    {"DELETE", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_CONTRIBUTOR, true,
+        VD_ACTIVITY_DIAGNOSTICS_DELETE, vd_management_diagnostics_delete},
+    {"GET", INSIGHTS "/diagnosticSettingsCategories", VD_ROLE_READER, false,
+        "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_list},
+    {"GET", INSIGHTS "/diagnosticSettingsCategories/{n}", VD_ROLE_READER, false,
+        "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_get},
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

@@ -233,6 +233,104 @@ static void test_management__faces(void **state)
     assert_non_null(json_object_get(answer.body, "error"));
 }
 
+#define SETTINGS   HUB "/providers/Microsoft.Insights/diagnosticSettings"
+#define CATEGORIES HUB "/providers/microsoft.insights/diagnosticSettingsCategories"
+#define SETTING_ONE                                                                      \
+    "{\"properties\":{\"workspaceId\":\"/w\",\"metrics\":[{\"category\":\"AllMetrics\"," \
+    "\"enabled\":true,\"retentionPolicy\":{\"enabled\":false,\"days\":0}}],"             \
+    "\"logs\":[{\"category\":\"Connections\",\"enabled\":true,\"x\":1}]}}"
+
+static const json_t *property(const char *name)
+{
+    return json_object_get(json_object_get(answer.body, "properties"), name);
+}
+
+static void test_management__diagnostic_settings(void **state)
+{
+    char target[400];
+
+    (void)state;
+    expect(200, NULL, "GET", "/" SETTINGS "?api-version=2021-05-01-preview", NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "value")), 0);
+    expect(404, "ResourceNotFound", "GET", SETTINGS "/ds1", NULL, NULL);
+    expect(200, NULL, "PUT", "/" SETTINGS "/ds1", NULL, SETTING_ONE);
+    assert_string_equal(json_string_value(json_object_get(answer.body, "id")),
+        HUB "/providers/microsoft.insights/diagnosticSettings/ds1");
+    assert_string_equal(json_string_value(json_object_get(answer.body, "type")),
+        "Microsoft.Insights/diagnosticSettings");
+    expect(200, NULL, "GET", SETTINGS "/DS1", NULL, NULL);
+    assert_string_equal(json_string_value(json_object_get(answer.body, "name")), "ds1");
+    assert_string_equal(json_string_value(property("workspaceId")), "/w");
+    assert_true(json_is_null(property("storageAccountId")));
+    assert_int_equal(json_array_size(property("logs")), 1);
+    assert_null(json_object_get(json_array_get(property("logs"), 0), "x"));
+    assert_int_equal(json_array_size(property("metrics")), 1);
+    /* Replaced whole, whatever the letters' case. */
+    expect(200, NULL, "PUT", SETTINGS "/DS1", NULL,
+        "{\"properties\":{\"storageAccountId\":\"/s\",\"logs\":[{\"categoryGroup\":\"allLogs\","
+        "\"enabled\":true}]}}");
+    expect(200, NULL, "GET", SETTINGS, NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "value")), 1);
+    for (int i = 2; i <= 6; i++) {
+        snprintf(target, sizeof target, SETTINGS "/ds%d", i);
+        expect(i <= 5 ? 200 : 409, i <= 5 ? NULL : "Conflict", "PUT", target, NULL, SETTING_ONE);
+    }
+    expect(200, NULL, "PUT", SETTINGS "/ds5", NULL, SETTING_ONE);
+    expect(200, NULL, "DELETE", SETTINGS "/dS1", NULL, NULL);
+    expect(204, NULL, "DELETE", SETTINGS "/ds1", NULL, NULL);
+    expect(404, "ResourceNotFound", "GET", SETTINGS "/ds1", NULL, NULL);
+    assert_int_equal(call_as(VD_ROLE_READER, "GET", SETTINGS, NULL, NULL), 200);
+    assert_int_equal(call_as(VD_ROLE_READER, "PUT", SETTINGS "/r", NULL, SETTING_ONE), 403);
+    assert_int_equal(call_as(VD_ROLE_READER, "DELETE", SETTINGS "/ds2", NULL, NULL), 403);
+    assert_int_equal(call_as(VD_ROLE_CONTRIBUTOR, "DELETE", SETTINGS "/ds2", NULL, NULL), 200);
+}
+
+/* What is not one changes nothing. */
+static void test_management__diagnostic_settings_that_are_none(void **state)
+{
+    static const char *const bodies[] = {
+        "{}",
+        "{\"properties\":[]}",
+        "{\"properties\":{}}",
+        "{\"properties\":{\"workspaceId\":\"\"}}",
+        "{\"properties\":{\"workspaceId\":5}}",
+        "{\"properties\":{\"eventHubName\":\"only\"}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":{}}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[1]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"category\":\"Connections\"}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"enabled\":true}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"category\":\"None\",\"enabled\":true}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"category\":\"Connections\","
+        "\"categoryGroup\":\"allLogs\",\"enabled\":true}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"categoryGroup\":\"x\",\"enabled\":true}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"logs\":[{\"category\":\"Connections\",\"enabled\":true,"
+        "\"retentionPolicy\":{\"enabled\":true,\"days\":-1}}]}}",
+        "{\"properties\":{\"workspaceId\":\"/w\",\"metrics\":[{\"category\":\"x\",\"enabled\":true}]}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        expect(400, "BadRequest", "PUT", SETTINGS "/ds1", NULL, bodies[i]);
+    }
+    expect(400, "InvalidRequestContent", "PUT", SETTINGS "/ds1", NULL, "{");
+    expect(400, "InvalidParameter", "PUT", SETTINGS "/a%2Fb", NULL, SETTING_ONE);
+    expect(200, NULL, "GET", SETTINGS, NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "value")), 0);
+}
+
+static void test_management__diagnostic_categories(void **state)
+{
+    (void)state;
+    expect(200, NULL, "GET", "/" CATEGORIES, NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "value")), 15);
+    expect(200, NULL, "GET", CATEGORIES "/twinqueries", NULL, NULL);
+    assert_string_equal(json_string_value(json_object_get(answer.body, "name")), "TwinQueries");
+    assert_string_equal(json_string_value(property("categoryType")), "Logs");
+    expect(200, NULL, "GET", CATEGORIES "/AllMetrics", NULL, NULL);
+    assert_string_equal(json_string_value(property("categoryType")), "Metrics");
+    expect(404, "ResourceNotFound", "GET", CATEGORIES "/Nothing", NULL, NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_management__##name, set_up, tear_down)
 
 int main(void)
@@ -242,6 +340,9 @@ int main(void)
         TEST(refusals_are_limited),
         TEST(paths),
         TEST(faces),
+        TEST(diagnostic_settings),
+        TEST(diagnostic_settings_that_are_none),
+        TEST(diagnostic_categories),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

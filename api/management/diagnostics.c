@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/* Diagnostic settings: which records go where. Stored and validated here; docs/diagnostics.md says what is done by them. */
+
+#include <strings.h>
+
+#include "api/management/internal.h"
+
+/* The setting of the registry that holds all of them: {"settings":[{"name","properties"}]}. */
+#define SETTING_NAME "diagnostic-settings"
+
+/* As the service of old allows. */
+#define SETTINGS_MAX 5
+/* Entries of `logs` or `metrics`: each category once, and groups. */
+#define ENTRIES_MAX 32
+/* Text of one field, so that five settings fit into a setting of the registry. */
+#define FIELD_MAX       1024
+#define NAME_MAX_LENGTH 260
+
+#define TRIES 5
+
+#define PROVIDER "Microsoft.Insights"
+
+/* Fields of `properties` that are text; a sink is somewhere that records can go. */
+static const struct {
+    const char *name;
+    bool is_sink;
+} fields[] = {
+    {"storageAccountId", true},
+    {"serviceBusRuleId", true},
+    {"eventHubAuthorizationRuleId", true},
+    {"eventHubName", false},
+    {"workspaceId", true},
+    {"marketplacePartnerId", true},
+    {"logAnalyticsDestinationType", false},
+};
+
+#define FIELDS (sizeof fields / sizeof fields[0])
+
+/* ---- What a request may say ---- */
+
+static const char *log_category(const char *name)
+{
+    for (int i = 0; i < VD_OPERATION_CATEGORIES_END; i++) {
+        const char *text = vd_operation_category_text((enum vd_operation_category)i);
+
+        if (strcasecmp(text, name) == 0) {
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static bool retention_is_valid(const json_t *policy)
+{
+    const json_t *days = json_object_get(policy, "days");
+
+    return policy == NULL || json_is_null(policy) ||
+        (json_is_boolean(json_object_get(policy, "enabled")) && json_is_integer(days) &&
+            json_integer_value(days) >= 0);
+}
+
+static bool is_absent(const json_t *value)
+{
+    return value == NULL || json_is_null(value);
+}
+
+/* What is wrong with an entry of `logs`; NULL: nothing. */
+static const char *log_fault(const json_t *entry)
+{
+    const json_t *category = json_object_get(entry, "category");
+    const json_t *group = json_object_get(entry, "categoryGroup");
+    const char *group_text = json_string_value(group);
+
+    if (!json_is_boolean(json_object_get(entry, "enabled"))) {
+        return "each log needs enabled, true or false";
+    }
+    if (is_absent(category) == is_absent(group)) {
+        return "each log names a category or a categoryGroup";
+    }
+    if (!is_absent(category) &&
+        (!json_is_string(category) || log_category(json_string_value(category)) == NULL)) {
+        return "a log's category is not one that the hub has";
+    }
+    if (!is_absent(group) &&
+        (group_text == NULL ||
+            (strcasecmp(group_text, "allLogs") != 0 && strcasecmp(group_text, "audit") != 0))) {
+        return "a log's categoryGroup is to be allLogs or audit";
+    }
+    return retention_is_valid(json_object_get(entry, "retentionPolicy"))
+        ? NULL
+        : "a retentionPolicy is enabled (true or false) and days, from 0 on";
+}
+
+static const char *metric_fault(const json_t *entry)
+{
+    const json_t *category = json_object_get(entry, "category");
+
+    if (!json_is_boolean(json_object_get(entry, "enabled"))) {
+        return "each metric needs enabled, true or false";
+    }
+    if (!is_absent(category) &&
+        (!json_is_string(category) || strcasecmp(json_string_value(category), "AllMetrics") != 0)) {
+        return "a metric's category is to be AllMetrics";
+    }
+    return retention_is_valid(json_object_get(entry, "retentionPolicy"))
+        ? NULL
+        : "a retentionPolicy is enabled (true or false) and days, from 0 on";
+}
+
+static const char *list_fault(const json_t *list, const char *(*fault)(const json_t *entry))
+{
+    const char *wrong = NULL;
+
+    if (is_absent(list)) {
+        return NULL;
+    }
+    if (!json_is_array(list) || json_array_size(list) > ENTRIES_MAX) {
+        return "logs and metrics are lists of at most 32";
+    }
+    for (size_t i = 0; wrong == NULL && i < json_array_size(list); i++) {
+        wrong = fault(json_array_get(list, i));
+    }
+    return wrong;
+}
+
+static const char *fields_fault(const json_t *properties)
+{
+    bool has_sink = false;
+
+    for (size_t i = 0; i < FIELDS; i++) {
+        const json_t *value = json_object_get(properties, fields[i].name);
+
+        if (is_absent(value)) {
+            continue;
+        }
+        if (!json_is_string(value) || json_string_length(value) > FIELD_MAX) {
+            return "ids and names are text of at most 1024 bytes";
+        }
+        has_sink = has_sink || (fields[i].is_sink && json_string_length(value) > 0);
+    }
+    return has_sink ? NULL
+                    : "at least one of storageAccountId, eventHubAuthorizationRuleId, workspaceId, "
+                      "serviceBusRuleId and marketplacePartnerId is needed";
+}
+
+static const char *properties_fault(const json_t *properties)
+{
+    const char *wrong;
+
+    if (!json_is_object(properties)) {
+        return "properties is to be an object";
+    }
+    wrong = fields_fault(properties);
+    if (wrong == NULL) {
+        wrong = list_fault(json_object_get(properties, "logs"), log_fault);
+    }
+    return wrong != NULL ? wrong : list_fault(json_object_get(properties, "metrics"), metric_fault);
+}
+
+/* Of an entry only what is known is kept. */
+static json_t *entry_kept(const json_t *entry)
+{
+    const json_t *retention = json_object_get(entry, "retentionPolicy");
+    json_t *kept = json_object();
+
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const names[] = {"category", "categoryGroup", "timeGrain", "enabled"};
+        json_t *value = json_object_get(entry, names[i]);
+
+        if (!is_absent(value)) {
+            (void)json_object_set(kept, names[i], value);
+        }
+    }
+    if (!is_absent(retention)) {
+        (void)json_object_set_new(kept, "retentionPolicy",
+            json_pack("{s:O, s:O}", "enabled", json_object_get(retention, "enabled"), "days",
+                json_object_get(retention, "days")));
+    }
+    return kept;
+}
+
+static json_t *list_kept(const json_t *list)
+{
+    json_t *kept = json_array();
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        (void)json_array_append_new(kept, entry_kept(json_array_get(list, i)));
+    }
+    return kept;
+}
+
+/* The properties as they are stored and answered: every field, null where it was not given. */
+static json_t *properties_kept(const json_t *properties)
+{
+    json_t *kept = json_object();
+
+    for (size_t i = 0; i < FIELDS; i++) {
+        json_t *value = json_object_get(properties, fields[i].name);
+
+        (void)json_object_set_new(
+            kept, fields[i].name, is_absent(value) ? json_null() : json_incref(value));
+    }
+    (void)json_object_set_new(kept, "metrics", list_kept(json_object_get(properties, "metrics")));
+    (void)json_object_set_new(kept, "logs", list_kept(json_object_get(properties, "logs")));
+    return kept;
+}
+
+static bool name_is_valid(const char *name)
+{
+    const size_t length = strlen(name);
+
+    return length > 0 && length <= NAME_MAX_LENGTH && strpbrk(name, "<>*%&:\\?+/") == NULL;
+}
+
+/* ---- What is stored ---- */
+
+/* The list of settings, the caller's to free; *etag is 0 where there is none yet. */
+static int load(const struct vd_management *management, json_t **settings, uint64_t *etag)
+{
+    struct vd_buf text = {0};
+    json_t *stored = NULL;
+    int error = vd_registry_setting_get(management->config.registry, SETTING_NAME, &text, etag);
+
+    if (error == VD_E_NOT_FOUND) {
+        *etag = 0;
+        *settings = json_array();
+        error = *settings != NULL ? VD_OK : VD_E_NOMEM;
+    } else if (error == VD_OK) {
+        stored = json_loadb((const char *)text.data, text.length, 0, NULL);
+        *settings = json_incref(json_object_get(stored, "settings"));
+        error = json_is_array(*settings) ? VD_OK : VD_E_CORRUPT;
+    }
+    json_decref(stored);
+    vd_buf_release(&text);
+    return error;
+}
+
+/* VD_E_CHANGED: somebody else has stored since `etag` was read. */
+static int store(struct vd_management *management, json_t *settings, uint64_t etag)
+{
+    json_t *all = json_pack("{s:O}", "settings", settings);
+    char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
+    struct vd_setting_change setting = {.name = SETTING_NAME, .etag = etag};
+    struct vd_registry_change change = {.settings = &setting, .setting_count = 1};
+    int error = VD_E_NOMEM;
+
+    if (text != NULL) {
+        setting.value = vd_str_from(text);
+        error = vd_registry_change(management->config.registry, &change);
+    }
+    free(text);
+    json_decref(all);
+    return error;
+}
+
+/* Where the setting of that name stands, in any case; the list's size if there is none. */
+static size_t find(const json_t *settings, const char *name)
+{
+    size_t i = 0;
+
+    while (i < json_array_size(settings)) {
+        const char *other = json_string_value(json_object_get(json_array_get(settings, i), "name"));
+
+        if (other != NULL && strcasecmp(other, name) == 0) {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
+/* ---- Answers ---- */
+
+static json_t *resource_json(
+    const struct vd_management_args *args, const char *kind, const char *name, json_t *properties)
+{
+    char hub[VD_RESOURCE_ID_SIZE];
+    char type[96];
+    struct vd_buf id = {0};
+    json_t *json = NULL;
+
+    vd_management_hub_id(args, hub);
+    vd_buf_printf(&id, "%s/providers/microsoft.insights/%s/%s", hub, kind, name);
+    snprintf(type, sizeof type, PROVIDER "/%s", kind);
+    if (id.error == VD_OK) {
+        json = json_pack("{s:s%, s:s, s:s, s:O}", "id", id.data, id.length, "name", name, "type",
+            type, "properties", properties);
+    }
+    vd_buf_release(&id);
+    return json;
+}
+
+static json_t *setting_json(const struct vd_management_args *args, const json_t *setting)
+{
+    return resource_json(args, "diagnosticSettings",
+        json_string_value(json_object_get(setting, "name")),
+        json_object_get(setting, "properties"));
+}
+
+static void fail_unknown(const char *what, const char *name, struct vd_http_answer *answer)
+{
+    vd_management_fail(
+        answer, 404, "ResourceNotFound", NULL, "The %s '%.260s' was not found.", what, name);
+}
+
+void vd_management_diagnostics_list(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    json_t *settings = NULL;
+    json_t *list = json_array();
+    uint64_t etag = 0;
+    int error = load(management, &settings, &etag);
+
+    for (size_t i = 0; error == VD_OK && i < json_array_size(settings); i++) {
+        if (json_array_append_new(list, setting_json(args, json_array_get(settings, i))) != 0) {
+            error = VD_E_NOMEM;
+        }
+    }
+    json_decref(settings);
+    if (error != VD_OK) {
+        json_decref(list);
+        vd_management_fail_error(answer, error, "the diagnostic settings");
+        return;
+    }
+    vd_management_reply(answer, 200, json_pack("{s:o}", "value", list));
+}
+
+void vd_management_diagnostics_get(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    json_t *settings = NULL;
+    uint64_t etag = 0;
+    int error = load(management, &settings, &etag);
+    size_t at = find(settings, args->names[0]);
+
+    if (error != VD_OK) {
+        vd_management_fail_error(answer, error, "the diagnostic settings");
+    } else if (at == json_array_size(settings)) {
+        fail_unknown("diagnostic setting", args->names[0], answer);
+    } else {
+        vd_management_reply(answer, 200, setting_json(args, json_array_get(settings, at)));
+    }
+    json_decref(settings);
+}
+
+/* Puts the setting into the list that is stored now. VD_E_CHANGED: try again; VD_E_LIMIT: there are too many. */
+static int put_once(struct vd_management *management, json_t *setting)
+{
+    json_t *settings = NULL;
+    uint64_t etag = 0;
+    int error = load(management, &settings, &etag);
+
+    if (error == VD_OK) {
+        const size_t at = find(settings, json_string_value(json_object_get(setting, "name")));
+
+        if (at == SETTINGS_MAX) {
+            error = VD_E_LIMIT;
+        } else if ((at < json_array_size(settings) ? json_array_set(settings, at, setting)
+                                                   : json_array_append(settings, setting)) != 0) {
+            error = VD_E_NOMEM;
+        }
+    }
+    if (error == VD_OK) {
+        error = store(management, settings, etag);
+    }
+    json_decref(settings);
+    return error;
+}
+
+static void put(struct vd_management *management, const struct vd_management_args *args,
+    const json_t *properties, struct vd_http_answer *answer)
+{
+    json_t *setting =
+        json_pack("{s:s, s:o}", "name", args->names[0], "properties", properties_kept(properties));
+    int error = setting != NULL ? VD_E_CHANGED : VD_E_NOMEM;
+
+    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+        error = put_once(management, setting);
+    }
+    if (error == VD_E_LIMIT) {
+        vd_management_fail(answer, 409, "Conflict", NULL,
+            "a hub has at most %d diagnostic settings", SETTINGS_MAX);
+    } else if (error != VD_OK) {
+        vd_management_fail_error(answer, error, args->names[0]);
+    } else {
+        vd_management_reply(answer, 200, setting_json(args, setting));
+    }
+    json_decref(setting);
+}
+
+void vd_management_diagnostics_put(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    json_t *body = vd_management_body(args, answer);
+    const json_t *properties = json_object_get(body, "properties");
+    const char *wrong;
+
+    if (body == NULL) {
+        return;
+    }
+    wrong = properties_fault(properties);
+    if (!name_is_valid(args->names[0])) {
+        vd_management_fail(answer, 400, "InvalidParameter", "name",
+            "a name is 1 to 260 characters, none of < > * %% & : \\ ? + /");
+    } else if (wrong != NULL) {
+        vd_management_fail(answer, 400, "BadRequest", "properties", "%s", wrong);
+    } else {
+        put(management, args, properties, answer);
+    }
+    json_decref(body);
+}
+
+/* VD_E_NOT_FOUND: there is none of that name. */
+static int delete_once(struct vd_management *management, const char *name)
+{
+    json_t *settings = NULL;
+    uint64_t etag = 0;
+    int error = load(management, &settings, &etag);
+
+    if (error == VD_OK && json_array_remove(settings, find(settings, name)) != 0) {
+        error = VD_E_NOT_FOUND;
+    }
+    if (error == VD_OK) {
+        error = store(management, settings, etag);
+    }
+    json_decref(settings);
+    return error;
+}
+
+void vd_management_diagnostics_delete(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    int error = VD_E_CHANGED;
+
+    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+        error = delete_once(management, args->names[0]);
+    }
+    if (error == VD_E_NOT_FOUND) {
+        vd_management_reply(answer, 204, NULL);
+    } else if (error != VD_OK) {
+        vd_management_fail_error(answer, error, args->names[0]);
+    } else {
+        answer->status = 200;
+    }
+}
+
+/* ---- Categories ---- */
+
+static json_t *category_json(const struct vd_management_args *args, const char *name, bool is_log)
+{
+    json_t *properties = is_log
+        ? json_pack("{s:s, s:[s]}", "categoryType", "Logs", "categoryGroups", "allLogs")
+        : json_pack("{s:s, s:[]}", "categoryType", "Metrics", "categoryGroups");
+    json_t *json = resource_json(args, "diagnosticSettingsCategories", name, properties);
+
+    json_decref(properties);
+    return json;
+}
+
+void vd_management_category_list(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    json_t *list = json_array();
+    bool good = true;
+
+    (void)management;
+    for (int i = 0; good && i < VD_OPERATION_CATEGORIES_END; i++) {
+        good = json_array_append_new(list,
+                   category_json(
+                       args, vd_operation_category_text((enum vd_operation_category)i), true)) == 0;
+    }
+    good = good && json_array_append_new(list, category_json(args, "AllMetrics", false)) == 0;
+    if (!good) {
+        json_decref(list);
+        list = NULL;
+    }
+    vd_management_reply(answer, 200, list != NULL ? json_pack("{s:o}", "value", list) : NULL);
+}
+
+void vd_management_category_get(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    const char *name = log_category(args->names[0]);
+
+    (void)management;
+    if (name != NULL) {
+        vd_management_reply(answer, 200, category_json(args, name, true));
+    } else if (strcasecmp(args->names[0], "AllMetrics") == 0) {
+        vd_management_reply(answer, 200, category_json(args, "AllMetrics", false));
+    } else {
+        fail_unknown("category", args->names[0], answer);
+    }
+}
