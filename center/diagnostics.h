@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of AzureDiagnostics that come of the hub's records of operations. */
+/* The rows of AzureDiagnostics and AzureActivity that come of records of operations. */
 
 #ifndef VEDETTE_CENTER_DIAGNOSTICS_H
 #define VEDETTE_CENTER_DIAGNOSTICS_H
@@ -15,6 +15,9 @@ struct vd_diagnostics {
     struct vd_diagnostic *rows;
     size_t count;
     size_t capacity;
+    struct vd_activity_row *activities;
+    size_t activity_count;
+    size_t activity_capacity;
     struct vd_arena text;
 };
 
@@ -23,6 +26,10 @@ struct vd_diagnostics {
  * VD_E_INVALID with the reason: it is none, nothing was added. VD_E_NOMEM.
  */
 VD_NODISCARD int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record,
+    int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
+
+/* Likewise of a record of the activity log, as api/activity.h writes it. */
+VD_NODISCARD int vd_diagnostics_add_activity(struct vd_diagnostics *out, struct vd_str record,
     int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
 
 void vd_diagnostics_clear(struct vd_diagnostics *out);

@@ -186,14 +186,19 @@ static int take_operation(
     struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
 {
     char reason[VD_DIAGNOSTIC_REASON_SIZE];
-    const size_t count = ingest->operations.count;
-    int error = vd_diagnostics_add(&ingest->operations, record->body, record->enqueued_ms, reason);
+    struct vd_diagnostics *rows = &ingest->operations;
+    const size_t count = rows->count;
+    const size_t activity_count = rows->activity_count;
+    int error = record->kind == VD_EVENT_ACTIVITY
+        ? vd_diagnostics_add_activity(rows, record->body, record->enqueued_ms, reason)
+        : vd_diagnostics_add(rows, record->body, record->enqueued_ms, reason);
 
     if (error == VD_E_INVALID) {
         return bury(ingest, batch, offset, record, reason);
     }
     if (error == VD_OK && offset < batch->rows_from) {
-        ingest->operations.count = count; /* the query tables have it */
+        rows->count = count; /* the query tables have it */
+        rows->activity_count = activity_count;
     }
     return error;
 }
@@ -206,7 +211,7 @@ static int take_record(
     int error;
 
     batch->counted.records += fresh ? 1 : 0;
-    if (record->kind == VD_EVENT_OPERATION) {
+    if (record->kind == VD_EVENT_OPERATION || record->kind == VD_EVENT_ACTIVITY) {
         return take_operation(ingest, batch, offset, record);
     }
     if (record->kind != VD_EVENT_SECURITY) {
@@ -238,7 +243,8 @@ static bool batch_is_full(
     const struct vd_ingest *ingest, const struct batch *batch, const struct vd_event *next)
 {
     return vd_time_day(next->enqueued_ms) != batch->day ||
-        ingest->rows.count + ingest->operations.count >= VD_INGEST_ROWS_MAX ||
+        ingest->rows.count + ingest->operations.count + ingest->operations.activity_count >=
+        VD_INGEST_ROWS_MAX ||
         ingest->rows.text.bytes + ingest->operations.text.bytes + ingest->findings.memory.bytes >=
         VD_INGEST_TEXT_BYTES_MAX;
 }
@@ -326,6 +332,8 @@ static int commit_rows(struct vd_ingest *ingest, const struct batch *batch)
         .raw_event_count = ingest->rows.count,
         .diagnostics = ingest->operations.rows,
         .diagnostic_count = ingest->operations.count,
+        .activities = ingest->operations.activities,
+        .activity_count = ingest->operations.activity_count,
     };
     int64_t now = vd_clock_monotonic_ms();
     int error;
@@ -333,7 +341,7 @@ static int commit_rows(struct vd_ingest *ingest, const struct batch *batch)
     if (batch->next <= batch->rows_from) {
         return VD_OK;
     }
-    if (rows.raw_event_count + rows.diagnostic_count == 0 &&
+    if (rows.raw_event_count + rows.diagnostic_count + rows.activity_count == 0 &&
         now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
         ingest->rows_next = batch->next;
         return VD_OK;

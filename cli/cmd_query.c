@@ -103,7 +103,7 @@ static void print_csv(const json_t *result)
 }
 
 const struct vd_option vd_query_options[] = {
-    {"sql", "TEXT", "one SELECT over SecurityIoTRawEvent, AzureDiagnostics"},
+    {"sql", "TEXT", "one SELECT over SecurityIoTRawEvent, AzureDiagnostics, AzureActivity"},
     {NULL, NULL, NULL},
 };
 

@@ -38,12 +38,26 @@ struct vd_diagnostic {
     struct vd_str properties; /* JSON */
 };
 
+/* A row of AzureActivity: what was done on the control plane. */
+struct vd_activity_row {
+    int64_t time_generated_ms; /* UTC */
+    struct vd_str caller;
+    struct vd_str operation_name;
+    struct vd_str status; /* Started, Succeeded, Failed */
+    struct vd_str resource_id;
+    struct vd_str caller_address;
+    struct vd_str category;
+    struct vd_str properties; /* JSON */
+};
+
 /* What comes of a stretch of the log, each kind in its order. */
 struct vd_table_rows {
     const struct vd_raw_event *raw_events;
     size_t raw_event_count;
     const struct vd_diagnostic *diagnostics;
     size_t diagnostic_count;
+    const struct vd_activity_row *activities;
+    size_t activity_count;
 };
 
 struct vd_query_limits {

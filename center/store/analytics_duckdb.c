@@ -71,8 +71,33 @@ static const duckdb_type diagnostic_types[DIAGNOSTIC_COLUMNS] = {
     [DIAGNOSTIC_PROPERTIES] = DUCKDB_TYPE_VARCHAR,
 };
 
+/* Columns of activity in their order. */
+enum activity_column {
+    ACTIVITY_TIME_GENERATED,
+    ACTIVITY_CALLER,
+    ACTIVITY_OPERATION_NAME,
+    ACTIVITY_STATUS,
+    ACTIVITY_RESOURCE_ID,
+    ACTIVITY_CALLER_ADDRESS,
+    ACTIVITY_CATEGORY,
+    ACTIVITY_PROPERTIES,
+    ACTIVITY_COLUMNS,
+};
+
+static const duckdb_type activity_types[ACTIVITY_COLUMNS] = {
+    [ACTIVITY_TIME_GENERATED] = DUCKDB_TYPE_TIMESTAMP_MS,
+    [ACTIVITY_CALLER] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_OPERATION_NAME] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_STATUS] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_RESOURCE_ID] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_CALLER_ADDRESS] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_CATEGORY] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_PROPERTIES] = DUCKDB_TYPE_VARCHAR,
+};
+
 #define COLUMNS_MAX 16 /* of any table */
-_Static_assert((int)RAW_COLUMNS <= COLUMNS_MAX && (int)DIAGNOSTIC_COLUMNS <= COLUMNS_MAX,
+_Static_assert((int)RAW_COLUMNS <= COLUMNS_MAX && (int)DIAGNOSTIC_COLUMNS <= COLUMNS_MAX &&
+        (int)ACTIVITY_COLUMNS <= COLUMNS_MAX,
     "COLUMNS_MAX is too small");
 
 /* How rows of one kind go into a day's table. */
@@ -156,10 +181,30 @@ static void fill_diagnostics(duckdb_data_chunk chunk, const void *from, size_t c
     }
 }
 
+static void fill_activities(duckdb_data_chunk chunk, const void *from, size_t count)
+{
+    const struct vd_activity_row *rows = from;
+    int64_t *generated = column_data(chunk, ACTIVITY_TIME_GENERATED);
+
+    for (size_t i = 0; i < count; i++) {
+        generated[i] = rows[i].time_generated_ms;
+        set_text(chunk, ACTIVITY_CALLER, i, rows[i].caller);
+        set_text(chunk, ACTIVITY_OPERATION_NAME, i, rows[i].operation_name);
+        set_text(chunk, ACTIVITY_STATUS, i, rows[i].status);
+        set_text(chunk, ACTIVITY_RESOURCE_ID, i, rows[i].resource_id);
+        set_text(chunk, ACTIVITY_CALLER_ADDRESS, i, rows[i].caller_address);
+        set_text(chunk, ACTIVITY_CATEGORY, i, rows[i].category);
+        set_text(chunk, ACTIVITY_PROPERTIES, i, rows[i].properties);
+    }
+}
+
 static const struct table raw_event_table = {
     "raw_event", raw_types, RAW_COLUMNS, sizeof(struct vd_raw_event), fill_raw_events};
 static const struct table diagnostic_table = {"diagnostic", diagnostic_types, DIAGNOSTIC_COLUMNS,
     sizeof(struct vd_diagnostic), fill_diagnostics};
+
+static const struct table activity_table = {
+    "activity", activity_types, ACTIVITY_COLUMNS, sizeof(struct vd_activity_row), fill_activities};
 
 static duckdb_data_chunk make_chunk(const struct table *table)
 {
@@ -235,6 +280,10 @@ static int append_transaction(struct vd_duckdb *store, const char *catalog,
     if (error == VD_OK) {
         error = append_rows(store, catalog, &diagnostic_table, rows->diagnostics,
             rows->diagnostic_count, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = append_rows(store, catalog, &activity_table, rows->activities, rows->activity_count,
+            text, text_size);
     }
     if (error == VD_OK) {
         snprintf(sql, sizeof sql, "UPDATE %s.main.vd_meta SET next_offset = %llu", catalog,
@@ -314,6 +363,10 @@ static int32_t day_of(const struct vd_duckdb *store, const struct vd_table_rows 
     if (rows->diagnostic_count > 0 &&
         rows->diagnostics[rows->diagnostic_count - 1].time_generated_ms > newest_ms) {
         newest_ms = rows->diagnostics[rows->diagnostic_count - 1].time_generated_ms;
+    }
+    if (rows->activity_count > 0 &&
+        rows->activities[rows->activity_count - 1].time_generated_ms > newest_ms) {
+        newest_ms = rows->activities[rows->activity_count - 1].time_generated_ms;
     }
     if (newest_ms == INT64_MIN && store->day_count > 0) {
         return store->days[store->day_count - 1]; /* only the offset moves */

@@ -10,7 +10,7 @@
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 
-#define DAY_SCHEMA_VERSION 2 /* 1: without the table of diagnostics */
+#define DAY_SCHEMA_VERSION 3 /* 1: without the table of diagnostics; 2: of activities */
 #define DAY_SUFFIX         ".duckdb"
 #define NEW_SUFFIX         ".duckdb.new"
 #define DAY_TEXT_LENGTH    10
@@ -230,13 +230,23 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     " level VARCHAR, result_type VARCHAR, result_description VARCHAR, duration_ms BIGINT,"         \
     " location VARCHAR, properties VARCHAR)"
 
+#define ACTIVITY_COLUMNS                                                              \
+    "(time_generated TIMESTAMP_MS, caller VARCHAR, operation_name VARCHAR,"           \
+    " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR," \
+    " properties VARCHAR)"
+
 /* Brings a file of an earlier version up to this one, all at once. */
-static int migrate_day(struct vd_duckdb *store, const char *catalog, char *text, size_t text_size)
+static int migrate_day(
+    struct vd_duckdb *store, const char *catalog, int64_t version, char *text, size_t text_size)
 {
     struct vd_buf sql = {0};
 
+    vd_buf_append_text(&sql, "BEGIN TRANSACTION; ");
+    if (version < 2) {
+        vd_buf_printf(&sql, "CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS "; ", catalog);
+    }
     vd_buf_printf(&sql,
-        "BEGIN TRANSACTION; CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS
+        "CREATE TABLE %s.main.activity" ACTIVITY_COLUMNS
         "; UPDATE %s.main.vd_meta SET schema_version = %d; COMMIT",
         catalog, catalog, DAY_SCHEMA_VERSION);
     /* After a failure the day is not taken in, and the instance with all that is open is closed. */
@@ -266,7 +276,7 @@ static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t t
         error = VD_E_NEWER;
     }
     if (error == VD_OK && version < DAY_SCHEMA_VERSION) {
-        error = migrate_day(store, catalog, text, text_size);
+        error = migrate_day(store, catalog, version, text, text_size);
     }
     if (error == VD_OK && next_offset > store->next_offset) {
         store->next_offset = next_offset;
@@ -320,12 +330,29 @@ static int make_diagnostic_view(struct vd_duckdb *store, char *text, size_t text
     return run_built(store, &sql, text, text_size);
 }
 
+static int make_activity_view(struct vd_duckdb *store, char *text, size_t text_size)
+{
+    struct vd_buf sql = {0};
+
+    vd_buf_append_text(&sql,
+        "CREATE OR REPLACE VIEW memory.main.AzureActivity AS SELECT"
+        " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, caller AS Caller,"
+        " operation_name AS OperationNameValue, status AS ActivityStatusValue,"
+        " resource_id AS ResourceId, caller_address AS CallerIpAddress, category AS Category,"
+        " properties AS Properties, 'AzureActivity' AS \"Type\"");
+    append_all_days(&sql, store, "activity");
+    return run_built(store, &sql, text, text_size);
+}
+
 /* The tables that queries know, over the files of all days. */
 static int make_views(struct vd_duckdb *store, char *text, size_t text_size)
 {
     int error = make_raw_event_view(store, text, text_size);
 
-    return error == VD_OK ? make_diagnostic_view(store, text, text_size) : error;
+    if (error == VD_OK) {
+        error = make_diagnostic_view(store, text, text_size);
+    }
+    return error == VD_OK ? make_activity_view(store, text, text_size) : error;
 }
 
 /* Shuts the instance in: its folder is all it can reach, and no setting changes any more. */
@@ -411,7 +438,8 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
     if (error == VD_OK) {
         error = vd_duckdb_run(store->writer,
             "CREATE TABLE memory.main.vd_no_raw_event" RAW_EVENT_COLUMNS
-            "; CREATE TABLE memory.main.vd_no_diagnostic" DIAGNOSTIC_COLUMNS,
+            "; CREATE TABLE memory.main.vd_no_diagnostic" DIAGNOSTIC_COLUMNS
+            "; CREATE TABLE memory.main.vd_no_activity" ACTIVITY_COLUMNS,
             text, text_size);
     }
     if (error == VD_OK) {
@@ -438,8 +466,9 @@ static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, s
     static const char *const statements[] = {
         "CREATE TABLE vd_creating.main.raw_event" RAW_EVENT_COLUMNS,
         "CREATE TABLE vd_creating.main.diagnostic" DIAGNOSTIC_COLUMNS,
+        "CREATE TABLE vd_creating.main.activity" ACTIVITY_COLUMNS,
         "CREATE TABLE vd_creating.main.vd_meta(schema_version BIGINT, next_offset UBIGINT)",
-        "INSERT INTO vd_creating.main.vd_meta VALUES (2, 0)",
+        "INSERT INTO vd_creating.main.vd_meta VALUES (3, 0)",
         "CHECKPOINT vd_creating",
     };
     char ignored[VD_DUCKDB_TEXT_SIZE];

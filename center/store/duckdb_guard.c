@@ -8,7 +8,7 @@
 #define SCOPE_MAX 128
 
 /* Tables that queries know. */
-static const char *const tables[] = {"SecurityIoTRawEvent", "AzureDiagnostics"};
+static const char *const tables[] = {"SecurityIoTRawEvent", "AzureDiagnostics", "AzureActivity"};
 
 /* What may stand where a table does. */
 static const char *const table_functions[] = {

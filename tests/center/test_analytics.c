@@ -111,8 +111,46 @@ static void run_sql(duckdb_connection connection, const char *sql)
     duckdb_destroy_result(&result);
 }
 
-/* A day's file as the first version made it, which knew no operations. */
-static void make_first_version(const char *path)
+static void test_rows__of_activities(void **state)
+{
+    static const char *const expected[][2] = {
+        {"TimeGenerated", NULL},
+        {"Caller", "ops"},
+        {"OperationNameValue", "Microsoft.Devices/IotHubs/write"},
+        {"ActivityStatusValue", "Succeeded"},
+        {"ResourceId", "/hubs/one"},
+        {"CallerIpAddress", "192.0.2.7"},
+        {"Category", "Administrative"},
+        {"Properties", "{}"},
+        {"Type", "AzureActivity"},
+    };
+    const struct vd_activity_row row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("ops"),
+        VD_STR_LITERAL("Microsoft.Devices/IotHubs/write"), VD_STR_LITERAL("Succeeded"),
+        VD_STR_LITERAL("/hubs/one"), VD_STR_LITERAL("192.0.2.7"), VD_STR_LITERAL("Administrative"),
+        VD_STR_LITERAL("{}")};
+    const struct vd_table_rows rows = {.activities = &row, .activity_count = 1};
+    struct analytics_fixture *f = *state;
+    json_t *result;
+
+    assert_int_equal(vd_analytics_append(f->analytics, &rows, 7), VD_OK);
+    analytics_reopen(f);
+    assert_int_equal(analytics_offset_of(f), 7);
+    result = analytics_query(f, "SELECT * FROM AzureActivity");
+    assert_int_equal(analytics_row_count(result), 1);
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), 9);
+    for (size_t i = 0; i < 9; i++) {
+        json_t *column = json_array_get(json_object_get(result, "columns"), i);
+
+        assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);
+        if (expected[i][1] != NULL) {
+            assert_string_equal(json_string_value(analytics_cell(result, 0, i)), expected[i][1]);
+        }
+    }
+    json_decref(result);
+}
+
+/* A day's file as the first version made it, which knew no operations, or the second, which knew no activities. */
+static void make_version(const char *path, int version)
 {
     duckdb_database database;
     duckdb_connection connection;
@@ -124,7 +162,14 @@ static void make_first_version(const char *path)
         " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR,"
         " is_empty BOOLEAN, details VARCHAR)");
     run_sql(connection, "CREATE TABLE vd_meta(schema_version BIGINT, next_offset UBIGINT)");
-    run_sql(connection, "INSERT INTO vd_meta VALUES (1, 42)");
+    run_sql(connection,
+        version == 1 ? "INSERT INTO vd_meta VALUES (1, 42)" : "INSERT INTO vd_meta VALUES (2, 42)");
+    if (version == 2) {
+        run_sql(connection,
+            "CREATE TABLE diagnostic (time_generated TIMESTAMP_MS, resource_id VARCHAR, category VARCHAR,"
+            " operation_name VARCHAR, level VARCHAR, result_type VARCHAR, result_description VARCHAR,"
+            " duration_ms BIGINT, location VARCHAR, properties VARCHAR)");
+    }
     run_sql(connection,
         "INSERT INTO raw_event SELECT TIMESTAMP '2025-11-23 10:00:00', TIMESTAMP '2025-11-23 10:00:00', uuid(),"
         " 'dev-' || i, '3.5.4', 'NetworkActivity', 'Security', 'Periodic', false, '{}' FROM range(100) t(i)");
@@ -132,7 +177,7 @@ static void make_first_version(const char *path)
     duckdb_close(&database);
 }
 
-static void test_days__of_the_first_version(void **state)
+static void check_version(void **state, int version)
 {
     struct analytics_fixture *f = *state;
     char path[900];
@@ -140,14 +185,15 @@ static void test_days__of_the_first_version(void **state)
     vd_analytics_close(f->analytics);
     f->analytics = NULL;
     snprintf(path, sizeof path, "%s/2025-11-23.duckdb", f->data);
-    make_first_version(path);
+    make_version(path, version);
     for (int i = 0; i < 2; i++) {
         json_t *result;
 
         assert_int_equal(analytics_open_at(f), VD_OK);
         assert_int_equal(analytics_offset_of(f), 42);
         assert_int_equal(analytics_count_rows(f), 100);
-        result = analytics_query(f, "SELECT * FROM AzureDiagnostics");
+        result = analytics_query(f,
+            "SELECT \"Type\" FROM AzureDiagnostics UNION ALL SELECT \"Type\" FROM AzureActivity");
         assert_int_equal(analytics_row_count(result), 0);
         json_decref(result);
         if (i == 0) {
@@ -156,6 +202,16 @@ static void test_days__of_the_first_version(void **state)
     }
     assert_int_equal(analytics_append_rows(f, 42, 5, ANALYTICS_DAY_0), VD_OK);
     assert_int_equal(analytics_count_rows(f), 105);
+}
+
+static void test_days__of_the_first_version(void **state)
+{
+    check_version(state, 1);
+}
+
+static void test_days__of_the_second_version(void **state)
+{
+    check_version(state, 2);
 }
 
 static void test_rows__with_offset(void **state)
@@ -458,6 +514,8 @@ int main(void)
         ANALYTICS_TEST(test_rows__columns),
         ANALYTICS_TEST(test_rows__of_operations),
         ANALYTICS_TEST(test_days__of_the_first_version),
+        ANALYTICS_TEST(test_days__of_the_second_version),
+        ANALYTICS_TEST(test_rows__of_activities),
         ANALYTICS_TEST(test_rows__with_offset),
         ANALYTICS_TEST(test_days__files),
         ANALYTICS_TEST(test_days__unfinished),

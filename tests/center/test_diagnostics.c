@@ -43,6 +43,34 @@ static void test_diagnostics__a_whole_record(void **state)
     vd_diagnostics_release(&rows);
 }
 
+static void test_diagnostics__an_activity(void **state)
+{
+    static const char record[] =
+        "{\"time\":\"2025-11-24T16:00:00Z\",\"resourceId\":\"/r\",\"operationName\":\"o/write\","
+        "\"category\":\"Administrative\",\"caller\":\"ops\",\"callerIpAddress\":\"192.0.2.7\","
+        "\"status\":\"Failed\",\"statusCode\":412,\"properties\":\"{}\"}";
+    struct vd_diagnostics rows = {0};
+    char reason[VD_DIAGNOSTIC_REASON_SIZE];
+
+    (void)state;
+    assert_int_equal(vd_diagnostics_add_activity(&rows, vd_str_from(record), 5000, reason), VD_OK);
+    assert_int_equal(rows.count, 0);
+    assert_int_equal(rows.activity_count, 1);
+    assert_int_equal(rows.activities[0].time_generated_ms, 5000);
+    check_text(rows.activities[0].resource_id, "/r");
+    check_text(rows.activities[0].operation_name, "o/write");
+    check_text(rows.activities[0].category, "Administrative");
+    check_text(rows.activities[0].caller, "ops");
+    check_text(rows.activities[0].caller_address, "192.0.2.7");
+    check_text(rows.activities[0].status, "Failed");
+    check_text(rows.activities[0].properties, "{}");
+    assert_int_equal(
+        vd_diagnostics_add_activity(&rows, VD_STR_LITERAL("{}"), 1, reason), VD_E_INVALID);
+    assert_string_equal(reason, "operationName is no text");
+    assert_int_equal(rows.activity_count, 1);
+    vd_diagnostics_release(&rows);
+}
+
 static void test_diagnostics__many_stay_where_they_are(void **state)
 {
     struct vd_diagnostics rows = {0};
@@ -101,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_diagnostics__a_whole_record),
+        cmocka_unit_test(test_diagnostics__an_activity),
         cmocka_unit_test(test_diagnostics__many_stay_where_they_are),
         cmocka_unit_test(test_diagnostics__what_is_none),
     };

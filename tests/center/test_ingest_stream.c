@@ -52,6 +52,11 @@ static void add_stream(struct ingest_fixture *f)
         VD_STR_LITERAL("{\"category\":\"Connections\",\"operationName\":\"deviceConnect\","
                        "\"level\":\"Information\",\"properties\":\"{}\",\"durationMs\":5}"));
     ingest_add_body(f, VD_EVENT_OPERATION, "", "", INGEST_T0_MS + 82, VD_STR_LITERAL("{}"));
+    ingest_add_body(f, VD_EVENT_ACTIVITY, "", "", INGEST_T0_MS + 83,
+        VD_STR_LITERAL("{\"operationName\":\"Microsoft.Devices/IotHubs/write\",\"caller\":\"ops\","
+                       "\"status\":\"Succeeded\",\"resourceId\":\"/hub\",\"properties\":\"{}\","
+                       "\"category\":\"Administrative\"}"));
+    ingest_add_body(f, VD_EVENT_ACTIVITY, "", "", INGEST_T0_MS + 84, VD_STR_LITERAL("[]"));
     ingest_add_flow(f, "dev-2", 202, INGEST_T0_S + 86400, "192.0.2.1");
     ingest_add_message(f, "dev-1", INGEST_T0_MS + 86400000, both, 4); /* redelivered the next day */
     ingest_add_body(f, VD_EVENT_SECURITY, "dev-1", "", INGEST_T0_MS + 86400100, VD_STR_LITERAL(""));
@@ -78,11 +83,12 @@ static char *snapshot(struct ingest_fixture *f)
         json_object_del(alert, "timeGenerated");
     }
     assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
-    all = json_pack("{s:o, s:o, s:o, s:o}", "alerts", alerts, "letters", letters, "rows",
+    all = json_pack("{s:o, s:o, s:o, s:o, s:o}", "alerts", alerts, "letters", letters, "rows",
         ingest_rows(f,
             "SELECT * EXCLUDE (AssociatedResourceId, \"Type\") FROM SecurityIoTRawEvent"
             " ORDER BY ALL"),
-        "operations", ingest_rows(f, "SELECT * FROM AzureDiagnostics ORDER BY ALL"));
+        "operations", ingest_rows(f, "SELECT * FROM AzureDiagnostics ORDER BY ALL"), "activities",
+        ingest_rows(f, "SELECT * FROM AzureActivity ORDER BY ALL"));
     assert_non_null(all);
     text = json_dumps(all, JSON_SORT_KEYS | JSON_INDENT(1));
     json_decref(all);
@@ -106,7 +112,7 @@ static const char *reference_snapshot(void)
     add_stream(f);
     ingest_run_all(f);
     assert_int_equal(f->ingest.stats.records, f->log.end);
-    assert_int_equal(f->ingest.stats.dead_letters, 4);
+    assert_int_equal(f->ingest.stats.dead_letters, 5);
     assert_int_equal(f->ingest.stats.duplicates, 9);
     reference = snapshot(f);
     ingest_teardown(&state);
@@ -133,8 +139,9 @@ static void test_stream__reference(void **state)
     json_t *all = json_loads(reference_snapshot(), 0, NULL);
 
     (void)state;
-    assert_int_equal(json_array_size(json_object_get(all, "letters")), 4);
+    assert_int_equal(json_array_size(json_object_get(all, "letters")), 5);
     assert_int_equal(json_array_size(json_object_get(all, "operations")), 1);
+    assert_int_equal(json_array_size(json_object_get(all, "activities")), 1);
     /* dev-1 and dev-2: 3 addresses the first day; dev-2's next day; dev-4. */
     assert_int_equal(json_array_size(json_object_get(all, "alerts")), 8);
     /* 8 rows of each first delivery (5 flows, 3 others), 2 of the partly known, 3 single, 40. */
