@@ -190,6 +190,22 @@ static bool set_ids(const struct vd_service_args *args, struct vd_identity *iden
             sizeof identity->module_id) == VD_OK;
 }
 
+/* Answers with the identity, which is the answer's from now on, and the number of messages that wait for it. */
+static void reply_counted(
+    const struct vd_service *service, json_t *identity, struct vd_http_answer *answer)
+{
+    json_t *one = json_pack("[O]", identity);
+    int error = one != NULL ? vd_service_count_messages(service, one) : VD_E_NOMEM;
+
+    json_decref(one);
+    if (error == VD_OK) {
+        vd_service_reply(answer, identity);
+    } else {
+        json_decref(identity);
+        vd_service_fail(answer, vd_service_fault_of_state(error, false), NULL);
+    }
+}
+
 void vd_service_put_identity(
     struct vd_service *service, const struct vd_service_args *args, struct vd_http_answer *answer)
 {
@@ -204,7 +220,7 @@ void vd_service_put_identity(
                               : vd_service_create(service, body, &identity);
     }
     if (change.is_done) {
-        vd_service_reply(answer, vd_service_identity_json(service, &identity));
+        reply_counted(service, vd_service_identity_json(service, &identity), answer);
     } else {
         vd_service_fail(answer, change.fault, change.detail);
     }
@@ -223,7 +239,7 @@ void vd_service_get_identity(
         vd_service_fail(answer, vd_service_fault_of(error, args->module_id != NULL), NULL);
         return;
     }
-    vd_service_reply(answer, vd_service_identity_json(service, &identity));
+    reply_counted(service, vd_service_identity_json(service, &identity), answer);
     vd_secret_wipe(&identity, sizeof identity);
 }
 
@@ -273,10 +289,15 @@ static void list(struct listing *listing, struct vd_http_answer *answer)
     listing->items = json_array();
     error = vd_registry_list(listing->service->config.registry, listing->device_id,
         listing->device_id != NULL ? "" : NULL, list_one, listing);
-    if (error != VD_OK || listing->failed) {
+    if (error == VD_OK && listing->failed) {
+        error = VD_E_NOMEM;
+    }
+    if (error == VD_OK) {
+        error = vd_service_count_messages(listing->service, listing->items);
+    }
+    if (error != VD_OK) {
         json_decref(listing->items);
-        vd_service_fail(answer,
-            error != VD_OK ? vd_service_fault_of(error, false) : VD_FAULT_ServerError, NULL);
+        vd_service_fail(answer, vd_service_fault_of_state(error, false), NULL);
         return;
     }
     vd_service_reply(answer, listing->items);

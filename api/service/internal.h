@@ -23,6 +23,7 @@ struct vd_service_args {
     const struct evkeyvalq *params; /* of the query, decoded */
     const char *device_id;          /* NULL: none in the path; else valid */
     const char *module_id;          /* likewise */
+    const char *number;             /* that is the last segment; NULL: none */
     const char *policy;             /* that authorised the request */
 };
 
@@ -35,6 +36,7 @@ typedef void vd_service_handler(
     X(BulkRegistryOperationFailure, 400, 400013, "some identities were left as they were") \
     X(IotHubUnauthorizedAccess, 401, 401002, "Unauthorized")                               \
     X(GenericForbidden, 403, 403000, "the policy does not have the right that this needs") \
+    X(DeviceMaximumQueueDepthExceeded, 403, 403004, "the device's queue is full")          \
     X(GenericNotFound, 404, 404000, "there is no such path")                               \
     X(DeviceNotFound, 404, 404001, "there is no such device")                              \
     X(ModuleNotFound, 404, 404010, "there is no such module")                              \
@@ -120,6 +122,10 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
 void vd_service_record_bulk(struct vd_service *service, const struct vd_service_args *args,
     const char *name, const struct vd_identity *identity, const struct vd_service_change *change);
 
+/* Sets the number of messages that wait, which is 0 before, in an array of identities as vd_service_identity_json makes
+ * them. The errors of the state. */
+VD_NODISCARD int vd_service_count_messages(const struct vd_service *service, json_t *identities);
+
 /* ---- Handlers ---- */
 
 vd_service_handler vd_service_put_identity;
@@ -136,5 +142,9 @@ vd_service_handler vd_service_get_twin;
 vd_service_handler vd_service_patch_twin;
 vd_service_handler vd_service_replace_twin;
 vd_service_handler vd_service_query;
+vd_service_handler vd_service_send;
+vd_service_handler vd_service_purge;
+vd_service_handler vd_service_get_feedback;
+vd_service_handler vd_service_remove_feedback;
 
 #endif

@@ -28,7 +28,7 @@ struct segments {
 
 struct route {
     const char *method;
-    const char *pattern; /* {d} and {m} stand for a device id and a module id */
+    const char *pattern; /* {d} and {m} stand for a device id and a module id, {n} for a number */
     enum vd_right right;
     size_t body_max_bytes;
     vd_service_handler *handler;
@@ -46,6 +46,12 @@ static const struct route routes[] = {
         vd_service_put_identity},
     {"GET", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_READ, 0, vd_service_get_identity},
     {"DELETE", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
+    {"POST", "devices/{d}/messages/devicebound", VD_RIGHT_SERVICE_CONNECT,
+        VD_HUB_C2D_BODY_MAX_BYTES, vd_service_send},
+    {"DELETE", "devices/{d}/commands", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_purge},
+    {"GET", "messages/servicebound/feedback", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_get_feedback},
+    {"DELETE", "messages/servicebound/feedback/{n}", VD_RIGHT_SERVICE_CONNECT, 0,
+        vd_service_remove_feedback},
     {"POST", "devices/query", VD_RIGHT_SERVICE_CONNECT, VD_SERVICE_BODY_MAX_BYTES,
         vd_service_query},
     {"GET", "statistics/devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_device_statistics},
@@ -106,6 +112,7 @@ static bool pattern_matches(
 {
     args->device_id = NULL;
     args->module_id = NULL;
+    args->number = NULL;
     for (size_t i = 0; i < segments->count; i++) {
         size_t length = strcspn(pattern, "/");
 
@@ -113,6 +120,8 @@ static bool pattern_matches(
             args->device_id = segments->text[i];
         } else if (length == 3 && memcmp(pattern, "{m}", 3) == 0) {
             args->module_id = segments->text[i];
+        } else if (length == 3 && memcmp(pattern, "{n}", 3) == 0) {
+            args->number = segments->text[i];
         } else if (strlen(segments->text[i]) != length ||
             memcmp(pattern, segments->text[i], length) != 0) {
             return false;
