@@ -18,6 +18,8 @@ static const struct kind {
     {vd_service_patch_twin, VD_OPERATION_C2D_TWIN, "update"},
     {vd_service_replace_twin, VD_OPERATION_C2D_TWIN, "replace"},
     {vd_service_query, VD_OPERATION_TWIN_QUERIES, "query"},
+    {vd_service_send, VD_OPERATION_C2D, "send"},
+    {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
 };
 
 static const struct kind *kind_of(vd_service_handler *handler)
