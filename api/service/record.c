@@ -20,6 +20,8 @@ static const struct kind {
     {vd_service_query, VD_OPERATION_TWIN_QUERIES, "query"},
     {vd_service_send, VD_OPERATION_C2D, "send"},
     {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
+    {vd_service_send, VD_OPERATION_C2D, "send"},
+    {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
 };
 
 static const struct kind *kind_of(vd_service_handler *handler)
@@ -108,6 +110,10 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
     if (kind->category == VD_OPERATION_C2D_TWIN) {
         add(&operation,
             (struct vd_operation_property){"messageSize", NULL, (int64_t)request->body.length});
+    } else if (kind->category == VD_OPERATION_C2D) {
+        const char *id = vd_http_header(request, "iothub-messageid");
+
+        add(&operation, (struct vd_operation_property){"messageId", id != NULL ? id : "", 0});
     } else if (kind->category == VD_OPERATION_TWIN_QUERIES) {
         add_query(&operation, request, answer, &body);
     }

@@ -645,6 +645,10 @@ static void test_service__records(void **unused)
         {"POST", "/devices", NULL, "[{\"id\":\"r2\",\"importMode\":\"create\"}]", 200,
             {"\"operationName\":\"create\"", "DeviceIdentityOperations", "deviceId\\\":\\\"r2",
                 "batching"}},
+        {"POST", "/devices/r2/messages/devicebound", NULL, "x", 204,
+            {"\"operationName\":\"send\"", "C2DCommands", "deviceId\\\":\\\"r2", "200"}},
+        {"DELETE", "/devices/r2/commands", NULL, NULL, 200,
+            {"\"operationName\":\"queuePurged\"", "C2DCommands", "r2", "200"}},
         {"DELETE", "/devices/r2", "*", NULL, 204,
             {"\"operationName\":\"delete\"", "deviceId\\\":\\\"r2", "200", "\"\""}},
     };
