@@ -44,7 +44,7 @@ static const struct route routes[] = {
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
     {"POST", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_import},
     {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},
-    {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG, vd_api_status},
+    {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE, vd_api_status},
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

@@ -10,6 +10,7 @@
 #include "api/http.h"
 #include "center/center.h"
 #include "hub/hub.h"
+#include "hub/sweeper.h"
 #include "lib/bus.h"
 #include "lib/resource.h"
 
@@ -31,6 +32,7 @@ struct vd_api {
     struct vd_analytics *analytics;
     struct vd_event_log *log;
     struct vd_state *state;
+    struct vd_sweeper *sweeper;     /* hears of removed identities; NULL: the next start sweeps */
     struct vd_bus *bus;             /* NULL: no hub is running */
     struct vd_hub *hub;             /* for its counters; NULL likewise */
     struct vd_center *center;       /* for its counters; NULL likewise */

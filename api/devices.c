@@ -296,6 +296,7 @@ void vd_api_device_delete(
     if (api->bus != NULL) {
         api->bus->ops->disconnect(api->bus, args->id, NULL);
     }
+    vd_sweeper_notice(api->sweeper, args->id);
     vd_log(VD_LOG_INFO, "registry.device_deleted", "device=%s", args->id);
     vd_api_reply(answer, 204, NULL);
 }

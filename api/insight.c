@@ -155,6 +155,31 @@ static json_t *hub_json(struct vd_hub *hub)
         "logUnwritable", (int)s.log_unwritable);
 }
 
+static int run_totals(void *context, struct vd_state_store *store)
+{
+    return vd_state_totals_get(store, context);
+}
+
+/* NULL: it cannot be read, or no memory. */
+static json_t *state_json(const struct vd_api *api)
+{
+    struct vd_state_totals totals = {0};
+    struct vd_sweeper_stats sweeper = {0};
+    json_t *json = NULL;
+
+    if (vd_state_do(api->state, run_totals, &totals) == VD_OK) {
+        json = json_pack("{s:I, s:I, s:I, s:b}", "messagesWaiting", (json_int_t)totals.c2d_messages,
+            "feedbackWaiting", (json_int_t)totals.feedback, "failures",
+            (json_int_t)vd_state_failures(api->state), "unwritable",
+            (int)vd_state_is_unwritable(api->state));
+    }
+    if (json != NULL && api->sweeper != NULL) {
+        vd_sweeper_stats_get(api->sweeper, &sweeper);
+        json_object_set_new(json, "swept", json_integer((json_int_t)sweeper.removed));
+    }
+    return json;
+}
+
 static json_t *center_json(struct vd_center *center, uint64_t end)
 {
     struct vd_center_stats s;
@@ -193,6 +218,9 @@ void vd_api_status(
         (json_int_t)end, "indicators", (json_int_t)indicators);
     if (status != NULL && api->hub != NULL) {
         json_object_set_new(status, "hub", hub_json(api->hub));
+    }
+    if (status != NULL) {
+        json_object_set_new(status, "state", state_json(api));
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));

@@ -153,6 +153,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
     {
         struct vd_api api = {
             .registry = stores.registry,
+            .state = stores.state,
             .alerts = stores.alerts,
             .analytics = stores.analytics,
             .log = stores.log,

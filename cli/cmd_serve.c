@@ -91,6 +91,7 @@ struct service {
     int lock;
     struct vd_stores stores;
     struct vd_hub *hub;
+    struct vd_sweeper *sweeper;
     struct vd_center *center;
     struct local_bus bus;
     char host_name[VD_HOST_NAME_MAX + 8];
@@ -253,6 +254,7 @@ static void make_api(struct service *service)
     service->api = (struct vd_api){
         .registry = service->stores.registry,
         .state = service->stores.state,
+        .sweeper = service->sweeper,
         .alerts = service->stores.alerts,
         .analytics = service->stores.analytics,
         .log = service->stores.log,
@@ -314,6 +316,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     const struct vd_service_config config = {
         .registry = service->stores.registry,
         .state = service->stores.state,
+        .sweeper = service->sweeper,
         .bus = &service->bus.base,
         .hub = service->hub,
         .host_name = service->config.hub_name,
@@ -359,6 +362,10 @@ static int start(struct service *service)
         error = start_hub(service, error_text, sizeof error_text);
     }
     if (error == VD_OK) {
+        error =
+            vd_sweeper_start(service->stores.state, service->stores.registry, &service->sweeper);
+    }
+    if (error == VD_OK) {
         make_api(service);
         error = start_https(service, error_text, sizeof error_text);
     }
@@ -391,6 +398,7 @@ static bool stop(struct service *service)
     if (api_ended) {
         vd_service_free(service->backends);
         vd_management_free(service->management);
+        vd_sweeper_stop(service->sweeper);
         vd_stores_close(&service->stores);
     }
     return api_ended;

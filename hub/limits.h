@@ -107,6 +107,18 @@
 /* Requests in one transaction of it: more would not make a sync cheaper, but what fails with it more. */
 #define VD_HUB_STATE_BATCH_MAX 512u
 
+/* Messages and feedback are counted for the status up to so many: a millisecond of the writer. */
+#define VD_HUB_STATE_COUNT_MAX 100000u
+
+/* Owners of state that a sweep looks at in one step: with full queues, removing them frees 50 MiB, tens of milliseconds. It
+ * rests between steps, so that the first sweep of 1,000,000 takes minutes and a third of a core; longer after a failure. */
+#define VD_HUB_SWEEP_STEP     16u
+#define VD_HUB_SWEEP_REST_MS  1u
+#define VD_HUB_SWEEP_RETRY_MS 1000u
+
+/* Removed devices that wait for their sweep: a bulk operation's. Beyond it all are swept. */
+#define VD_HUB_SWEEPS_WAITING_MAX 1024u
+
 /* Shared access policies: the five that stand for every hub, and one for each of an owner's back ends. */
 #define VD_HUB_POLICIES_MAX 64
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hub's durable state in one SQLite file: the file, transactions, owners, twins, subscriptions. */
+/* The hub's durable state in one SQLite file: the file, transactions, twins, subscriptions. */
 
 #include "hub/state_sqlite.h"
 
@@ -57,6 +57,9 @@ static const char *const statement_sql[STATE_STATEMENTS] = {
     [STATE_C2D_MESSAGE_ID] = "SELECT message_id FROM c2d WHERE sequence = ?1",
     [STATE_C2D_READ] = "SELECT enqueued_ms, message_id, properties, body FROM c2d JOIN c2d_body "
                        "USING (sequence) WHERE sequence = ?1",
+    /* Bounded: they run in the writer's thread. */
+    [STATE_C2D_TOTAL] = "SELECT count(*) FROM (SELECT 1 FROM c2d LIMIT ?1)",
+    [STATE_FEEDBACK_TOTAL] = "SELECT count(*) FROM (SELECT 1 FROM feedback LIMIT ?1)",
     [STATE_C2D_DUE] = "SELECT " OWNER_COLUMNS " FROM c2d JOIN owner ON owner.id = c2d.owner "
                       "WHERE due_ms <= ?1 ORDER BY due_ms LIMIT 1",
     [STATE_FEEDBACK_ADD] =
@@ -367,92 +370,6 @@ int vd_state_store_commit(struct vd_state_store *self)
 
     if (error != VD_OK) {
         roll_back(self);
-    }
-    return error;
-}
-
-/* ---- Owners ---- */
-
-int vd_state_owner_find(struct vd_state_store *self, const struct vd_state_key *key, int64_t *owner)
-{
-    sqlite3_stmt *statement = self->statements[STATE_OWNER_FIND];
-    int error;
-
-    vd_state_bind_key(statement, 1, key);
-    error = vd_state_step(statement);
-    if (error == VD_OK) {
-        *owner = sqlite3_column_int64(statement, 0);
-    }
-    vd_state_reset(statement);
-    return error;
-}
-
-int vd_state_owner_need(struct vd_state_store *self, const struct vd_state_key *key, int64_t *owner)
-{
-    int error = vd_state_owner_find(self, key, owner);
-
-    if (error != VD_E_NOT_FOUND) {
-        return error;
-    }
-    vd_state_bind_key(self->statements[STATE_OWNER_ADD], 1, key);
-    error = vd_state_exec(self->statements[STATE_OWNER_ADD]);
-    if (error == VD_OK) {
-        *owner = sqlite3_last_insert_rowid(self->db);
-    }
-    return error;
-}
-
-/* The first owner behind *id, of the device if there is one named. */
-static int owner_next(
-    struct vd_state_store *self, const char *device_id, int64_t *id, struct vd_state_key *key)
-{
-    sqlite3_stmt *statement =
-        self->statements[device_id != NULL ? STATE_OWNER_NEXT_OF_DEVICE : STATE_OWNER_NEXT];
-    int64_t found = 0;
-    int error;
-
-    sqlite3_bind_int64(statement, 1, *id);
-    if (device_id != NULL) {
-        vd_state_bind_text(statement, 2, device_id);
-    }
-    error = vd_state_step(statement);
-    if (error == VD_OK) {
-        found = sqlite3_column_int64(statement, 0);
-        error = vd_state_column_key(statement, 1, key);
-    }
-    vd_state_reset(statement);
-    if (error == VD_OK) {
-        *id = found;
-    }
-    return error;
-}
-
-int vd_state_sweep(struct vd_state_store *self, const char *device_id,
-    bool (*keep)(void *context, const struct vd_state_key *key), void *context, uint32_t max,
-    int64_t *cursor, uint32_t *removed)
-{
-    struct vd_state_key key;
-    uint32_t count = 0;
-    int64_t id = *cursor;
-    int error = VD_OK;
-
-    for (uint32_t i = 0; error == VD_OK && i < max; i++) {
-        error = owner_next(self, device_id, &id, &key);
-        if (error == VD_OK && !keep(context, &key)) {
-            sqlite3_bind_int64(self->statements[STATE_OWNER_REMOVE], 1, id);
-            error = vd_state_exec(self->statements[STATE_OWNER_REMOVE]);
-            count++;
-        }
-    }
-    if (error == VD_E_NOT_FOUND) {
-        id = 0;
-        error = VD_OK;
-    }
-    if (error == VD_OK) {
-        *cursor = id;
-        if (removed != NULL) {
-            *removed = count;
-        }
     }
     return error;
 }

@@ -189,4 +189,15 @@ VD_NODISCARD int vd_state_sweep(struct vd_state_store *store, const char *device
     bool (*keep)(void *context, const struct vd_state_key *key), void *context, uint32_t max,
     int64_t *cursor, uint32_t *removed);
 
+/* ---- How much there is ---- */
+
+/* Of all identities; each counted up to VD_HUB_STATE_COUNT_MAX. */
+struct vd_state_totals {
+    uint32_t
+        c2d_messages; /* that wait or are locked, those that expired and were not taken out yet among them */
+    uint32_t feedback; /* that no back end has read */
+};
+
+VD_NODISCARD int vd_state_totals_get(struct vd_state_store *store, struct vd_state_totals *totals);
+
 #endif

@@ -176,6 +176,7 @@ struct vd_service_change vd_service_delete(
     }
     /* After the removal: one that is thrown out first would be back before its identity is gone. */
     disconnect(service, device_id, module_id);
+    vd_sweeper_notice(service->config.sweeper, device_id);
     vd_log(VD_LOG_INFO, "registry.deleted", "device=\"%s\" module=\"%s\"", device_id, module_id);
     return done;
 }

@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 #include "hub/registry.h"
 #include "hub/state.h"
+#include "hub/sweeper.h"
 #include "lib/bus.h"
 
 /* A request's body: the largest method payload and its envelope fit many times. */
@@ -23,10 +24,11 @@
 
 struct vd_service_config {
     struct vd_registry *registry;
-    struct vd_state *state;             /* twins, C2D */
-    struct vd_bus *bus;                 /* NULL: no hub is running */
-    struct vd_hub *hub;                 /* for its counters; NULL likewise */
-    const char *host_name;              /* of the hub, without a port: tokens must name it */
+    struct vd_state *state;     /* twins, C2D */
+    struct vd_sweeper *sweeper; /* hears of removed identities; NULL: the next start sweeps */
+    struct vd_bus *bus;         /* NULL: no hub is running */
+    struct vd_hub *hub;         /* for its counters; NULL likewise */
+    const char *host_name;      /* of the hub, without a port: tokens must name it */
     const struct vd_recorder *recorder; /* NULL: nothing is recorded */
 };
 

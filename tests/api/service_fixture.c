@@ -91,6 +91,7 @@ static const struct vd_bus_ops noting_ops = {
 static char folder[64];
 struct vd_registry *registry;
 struct vd_state *hub_state;
+struct vd_sweeper *sweeper;
 struct noting_bus bus;
 struct vd_service *service;
 struct vd_http_answer answer;
@@ -102,6 +103,7 @@ static int start_service(void)
     const struct vd_service_config config = {
         .registry = registry,
         .state = hub_state,
+        .sweeper = sweeper,
         .bus = &bus.base,
         .host_name = HOST,
         .recorder = &recorder,
@@ -126,7 +128,8 @@ int set_up(void **unused)
     bus = (struct noting_bus){.base = {&noting_ops}};
     answer = (struct vd_http_answer){0};
     return vd_registry_sqlite_open(registry_path, master, &registry) == VD_OK &&
-            vd_state_open(state_path, &hub_state) == VD_OK && start_service() == VD_OK
+            vd_state_open(state_path, &hub_state) == VD_OK &&
+            vd_sweeper_start(hub_state, registry, &sweeper) == VD_OK && start_service() == VD_OK
         ? 0
         : -1;
 }
@@ -139,6 +142,7 @@ int tear_down(void **unused)
     (void)unused;
     json_decref(answer.body);
     vd_service_free(service);
+    vd_sweeper_stop(sweeper);
     vd_state_stop(hub_state);
     vd_state_close(hub_state);
     vd_registry_close(registry);

@@ -30,6 +30,7 @@ struct noting_bus {
 
 extern struct vd_registry *registry;
 extern struct vd_state *hub_state;
+extern struct vd_sweeper *sweeper;
 extern struct noting_bus bus;
 extern struct vd_service *service;
 extern struct vd_http_answer answer; /* to the last request */

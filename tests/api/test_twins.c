@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "hub/twin.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "tests/api/service_fixture.h"
 
@@ -365,6 +367,30 @@ static void test_twins__many_writers(void **state)
     assert_true(bus.in_order);
 }
 
+/* Removals are told to the sweeper, those of modules and in bulk as well. */
+static void test_twins__of_the_removed_are_swept(void **state)
+{
+    const struct timespec step = {0, 1000000};
+    const int64_t until = vd_clock_monotonic_ms() + 30000;
+    struct vd_sweeper_stats stats;
+
+    (void)state;
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    expect(200, "PUT", "/devices/d/modules/m", NULL, "{}");
+    expect(200, "PUT", "/devices/e", NULL, "{}");
+    expect(200, "PATCH", "/twins/d", NULL, "{\"tags\":{\"a\":1}}");
+    expect(200, "PATCH", "/twins/d/modules/m", NULL, "{\"tags\":{\"a\":1}}");
+    expect(200, "PATCH", "/twins/e", NULL, "{\"tags\":{\"a\":1}}");
+    expect(204, "DELETE", "/devices/d/modules/m", NULL, NULL);
+    expect(204, "DELETE", "/devices/d", NULL, NULL);
+    expect(200, "POST", "/devices", NULL, "[{\"id\":\"e\",\"importMode\":\"delete\"}]");
+    do {
+        nanosleep(&step, NULL);
+        vd_sweeper_stats_get(sweeper, &stats);
+        assert_true(vd_clock_monotonic_ms() < until);
+    } while (stats.removed < 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_twins__##name, set_up, tear_down)
 
 int main(void)
@@ -379,6 +405,7 @@ int main(void)
         TEST(sizes),
         TEST(metadata_too_large),
         TEST(many_writers),
+        TEST(of_the_removed_are_swept),
     };
 
     vd_log_set_level(VD_LOG_ERROR);

@@ -76,6 +76,7 @@ static int set_up(void **state)
     bus = (struct noting_bus){.base = {&noting_ops}};
     api = (struct vd_api){
         .registry = stores.registry,
+        .state = stores.state,
         .alerts = stores.alerts,
         .analytics = stores.analytics,
         .log = stores.log,
@@ -509,6 +510,32 @@ static void test_api__without_a_hub(void **state)
     json_decref(answer);
 }
 
+static int run_send(void *context, struct vd_state_store *store)
+{
+    const struct vd_state_key key = {.device_id = "a", .generation_id = "g"};
+    const struct vd_c2d_message message = {.body = VD_STR_LITERAL("body")};
+
+    (void)context;
+    return vd_state_c2d_send(store, &key, &message, vd_clock_utc_ms(), NULL);
+}
+
+static void test_api__status_of_the_state(void **state)
+{
+    json_t *answer;
+    json_t *of_state;
+
+    (void)state;
+    assert_int_equal(vd_state_do(stores.state, run_send, NULL), VD_OK);
+    assert_int_equal(vd_state_do(stores.state, run_send, NULL), VD_OK);
+    answer = call(200, "GET", "/status", NULL, NULL);
+    of_state = json_object_get(answer, "state");
+    assert_int_equal(json_integer_value(json_object_get(of_state, "messagesWaiting")), 2);
+    assert_int_equal(json_integer_value(json_object_get(of_state, "feedbackWaiting")), 0);
+    assert_int_equal(json_integer_value(json_object_get(of_state, "failures")), 0);
+    assert_true(json_is_false(json_object_get(of_state, "unwritable")));
+    json_decref(answer);
+}
+
 static void test_api__indicators(void **state)
 {
     json_t *answer =
@@ -568,6 +595,7 @@ int main(void)
         TEST(policies),
         TEST(encoded_ids),
         TEST(without_a_hub),
+        TEST(status_of_the_state),
         TEST(indicators),
         TEST(query),
         TEST(empty_lists),

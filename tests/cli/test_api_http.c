@@ -56,6 +56,7 @@ static int set_up(void **state)
     fclose(stale);
     api = (struct vd_api){
         .registry = stores.registry,
+        .state = stores.state,
         .alerts = stores.alerts,
         .analytics = stores.analytics,
         .log = stores.log,
