@@ -68,6 +68,17 @@ bool vd_twin_query_is_whole(const struct vd_twin_query *query);
 /* True: it has groups or functions, so that its source is read to the end. */
 bool vd_twin_query_is_grouped(const struct vd_twin_query *query);
 
+/* Device ids in the order of their bytes, each once; they are the query's. */
+struct vd_twin_query_devices {
+    const char *ids[VD_TWIN_QUERY_TERMS_MAX];
+    size_t count;
+};
+
+/* True: WHERE can hold for these devices (or their modules) only, because it compares deviceId with texts by = or IN, joined
+ * by AND with anything, by OR with its like. False: *devices is undefined. */
+bool vd_twin_query_names_devices(
+    const struct vd_twin_query *query, struct vd_twin_query_devices *devices);
+
 /* True: WHERE holds for the row, or there is none. */
 bool vd_twin_query_matches(const struct vd_twin_query *query, const json_t *row);
 

@@ -188,6 +188,68 @@ static void test_query__large_twins(void **state)
     assert_in_range(pages, 2, 100);
 }
 
+/* All rows of the query in one array, the caller's, by pages of that size. */
+static json_t *all_rows(const char *text, const char *size)
+{
+    json_t *rows = json_array();
+    char from[VD_HTTP_VALUE_SIZE] = "";
+
+    do {
+        assert_int_equal(query(text, size, from[0] != '\0' ? from : NULL), 200);
+        json_array_extend(rows, answer.body);
+        memcpy(from, next, sizeof from);
+        assert_in_range(json_array_size(rows), 0, 1000);
+    } while (from[0] != '\0');
+    return rows;
+}
+
+/* A query that names its devices looks at those only, and finds what one finds that looks at all. */
+static void test_query__named_devices(void **state)
+{
+    static const char *const conditions[] = {
+        "deviceId = 'd005'",
+        "deviceId = 'nobody'",
+        "deviceId IN ['d007', 'nobody', 'd001', 'd007', 'a', 'zz']",
+        "deviceId = 'd003' AND status = 'enabled'",
+        "deviceId = 'd003' OR deviceId IN ['d001', 'd009'] AND status = 'disabled'",
+        "deviceId = 'd001' AND deviceId = 'd002'",
+        "deviceId = 5",
+        "deviceId IN ['d000', 'd004'] AND moduleId = 'm1'",
+    };
+    static const char *const sizes[] = {"1", "2", "1000"};
+
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        char target[48];
+
+        snprintf(target, sizeof target, "/devices/d%03u", i);
+        expect(200, "PUT", target, NULL, i % 3 == 0 ? "{\"status\":\"disabled\"}" : "{}");
+        for (unsigned k = 0; k < i % 4; k++) {
+            snprintf(target, sizeof target, "/devices/d%03u/modules/m%u", i, k);
+            expect(200, "PUT", target, NULL, "{}");
+        }
+    }
+    for (size_t i = 0; i < 2 * COUNT(conditions) * COUNT(sizes); i++) {
+        const char *condition = conditions[i / 2 / COUNT(sizes)];
+        char text[256];
+        json_t *named;
+        json_t *searched;
+
+        snprintf(text, sizeof text, "SELECT deviceId, moduleId FROM devices%s WHERE %s",
+            i % 2 == 0 ? "" : ".modules", condition);
+        named = all_rows(text, sizes[i / 2 % COUNT(sizes)]);
+        snprintf(text, sizeof text, "SELECT deviceId, moduleId FROM devices%s WHERE NOT NOT (%s)",
+            i % 2 == 0 ? "" : ".modules", condition);
+        searched = all_rows(text, "1000");
+        if (!json_equal(named, searched)) {
+            fail_msg("%s: %zu rows and not %zu", text, json_array_size(named),
+                json_array_size(searched));
+        }
+        json_decref(named);
+        json_decref(searched);
+    }
+}
+
 static void test_query__faults(void **state)
 {
     static const char *const texts[] = {
@@ -234,6 +296,7 @@ int main(void)
         TEST(rows),
         TEST(pages),
         TEST(large_twins),
+        TEST(named_devices),
         TEST(faults),
     };
 
