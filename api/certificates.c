@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* CA certificates: list, add, show, prove possession, delete. */
 
+#include "api/ca_text.h"
 #include "api/handlers.h"
-#include "hub/x509.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/secret.h"
-
-/* The text of a certificate that is read: DER of the largest, as PEM with some words around it. */
-#define TEXT_MAX_BYTES (2 * VD_HUB_CA_MAX_BYTES)
 
 /* Without the certificate itself and its code. */
 static json_t *summary_json(const struct vd_ca_certificate *certificate)
@@ -75,39 +72,13 @@ void vd_api_certificate_list(
     vd_api_reply(answer, 200, json_pack("{s:o}", "certificates", listing.certificates));
 }
 
-/* The member `certificate` of the body, decoded; the caller's buffer. False (answer set) if it is none. */
-static bool text_from_body(const json_t *body, struct vd_buf *text, struct vd_api_answer *answer)
-{
-    const json_t *value = json_object_get(body, "certificate");
-    struct vd_str encoded = {json_string_value(value), json_string_length(value)};
-    uint8_t *room = vd_buf_reserve(text, TEXT_MAX_BYTES);
-
-    if (room == NULL) {
-        vd_api_fail_error(answer, VD_E_NOMEM, "the certificate");
-        return false;
-    }
-    if (encoded.data == NULL ||
-        vd_base64_decode(encoded, room, TEXT_MAX_BYTES, &text->length) != VD_OK) {
-        vd_api_fail(answer, 400, "InvalidCertificate",
-            "certificate is to be base64 of at most %d bytes of PEM or DER", TEXT_MAX_BYTES);
-        return false;
-    }
-    return true;
-}
-
-static struct vd_str bytes_of(const struct vd_buf *text)
-{
-    return (struct vd_str){(const char *)text->data, text->length};
-}
-
 /* Reads name, certificate and state. False (answer set) if the body holds anything else. */
 static bool certificate_from_body(
     const json_t *body, struct vd_ca_certificate *certificate, struct vd_api_answer *answer)
 {
     const char *name = json_string_value(json_object_get(body, "name"));
     const json_t *verified = json_object_get(body, "isVerified");
-    struct vd_buf text = {0};
-    int error = VD_E_INVALID;
+    int error;
 
     if (name == NULL || vd_text_copy(name, certificate->name, sizeof certificate->name) != VD_OK ||
         (verified != NULL && !json_is_boolean(verified)) ||
@@ -117,17 +88,10 @@ static bool certificate_from_body(
             VD_NAME_MAX);
         return false;
     }
-    if (!text_from_body(body, &text, answer)) {
-        vd_buf_release(&text);
-        return false;
-    }
-    error = vd_ca_read(bytes_of(&text), certificate->der, &certificate->der_length);
-    vd_buf_release(&text);
+    error = vd_ca_text_read(json_object_get(body, "certificate"), certificate);
     if (error != VD_OK) {
         vd_api_fail(answer, 400, "InvalidCertificate", "%s: %s", certificate->name,
-            error == VD_E_UNSUPPORTED ? "not the certificate of a CA"
-                : error == VD_E_LIMIT ? "the certificate is too large"
-                                      : "not one certificate in PEM or DER");
+            vd_ca_text_fault(error));
         return false;
     }
     certificate->is_verified = json_is_true(verified);
@@ -209,36 +173,26 @@ void vd_api_certificate_code(
     put(api, &certificate, certificate.etag, 200, answer);
 }
 
-/* What is wrong with a proof; NULL: nothing. */
-static const char *proof_fault(int error)
-{
-    switch (error) {
-    case VD_OK:
-        return NULL;
-    case VD_E_NOT_FOUND:
-        return "no verification code was asked for";
-    case VD_E_DENIED:
-        return "its CN is not the verification code, or the CA did not sign it";
-    case VD_E_EXPIRED:
-        return "it is not valid now";
-    default:
-        return "not one certificate in PEM or DER";
-    }
-}
-
 void vd_api_certificate_verify(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     struct vd_ca_certificate certificate;
     struct vd_buf text = {0};
     json_t *body = vd_api_body_object(args, answer);
-    const char *fault;
+    int error;
 
-    if (body != NULL && text_from_body(body, &text, answer) &&
-        get(api, args, &certificate, answer)) {
-        fault = proof_fault(vd_ca_check_proof(&certificate, bytes_of(&text), vd_clock_utc_ms()));
-        if (fault != NULL) {
-            vd_api_fail(answer, 400, "CertificateNotProven", "%s: %s", args->id, fault);
+    if (body == NULL) {
+        return;
+    }
+    error = vd_ca_text_decode(json_object_get(body, "certificate"), &text);
+    if (error != VD_OK) {
+        vd_api_fail(answer, 400, "InvalidCertificate", "%s", vd_ca_text_fault(error));
+    } else if (get(api, args, &certificate, answer)) {
+        error = vd_ca_check_proof(
+            &certificate, (struct vd_str){(const char *)text.data, text.length}, vd_clock_utc_ms());
+        if (error != VD_OK) {
+            vd_api_fail(
+                answer, 400, "CertificateNotProven", "%s: %s", args->id, vd_ca_proof_fault(error));
         } else {
             certificate.is_verified = true;
             certificate.verification_code[0] = '\0';

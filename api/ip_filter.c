@@ -4,7 +4,7 @@
 #include "hub/ip_filter.h"
 
 #include "api/handlers.h"
-#include "lib/log.h"
+#include "api/hub_resource.h"
 
 static void reply(struct vd_api_answer *answer, json_t *properties, uint64_t etag)
 {
@@ -82,10 +82,6 @@ void vd_api_ip_filter_put(
         vd_api_fail_error(answer, error, "the IP filter");
         return;
     }
-    if (api->hub != NULL) {
-        vd_hub_set_ip_filter(api->hub, &filter);
-    }
-    vd_log(VD_LOG_INFO, "hub.ip_filter", "rules=%zu etag=%llu", filter.count,
-        (unsigned long long)etag);
+    vd_hub_resource_apply_filter(api->registry, api->hub);
     reply(answer, properties, etag);
 }

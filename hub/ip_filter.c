@@ -82,9 +82,10 @@ static bool read_mask(const char *text, struct vd_ip_rule *rule)
     return true;
 }
 
-static bool is_named(const struct vd_ip_filter *filter, const char *name)
+/* True if a rule from `first` on has that name. */
+static bool is_named(const struct vd_ip_filter *filter, size_t first, const char *name)
 {
-    for (size_t i = 0; i < filter->count; i++) {
+    for (size_t i = first; i < filter->count; i++) {
         if (strcasecmp(filter->rules[i].name, name) == 0) {
             return true;
         }
@@ -92,8 +93,9 @@ static bool is_named(const struct vd_ip_filter *filter, const char *name)
     return false;
 }
 
-static bool read_rule(struct vd_ip_filter *filter, const json_t *json, const struct form *form,
-    const struct problem *problem)
+/* first: of the list that the rule is in. */
+static bool read_rule(struct vd_ip_filter *filter, size_t first, const json_t *json,
+    const struct form *form, const struct problem *problem)
 {
     const char *name = json_string_value(json_object_get(json, "filterName"));
     const char *mask = json_string_value(json_object_get(json, "ipMask"));
@@ -109,7 +111,7 @@ static bool read_rule(struct vd_ip_filter *filter, const json_t *json, const str
         return fail(problem, "rule %zu: filterName must be 1 to %d characters", filter->count + 1,
             VD_IP_RULE_NAME_MAX);
     }
-    if (is_named(filter, name)) {
+    if (is_named(filter, first, name)) {
         return fail(problem, "two rules are named %.128s", name);
     }
     if (action == NULL ||
@@ -131,6 +133,7 @@ static bool read_rule(struct vd_ip_filter *filter, const json_t *json, const str
 static bool read_rules(struct vd_ip_filter *filter, const json_t *list, const char *what,
     const struct form *form, const struct problem *problem)
 {
+    const size_t first = filter->count;
     size_t i;
     json_t *rule;
 
@@ -139,7 +142,7 @@ static bool read_rules(struct vd_ip_filter *filter, const json_t *list, const ch
     }
     json_array_foreach(list, i, rule)
     {
-        if (!read_rule(filter, rule, form, problem)) {
+        if (!read_rule(filter, first, rule, form, problem)) {
             return false;
         }
     }

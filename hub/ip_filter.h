@@ -14,7 +14,7 @@
 #define VD_IP_RULE_NAME_MAX 128
 
 struct vd_ip_rule {
-    char name[VD_IP_RULE_NAME_MAX + 1]; /* no two alike, whatever their case */
+    char name[VD_IP_RULE_NAME_MAX + 1]; /* no two alike in one list, whatever their case */
     bool accepts;
     uint32_t network; /* host byte order, zero behind the prefix */
     uint8_t prefix;   /* bits, 0 to 32 */

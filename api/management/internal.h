@@ -82,6 +82,25 @@ void vd_management_fail_error(struct vd_http_answer *answer, int error, const ch
 /* ---- Handlers ---- */
 
 vd_management_handler vd_management_operations;
+vd_management_handler vd_management_check_name;
+vd_management_handler vd_management_hub_get;
+vd_management_handler vd_management_hub_list;
+vd_management_handler vd_management_hub_put;
+vd_management_handler vd_management_hub_patch;
+vd_management_handler vd_management_hub_delete;
+vd_management_handler vd_management_stats;
+vd_management_handler vd_management_quota_metrics;
+vd_management_handler vd_management_usages;
+vd_management_handler vd_management_skus;
+vd_management_handler vd_management_endpoints_health;
+vd_management_handler vd_management_key_list;
+vd_management_handler vd_management_key_get;
+vd_management_handler vd_management_certificate_list;
+vd_management_handler vd_management_certificate_get;
+vd_management_handler vd_management_certificate_put;
+vd_management_handler vd_management_certificate_delete;
+vd_management_handler vd_management_certificate_code;
+vd_management_handler vd_management_certificate_verify;
 vd_management_handler vd_management_diagnostics_list;
 vd_management_handler vd_management_diagnostics_get;
 vd_management_handler vd_management_diagnostics_put;

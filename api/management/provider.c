@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said of the provider rather than of the hub: the operations that there are. */
+/* What is said of the provider rather than of the hub: the operations that there are, whether a name is free. */
+
+#include <ctype.h>
+#include <strings.h>
 
 #include "api/management/internal.h"
 
@@ -46,4 +49,45 @@ void vd_management_operations(struct vd_management *management,
         list = NULL;
     }
     vd_management_reply(answer, 200, list != NULL ? json_pack("{s:o}", "value", list) : NULL);
+}
+
+/* As a hub's resource may be named: 3 to 50 letters, digits and hyphens, not all digits, none of the ends a hyphen. */
+static bool hub_name_is_valid(const char *name)
+{
+    const size_t length = strlen(name);
+    size_t digits = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '-') {
+            return false;
+        }
+        digits += isdigit((unsigned char)name[i]) ? 1U : 0U;
+    }
+    return length >= 3 && length <= 50 && digits < length && name[0] != '-' &&
+        name[length - 1] != '-';
+}
+
+void vd_management_check_name(struct vd_management *management,
+    const struct vd_management_args *args, struct vd_http_answer *answer)
+{
+    json_t *body = vd_management_body(args, answer);
+    const char *name = json_string_value(json_object_get(body, "name"));
+
+    if (body == NULL) {
+        return;
+    }
+    if (name == NULL) {
+        vd_management_fail(answer, 400, "BadRequest", "name", "name is needed");
+    } else if (strcasecmp(name, management->config.scope.hub) == 0) {
+        vd_management_reply(answer, 200,
+            json_pack("{s:b, s:s, s:s}", "nameAvailable", 0, "reason", "AlreadyExists", "message",
+                "there is a hub of that name"));
+    } else if (!hub_name_is_valid(name)) {
+        vd_management_reply(answer, 200,
+            json_pack("{s:b, s:s, s:s}", "nameAvailable", 0, "reason", "Invalid", "message",
+                "a name is 3 to 50 letters, digits and hyphens, not all digits"));
+    } else {
+        vd_management_reply(answer, 200, json_pack("{s:b}", "nameAvailable", 1));
+    }
+    json_decref(body);
 }

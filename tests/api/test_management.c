@@ -1,156 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The management API as a face, on a real registry: tokens and roles, paths, faults, the hub and what is below it. */
+/* The management API as a face, on a real registry: tokens and roles, paths, faults, diagnostic settings. */
 
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "api/management/management.h"
-#include "hub/ip_filter.h"
-#include "hub/token.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-#define SUB   "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
-#define GROUP "/subscriptions/" SUB "/resourceGroups/fleet"
-#define HUB   GROUP "/providers/Microsoft.Devices/IotHubs/hub"
-
-static char path[64];
-static struct vd_registry *registry;
-static struct vd_management *management;
-static struct vd_http_answer answer;
-static char tokens[4][VD_TOKEN_TEXT_SIZE]; /* by role */
-
-static void make_token(enum vd_role role, const char *name, int64_t expires_ms)
-{
-    struct vd_token token = {.role = role, .expires_ms = expires_ms};
-
-    snprintf(token.name, sizeof token.name, "%s", name);
-    assert_int_equal(vd_token_make(&token, tokens[role]), VD_OK);
-    assert_int_equal(vd_registry_token_create(registry, &token), VD_OK);
-}
-
-static int set_up(void **state)
-{
-    static const uint8_t master[32] = {7};
-    struct vd_management_config config = {.host_name = "hub.test",
-        .scope = {.subscription = SUB, .resource_group = "fleet", .hub = "hub"}};
-
-    (void)state;
-    vd_log_set_level(VD_LOG_ERROR);
-    snprintf(path, sizeof path, "/tmp/vedette-management-XXXXXX");
-    if (mkdtemp(path) == NULL) {
-        return -1;
-    }
-    snprintf(path + strlen(path), sizeof path - strlen(path), "/r.db");
-    if (vd_registry_sqlite_open(path, master, &registry) != VD_OK) {
-        return -1;
-    }
-    make_token(VD_ROLE_READER, "eye", 0);
-    make_token(VD_ROLE_CONTRIBUTOR, "hand", 0);
-    make_token(VD_ROLE_OWNER, "head", 0);
-    config.registry = registry;
-    answer = (struct vd_http_answer){0};
-    return vd_management_new(&config, &management) == VD_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-
-    (void)state;
-    json_decref(answer.body);
-    vd_management_free(management);
-    vd_registry_close(registry);
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        char file[80];
-
-        snprintf(file, sizeof file, "%s%s", path, ends[i]);
-        unlink(file);
-    }
-    *strrchr(path, '/') = '\0';
-    return rmdir(path);
-}
-
-/* The status of a request with that Authorization (NULL: none); the answer stays in `answer`. */
-static int call_with(const char *authorization, const char *method, const char *target,
-    const char *if_match, const char *body)
-{
-    const struct vd_http_face face = vd_management_face(management);
-    struct evkeyvalq headers = {.tqh_last = &headers.tqh_first};
-    char *text = strdup(target);
-    char *query = strchr(text, '?');
-    struct vd_http_request request = {
-        .method = method,
-        .path = text,
-        .query = query != NULL ? query + 1 : "",
-        .headers = &headers,
-        .peer = "192.0.2.1",
-        .body = vd_str_from(body != NULL ? body : ""),
-    };
-
-    if (query != NULL) {
-        *query = '\0';
-    }
-    if (authorization != NULL) {
-        evhttp_add_header(&headers, "authorization", authorization);
-    }
-    if (if_match != NULL) {
-        evhttp_add_header(&headers, "If-Match", if_match);
-    }
-    json_decref(answer.body);
-    answer = (struct vd_http_answer){.status = 500};
-    face.call(face.context, &request, &answer);
-    evhttp_clear_headers(&headers);
-    free(text);
-    return answer.status;
-}
-
-static int call_as(enum vd_role role, const char *method, const char *target, const char *if_match,
-    const char *body)
-{
-    char header[VD_TOKEN_TEXT_SIZE + 8];
-
-    snprintf(header, sizeof header, "Bearer %s", tokens[role]);
-    return call_with(header, method, target, if_match, body);
-}
-
-/* As the owner; the status must be that one, and an error's code too (NULL: it is none). */
-static void expect(int status, const char *code, const char *method, const char *target,
-    const char *if_match, const char *body)
-{
-    const int got = call_as(VD_ROLE_OWNER, method, target, if_match, body);
-    const json_t *error = json_object_get(answer.body, "error");
-    const char *said = json_string_value(json_object_get(error, "code"));
-
-    if (got != status || (code != NULL && (said == NULL || strcmp(said, code) != 0))) {
-        char *text = json_dumps(answer.body, JSON_ENCODE_ANY);
-
-        fail_msg("%s %s: %d and not %d: %s", method, target, got, status, text);
-    }
-    assert_true((code != NULL) == (error != NULL));
-    assert_true(code == NULL || json_string_length(json_object_get(error, "message")) > 0);
-}
-
-static const char *header_of(const char *name)
-{
-    for (size_t i = 0; i < answer.header_count; i++) {
-        if (strcmp(answer.headers[i].name, name) == 0) {
-            return answer.headers[i].value;
-        }
-    }
-    return NULL;
-}
+#include "tests/api/management_fixture.h"
 
 #define OPERATIONS "/providers/Microsoft.Devices/operations"
 
@@ -240,11 +99,6 @@ static void test_management__faces(void **state)
     "\"enabled\":true,\"retentionPolicy\":{\"enabled\":false,\"days\":0}}],"             \
     "\"logs\":[{\"category\":\"Connections\",\"enabled\":true,\"x\":1}]}}"
 
-static const json_t *property(const char *name)
-{
-    return json_object_get(json_object_get(answer.body, "properties"), name);
-}
-
 static void test_management__diagnostic_settings(void **state)
 {
     char target[400];
@@ -331,7 +185,9 @@ static void test_management__diagnostic_categories(void **state)
     expect(404, "ResourceNotFound", "GET", CATEGORIES "/Nothing", NULL, NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_management__##name, set_up, tear_down)
+#define TEST(name)                   \
+    cmocka_unit_test_setup_teardown( \
+        test_management__##name, management_set_up, management_tear_down)
 
 int main(void)
 {

@@ -44,7 +44,7 @@ struct vd_peer_certificate *test_certificate_shown(
 struct vd_ca_certificate test_certificate_stored(
     const char *name, const struct test_certificate *ca, bool is_verified);
 
-/* PEM, NUL-terminated; appended to. */
+/* PEM; appended to. */
 void test_certificate_pem(const struct test_certificate *certificate, struct vd_buf *out);
 
 #endif

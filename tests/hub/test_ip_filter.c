@@ -84,6 +84,13 @@ static void test_filter__network_rule_sets(void **state)
     assert_false(accepts("203.0.113.5"));
     assert_true(accepts("203.0.113.6"));
     assert_false(accepts("203.0.114.6"));
+    /* The service of old answers with its network rules in both lists. */
+    assert_int_equal(read_text("{\"ipFilterRules\":[" RULE(
+                         "r", "Accept", "203.0.113.5") "],"
+                                                       "\"networkRuleSets\":{\"ipRules\":[" RULE(
+                                                           "r", "Allow", "203.0.113.5") "]}}"),
+        VD_OK);
+    assert_int_equal(filter.count, 2);
 }
 
 static void test_filter__what_is_wrong_is_said_and_changes_nothing(void **state)
