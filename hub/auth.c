@@ -215,9 +215,11 @@ static enum vd_refusal check_credentials(
         : VD_REFUSED_THUMBPRINT;
 }
 
-static void set_expiry(const struct evidence *evidence, const struct vd_identity *identity,
+static void set_identity(const struct evidence *evidence, const struct vd_identity *identity,
     struct vd_principal *principal)
 {
+    memcpy(principal->generation_id, identity->generation_id, sizeof principal->generation_id);
+    principal->created_ms = identity->created_ms;
     principal->expires_s = identity->auth_type != VD_AUTH_SAS
         ? evidence->certificate->not_after_ms / 1000
         : evidence->token->expiry_s;
@@ -248,7 +250,7 @@ static enum vd_refusal check_identity(
         refusal = check_credentials(evidence, &identity);
     }
     if (refusal == VD_REFUSED_NOT) {
-        set_expiry(evidence, &identity, principal);
+        set_identity(evidence, &identity, principal);
     } else if (evidence->no_token == VD_REFUSED_NO_PASSWORD && evidence->certificate == NULL &&
         refusal != VD_REFUSED_REGISTRY && refusal != VD_REFUSED_NO_CERTIFICATE) {
         /* Who shows nothing at all learns nothing: neither whether the identity is there nor whether it may in. */

@@ -7,6 +7,7 @@
 #include "hub/mqtt.h"
 #include "hub/registry.h"
 #include "hub/x509.h"
+#include "lib/uuid.h"
 
 /* Why a CONNECT is refused: X(name, CONNACK code, text of the log). The order is that of the checks. */
 #define VD_REFUSALS(X)                                                                  \
@@ -32,7 +33,8 @@
     X(VD_REFUSED_WILL, VD_CONNACK_NOT_AUTHORISED, "will_not_served")                    \
     X(VD_REFUSED_ADDRESS, VD_CONNACK_NOT_AUTHORISED, "address_filtered")                \
     X(VD_REFUSED_TOO_OFTEN, VD_CONNACK_UNAVAILABLE, "429001_too_often")                 \
-    X(VD_REFUSED_REGISTRY, VD_CONNACK_UNAVAILABLE, "registry_failed")
+    X(VD_REFUSED_REGISTRY, VD_CONNACK_UNAVAILABLE, "registry_failed")                   \
+    X(VD_REFUSED_STATE, VD_CONNACK_UNAVAILABLE, "state_failed")
 
 enum vd_refusal {
 #define VD_REFUSAL_ENUM(name, code, text) name,
@@ -46,7 +48,9 @@ const char *vd_refusal_text(enum vd_refusal refusal);
 /* Who was let in. */
 struct vd_principal {
     char device_id[VD_ID_MAX + 1];
-    char module_id[VD_ID_MAX + 1]; /* empty for a device */
+    char module_id[VD_ID_MAX + 1];         /* empty for a device */
+    char generation_id[VD_UUID_TEXT_SIZE]; /* of the identity, once it was let in */
+    int64_t created_ms;                    /* likewise: when it was made, UTC */
     int64_t expires_s; /* when the token or the certificate ends: seconds since 1970 UTC */
     enum vd_auth_type auth_type; /* of the identity, as soon as that is known */
     bool by_policy;              /* the token names a policy */

@@ -161,6 +161,8 @@ static void run(struct vd_hub *hub, const struct command *command)
     if (command->kind == COMMAND_DESIRED) {
         vd_delivery_desired(
             session, command->version, (struct vd_str){command->text, command->length});
+    } else {
+        vd_delivery_wanted((struct connection *)session);
     }
 }
 

@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/asks.h"
 #include "hub/calls.h"
+#include "hub/delivery.h"
 #include "hub/operation.h"
 #include "lib/clock.h"
 
@@ -26,8 +28,7 @@ static struct connection *of_session(struct vd_session *session)
     return (struct connection *)session;
 }
 
-/* Records an operation of the connection's client. */
-static void record_operation(struct connection *c, struct vd_operation *operation)
+void vd_connection_record(struct connection *c, struct vd_operation *operation)
 {
     const struct vd_principal *who = &c->session.principal;
 
@@ -53,7 +54,7 @@ static void record_connection(
     if (strcmp(name, "deviceConnect") == 0) {
         operation.duration_ms = vd_clock_monotonic_ms() - c->opened_ms;
     }
-    record_operation(c, &operation);
+    vd_connection_record(c, &operation);
 }
 
 /* Records what the device has sent in a minute that is over, or of which it sends no more. */
@@ -74,7 +75,7 @@ static void record_count(struct connection *c)
     vd_time_format(c->counted_minute * MINUTE_MS, minute);
     c->counted_messages = 0;
     c->counted_bytes = 0;
-    record_operation(c, &operation);
+    vd_connection_record(c, &operation);
 }
 
 /* Before what has just come is counted. */
@@ -116,7 +117,7 @@ static void leave_paused(struct connection *c)
 /* A client that the hub does not read just now is not silent. */
 static bool is_read(const struct connection *c)
 {
-    return !c->is_paused && c->rests_until_ms == 0;
+    return !c->is_paused && c->rests_until_ms == 0 && !c->session.is_waiting;
 }
 
 /* The earliest deadline (monotonic) and what it means. */
@@ -184,7 +185,7 @@ static void arm_timer(struct connection *c, int64_t now_ms)
     c->timer_due_ms = due;
 }
 
-/* Reads on after a rest or a pause, if neither holds any more. */
+/* Reads on after a rest, a pause or a question, if none holds any more. */
 static void read_on(struct connection *c, int64_t now_ms)
 {
     if (c->session.state == VD_SESSION_CONNECTED && is_read(c) && !c->hub->is_draining) {
@@ -214,6 +215,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     if (c->session.state != VD_SESSION_CLOSED) {
         arm_timer(c, now_ms);
     }
+    vd_delivery_go_on(c);
     vd_hub_settle(c->hub);
 }
 
@@ -275,8 +277,9 @@ static bool wants_more(struct connection *c, int result)
 /* Where the next bytes of a packet that has begun go, and how many; NULL: no memory. */
 static uint8_t *kept_room(struct connection *c, size_t *room)
 {
-    size_t total =
-        c->session.is_stalled ? 0 : vd_session_packet_bytes(&c->session, c->in.data, c->in.length);
+    size_t total = vd_session_is_blocked(&c->session)
+        ? 0
+        : vd_session_packet_bytes(&c->session, c->in.data, c->in.length);
     size_t missing = total > c->in.length ? total - c->in.length : READ_STEP;
 
     *room = missing < READ_STEP ? missing : READ_STEP;
@@ -309,7 +312,7 @@ static bool read_some(struct connection *c)
         feed_fresh(c, into, (size_t)n);
     } else {
         c->in.length += (size_t)n;
-        if (!c->session.is_stalled) {
+        if (!vd_session_is_blocked(&c->session)) {
             feed_kept(c);
         }
     }
@@ -339,7 +342,7 @@ static void note_progress(struct connection *c, int64_t now_ms)
         c->progress_ms = now_ms;
         c->partial_ms = 0;
     }
-    if (c->in.length == 0 || c->session.is_stalled) {
+    if (c->in.length == 0 || vd_session_is_blocked(&c->session)) {
         c->partial_ms = 0;
     } else if (c->partial_ms == 0) {
         c->partial_ms = now_ms;
@@ -357,7 +360,7 @@ static void record_throttling(struct connection *c, int64_t now_ms)
 
     if (c->throttle_recorded_ms == 0 || now_ms - c->throttle_recorded_ms >= THROTTLE_RECORD_MS) {
         c->throttle_recorded_ms = now_ms;
-        record_operation(c, &operation);
+        vd_connection_record(c, &operation);
     }
 }
 
@@ -386,6 +389,15 @@ static void keep_rate(struct connection *c, size_t bytes, int64_t now_ms)
     }
 }
 
+static void rest_if_blocked(struct connection *c)
+{
+    if (c->session.is_waiting) {
+        event_del(&c->readable);
+    } else if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
+        pause_reading(c);
+    }
+}
+
 /* Lets TLS take all that was received: what it does not take now would be lost. */
 static void serve(struct connection *c, size_t length)
 {
@@ -405,9 +417,7 @@ static void serve(struct connection *c, size_t length)
     }
     c->wire.input = NULL;
     note_progress(c, now_ms);
-    if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
-        pause_reading(c);
-    }
+    rest_if_blocked(c);
     if (c->session.state == VD_SESSION_CONNECTED) {
         keep_rate(c, length, now_ms);
     }
@@ -507,30 +517,33 @@ void vd_connection_flush(struct connection *c)
     if (c->session.state == VD_SESSION_CLOSING) {
         say_goodbye(c);
     }
+    vd_delivery_go_on(c);
 }
 
-void vd_connection_resume(struct connection *c)
+void vd_connection_go_on(struct connection *c)
 {
     int64_t now_ms = vd_clock_monotonic_ms();
 
-    leave_paused(c);
     if (c->session.state != VD_SESSION_CONNECTED || c->hub->is_draining) {
         return;
     }
     c->progress_ms = now_ms;
     begin_minute(c);
-    if (c->in.length > 0) {
+    if (!c->is_paused) {
         feed_kept(c);
         note_progress(c, now_ms);
-    }
-    if (c->session.is_stalled && c->session.state == VD_SESSION_CONNECTED) {
-        pause_reading(c);
-        return;
+        rest_if_blocked(c);
     }
     if (c->session.state == VD_SESSION_CONNECTED) {
         read_on(c, now_ms);
         arm_timer(c, now_ms);
     }
+}
+
+void vd_connection_resume(struct connection *c)
+{
+    leave_paused(c);
+    vd_connection_go_on(c);
 }
 
 void vd_connection_acknowledge(struct connection *c, uint16_t packet_id)
@@ -637,7 +650,7 @@ static void count_refusal(struct connection *c, enum vd_refusal refusal)
     atomic_fetch_add(&c->hub->connects_refused, 1);
     if (refusal == VD_REFUSED_TOO_OFTEN) {
         atomic_fetch_add(&c->hub->connects_limited, 1);
-    } else if (refusal != VD_REFUSED_REGISTRY) {
+    } else if (refusal != VD_REFUSED_REGISTRY && refusal != VD_REFUSED_STATE) {
         (void)vd_limiter_take(
             c->hub->failures, key, client_key(c, true, key), vd_clock_monotonic_ms());
     }
@@ -667,6 +680,24 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
             vd_refusal_text(refusal), (int)vd_refusal_code(refusal), session->principal.device_id,
             session->principal.module_id, session->address, held_back);
     }
+}
+
+static void host_ask(struct vd_session *session, const struct vd_session_ask *ask)
+{
+    struct connection *c = of_session(session);
+
+    c->messages_taken += ask->kind == VD_ASK_TWIN_GET || ask->kind == VD_ASK_TWIN_PATCH ? 1 : 0;
+    vd_asks_begin(c, ask);
+}
+
+static void host_c2d_wanted(struct vd_session *session)
+{
+    vd_delivery_wanted(of_session(session));
+}
+
+static void host_acknowledged(struct vd_session *session, uint16_t packet_id)
+{
+    vd_delivery_acknowledged(of_session(session), packet_id);
 }
 
 static void host_methods_wanted(struct vd_session *session)
@@ -748,6 +779,7 @@ static void host_changed(
     }
     if (from == VD_SESSION_CONNECTED) {
         vd_calls_gone(c->hub, session);
+        vd_delivery_gone(c);
     }
     if (session->state == VD_SESSION_CLOSING) {
         c->closing_ms = vd_clock_monotonic_ms();
@@ -765,7 +797,10 @@ void vd_connection_session_host(struct vd_session_host *host)
     host->may_enter = host_may_enter;
     host->claim = host_claim;
     host->refused = host_refused;
+    host->ask = host_ask;
     host->methods_wanted = host_methods_wanted;
+    host->c2d_wanted = host_c2d_wanted;
+    host->acknowledged = host_acknowledged;
     host->method_answered = host_method_answered;
     host->changed = host_changed;
 }
@@ -839,6 +874,7 @@ void vd_connection_free(struct connection *c)
     vd_hub_slot_release(hub, c->slot);
     vd_buf_release(&c->in);
     vd_buf_release(&c->out);
+    free(c->delivery);
     drop_certificate(c);
     SSL_free(c->ssl);
     close(c->wire.fd);

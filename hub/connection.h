@@ -42,8 +42,9 @@ struct connection {
     struct vd_buf out; /* of which out_sent bytes are sent */
     size_t out_sent;
     bool has_said_goodbye;
-    bool is_dirty;  /* in hub->dirty */
-    bool is_paused; /* in hub->paused */
+    bool is_dirty;             /* in hub->dirty */
+    bool is_paused;            /* in hub->paused */
+    struct delivery *delivery; /* of messages to the device; NULL: none was wanted yet */
     struct peer_key peer;
     TAILQ_ENTRY(connection) dirty;
     TAILQ_ENTRY(connection) paused;
@@ -65,6 +66,12 @@ void vd_connection_flush(struct connection *connection);
 
 /* Reads on after a pause. */
 void vd_connection_resume(struct connection *connection);
+
+/* Goes on after its session's question was answered. */
+void vd_connection_go_on(struct connection *connection);
+
+/* Records an operation of the connection's client: who it is is set here. */
+void vd_connection_record(struct connection *connection, struct vd_operation *operation);
 
 /* Closes the socket and frees all. */
 void vd_connection_free(struct connection *connection);

@@ -13,6 +13,8 @@
 #include "hub/calls.h"
 #include "hub/commands.h"
 #include "hub/connection.h"
+#include "hub/delivery.h"
+#include "hub/jobs.h"
 #include "lib/clock.h"
 #include "lib/listen.h"
 
@@ -94,6 +96,12 @@ static void acknowledge(struct vd_hub *hub)
     }
 }
 
+/* Something that was taken in is not durable, or not answered. */
+static bool is_busy(const struct vd_hub *hub)
+{
+    return vd_committer_is_busy(hub->committer) || hub->jobs > 0;
+}
+
 static void end_all(struct vd_hub *hub)
 {
     for (uint32_t i = 0; i < hub->max_connections; i++) {
@@ -105,7 +113,7 @@ static void end_all(struct vd_hub *hub)
     vd_record_take(hub);
     hub->is_ended = true;
     hand_over(hub);
-    if (!vd_committer_is_busy(hub->committer)) {
+    if (!is_busy(hub)) {
         event_base_loopbreak(hub->base);
     }
 }
@@ -116,6 +124,7 @@ static void begin_stop(struct vd_hub *hub)
 
     hub->is_draining = true;
     vd_calls_end_all(hub);
+    vd_delivery_stop(hub);
     evconnlistener_disable(hub->listener);
     event_del(&hub->accept_again);
     for (uint32_t i = 0; i < hub->max_connections; i++) {
@@ -151,10 +160,11 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     }
     vd_calls_take(hub);
     acknowledge(hub);
+    vd_jobs_collect(hub);
     vd_record_take(hub);
     hand_over(hub);
     vd_hub_settle(hub);
-    if (hub->is_draining && !vd_committer_is_busy(hub->committer)) {
+    if (hub->is_draining && !is_busy(hub)) {
         if (hub->is_ended) {
             event_base_loopbreak(hub->base);
         } else {
@@ -355,6 +365,15 @@ static int make_limiters(struct vd_hub *hub, const struct vd_hub_rates *rates)
         : VD_E_NOMEM;
 }
 
+static void begin_state(struct vd_hub *hub, struct vd_state *state)
+{
+    hub->state = state;
+    if (state != NULL) {
+        vd_state_set_wake(state, hub->wake_fd);
+    }
+    vd_delivery_start(hub);
+}
+
 static int make_loop(struct vd_hub *hub)
 {
     hub->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -389,12 +408,16 @@ static void free_connections(struct vd_hub *hub)
 static void hub_free(struct vd_hub *hub)
 {
     vd_committer_stop(hub->committer);
+    vd_jobs_drain(hub);
     free_connections(hub);
     if (hub->listener != NULL) {
         evconnlistener_free(hub->listener);
     }
     if (hub->base != NULL) {
         event_base_free(hub->base);
+    }
+    if (hub->state != NULL) {
+        vd_state_set_wake(hub->state, -1);
     }
     if (hub->wake_fd >= 0) {
         close(hub->wake_fd);
@@ -483,8 +506,8 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
         raise_file_limit(self->max_connections);
         self->session_host.hub_name = self->host_name;
         self->session_host.registry = registry;
-        self->state = config->state;
         vd_connection_session_host(&self->session_host);
+        begin_state(self, config->state);
         error = vd_committer_start(log, self->wake_fd, &self->committer);
     }
     if (error == VD_OK && pthread_create(&self->thread, NULL, hub_run, self) != 0) {
@@ -508,6 +531,7 @@ int vd_hub_start(const struct vd_hub_config *config, struct vd_event_log *log,
         .write_ms = VD_HUB_WRITE_DEADLINE_MS,
         .linger_ms = VD_HUB_LINGER_MS,
         .stop_ms = VD_HUB_STOP_WAIT_MS,
+        .c2d_expire_ms = VD_HUB_C2D_EXPIRE_MS,
     };
 
     return vd_hub_start_timed(config, &times, log, registry, hub, error_text, error_size);

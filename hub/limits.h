@@ -98,11 +98,24 @@
 /* Feedback that no back end has read: 200 bytes each; beyond it the oldest is dropped and counted. */
 #define VD_HUB_C2D_FEEDBACK_MAX 10000
 
+/* Messages that a connection has without having acknowledged them. */
+#define VD_HUB_C2D_IN_FLIGHT 8
+
+/* How often the queues of devices that are away are looked at for what is over, and how many at once. */
+#define VD_HUB_C2D_EXPIRE_MS     5000
+#define VD_HUB_C2D_EXPIRE_QUEUES 64u
+
+/* A twin as a device gets it: what fits in one packet beside what else is queued for it. */
+#define VD_HUB_TWIN_ANSWER_MAX_BYTES VD_METHOD_PAYLOAD_MAX_BYTES
+
 /* A stored twin: three sections of at most 72 KiB, with metadata of several times their length. */
 #define VD_HUB_TWIN_STORED_MAX_BYTES (1u << 20)
 
 /* Requests that wait for the writer of the state: twice as many as identities change at once when a fleet is back. */
 #define VD_HUB_STATE_WAITING_MAX 8192u
+
+/* What the loop's requests to it keep until they are done: 256 of the largest updates of twins. */
+#define VD_HUB_JOBS_MAX_BYTES (64u << 20)
 
 /* Requests in one transaction of it: more would not make a sync cheaper, but what fails with it more. */
 #define VD_HUB_STATE_BATCH_MAX 512u

@@ -313,11 +313,12 @@ int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, struct vd_buf *
     return out->error;
 }
 
-void vd_mqtt_write_connack(enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE])
+void vd_mqtt_write_connack(
+    bool session_present, enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE])
 {
     out[0] = VD_MQTT_CONNACK << 4;
     out[1] = 2;
-    out[2] = 0; /* no session is kept yet, so none is present */
+    out[2] = session_present ? 1 : 0;
     out[3] = (uint8_t)code;
 }
 

@@ -118,7 +118,9 @@ VD_NODISCARD int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, st
 
 #define VD_MQTT_ACK_SIZE 4
 
-void vd_mqtt_write_connack(enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE]);
+/* session_present: only with VD_CONNACK_ACCEPTED [MQTT-3.2.2-4]. */
+void vd_mqtt_write_connack(
+    bool session_present, enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE]);
 /* PUBACK or UNSUBACK. */
 void vd_mqtt_write_ack(enum vd_mqtt_type type, uint16_t packet_id, uint8_t out[VD_MQTT_ACK_SIZE]);
 /* `codes` of up to 100 filters; returns the bytes written to out, which has room for 4 + count. */

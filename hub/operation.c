@@ -40,6 +40,7 @@ struct vd_result vd_result_of_refusal(enum vd_refusal refusal)
     case VD_REFUSED_TOO_OFTEN:
         return (struct vd_result){429001, "ThrottlingException"};
     case VD_REFUSED_REGISTRY:
+    case VD_REFUSED_STATE:
         return (struct vd_result){500001, "ServerError"};
     default:
         return (struct vd_result){401003, "IotHubUnauthorized"};
@@ -63,6 +64,7 @@ struct vd_result vd_result_of_event(enum vd_session_event event)
     case VD_SESSION_REMOVED:
         return (struct vd_result){404001, "DeviceNotFound"};
     case VD_SESSION_STOPPING:
+    case VD_SESSION_STATE_FAILED:
     case VD_SESSION_NO_MEMORY:
         return (struct vd_result){500001, "ServerError"};
     case VD_SESSION_KEEP_ALIVE_OVER:

@@ -30,6 +30,7 @@ struct vd_hub_times {
     int write_ms;
     int linger_ms;
     int stop_ms;
+    int c2d_expire_ms;
 };
 
 /* A place for a connection; its generation tells a connection from the next one in the same place. */
@@ -62,7 +63,10 @@ struct vd_hub {
     int wake_fd;
     SSL_CTX *tls;
     struct vd_committer *committer;
-    struct vd_state *state;       /* NULL: nothing is kept of identities */
+    struct vd_state *state; /* NULL: nothing is kept of identities */
+    uint32_t jobs;          /* that its writer has, */
+    size_t job_bytes;       /* and what they keep */
+    struct event c2d_timer;
     struct vd_presence *presence; /* any thread */
 
     uint32_t address_connects_per_s; /* for the log */

@@ -3,7 +3,7 @@
 
 #include "hub/session.h"
 
-#include "hub/limits.h"
+#include "hub/session_reply.h"
 #include "hub/topic.h"
 #include "lib/url.h"
 
@@ -78,20 +78,10 @@ void vd_session_apply(struct vd_session *session, enum vd_session_event event)
     }
 }
 
-static void send_ack(struct vd_session *session, enum vd_mqtt_type type, uint16_t packet_id)
+static void ask(struct vd_session *session, const struct vd_session_ask *question)
 {
-    uint8_t ack[VD_MQTT_ACK_SIZE];
-
-    vd_mqtt_write_ack(type, packet_id, ack);
-    session->host->send(session, ack, sizeof ack);
-}
-
-static void send_connack(struct vd_session *session, enum vd_mqtt_connack code)
-{
-    uint8_t ack[VD_MQTT_ACK_SIZE];
-
-    vd_mqtt_write_connack(code, ack);
-    session->host->send(session, ack, sizeof ack);
+    session->is_waiting = true;
+    session->host->ask(session, question);
 }
 
 /* Judges a CONNECT, unless its peer may not or its principal has tried, or been let in, too often. */
@@ -130,21 +120,22 @@ static struct vd_str client_type_of(struct vd_str user_name)
     return (struct vd_str){"", 0};
 }
 
-/* Judges the CONNECT and answers it. */
-static void answer_connect(struct vd_session *session, const struct vd_mqtt_connect *connect)
+/* Judges the CONNECT; one that is good is answered when it is known what was kept of the identity. */
+static void judge_connect(struct vd_session *session, const struct vd_mqtt_connect *connect)
 {
     const enum vd_refusal refusal = judge(session, connect);
 
     if (refusal != VD_REFUSED_NOT) {
-        session->host->refused(session, refusal);
-        send_connack(session, vd_refusal_code(refusal));
-        vd_session_apply(session, VD_SESSION_REFUSED);
+        vd_session_refuse(session, refusal);
         return;
     }
     session->keep_alive_s = connect->keep_alive_s;
+    session->is_kept = !connect->clean_session;
     session->host->claim(session);
-    send_connack(session, VD_CONNACK_ACCEPTED);
-    vd_session_apply(session, VD_SESSION_ACCEPTED);
+    ask(session,
+        &(struct vd_session_ask){.kind = VD_ASK_OPEN,
+            .is_clean = connect->clean_session,
+            .client_type = session->client_type});
 }
 
 static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *packet)
@@ -154,7 +145,7 @@ static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *
 
     if (error != VD_OK) {
         if (error == VD_E_UNSUPPORTED) {
-            send_connack(session, VD_CONNACK_BAD_PROTOCOL);
+            vd_session_send_connack(session, false, VD_CONNACK_BAD_PROTOCOL);
         }
         vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
@@ -162,7 +153,7 @@ static void on_connect(struct vd_session *session, const struct vd_mqtt_packet *
     if (connect.has_user_name) {
         session->client_type = client_type_of(connect.user_name);
     }
-    answer_connect(session, &connect);
+    judge_connect(session, &connect);
     session->client_type = (struct vd_str){0};
 }
 
@@ -230,17 +221,6 @@ static enum vd_record_result record(
     return result;
 }
 
-/* True if it was taken; else the session stalls or ends. */
-static bool is_taken(struct vd_session *session, enum vd_record_result result)
-{
-    if (result == VD_RECORD_NO_ROOM) {
-        session->is_stalled = true;
-    } else if (result != VD_RECORD_TAKEN) {
-        vd_session_apply(session, VD_SESSION_NO_MEMORY);
-    }
-    return result == VD_RECORD_TAKEN;
-}
-
 static void on_message(
     struct vd_session *session, const struct vd_mqtt_publish *publish, struct vd_str bag)
 {
@@ -249,7 +229,7 @@ static void on_message(
 
     if (refused != VD_SESSION_ACCEPTED) {
         vd_session_apply(session, refused);
-    } else if (is_taken(session, record(session, &event, publish))) {
+    } else if (vd_session_is_taken(session, record(session, &event, publish))) {
         session->has_published = true;
     }
 }
@@ -270,8 +250,27 @@ static void on_method_answer(
     }
     /* Nothing of it has to be durable, but its PUBACK may not overtake those of messages [MQTT-4.6.0-2]. */
     if (publish->packet_id == 0 ||
-        is_taken(session, session->host->record(session, NULL, publish->packet_id))) {
+        vd_session_is_taken(session, session->host->record(session, NULL, publish->packet_id))) {
         session->host->method_answered(session, rid, status, publish->payload);
+    }
+}
+
+/* A question about the twin. Its PUBACK waits for the reply, as all that comes after does. */
+static void on_twin(struct vd_session *session, enum vd_ask_kind kind,
+    const struct vd_mqtt_publish *publish, struct vd_str rest)
+{
+    struct vd_session_ask question = {
+        .kind = kind,
+        .packet_id = publish->packet_id,
+        .payload = publish->payload,
+    };
+
+    if (publish->payload.length > VD_MESSAGE_BODY_MAX_BYTES) {
+        vd_session_apply(session, VD_SESSION_TOO_LARGE);
+    } else if (vd_topic_read_rid(rest, &question.rid) != VD_OK) {
+        vd_session_apply(session, VD_SESSION_TOPIC_UNKNOWN);
+    } else {
+        ask(session, &question);
     }
 }
 
@@ -299,48 +298,56 @@ static void on_publish(struct vd_session *session, const struct vd_mqtt_packet *
     case VD_TOPIC_FOREIGN:
         vd_session_apply(session, VD_SESSION_TOPIC_FOREIGN);
         break;
-    case VD_TOPIC_NOT_SERVED:
-        vd_session_apply(session, VD_SESSION_TOPIC_NOT_SERVED);
+    case VD_TOPIC_TWIN_GET:
+        on_twin(session, VD_ASK_TWIN_GET, &publish, rest);
+        break;
+    case VD_TOPIC_TWIN_PATCH:
+        on_twin(session, VD_ASK_TWIN_PATCH, &publish, rest);
         break;
     default:
         vd_session_apply(session, VD_SESSION_TOPIC_UNKNOWN);
     }
 }
 
-/* The code of SUBACK for one filter; false if asking for it ends the session. */
-static bool grant(struct vd_session *session, struct vd_str filter, uint8_t qos, uint8_t *code)
+/* Adds one filter and its code of SUBACK; false if asking for it ends the session. */
+static bool grant(const struct vd_session *session, struct vd_str filter, uint8_t qos,
+    struct vd_session_ask *question)
 {
     enum vd_filter kind =
         vd_filter_classify(filter, session->principal.device_id, session->principal.module_id);
 
-    switch (kind) {
-    case VD_FILTER_DEVICEBOUND:
-    case VD_FILTER_METHODS:
-    case VD_FILTER_INPUTS:
-        session->filters |= (uint8_t)kind;
-        *code = qos > 1 ? 1 : qos;
-        return true;
-    case VD_FILTER_TWIN_ANSWERS:
-    case VD_FILTER_TWIN_DESIRED:
-        *code = VD_MQTT_SUBACK_FAILURE;
-        return true;
-    default:
+    if (kind == VD_FILTER_UNKNOWN || question->code_count == VD_HUB_FILTERS_MAX) {
         return false;
+    }
+    question->filters |= (uint8_t)kind;
+    if (kind == VD_FILTER_DEVICEBOUND) {
+        question->filters &= (uint8_t)~VD_FILTER_DEVICEBOUND_QOS_1;
+        question->filters |= qos > 0 ? VD_FILTER_DEVICEBOUND_QOS_1 : 0;
+    }
+    question->codes[question->code_count++] = qos > 1 ? 1 : qos;
+    return true;
+}
+
+/* Has the subscriptions kept, if that is asked for and they are others, and answers. */
+static void subscribe(struct vd_session *session, const struct vd_session_ask *question)
+{
+    if (session->is_kept && question->filters != session->filters) {
+        ask(session, question);
+    } else {
+        vd_session_reply(session, question, &(struct vd_session_reply){.error = VD_OK});
     }
 }
 
 static void on_subscribe(struct vd_session *session, const struct vd_mqtt_packet *packet)
 {
+    struct vd_session_ask question = {.kind = VD_ASK_KEEP, .filters = session->filters};
     struct vd_mqtt_filters filters;
     struct vd_str filter;
-    uint8_t codes[VD_HUB_FILTERS_MAX];
-    uint8_t answer[VD_MQTT_ACK_SIZE + VD_HUB_FILTERS_MAX];
     uint8_t qos;
-    size_t count = 0;
     int error = vd_mqtt_filters_begin(packet->body, true, &filters);
 
     while (error == VD_OK && (error = vd_mqtt_filters_next(&filters, &filter, &qos)) == VD_OK) {
-        if (count == VD_HUB_FILTERS_MAX || !grant(session, filter, qos, &codes[count++])) {
+        if (!grant(session, filter, qos, &question)) {
             vd_session_apply(session, VD_SESSION_FILTER_UNKNOWN);
             return;
         }
@@ -349,15 +356,13 @@ static void on_subscribe(struct vd_session *session, const struct vd_mqtt_packet
         vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
     }
-    count = vd_mqtt_write_suback(filters.packet_id, codes, count, answer);
-    session->host->send(session, answer, count);
-    if ((session->filters & VD_FILTER_METHODS) != 0) {
-        session->host->methods_wanted(session);
-    }
+    question.packet_id = filters.packet_id;
+    subscribe(session, &question);
 }
 
 static void on_unsubscribe(struct vd_session *session, const struct vd_mqtt_packet *packet)
 {
+    struct vd_session_ask question = {.kind = VD_ASK_KEEP};
     struct vd_mqtt_filters filters;
     struct vd_str filter;
     uint8_t qos;
@@ -378,8 +383,9 @@ static void on_unsubscribe(struct vd_session *session, const struct vd_mqtt_pack
         vd_session_apply(session, VD_SESSION_MALFORMED);
         return;
     }
-    session->filters &= (uint8_t)~removed;
-    send_ack(session, VD_MQTT_UNSUBACK, filters.packet_id);
+    question.filters = session->filters & (uint8_t)~removed;
+    question.packet_id = filters.packet_id;
+    subscribe(session, &question);
 }
 
 /* Packets without a body. */
@@ -414,9 +420,10 @@ static void on_packet(struct vd_session *session, const struct vd_mqtt_packet *p
         on_publish(session, packet);
         break;
     case VD_MQTT_PUBACK:
-        /* Nothing is sent at QoS 1 yet, so it acknowledges nothing; only its form is judged. */
         if (vd_mqtt_read_packet_id(packet->body, &packet_id) != VD_OK) {
             vd_session_apply(session, VD_SESSION_MALFORMED);
+        } else {
+            session->host->acknowledged(session, packet_id);
         }
         break;
     case VD_MQTT_SUBSCRIBE:
@@ -444,8 +451,13 @@ size_t vd_session_input(struct vd_session *session, const uint8_t *data, size_t 
 {
     size_t used = 0;
 
+    if (session->is_waiting) {
+        return 0;
+    }
     session->is_stalled = false;
-    while (session->state == VD_SESSION_CONNECTING || session->state == VD_SESSION_CONNECTED) {
+    vd_session_settle_ack(session);
+    while (!vd_session_is_blocked(session) &&
+        (session->state == VD_SESSION_CONNECTING || session->state == VD_SESSION_CONNECTED)) {
         struct vd_mqtt_packet packet;
 
         switch (vd_mqtt_frame(data + used, length - used, packet_max(session), &packet)) {
@@ -461,13 +473,18 @@ size_t vd_session_input(struct vd_session *session, const uint8_t *data, size_t 
             return used;
         }
         on_packet(session, &packet);
-        if (session->is_stalled) {
-            return used;
+        if (session->is_stalled && session->pending_ack == 0) {
+            return used; /* the packet waits; one that waits for its PUBACK alone was done */
         }
         session->has_progress = true;
         used += packet.total;
     }
     return used;
+}
+
+bool vd_session_is_blocked(const struct vd_session *session)
+{
+    return session->is_waiting || session->is_stalled;
 }
 
 size_t vd_session_packet_bytes(const struct vd_session *session, const uint8_t *data, size_t length)

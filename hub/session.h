@@ -5,6 +5,7 @@
 #define VEDETTE_HUB_SESSION_H
 
 #include "hub/auth.h"
+#include "hub/limits.h"
 #include "lib/event.h"
 
 /* X(name, text). Closed is the end: nothing leads out of it. */
@@ -34,9 +35,9 @@
     X(VD_SESSION_QOS_2, "qos_2", 1)                             \
     X(VD_SESSION_TOPIC_UNKNOWN, "topic_unknown", 1)             \
     X(VD_SESSION_TOPIC_FOREIGN, "topic_foreign", 1)             \
-    X(VD_SESSION_TOPIC_NOT_SERVED, "topic_not_served", 1)       \
     X(VD_SESSION_FILTER_UNKNOWN, "filter_unknown", 1)           \
     X(VD_SESSION_BAG_MALFORMED, "properties_malformed", 1)      \
+    X(VD_SESSION_STATE_FAILED, "state_failed", 1)               \
     X(VD_SESSION_NO_MEMORY, "no_memory", 1)                     \
     X(VD_SESSION_CONNECT_DEADLINE, "connect_deadline", 2)       \
     X(VD_SESSION_PACKET_DEADLINE, "packet_deadline", 2)         \
@@ -71,6 +72,34 @@ enum vd_record_result {
     VD_RECORD_FAILED,  /* out of memory */
 };
 
+enum vd_ask_kind {
+    VD_ASK_OPEN, /* a good CONNECT: what was kept of the identity's session */
+    VD_ASK_KEEP, /* subscriptions are to be there after a reconnect */
+    VD_ASK_TWIN_GET,
+    VD_ASK_TWIN_PATCH,
+};
+
+/* What a session asks of what the hub remembers. The host may keep a copy of it, and of the texts that it points to. */
+struct vd_session_ask {
+    enum vd_ask_kind kind;
+    bool is_clean;      /* OPEN: nothing is kept, before or after */
+    uint8_t filters;    /* KEEP: enum vd_filter */
+    uint16_t packet_id; /* of what waits for the reply; 0: it is not acknowledged */
+    uint8_t code_count; /* KEEP: of SUBACK; 0: it is an UNSUBSCRIBE */
+    uint8_t codes[VD_HUB_FILTERS_MAX];
+    struct vd_str client_type; /* OPEN: as in struct vd_session */
+    struct vd_str rid;         /* TWIN_*: what the answer repeats */
+    struct vd_str payload;     /* TWIN_PATCH */
+};
+
+struct vd_session_reply {
+    int error;             /* OPEN, KEEP: not VD_OK: nothing was kept */
+    uint8_t filters;       /* OPEN: enum vd_filter */
+    int status;            /* TWIN_*: as of HTTP */
+    int64_t version;       /* of the reported properties; 0: the answer names none */
+    struct vd_str payload; /* of the answer */
+};
+
 /* What surrounds sessions. Called on the thread of the session, from within vd_session_*. */
 struct vd_session_host {
     const char *hub_name;
@@ -90,8 +119,13 @@ struct vd_session_host {
     void (*claim)(struct vd_session *session);
     /* A CONNECT was refused; `session->principal` says whose as far as it is known. */
     void (*refused)(struct vd_session *session, enum vd_refusal refusal);
-    /* The session has subscribed to methods, and been told so: calls that wait for it can be sent. */
+    /* Begins to find out; vd_session_reply has the end, from within or later, exactly once unless the session is gone. */
+    void (*ask)(struct vd_session *session, const struct vd_session_ask *ask);
+    /* The session is subscribed to methods, or to messages to the device, and was told so: what waits can be sent. */
     void (*methods_wanted)(struct vd_session *session);
+    void (*c2d_wanted)(struct vd_session *session);
+    /* A PUBACK came. */
+    void (*acknowledged)(struct vd_session *session, uint16_t packet_id);
     /* The identity answers the call `rid`, 0 for one that was never made; `payload` is valid until it returns. */
     void (*method_answered)(
         struct vd_session *session, uint64_t rid, int status, struct vd_str payload);
@@ -110,7 +144,11 @@ struct vd_session {
     struct vd_str
         client_type; /* of the CONNECT that is handled just now, URL-encoded; else empty */
     uint16_t keep_alive_s;
-    uint8_t filters;    /* enum vd_filter */
+    uint8_t filters; /* enum vd_filter */
+    uint16_t
+        pending_ack;    /* of a publish that was done, and found no room for its PUBACK; 0: none */
+    bool is_kept;       /* CleanSession 0 */
+    bool is_waiting;    /* for the reply to what it asked; it takes no input before */
     bool has_published; /* at least one record was taken */
     bool is_stalled;    /* the last input ended for want of room */
     bool has_progress;  /* a whole packet was read since it was last cleared by the owner */
@@ -123,11 +161,18 @@ void vd_session_init(
 /* Applies an event from outside: the handshake, a deadline, a takeover ... */
 void vd_session_apply(struct vd_session *session, enum vd_session_event event);
 
+/* The end of an ask. */
+void vd_session_reply(struct vd_session *session, const struct vd_session_ask *ask,
+    const struct vd_session_reply *reply);
+
 /*
  * Reads the packets in `length` bytes and does what they say. Returns how many bytes were used: less than given
- * if a packet is not whole yet, is_stalled, or the session ended (what is left is then void).
+ * if a packet is not whole yet, is_stalled, is_waiting, or the session ended (what is left is then void).
  */
 size_t vd_session_input(struct vd_session *session, const uint8_t *data, size_t length);
+
+/* True while it takes no input. */
+bool vd_session_is_blocked(const struct vd_session *session);
 
 /* How many bytes the packet at `data` will have, 0 while that is not known. */
 size_t vd_session_packet_bytes(

@@ -60,9 +60,13 @@ enum vd_topic vd_topic_classify(
             *rest = topic;
             return VD_TOPIC_METHOD_ANSWER;
         }
-        return take(&topic, "twin/GET/") || take(&topic, "twin/PATCH/properties/reported/")
-            ? VD_TOPIC_NOT_SERVED
-            : VD_TOPIC_UNKNOWN;
+        if (take(&topic, "twin/GET/")) {
+            *rest = topic;
+            return VD_TOPIC_TWIN_GET;
+        }
+        *rest = topic;
+        return take(rest, "twin/PATCH/properties/reported/") ? VD_TOPIC_TWIN_PATCH
+                                                             : VD_TOPIC_UNKNOWN;
     }
     if (!take_identity(&topic, &device, &module) || !take(&topic, "messages/events/")) {
         return VD_TOPIC_UNKNOWN;
@@ -82,6 +86,26 @@ void vd_topic_write_method(struct vd_buf *out, const char *name, uint64_t rid)
 void vd_topic_write_desired(struct vd_buf *out, int64_t version)
 {
     vd_buf_printf(out, "$iothub/twin/PATCH/properties/desired/?$version=%" PRId64, version);
+}
+
+void vd_topic_write_twin_answer(struct vd_buf *out, int status, struct vd_str rid, int64_t version)
+{
+    vd_buf_printf(out, "$iothub/twin/res/%d/?$rid=%.*s", status, (int)rid.length, rid.data);
+    if (version != 0) {
+        vd_buf_printf(out, "&$version=%" PRId64, version);
+    }
+}
+
+void vd_topic_write_devicebound(struct vd_buf *out, const char *device_id, struct vd_str bag)
+{
+    vd_buf_append_text(out, "devices/");
+    if (strpbrk(device_id, "+#") != NULL) {
+        vd_url_encode(vd_str_from(device_id), out);
+    } else {
+        vd_buf_append_text(out, device_id);
+    }
+    vd_buf_append_text(out, "/messages/devicebound/");
+    vd_buf_append(out, bag.data, bag.length);
 }
 
 static bool read_status(struct vd_str text, int *status)
@@ -124,20 +148,41 @@ static uint64_t rid_of(struct vd_str text)
     return rid;
 }
 
+/* Takes `?$rid={rid}`, up to a '&'. */
+static bool take_rid(struct vd_str *s, struct vd_str *rid)
+{
+    const char *end;
+
+    if (!take(s, "?$rid=") || s->length == 0) {
+        return false;
+    }
+    end = memchr(s->data, '&', s->length);
+    *rid = (struct vd_str){s->data, end != NULL ? (size_t)(end - s->data) : s->length};
+    return true;
+}
+
+int vd_topic_read_rid(struct vd_str rest, struct vd_str *rid)
+{
+    struct vd_str read;
+
+    if (!take_rid(&rest, &read) || read.length == 0 || read.length > VD_TOPIC_RID_MAX) {
+        return VD_E_INVALID;
+    }
+    *rid = read;
+    return VD_OK;
+}
+
 int vd_topic_read_method_answer(struct vd_str rest, int *status, uint64_t *rid)
 {
     struct vd_str level;
-    const char *end;
+    struct vd_str read;
     int value;
 
-    if (!take_level(&rest, &level) || !read_status(level, &value) || !take(&rest, "?$rid=") ||
-        rest.length == 0) {
+    if (!take_level(&rest, &level) || !read_status(level, &value) || !take_rid(&rest, &read)) {
         return VD_E_INVALID;
     }
-    end = memchr(rest.data, '&', rest.length);
     *status = value;
-    *rid =
-        rid_of((struct vd_str){rest.data, end != NULL ? (size_t)(end - rest.data) : rest.length});
+    *rid = rid_of(read);
     return VD_OK;
 }
 

@@ -20,9 +20,10 @@ static void check_sent(const struct vd_buf *sent)
     while (at < sent->length) {
         struct vd_mqtt_packet packet;
 
-        check(vd_mqtt_frame(sent->data + at, sent->length - at, 64, &packet) == VD_FRAME_WHOLE);
+        check(vd_mqtt_frame(sent->data + at, sent->length - at, 256, &packet) == VD_FRAME_WHOLE);
         check(packet.type == VD_MQTT_CONNACK || packet.type == VD_MQTT_SUBACK ||
-            packet.type == VD_MQTT_UNSUBACK || packet.type == VD_MQTT_PINGRESP);
+            packet.type == VD_MQTT_UNSUBACK || packet.type == VD_MQTT_PINGRESP ||
+            packet.type == VD_MQTT_PUBLISH);
         at += packet.total;
     }
 }
@@ -54,6 +55,10 @@ static void feed(struct fake_host *fake, const uint8_t *data, size_t length, siz
         check(used <= end - start);
         check(fake->session.state != VD_SESSION_HANDSHAKING);
         start += used;
+        if (fake->session.is_waiting) {
+            fake_host_reply(fake);
+            continue;
+        }
         if (end == length || fake->session.state >= VD_SESSION_CLOSING ||
             fake->session.is_stalled) {
             return;
@@ -74,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
         fake_host_connect(&fake);
     }
     fake.room = (data[0] & 2) != 0 ? 3 : 1000;
+    fake.replies_later = (data[0] & 4) != 0;
+    fake.reply.status = (data[0] & 8) != 0 ? 200 : 429;
     feed(&fake, data + 2, length - 2, data[1] != 0 ? data[1] : length);
     check_sent(&fake.sent);
     check_records(&fake.records);

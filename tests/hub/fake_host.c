@@ -52,6 +52,46 @@ static void fake_refused(struct vd_session *session, enum vd_refusal refusal)
     fake->refusal = refusal;
 }
 
+/* What it points to is gone when `ask` returns: a copy in a block of its own shows a use after that. */
+static void fake_ask(struct vd_session *session, const struct vd_session_ask *ask)
+{
+    struct fake_host *fake = (struct fake_host *)session;
+    const char *text;
+
+    fake->asks++;
+    vd_buf_release(&fake->asked_text);
+    vd_buf_append(&fake->asked_text, ask->client_type.data, ask->client_type.length);
+    vd_buf_append(&fake->asked_text, ask->rid.data, ask->rid.length);
+    vd_buf_append(&fake->asked_text, ask->payload.data, ask->payload.length);
+    text = (const char *)fake->asked_text.data;
+    fake->asked = *ask;
+    fake->asked.client_type.data = text;
+    fake->asked.rid.data = text != NULL ? text + ask->client_type.length : NULL;
+    fake->asked.payload.data =
+        text != NULL ? text + ask->client_type.length + ask->rid.length : NULL;
+    if (!fake->replies_later) {
+        fake_host_reply(fake);
+    }
+}
+
+void fake_host_reply(struct fake_host *fake)
+{
+    vd_session_reply(&fake->session, &fake->asked, &fake->reply);
+}
+
+static void fake_c2d_wanted(struct vd_session *session)
+{
+    ((struct fake_host *)session)->c2d_wanted++;
+}
+
+static void fake_acknowledged(struct vd_session *session, uint16_t packet_id)
+{
+    struct fake_host *fake = (struct fake_host *)session;
+
+    fake->acknowledged++;
+    fake->acknowledged_id = packet_id;
+}
+
 static void fake_methods_wanted(struct vd_session *session)
 {
     struct fake_host *fake = (struct fake_host *)session;
@@ -100,7 +140,10 @@ void fake_host_init(struct fake_host *fake)
         .may_enter = fake_may_enter,
         .claim = fake_claim,
         .refused = fake_refused,
+        .ask = fake_ask,
         .methods_wanted = fake_methods_wanted,
+        .c2d_wanted = fake_c2d_wanted,
+        .acknowledged = fake_acknowledged,
         .method_answered = fake_method_answered,
         .changed = fake_changed,
     };
@@ -113,6 +156,7 @@ void fake_host_release(struct fake_host *fake)
     vd_buf_release(&fake->sent);
     vd_buf_release(&fake->packet_ids);
     vd_buf_release(&fake->method_payload);
+    vd_buf_release(&fake->asked_text);
     vd_event_batch_release(&fake->records);
 }
 

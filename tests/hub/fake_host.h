@@ -21,6 +21,14 @@ struct fake_host {
     unsigned room;            /* records that still find room */
     unsigned claims;
     unsigned refusals;
+    unsigned asks;
+    struct vd_session_ask asked; /* the last, which points into asked_text */
+    struct vd_buf asked_text;
+    bool replies_later;            /* by fake_host_reply */
+    struct vd_session_reply reply; /* to all */
+    unsigned c2d_wanted;
+    unsigned acknowledged;
+    uint16_t acknowledged_id;
     unsigned methods_wanted;
     size_t sent_when_wanted;
     unsigned method_answers;
@@ -41,6 +49,9 @@ void fake_host_release(struct fake_host *fake);
 
 /* Has dev1 connect, and forgets what was sent. */
 void fake_host_connect(struct fake_host *fake);
+
+/* Replies to what was asked. */
+void fake_host_reply(struct fake_host *fake);
 
 size_t fake_host_input(struct fake_host *fake, const struct vd_buf *bytes);
 

@@ -9,8 +9,12 @@
 
 #include "tests/hub/live_hub.h"
 
-const struct vd_hub_times live_patient = {
-    .connect_ms = 20000, .packet_ms = 20000, .write_ms = 20000, .linger_ms = 3000, .stop_ms = 200};
+const struct vd_hub_times live_patient = {.connect_ms = 20000,
+    .packet_ms = 20000,
+    .write_ms = 20000,
+    .linger_ms = 3000,
+    .stop_ms = 200,
+    .c2d_expire_ms = 50};
 
 void live_start(struct live_hub *f, const struct vd_hub_times *times, uint32_t max_connections)
 {
@@ -21,12 +25,32 @@ void live_start(struct live_hub *f, const struct vd_hub_times *times, uint32_t m
         .private_key_file = f->key,
         .max_connections = max_connections,
         .rates = f->rates,
+        .state = f->state,
     };
     char error_text[256];
 
     assert_int_equal(vd_hub_start_timed(&config, times, &f->log.base, &f->registry.base, &f->hub,
                          error_text, sizeof error_text),
         VD_OK);
+}
+
+void live_open_state(struct live_hub *f)
+{
+    if (f->state_file.folder[0] == '\0') {
+        state_file_make(&f->state_file);
+    }
+    assert_int_equal(vd_state_open(f->state_file.path, &f->state), VD_OK);
+}
+
+void live_stop(struct live_hub *f)
+{
+    vd_hub_stop(f->hub);
+    f->hub = NULL;
+    if (f->state != NULL) {
+        vd_state_stop(f->state);
+        vd_state_close(f->state);
+        f->state = NULL;
+    }
 }
 
 int live_setup(void **state)
@@ -55,7 +79,10 @@ int live_teardown(void **state)
     struct live_hub *f = *state;
 
     fault_log_hold(&f->log, false);
-    vd_hub_stop(f->hub);
+    live_stop(f);
+    if (f->state_file.folder[0] != '\0') {
+        state_file_remove(&f->state_file);
+    }
     fault_log_release(&f->log);
     unlink(f->certificate);
     unlink(f->key);
@@ -107,6 +134,47 @@ void live_log_in_until(struct live_hub *f, struct tls_client *client, const char
     packet_connect_device(&packet, device, NULL, &key, expiry_s, keep_alive_s);
     live_send(client, &packet);
     live_expect(client, "\x20\x02\x00\x00", 4);
+}
+
+void live_log_in_kept(
+    struct live_hub *f, struct tls_client *client, const char *device, bool is_present)
+{
+    const char connack[] = {0x20, 2, is_present ? 1 : 0, 0};
+    struct vd_key key = memory_key('a');
+    struct vd_buf packet = {0};
+
+    live_open(f, client);
+    packet_connect_device(&packet, device, NULL, &key, live_in_s(3600), 60);
+    live_send(client, &packet);
+    live_expect(client, connack, sizeof connack);
+}
+
+bool live_next_publish(struct tls_client *client, struct live_publish *out)
+{
+    static uint8_t bytes[65536];
+    size_t length = 2;
+    struct vd_mqtt_packet packet = {0};
+
+    if (!tls_client_read(client, bytes, length)) {
+        return false;
+    }
+    while (vd_mqtt_frame(bytes, length, sizeof bytes, &packet) == VD_FRAME_PARTIAL) {
+        const size_t more = packet.total != 0 ? packet.total - length : 1;
+
+        assert_true(tls_client_read(client, bytes + length, more));
+        length += more;
+    }
+    assert_int_equal(packet.total, length);
+    assert_int_equal(packet.type, VD_MQTT_PUBLISH);
+    assert_int_equal(vd_mqtt_read_publish(packet.flags, packet.body, &out->publish), VD_OK);
+    assert_int_equal(vd_str_copy(out->publish.topic, out->topic, sizeof out->topic), VD_OK);
+    assert_int_equal(vd_str_copy(out->publish.payload, out->payload, sizeof out->payload), VD_OK);
+    return true;
+}
+
+void live_read_publish(struct tls_client *client, struct live_publish *out)
+{
+    assert_true(live_next_publish(client, out));
 }
 
 void live_log_in(struct live_hub *f, struct tls_client *client, const char *device)

@@ -11,6 +11,7 @@
 #include "tests/hub/fault_log.h"
 #include "tests/hub/memory_registry.h"
 #include "tests/hub/packets.h"
+#include "tests/hub/state_file.h"
 #include "tests/hub/tls_client.h"
 
 #define LIVE_TOPIC    "devices/dev1/messages/events/a=b"
@@ -23,6 +24,8 @@ struct live_hub {
     struct memory_registry registry;
     struct fault_log log;
     struct vd_hub_rates rates; /* none, unless the test sets some before it starts the hub */
+    struct state_file state_file;
+    struct vd_state *state; /* NULL unless the test called live_open_state */
     struct vd_hub *hub;
 };
 
@@ -35,6 +38,11 @@ int live_teardown(void **state);
 
 /* Times that no test runs into. */
 extern const struct vd_hub_times live_patient;
+
+/* What the hub is to remember, in a file; before live_start. */
+void live_open_state(struct live_hub *f);
+/* Stops the hub and closes its state; both can be started again, and find the file. */
+void live_stop(struct live_hub *f);
 
 /* `max_connections`: 0 for the hub's own bound. */
 void live_start(struct live_hub *f, const struct vd_hub_times *times, uint32_t max_connections);
@@ -61,6 +69,21 @@ void live_expect(struct tls_client *client, const char *bytes, size_t length);
 void live_log_in_until(struct live_hub *f, struct tls_client *client, const char *device,
     int64_t expiry_s, uint16_t keep_alive_s);
 void live_log_in(struct live_hub *f, struct tls_client *client, const char *device);
+/* With CleanSession 0; whether its session must be present, or must not. */
+void live_log_in_kept(
+    struct live_hub *f, struct tls_client *client, const char *device, bool is_present);
+
+/* A PUBLISH of the hub; texts without NUL. */
+struct live_publish {
+    struct vd_mqtt_publish publish; /* topic and payload of the next one */
+    char topic[1024];
+    char payload[4096];
+};
+
+/* False: the hub has closed, and nothing comes any more. */
+bool live_next_publish(struct tls_client *client, struct live_publish *out);
+void live_read_publish(struct tls_client *client, struct live_publish *out);
+
 /* At QoS 1; `packet_id` 0: at QoS 0. */
 void live_publish(struct tls_client *client, const char *topic, uint16_t packet_id);
 void live_expect_puback(struct tls_client *client, uint16_t packet_id);

@@ -76,6 +76,9 @@ struct vd_identity *memory_registry_add(struct memory_registry *registry, const 
 
     snprintf(identity->device_id, sizeof identity->device_id, "%s", device_id);
     snprintf(identity->module_id, sizeof identity->module_id, "%s", module_id);
+    snprintf(identity->generation_id, sizeof identity->generation_id,
+        "00000000-0000-4000-8000-%012u", registry->count);
+    identity->created_ms = 1700000000000LL;
     identity->enabled = true;
     identity->primary_key = memory_key(primary);
     identity->secondary_key = memory_key(secondary);

@@ -409,8 +409,10 @@ static void test_mqtt__acknowledgements(void **state)
     uint16_t id = 7;
 
     (void)state;
-    vd_mqtt_write_connack(VD_CONNACK_NOT_AUTHORISED, out);
+    vd_mqtt_write_connack(false, VD_CONNACK_NOT_AUTHORISED, out);
     assert_memory_equal(out, "\x20\x02\x00\x05", 4);
+    vd_mqtt_write_connack(true, VD_CONNACK_ACCEPTED, out);
+    assert_memory_equal(out, "\x20\x02\x01\x00", 4);
     vd_mqtt_write_ack(VD_MQTT_PUBACK, 0x1234, out);
     assert_memory_equal(out, "\x40\x02\x12\x34", 4);
     vd_mqtt_write_ack(VD_MQTT_UNSUBACK, 1, out);

@@ -223,6 +223,7 @@ static void test_session__codes(void **state)
         {VD_REFUSED_RESOURCE, 5},
         {VD_REFUSED_EXPIRED, 5},
         {VD_REFUSED_WILL, 5},
+        {VD_REFUSED_STATE, 3},
     };
 
     (void)state;
@@ -295,8 +296,8 @@ static const struct {
     {0, "devices/dev1/messages/devicebound/", VD_SESSION_TOPIC_UNKNOWN, 0, NULL},
     {0, "home/light", VD_SESSION_TOPIC_UNKNOWN, 0, NULL},
     {0, "devices/+/messages/events/", VD_SESSION_MALFORMED, 0, NULL},
-    {0, "$iothub/twin/GET/?$rid=1", VD_SESSION_TOPIC_NOT_SERVED, 0, NULL},
-
+    {0, "$iothub/twin/GET/", VD_SESSION_TOPIC_UNKNOWN, 0, NULL},
+    {0, "$iothub/twin/res/200/?$rid=1", VD_SESSION_TOPIC_UNKNOWN, 0, NULL},
     {0, "devices/dev1/messages/events/a", VD_SESSION_BAG_MALFORMED, 0, NULL},
     {0, "devices/dev1/messages/events/a=%zz", VD_SESSION_BAG_MALFORMED, 0, NULL},
 };
@@ -509,8 +510,8 @@ static void test_session__subscribe(void **state)
         {"devices/dev1/messages/devicebound/#", 1, 1},
         {"devices/dev1/messages/devicebound/#", 2, 1},
         {"$iothub/methods/POST/#", 0, 0},
-        {"$iothub/twin/res/#", 0, 0x80},
-        {"$iothub/twin/PATCH/properties/desired/#", 0, 0x80},
+        {"$iothub/twin/res/#", 0, 0},
+        {"$iothub/twin/PATCH/properties/desired/#", 1, 1},
         {"devices/dev2/messages/devicebound/#", 1, -1},
         {"#", 0, -1},
         {"$iothub/#", 0, -1},

@@ -228,8 +228,11 @@ static void test_topic__classify(void **state)
         {"devices//messages/events/", "", VD_TOPIC_FOREIGN, ""},
         {"/devices/dev1/messages/events/", "", VD_TOPIC_UNKNOWN, ""},
         {"", "", VD_TOPIC_UNKNOWN, ""},
-        {"$iothub/twin/GET/?$rid=1", "", VD_TOPIC_NOT_SERVED, ""},
-        {"$iothub/twin/PATCH/properties/reported/?$rid=1", "", VD_TOPIC_NOT_SERVED, ""},
+        {"$iothub/twin/GET/?$rid=1", "", VD_TOPIC_TWIN_GET, "?$rid=1"},
+        {"$iothub/twin/GET/", "m", VD_TOPIC_TWIN_GET, ""},
+        {"$iothub/twin/PATCH/properties/reported/?$rid=1", "", VD_TOPIC_TWIN_PATCH, "?$rid=1"},
+        {"$iothub/twin/PATCH/properties/desired/?$rid=1", "", VD_TOPIC_UNKNOWN, ""},
+        {"$iothub/twin/GET", "", VD_TOPIC_UNKNOWN, ""},
         {"$iothub/methods/res/200/?$rid=1", "", VD_TOPIC_METHOD_ANSWER, "200/?$rid=1"},
         {"$iothub/methods/res/", "mod", VD_TOPIC_METHOD_ANSWER, ""},
         {"$iothub/methods/POST/a/?$rid=1", "", VD_TOPIC_UNKNOWN, ""},
@@ -245,8 +248,57 @@ static void test_topic__classify(void **state)
             cases[i].expected) {
             fail_msg("case %zu", i);
         }
-        assert_true(vd_str_equal_text(bag, cases[i].bag));
+        assert_true(cases[i].expected == VD_TOPIC_UNKNOWN || vd_str_equal_text(bag, cases[i].bag));
     }
+}
+
+static void test_topic__rid(void **state)
+{
+    static char longest[6 + VD_TOPIC_RID_MAX + 2] = "?$rid=";
+    static const struct {
+        const char *rest;
+        const char *rid; /* NULL: it is none */
+    } cases[] = {
+        {"?$rid=1", "1"},
+        {"?$rid=a-b_c%20d&$version=3", "a-b_c%20d"},
+        {"?$rid=", NULL},
+        {"?$rid=&x", NULL},
+        {"?rid=1", NULL},
+        {"$rid=1", NULL},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_str rid = {"", 0};
+        int error = vd_topic_read_rid(vd_str_from(cases[i].rest), &rid);
+
+        assert_int_equal(error, cases[i].rid != NULL ? VD_OK : VD_E_INVALID);
+        assert_true(vd_str_equal_text(rid, cases[i].rid != NULL ? cases[i].rid : ""));
+    }
+    memset(longest + 6, 'x', VD_TOPIC_RID_MAX);
+    assert_int_equal(vd_topic_read_rid(vd_str_from(longest), &(struct vd_str){0}), VD_OK);
+    longest[6 + VD_TOPIC_RID_MAX] = 'x';
+    assert_int_equal(vd_topic_read_rid(vd_str_from(longest), &(struct vd_str){0}), VD_E_INVALID);
+}
+
+static void test_topic__written(void **state)
+{
+    struct vd_buf topic = {0};
+
+    (void)state;
+    vd_topic_write_twin_answer(&topic, 200, VD_STR_LITERAL("7f"), 0);
+    vd_buf_append_text(&topic, " ");
+    vd_topic_write_twin_answer(&topic, 204, VD_STR_LITERAL("7f"), 12);
+    vd_buf_append_text(&topic, " ");
+    vd_topic_write_devicebound(&topic, "dev:1", VD_STR_LITERAL("a=b"));
+    vd_buf_append_text(&topic, " ");
+    vd_topic_write_devicebound(&topic, "d+#", VD_STR_LITERAL(""));
+    vd_buf_append(&topic, "", 1);
+    assert_string_equal((const char *)topic.data,
+        "$iothub/twin/res/200/?$rid=7f $iothub/twin/res/204/?$rid=7f&$version=12 "
+        "devices/dev:1/messages/devicebound/a=b devices/d%2B%23/messages/devicebound/");
+    vd_buf_release(&topic);
 }
 
 static void test_topic__method_answers(void **state)
@@ -490,6 +542,8 @@ int main(void)
         cmocka_unit_test(test_bag__long_values),
         cmocka_unit_test(test_bag__find),
         cmocka_unit_test(test_topic__classify),
+        cmocka_unit_test(test_topic__rid),
+        cmocka_unit_test(test_topic__written),
         cmocka_unit_test(test_topic__method_answers),
         cmocka_unit_test(test_topic__method),
         cmocka_unit_test(test_topic__filters),

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Submitting to the writer of the state, and collecting from it. */
+
+#include "hub/jobs.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "hub/connection.h"
+#include "lib/clock.h"
+
+void vd_job_init(struct vd_job *job, struct connection *c)
+{
+    const struct vd_principal *who = &c->session.principal;
+
+    job->hub = c->hub;
+    job->slot = c->slot;
+    job->generation = c->hub->slots[c->slot].generation;
+    memcpy(job->key.device_id, who->device_id, sizeof job->key.device_id);
+    memcpy(job->key.module_id, who->module_id, sizeof job->key.module_id);
+    memcpy(job->key.generation_id, who->generation_id, sizeof job->key.generation_id);
+}
+
+int vd_job_submit(struct vd_hub *hub, struct vd_job *job)
+{
+    int error;
+
+    if (hub->state == NULL) {
+        return VD_E_CLOSED;
+    }
+    if (job->bytes > VD_HUB_JOBS_MAX_BYTES - hub->job_bytes) {
+        return VD_E_LIMIT;
+    }
+    job->hub = hub;
+    error = vd_state_submit(hub->state, &job->request);
+    if (error == VD_OK) {
+        hub->jobs++;
+        hub->job_bytes += job->bytes;
+    }
+    return error;
+}
+
+static struct vd_job *next_done(struct vd_hub *hub)
+{
+    struct vd_state_request *request = hub->jobs > 0 ? vd_state_completed(hub->state) : NULL;
+    struct vd_job *job = (struct vd_job *)request; /* its first member */
+
+    if (job != NULL) {
+        hub->jobs--;
+        hub->job_bytes -= job->bytes;
+    }
+    return job;
+}
+
+static struct connection *connection_of(const struct vd_job *job)
+{
+    const struct slot *slot = job->slot != VD_JOB_NO_SLOT ? &job->hub->slots[job->slot] : NULL;
+
+    return slot != NULL && slot->generation == job->generation ? slot->connection : NULL;
+}
+
+/* A message that is over without its device having taken it. */
+static void record_ending(struct vd_hub *hub, const struct vd_c2d_ending *ending)
+{
+    char expiry[VD_TIME_TEXT_SIZE];
+    struct vd_operation operation = {
+        .category = VD_OPERATION_C2D,
+        .device_id = ending->key.device_id,
+        .protocol = "Mqtt",
+        .properties = {{"messageId", ending->message_id, 0},
+            {"deliveryCount", NULL, ending->deliveries}, {"expiryTime", expiry, 0}},
+    };
+
+    switch (ending->state) {
+    case VD_C2D_COMPLETED:
+        operation.name = "messageCompleted";
+        break;
+    case VD_C2D_REJECTED:
+        operation.name = "messageRejected";
+        break;
+    case VD_C2D_EXPIRED:
+        operation.name = "messageExpired";
+        break;
+    case VD_C2D_EXHAUSTED:
+        operation.name = "deliveryCountExceeded";
+        break;
+    default:
+        return; /* a purge is recorded as one operation */
+    }
+    vd_time_format(ending->expires_ms, expiry);
+    vd_record_now(hub, &operation);
+}
+
+void vd_jobs_collect(struct vd_hub *hub)
+{
+    struct vd_job *job;
+
+    while ((job = next_done(hub)) != NULL) {
+        for (size_t i = 0; job->request.error == VD_OK && i < job->endings.count; i++) {
+            record_ending(hub, &job->endings.items[i]);
+        }
+        vd_c2d_endings_release(&job->endings);
+        job->done(job, connection_of(job));
+    }
+}
+
+void vd_jobs_drain(struct vd_hub *hub)
+{
+    struct pollfd wake = {.fd = hub->wake_fd, .events = POLLIN};
+    struct vd_job *job;
+    uint64_t count;
+
+    while (hub->jobs > 0) {
+        while ((job = next_done(hub)) != NULL) {
+            vd_c2d_endings_release(&job->endings);
+            job->done(job, NULL);
+        }
+        if (hub->jobs > 0 && poll(&wake, 1, -1) > 0) {
+            (void)!read(hub->wake_fd, &count, sizeof count);
+        }
+    }
+}
