@@ -53,6 +53,9 @@
 #define SUBACK(qos)         "< 90030007" qos " "
 #define UNSUBSCRIBE(filter) "A2 [0008 ('" filter "')] "
 #define UNSUBACK            "< B0020008 "
+#define SUBSCRIBE_C2D       "> 82 [0009 ('" DEVICEBOUND "') 01] < 9003000901 "
+#define PRESENT             "< 20020100 "
+#define LEFT                "> E000 end "
 #define LOGIN_SUBSCRIBED    "login > " SUBSCRIBE("01") SUBACK("01")
 
 /* What cannot be: an encoded surrogate, an overlong form, a sequence cut short. */
@@ -97,9 +100,9 @@ const struct conformance_statement conformance_statements[] = {
         "login > " PUBLISH_1("0001") PUBLISH_1("0001") "< 40020001 40020001 records:2 alive"),
     CLIENTS("2.3.1-3", "A client sends a packet again with the same packet id",
         "login > 3A [('" EVENTS "') 0102 'x'] < 40020102 records:1 alive"),
-    NOT_SO(NOT_YET, "2.3.1-4", "The same binds the server for what it publishes above QoS 0",
-        "nothing is sent above QoS 0 before cloud-to-device messages are",
-        LOGIN_SUBSCRIBED "called alive"),
+    HELD("2.3.1-4", "The same binds the server for what it publishes above QoS 0",
+        "login " SUBSCRIBE_C2D "message:a given:a message:b given:b taken:a message:c given:c "
+        "taken:b taken:c settled alive"),
     HELD("2.3.1-5", "PUBLISH at QoS 0 has no packet id",
         "login > 30 [('" EVENTS "') 'xy'] alive records:1 bodies:xy"),
     HELD("2.3.1-6", "PUBACK has the packet id of its PUBLISH",
@@ -127,14 +130,15 @@ const struct conformance_statement conformance_statements[] = {
         "open > " CONNECT_RAW("84 C2 003C ('dev1') (user:dev1) (token:dev1)") REFUSED("01")),
     HELD("3.1.2-3", "CONNECT's reserved flag is 0, or the connection ends",
         "open > " CONNECT_AS("C3", "dev1") "end"),
-    NOT_SO(NOT_YET, "3.1.2-4", "With CleanSession 0 a session is kept and resumed",
-        "no session outlives its connection yet",
-        "open > " CONNECT_KEPT ACCEPTED "> " SUBSCRIBE("00")
-            SUBACK("00") "> E000 end open > " CONNECT_KEPT ACCEPTED "alive"),
-    NOT_SO(NOT_YET, "3.1.2-5", "Messages above QoS 0 for a session that is away are kept",
-        "no session outlives its connection yet; nothing is sent above QoS 0",
-        "open > " CONNECT_KEPT ACCEPTED "> 82 [0001 ('" DEVICEBOUND "') 01] < 9003000101 > E000 "
-        "end open > " CONNECT_KEPT ACCEPTED "alive"),
+    HELD("3.1.2-4", "With CleanSession 0 a session is kept and resumed",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED "> " SUBSCRIBE("00") SUBACK("00") LEFT
+        "open > " CONNECT_KEPT PRESENT "called " LEFT "login uncalled",
+        "@test_hub_state.c test_session__kept"),
+    HELD("3.1.2-5", "Messages above QoS 0 for a session that is away are kept",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED SUBSCRIBE_C2D LEFT
+        "message:a message:b open > " CONNECT_KEPT PRESENT
+        "given:a given:b taken:a taken:b settled alive",
+        "@test_hub_state.c test_c2d"),
     HELD("3.1.2-6", "With CleanSession 1 nothing of an earlier session is used",
         LOGIN_SUBSCRIBED "called > E000 end login uncalled alive",
         LOGIN_SUBSCRIBED "called other login uncalled alive other end"),
@@ -217,11 +221,11 @@ const struct conformance_statement conformance_statements[] = {
         "open > 10 [('MQTT') 04 C2 003C ('dev1') (user:dev1) FFFF 'x'] end"),
     HELD("3.1.4-2", "A second connection under a client id ends the first",
         "login other login other end other alive"),
-    NOT_SO(NOT_YET, "3.1.4-3", "A good CONNECT is followed by what CleanSession asks for",
-        "CleanSession 0 is taken, and does the same as 1",
-        "open > " CONNECT_KEPT ACCEPTED "> " SUBSCRIBE("00")
-            SUBACK("00") "called > E000 end open > " CONNECT_KEPT ACCEPTED "uncalled alive",
-        "login alive"),
+    HELD("3.1.4-3", "A good CONNECT is followed by what CleanSession asks for",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED "> " SUBSCRIBE("00")
+            SUBACK("00") "called " LEFT "open > " CONNECT_KEPT PRESENT "called " LEFT
+                         "login uncalled alive",
+        "@test_hub_state.c test_session__clean"),
     HELD("3.1.4-4", "A good CONNECT gets CONNACK 0", "open > " CONNECT ACCEPTED "alive"),
     HELD("3.1.4-5", "What follows a refused CONNECT is not looked at",
         "open > " CONNECT_RAW("04 C2 003C ('') (user:dev1) (token:dev1)") PUBLISH_1("0001")
@@ -234,9 +238,9 @@ const struct conformance_statement conformance_statements[] = {
 
     HELD("3.2.2-1", "CONNACK 0 to CleanSession 1 says that no session was present",
         "open > " CONNECT ACCEPTED "> E000 end open > " CONNECT ACCEPTED "alive"),
-    NOT_SO(NOT_YET, "3.2.2-2", "CONNACK 0 says that a session was present if one was kept",
-        "no session outlives its connection yet, so it says 0",
-        "open > " CONNECT_KEPT ACCEPTED "> E000 end open > " CONNECT_KEPT ACCEPTED "alive"),
+    HELD("3.2.2-2", "CONNACK 0 says that a session was present if one was kept",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED "> " SUBSCRIBE("00") SUBACK("00") LEFT
+        "open > " CONNECT_KEPT PRESENT "alive"),
     HELD("3.2.2-3", "Without a kept session CONNACK 0 says that none was present",
         "open > " CONNECT_AS("C0", "dev2") ACCEPTED "alive"),
     HELD("3.2.2-4", "A CONNACK that refuses says that no session was present",
@@ -250,8 +254,9 @@ const struct conformance_statement conformance_statements[] = {
     HELD("3.2.2-6", "If no code fits, the connection ends without a CONNACK", "open > 108040 end",
         "open > 10FFFFFF7F end"),
 
-    NOT_SO(NOT_YET, "3.3.1-1", "DUP is 1 when a PUBLISH is sent again",
-        "nothing is sent twice before cloud-to-device messages are; a device's DUP is taken",
+    HELD("3.3.1-1", "DUP is 1 when a PUBLISH is sent again",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED SUBSCRIBE_C2D
+        "message:a given:a leave open > " CONNECT_KEPT PRESENT "again:a taken:a settled alive",
         "login > 3A [('" EVENTS "') 0001 'x'] < 40020001 records:1 alive"),
     HELD("3.3.1-2", "DUP is 0 at QoS 0", "login > 38 [('" EVENTS "') 'x'] end records:0",
         LOGIN_SUBSCRIBED "called alive"),
@@ -356,10 +361,9 @@ const struct conformance_statement conformance_statements[] = {
             UNSUBACK "uncalled alive"),
     HELD("3.10.4-2", "After UNSUBSCRIBE nothing new is sent for the filter",
         LOGIN_SUBSCRIBED "called > " UNSUBSCRIBE(METHODS) UNSUBACK "uncalled alive"),
-    NOT_SO(NOT_YET, "3.10.4-3", "What was begun above QoS 0 is completed after UNSUBSCRIBE",
-        "nothing is sent above QoS 0 before cloud-to-device messages are",
-        "login > 82 [0001 ('" DEVICEBOUND "') 01] < 9003000101 > " UNSUBSCRIBE(DEVICEBOUND) UNSUBACK
-        "alive"),
+    HELD("3.10.4-3", "What was begun above QoS 0 is completed after UNSUBSCRIBE",
+        "login " SUBSCRIBE_C2D "message:a given:a > " UNSUBSCRIBE(DEVICEBOUND) UNSUBACK
+        "taken:a settled alive"),
     HELD("3.10.4-4", "UNSUBSCRIBE gets UNSUBACK with its packet id",
         LOGIN_SUBSCRIBED "> A2 [BEEF ('" METHODS "')] < B002BEEF alive"),
     HELD("3.10.4-5", "UNSUBSCRIBE gets UNSUBACK even where nothing was subscribed to",
@@ -384,8 +388,10 @@ const struct conformance_statement conformance_statements[] = {
         LOGIN_SUBSCRIBED "alive called alive called"),
 
     HELD("4.3.1-1", "What is sent at QoS 0 has DUP 0", LOGIN_SUBSCRIBED "called alive"),
-    NOT_SO(NOT_YET, "4.3.2-1", "The sender at QoS 1: an unused id, DUP 0, kept until PUBACK",
-        "nothing is sent at QoS 1 yet; a PUBACK that answers nothing is let pass",
+    HELD("4.3.2-1", "The sender at QoS 1: an unused id, DUP 0, kept until PUBACK",
+        "login " SUBSCRIBE_C2D
+        "message:a given:a message:b given:b taken:b leave login " SUBSCRIBE_C2D
+        "again:a taken:a settled alive",
         "login > 40020001 alive", "login > 40020000 end", "login > 400100 end"),
     HELD("4.3.2-2", "The receiver at QoS 1: PUBACK, and the id is free for a new message",
         "login > " PUBLISH_1("0001") "< 40020001 > " PUBLISH_1("0001") "< 40020001 records:2 alive",
@@ -397,18 +403,21 @@ const struct conformance_statement conformance_statements[] = {
         "login > 34 [('" EVENTS "') 0001 'x'] end records:0", "login > 62020001 end",
         "login > 50020001 end", "login > 70020001 end"),
 
-    NOT_SO(NOT_YET, "4.4.0-1", "When a session is resumed, what was not acknowledged is sent again",
-        "no session outlives its connection yet",
-        "open > " CONNECT_KEPT ACCEPTED "> 82 [0001 ('" DEVICEBOUND "') 01] < 9003000101 leave "
-        "open > " CONNECT_KEPT ACCEPTED "alive"),
+    HELD("4.4.0-1", "When a session is resumed, what was not acknowledged is sent again",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED SUBSCRIBE_C2D
+        "message:a message:b given:a given:b taken:a leave open > " CONNECT_KEPT PRESENT
+        "again:b taken:b settled alive",
+        "@test_hub_state.c test_c2d"),
 
     NOT_APPLICABLE("4.5.0-1", "A message goes to the sessions whose subscriptions match",
         "what devices publish goes to the event log; no client subscribes to it"),
     CLIENTS("4.5.0-2", "A client acknowledges what it is sent, whether it chose the topic or not",
         "login > 40020001 alive"),
 
-    NOT_SO(NOT_YET, "4.6.0-1", "What is sent again comes in the order of the first time",
-        "nothing is sent again yet", "login > 40020001 40020002 alive"),
+    HELD("4.6.0-1", "What is sent again comes in the order of the first time",
+        "login " LEFT "open > " CONNECT_KEPT ACCEPTED SUBSCRIBE_C2D
+        "message:a message:b message:c given:a given:b given:c taken:b leave open > " CONNECT_KEPT
+            PRESENT "again:a again:c taken:c taken:a settled alive"),
     HELD("4.6.0-2", "PUBACKs come in the order of the PUBLISHes",
         "login > " PUBLISH_1("0005") PUBLISH_1("0003") PUBLISH_1("0009")
             PUBLISH_1("0001") "< 40020005 40020003 40020009 40020001 alive",

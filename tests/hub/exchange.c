@@ -35,6 +35,7 @@ struct exchange {
     size_t who;
     uint32_t base; /* messages in the log when it began */
     int64_t sent_ms;
+    uint16_t packet_ids[128]; /* of messages to the device, by their bodies; 0: it has none */
 };
 
 /* Not on the stack: a call may end after the test that made it has failed. */
@@ -329,6 +330,67 @@ static void expect_no_call(struct exchange *exchange)
     EXPECT(exchange, outcomes[0].error == VD_E_NOT_FOUND, "it ended with %d", outcomes[0].error);
 }
 
+static uint8_t read_body(struct exchange *exchange)
+{
+    const uint8_t body = (uint8_t)*exchange->at;
+
+    EXPECT(exchange, isalpha(body), "no body");
+    exchange->at++;
+    return body;
+}
+
+static void send_message(struct exchange *exchange)
+{
+    const char body[2] = {(char)read_body(exchange)};
+
+    live_send_message(exchange->hub, body, 0);
+}
+
+/* The packet id of a message that comes with this body. */
+static uint16_t read_message(struct exchange *exchange, uint8_t body, bool dup)
+{
+    struct live_publish got;
+
+    live_read_publish(client_of(exchange), &got);
+    EXPECT(exchange, (uint8_t)got.payload[0] == body, "it is %s", got.payload);
+    EXPECT(exchange, got.publish.qos == 1 && got.publish.dup == dup, "QoS %d, DUP %d",
+        got.publish.qos, got.publish.dup);
+    return got.publish.packet_id;
+}
+
+static void expect_given(struct exchange *exchange)
+{
+    const uint8_t body = read_body(exchange);
+    const uint16_t packet_id = read_message(exchange, body, false);
+
+    for (size_t i = 0; i < sizeof exchange->packet_ids / sizeof exchange->packet_ids[0]; i++) {
+        EXPECT(exchange, exchange->packet_ids[i] != packet_id, "%c has its packet id", (int)i);
+    }
+    exchange->packet_ids[body] = packet_id;
+}
+
+static void expect_again(struct exchange *exchange)
+{
+    const uint8_t body = read_body(exchange);
+
+    EXPECT(exchange, read_message(exchange, body, true) == exchange->packet_ids[body],
+        "under another packet id");
+}
+
+static void take_message(struct exchange *exchange)
+{
+    uint16_t *packet_id = &exchange->packet_ids[read_body(exchange)];
+    const struct bytes puback = {{0x40, 2, (uint8_t)(*packet_id >> 8), (uint8_t)*packet_id}, 4};
+
+    send_bytes(exchange, &puback);
+    *packet_id = 0;
+}
+
+static void expect_settled(struct exchange *exchange)
+{
+    LIVE_AWAIT(live_messages_waiting(exchange->hub) == 0);
+}
+
 static long read_number(struct exchange *exchange)
 {
     char *end = NULL;
@@ -438,6 +500,11 @@ static const struct {
     {"called-in-order", expect_calls_in_order},
     {"called", expect_call},
     {"uncalled", expect_no_call},
+    {"message:", send_message},
+    {"given:", expect_given},
+    {"again:", expect_again},
+    {"taken:", take_message},
+    {"settled", expect_settled},
     {"@", expect_test},
 };
 

@@ -4,7 +4,7 @@
 #ifndef VEDETTE_TESTS_HUB_EXCHANGE_H
 #define VEDETTE_TESTS_HUB_EXCHANGE_H
 
-#include "tests/hub/live_hub.h"
+#include "tests/hub/live_messages.h"
 
 /*
  * Plays `text` against the hub, which must be running, and fails the test with `name` and the place where what came was
@@ -25,6 +25,11 @@
  *   called        a call of a method of dev1 arrives as one PUBLISH at QoS 0, and its answer at the caller
  *   called-in-order  two calls arrive in the order in which they were made, and are answered
  *   uncalled      a call of a method of dev1 finds no one
+ *   message:X     a back end sends dev1 a message, whose body is one character
+ *   given:X       it comes, at QoS 1 and with DUP 0, under a packet id that no other has that was not acknowledged
+ *   again:X       it comes with DUP 1 and the same packet id
+ *   taken:X       the client acknowledges it
+ *   settled       no message waits for dev1 or is on its way
  *   @FILE TEST    not played: tests/hub/FILE has a test of that name
  *
  * Bytes are hexadecimal digits in upper case, 'texts', (a field behind its length in 16 bits), [what follows a fixed

@@ -41,6 +41,7 @@ static int start_hub(void **state)
         for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
             memory_registry_add(&f->registry, ids[i], "", 'a', 'b');
         }
+        live_open_state(f);
         live_start(f, &live_patient, 0);
     }
     return error;
