@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs tests/npm/iothub.test.js, the SDK for back ends of the service of old, against a hub. */
+/* Runs the SDKs of the service of old for back ends and for management, tests/npm, against a hub. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,26 +12,39 @@
 
 #include "tests/e2e/harness.h"
 
-#define TESTS_MS 110000
+#define TESTS_MS 80000
 #define MODULES  VD_DEPS_DIR "/npm-tests/node_modules"
 
 static struct e2e_hub hub;
 
-static void test_npm__service_sdk(void **state)
+/* A hub in the data directory of that name. */
+static void make_scene(const char *name)
+{
+    char path[128];
+    e2e_hub_init_as(&hub, "localhost", name, NULL, "127.0.0.1", 0);
+    snprintf(path, sizeof(path), "%s/vedette.conf", hub.data);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    /* The SDK knows this port only: hence the network of the test's own. */
+    assert_true(fputs("https.listen = 127.0.0.1:443\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    e2e_hub_start(&hub);
+}
+
+static void run_script(const char *script)
 {
     char host[64];
     char ca[160];
     char trust[160];
     char program[512];
     char data[160];
-    (void)state;
     snprintf(host, sizeof(host), "VEDETTE_TEST_HOST=localhost:%u", hub.port);
     snprintf(ca, sizeof(ca), "VEDETTE_TEST_CA=%s", hub.ca);
     snprintf(trust, sizeof(trust), "NODE_EXTRA_CA_CERTS=%s", hub.ca);
     snprintf(program, sizeof(program), "VEDETTE_TEST_PROGRAM=%s", e2e_vedette());
     snprintf(data, sizeof(data), "VEDETTE_TEST_DATA=%s", hub.data);
     struct e2e_start start = {
-        .argv = E2E_ARGS("node", "--test", VD_SOURCE_DIR "/tests/npm/iothub.test.js"),
+        .argv = E2E_ARGS("node", "--test", script),
         .env = E2E_ARGS("NODE_PATH=" MODULES, host, ca, trust, program, data,
             "VEDETTE_TEST_PRIMARY_KEY=" E2E_PRIMARY_KEY,
             "VEDETTE_TEST_SECONDARY_KEY=" E2E_SECONDARY_KEY),
@@ -43,29 +56,31 @@ static void test_npm__service_sdk(void **state)
     e2e_hub_stop(&hub);
 }
 
-static int make_scene(void **state)
+static void test_npm__service_sdk(void **state)
 {
-    char path[128];
     (void)state;
-    e2e_hub_init_as(&hub, "localhost", "hub", NULL, "127.0.0.1", 0);
-    snprintf(path, sizeof(path), "%s/vedette.conf", hub.data);
-    FILE *file = fopen(path, "a");
-    assert_non_null(file);
-    /* The SDK knows this port only: hence the network of the test's own. */
-    assert_true(fputs("https.listen = 127.0.0.1:443\n", file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    e2e_hub_start(&hub);
-    return 0;
+    make_scene("backends");
+    run_script(VD_SOURCE_DIR "/tests/npm/iothub.test.js");
+}
+
+static void test_npm__management_sdk(void **state)
+{
+    (void)state;
+    make_scene("management");
+    e2e_device_create(&hub, "device-1");
+    run_script(VD_SOURCE_DIR "/tests/npm/arm-iothub.test.js");
 }
 
 int main(void)
 {
-    static const char *const programs[] = {"node", "ip", NULL};
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_npm__service_sdk)};
+    static const char *const programs[] = {"node", "ip", "openssl", NULL};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_npm__service_sdk),
+        cmocka_unit_test(test_npm__management_sdk),
+    };
     int result = e2e_begin(E2E_NAMESPACES, programs);
-    if (result == 0 && access(MODULES "/azure-iothub", R_OK) != 0) {
+    if (result == 0 && access(MODULES "/@azure/arm-iothub", R_OK) != 0) {
         result = e2e_cannot_run("the npm packages are not installed (tools/deps test)");
     }
-    return result != 0 ? result
-                       : e2e_end(cmocka_run_group_tests_name("npm", tests, make_scene, NULL));
+    return result != 0 ? result : e2e_end(cmocka_run_group_tests_name("npm", tests, NULL, NULL));
 }
