@@ -19,13 +19,28 @@ struct route {
     vd_api_handler *handler;
 };
 
+/* Identities with what they have. */
+#define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
+
 static const struct route routes[] = {
     {"GET", "/devices", VD_NEEDS_REGISTRY, vd_api_device_list},
     {"POST", "/devices", VD_NEEDS_REGISTRY, vd_api_device_create},
-    {"GET", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_get},
+    {"GET", "/devices/{id}", NEEDS_BOTH, vd_api_device_get},
+    {"PATCH", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_update},
     {"DELETE", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_delete},
     {"POST", "/devices/{id}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
     {"POST", "/devices/{id}/modules/{mid}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
+    {"GET", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_get},
+    {"PATCH", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_patch},
+    {"PUT", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_replace},
+    {"GET", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_get},
+    {"PATCH", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_patch},
+    {"PUT", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_replace},
+    {"POST", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_send},
+    {"DELETE", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_purge},
+    {"POST", "/twins/query", NEEDS_BOTH, vd_api_twin_query},
+    {"GET", "/feedback", VD_NEEDS_STATE, vd_api_feedback_list},
+    {"DELETE", "/feedback", VD_NEEDS_STATE, vd_api_feedback_forget},
     {"GET", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
     {"PUT", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
     {"GET", "/certificates", VD_NEEDS_REGISTRY, vd_api_certificate_list},
@@ -351,4 +366,10 @@ void vd_api_fail_error(struct vd_api_answer *answer, int error, const char *what
         }
     }
     vd_api_fail(answer, 500, "InternalError", "%s: %s", what, vd_error_text(error));
+}
+
+void vd_api_fail_state(struct vd_api_answer *answer, int error, const char *what)
+{
+    vd_api_fail_error(
+        answer, error == VD_E_LIMIT || error == VD_E_CLOSED ? VD_E_BUSY : error, what);
 }

@@ -66,12 +66,25 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /devices                     {"devices":[...],"truncated"}, without keys
  * POST /devices                    {"deviceId"[,"authenticationType"][,"primaryKey","secondaryKey"]
  *                                  [,"primaryThumbprint","secondaryThumbprint"]}; 201, the device with its credentials
+ * PATCH /devices/{id}?etag=        {["status","statusReason","authenticationType","primaryKey","secondaryKey",
+ *                                  "newPrimaryKey","newSecondaryKey","primaryThumbprint","secondaryThumbprint"]}: what is
+ *                                  absent stays, "" is a thumbprint no more, true a key made anew; the device as it is then.
+ *                                  Its connection is ended unless it stands on what it stood on
  * GET, DELETE /devices/{id}        the device with its credentials, of a device with keys its connection string too; 204,
  *                                  and its connection is ended
  * POST /devices/{id}/methods, /devices/{id}/modules/{mid}/methods
  *                                  {"methodName"[,"payload","responseTimeoutInSeconds","connectTimeoutInSeconds"]};
  *                                  {"status","payload"}; waits for the device, over HTTP without holding a thread;
  *                                  404 DeviceNotOnline, 504 GatewayTimeout, 429, 502 BadDeviceResponse, 503
+ * GET, PATCH, PUT /devices/{id}/twin?etag=, /devices/{id}/modules/{mid}/twin
+ *                                  body: {["tags","properties":{"desired"}]}, merged or replaced as hub/twin.h says; the twin
+ * POST /devices/{id}/messages      {"payload"|"payloadBase64"[,"messageId","correlationId","userId","contentType",
+ *                                  "contentEncoding","ack","ttlSeconds","properties":{}]}; 201, {"messageId"}; 403 beyond 50
+ * DELETE /devices/{id}/messages    {"purged"}
+ * GET /feedback?after=&limit=      {"feedback":[...]}, as api/commands.h says
+ * DELETE /feedback?upTo=           204
+ * POST /twins/query                {"query"[,"maxRows","continuation"]}; {"rows","areTwins","continuation"}, which is "" at
+ *                                  the end
  * GET /ip-filter                   {"etag", "properties":{...}} as hub/ip_filter.h reads them
  * PUT /ip-filter?etag=             body: the properties; the same. With an etag: 412 if another is there
  * GET /certificates                {"certificates":[...]}, CA certificates that devices' certificates may lead to

@@ -15,6 +15,7 @@ struct work {
     int64_t now_ms;
     struct vd_c2d_message message;
     size_t purged;
+    size_t counted;
     int send_error;
 };
 
@@ -226,6 +227,29 @@ int vd_commands_purge(const struct vd_commands *commands, const char *device_id,
     }
     if (error == VD_OK) {
         *purged = work.purged;
+    }
+    return error;
+}
+
+/* ---- Counting ---- */
+
+static int run_count(void *context, struct vd_state_store *store)
+{
+    struct work *work = context;
+
+    return vd_state_c2d_count(store, &work->key, work->now_ms, &work->counted, NULL);
+}
+
+int vd_commands_count(const struct vd_commands *commands, const char *device_id, size_t *count)
+{
+    struct work work;
+    int error = work_begin(commands, device_id, &work);
+
+    if (error == VD_OK) {
+        error = vd_state_do(commands->state, run_count, &work);
+    }
+    if (error == VD_OK) {
+        *count = work.counted;
     }
     return error;
 }

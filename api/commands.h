@@ -56,6 +56,10 @@ VD_NODISCARD int vd_commands_send(const struct vd_commands *commands,
 VD_NODISCARD int vd_commands_purge(
     const struct vd_commands *commands, const char *device_id, size_t *purged);
 
+/* How many wait, or are with the device; errors likewise. */
+VD_NODISCARD int vd_commands_count(
+    const struct vd_commands *commands, const char *device_id, size_t *count);
+
 /*
  * What became of messages whose senders asked: at most `max` (up to VD_COMMANDS_FEEDBACK_MAX), the oldest first, behind the
  * sequence `after` (0: all). *json is an array, the caller's, of {"sequence","originalMessageId","deviceId",

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices: list, create, show, delete. */
+/* Devices: list, create, show, change, delete. */
 
+#include "api/commands.h"
 #include "api/handlers.h"
+#include "api/identity_change.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/secret.h"
@@ -21,13 +23,20 @@ static bool is_connected(const struct vd_api *api, const char *device_id)
 
 static json_t *device_json(const struct vd_api *api, const struct vd_identity *identity)
 {
+    const char *reason = identity->status_reason;
     char created[VD_TIME_TEXT_SIZE];
+    char updated[VD_TIME_TEXT_SIZE];
+    char etag[VD_IDENTITY_ETAG_SIZE];
 
     vd_time_format(identity->created_ms, created);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "deviceId", identity->device_id, "generationId",
-        identity->generation_id, "status", identity->enabled ? "enabled" : "disabled",
-        "connectionState", is_connected(api, identity->device_id) ? "Connected" : "Disconnected",
-        "createdTime", created);
+    vd_time_format(identity->status_updated_ms, updated);
+    vd_identity_etag(identity, etag);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s, s:s, s:s}", "deviceId", identity->device_id,
+        "generationId", identity->generation_id, "etag", etag, "status",
+        identity->enabled ? "enabled" : "disabled", "statusReason",
+        reason[0] != '\0' ? reason : NULL, "statusUpdatedTime", updated, "connectionState",
+        is_connected(api, identity->device_id) ? "Connected" : "Disconnected", "createdTime",
+        created);
 }
 
 static json_t *keys_json(const struct vd_identity *identity)
@@ -136,7 +145,7 @@ void vd_api_device_list(
         json_pack("{s:o, s:b}", "devices", listing.devices, "truncated", (int)listing.truncated));
 }
 
-/* Takes the key from the body, or makes one if it is absent. False (answer set) if it is no key. */
+/* Takes the key from the body. If it is absent, the one that is there stays, or one is made. False (answer set) if it is no key. */
 static bool key_from_body(
     const json_t *body, const char *name, struct vd_key *key, struct vd_api_answer *answer)
 {
@@ -144,6 +153,9 @@ static bool key_from_body(
     struct vd_str text = {json_string_value(value), json_string_length(value)};
     size_t length = 0;
 
+    if (value == NULL && key->length > 0) {
+        return true;
+    }
     if (value == NULL) {
         key->length = KEY_MADE_BYTES;
         if (vd_secret_random(key->bytes, KEY_MADE_BYTES) != VD_OK) {
@@ -163,13 +175,17 @@ static bool key_from_body(
     return true;
 }
 
-/* Takes the thumbprint from the body; one that is absent is "". False (answer set) if it is none. */
+/* Takes the thumbprint from the body ("": none); if it is absent, what is there stays. False (answer set) if it is none. */
 static bool thumbprint_from_body(const json_t *body, const char *name, char out[VD_THUMBPRINT_SIZE],
     struct vd_api_answer *answer)
 {
     const json_t *value = json_object_get(body, name);
     struct vd_str text = {json_string_value(value), json_string_length(value)};
 
+    if (json_is_string(value) && text.length == 0) {
+        out[0] = '\0';
+        return true;
+    }
     if (value != NULL && (text.data == NULL || !vd_thumbprint_parse(text, out))) {
         vd_api_fail(answer, 400, "InvalidThumbprint",
             "%s is to be the SHA-1 or SHA-256 of a certificate: 40 or 64 hex digits", name);
@@ -210,6 +226,28 @@ static bool credentials_from_body(
             key_from_body(body, "secondaryKey", &identity->secondary_key, answer));
 }
 
+/* False (answer set) if the body has members other than those. */
+static bool has_only(
+    const json_t *body, const char *const *known, size_t count, struct vd_api_answer *answer)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)body, name, value)
+    {
+        size_t i = 0;
+
+        while (i < count && strcmp(name, known[i]) != 0) {
+            i++;
+        }
+        if (i == count) {
+            vd_api_fail(answer, 400, "InvalidBody", "%.64s is no member of this", name);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* False (answer set) if the body does not describe a device. */
 static bool identity_from_body(
     const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
@@ -217,20 +255,8 @@ static bool identity_from_body(
     static const char *const known[] = {"deviceId", "authenticationType", "primaryKey",
         "secondaryKey", "primaryThumbprint", "secondaryThumbprint"};
     const json_t *id = json_object_get(body, "deviceId");
-    const char *name;
-    json_t *value;
-    size_t found = 0;
 
-    json_object_foreach((json_t *)body, name, value)
-    {
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-            found += strcmp(name, known[i]) == 0 ? 1 : 0;
-        }
-    }
-    if (found != json_object_size(body)) {
-        vd_api_fail(answer, 400, "InvalidBody",
-            "known members are deviceId, authenticationType, primaryKey, secondaryKey, "
-            "primaryThumbprint and secondaryThumbprint");
+    if (!has_only(body, known, sizeof known / sizeof known[0], answer)) {
         return false;
     }
     if (!json_is_string(id) ||
@@ -259,7 +285,8 @@ void vd_api_device_create(
     if (identity_from_body(body, &identity, answer)) {
         error = vd_registry_create(api->registry, &identity);
         if (error == VD_OK) {
-            vd_log(VD_LOG_INFO, "registry.device_created", "device=%s", identity.device_id);
+            vd_log(
+                VD_LOG_INFO, "registry.created", "device=\"%s\" module=\"\"", identity.device_id);
             vd_api_reply(answer, 201, device_json_with_keys(api, &identity));
         } else {
             vd_api_fail_error(answer, error, identity.device_id);
@@ -269,34 +296,172 @@ void vd_api_device_create(
     json_decref(body);
 }
 
+/* Adds how many messages wait; false (answer set) if that cannot be told. */
+static bool add_waiting(const struct vd_api *api, json_t *device, struct vd_api_answer *answer)
+{
+    const struct vd_commands commands = {api->registry, api->state, api->bus};
+    size_t count = 0;
+    int error = vd_commands_count(
+        &commands, json_string_value(json_object_get(device, "deviceId")), &count);
+
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the messages that wait");
+        return false;
+    }
+    return json_object_set_new(device, "messagesWaiting", json_integer((json_int_t)count)) == 0;
+}
+
 void vd_api_device_get(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     struct vd_identity identity = {0};
+    json_t *device;
     int error = vd_registry_get(api->registry, args->id, "", &identity);
 
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);
         return;
     }
-    vd_api_reply(answer, 200, device_json_with_keys(api, &identity));
+    device = device_json_with_keys(api, &identity);
+    if (device != NULL && add_waiting(api, device, answer)) {
+        vd_api_reply(answer, 200, device);
+    } else {
+        json_decref(device);
+    }
     vd_secret_wipe(&identity, sizeof identity);
+}
+
+/* ---- Changing ---- */
+
+/* Takes what the body says of status and reason; false (answer set) if that is wrong. */
+static bool status_from_body(
+    const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
+{
+    const json_t *status = json_object_get(body, "status");
+    const json_t *reason = json_object_get(body, "statusReason");
+    const char *text = json_string_value(status);
+    bool enable = text != NULL && strcmp(text, "enabled") == 0;
+
+    if (status != NULL && !enable && (text == NULL || strcmp(text, "disabled") != 0)) {
+        vd_api_fail(answer, 400, "InvalidStatus", "status is to be enabled or disabled");
+        return false;
+    }
+    if (reason != NULL &&
+        (!json_is_string(reason) ||
+            vd_str_copy((struct vd_str){json_string_value(reason), json_string_length(reason)},
+                identity->status_reason, sizeof identity->status_reason) != VD_OK)) {
+        vd_api_fail(answer, 400, "InvalidStatusReason",
+            "statusReason is to be text of at most %d bytes", VD_STATUS_REASON_MAX);
+        return false;
+    }
+    identity->enabled = status != NULL ? enable : identity->enabled;
+    return true;
+}
+
+/* Lets go of a key that is to be made anew; false (answer set) if that is said wrongly. */
+static bool new_key_from_body(const json_t *body, const char *name, const char *key_name,
+    struct vd_key *key, struct vd_api_answer *answer)
+{
+    const json_t *value = json_object_get(body, name);
+
+    if (value != NULL &&
+        (!json_is_boolean(value) ||
+            (json_is_true(value) && json_object_get(body, key_name) != NULL))) {
+        vd_api_fail(answer, 400, "InvalidBody", "%s is to be true or false, and not beside %s",
+            name, key_name);
+        return false;
+    }
+    if (json_is_true(value)) {
+        vd_secret_wipe(key, sizeof *key);
+    }
+    return true;
+}
+
+/* Takes the changes from the body into what is stored; false (answer set) if they are wrong. */
+static bool changes_from_body(
+    const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
+{
+    static const char *const known[] = {"status", "statusReason", "authenticationType",
+        "primaryKey", "secondaryKey", "newPrimaryKey", "newSecondaryKey", "primaryThumbprint",
+        "secondaryThumbprint"};
+    const char *type = json_string_value(json_object_get(body, "authenticationType"));
+
+    if (!has_only(body, known, sizeof known / sizeof known[0], answer) ||
+        !status_from_body(body, identity, answer)) {
+        return false;
+    }
+    if (type != NULL && strcmp(type, vd_auth_type_name(identity->auth_type)) != 0) {
+        /* What it proved itself with is nothing to the new way. */
+        vd_secret_wipe(&identity->primary_key, sizeof identity->primary_key);
+        vd_secret_wipe(&identity->secondary_key, sizeof identity->secondary_key);
+        identity->thumbprints[0][0] = '\0';
+        identity->thumbprints[1][0] = '\0';
+    }
+    return new_key_from_body(body, "newPrimaryKey", "primaryKey", &identity->primary_key, answer) &&
+        new_key_from_body(
+            body, "newSecondaryKey", "secondaryKey", &identity->secondary_key, answer) &&
+        credentials_from_body(body, identity, answer);
+}
+
+/* False: answered. */
+static bool etag_is(const struct vd_api_args *args, const struct vd_identity *identity,
+    struct vd_api_answer *answer)
+{
+    const char *wanted = vd_api_param(args, "etag");
+    char etag[VD_IDENTITY_ETAG_SIZE];
+
+    vd_identity_etag(identity, etag);
+    if (wanted != NULL && strcmp(wanted, etag) != 0) {
+        vd_api_fail_error(answer, VD_E_CHANGED, identity->device_id);
+        return false;
+    }
+    return true;
+}
+
+static void update(const struct vd_api *api, const struct vd_api_args *args, const json_t *body,
+    struct vd_identity *before, struct vd_api_answer *answer)
+{
+    const struct vd_identities identities = {api->registry, api->bus, api->sweeper};
+    struct vd_identity after = *before;
+    int error;
+
+    if (etag_is(args, before, answer) && changes_from_body(body, &after, answer)) {
+        /* Against what was read, whatever was asked for: what is kept must not undo another's change. */
+        error = vd_identities_replace(&identities, before, &after);
+        if (error == VD_OK) {
+            vd_api_reply(answer, 200, device_json_with_keys(api, &after));
+        } else {
+            vd_api_fail_error(answer, error, args->id);
+        }
+    }
+    vd_secret_wipe(&after, sizeof after);
+}
+
+void vd_api_device_update(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    struct vd_identity before = {0};
+    json_t *body = vd_api_body_object(args, answer);
+    int error = body != NULL ? vd_registry_get(api->registry, args->id, "", &before) : VD_OK;
+
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, args->id);
+    } else if (body != NULL) {
+        update(api, args, body, &before, answer);
+    }
+    vd_secret_wipe(&before, sizeof before);
+    json_decref(body);
 }
 
 void vd_api_device_delete(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    int error = vd_registry_remove(api->registry, args->id, "", 0);
+    const struct vd_identities identities = {api->registry, api->bus, api->sweeper};
+    int error = vd_identities_remove(&identities, args->id, "", 0);
 
-    if (error != VD_OK) {
+    if (error == VD_OK) {
+        vd_api_reply(answer, 204, NULL);
+    } else {
         vd_api_fail_error(answer, error, args->id);
-        return;
     }
-    /* After the removal: a device that is thrown out first would be back before its identity is gone. */
-    if (api->bus != NULL) {
-        api->bus->ops->disconnect(api->bus, args->id, NULL);
-    }
-    vd_sweeper_notice(api->sweeper, args->id);
-    vd_log(VD_LOG_INFO, "registry.device_deleted", "device=%s", args->id);
-    vd_api_reply(answer, 204, NULL);
 }

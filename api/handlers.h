@@ -39,11 +39,23 @@ void vd_api_fail(struct vd_api_answer *answer, int status, const char *code, con
 /* Answers with the fault that stands for `error`, about `what`. */
 void vd_api_fail_error(struct vd_api_answer *answer, int error, const char *what);
 
+/* The same for an error of the hub's state: what is a limit there is that too much waits. */
+void vd_api_fail_state(struct vd_api_answer *answer, int error, const char *what);
+
 vd_api_handler vd_api_device_list;
 vd_api_handler vd_api_device_create;
 vd_api_handler vd_api_device_get;
+vd_api_handler vd_api_device_update;
 vd_api_handler vd_api_device_delete;
 vd_api_handler vd_api_method_call;
+vd_api_handler vd_api_twin_get;
+vd_api_handler vd_api_twin_patch;
+vd_api_handler vd_api_twin_replace;
+vd_api_handler vd_api_twin_query;
+vd_api_handler vd_api_message_send;
+vd_api_handler vd_api_message_purge;
+vd_api_handler vd_api_feedback_list;
+vd_api_handler vd_api_feedback_forget;
 
 vd_api_handler vd_api_ip_filter_get;
 vd_api_handler vd_api_ip_filter_put;

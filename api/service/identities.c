@@ -3,6 +3,7 @@
 
 #include <event2/http.h>
 
+#include "api/identity_change.h"
 #include "api/service/internal.h"
 #include "lib/secret.h"
 
@@ -50,13 +51,10 @@ static bool is_the_one(const json_t *body, const struct vd_identity *identity)
         names_it(body, "moduleId", identity->module_id);
 }
 
-static void disconnect(const struct vd_service *service, const char *device_id, const char *module)
+static struct vd_identities identities_of(const struct vd_service *service)
 {
-    struct vd_bus *bus = service->config.bus;
-
-    if (bus != NULL) {
-        bus->ops->disconnect(bus, device_id, module[0] != '\0' ? module : NULL);
-    }
+    return (struct vd_identities){
+        service->config.registry, service->config.bus, service->config.sweeper};
 }
 
 /* ---- One identity ---- */
@@ -86,23 +84,10 @@ struct vd_service_change vd_service_create(
     return done;
 }
 
-/* What a connection stands on has changed: who is connected must prove himself again. */
-static bool must_reconnect(const struct vd_identity *before, const struct vd_identity *after)
-{
-    return !after->enabled || before->auth_type != after->auth_type ||
-        before->primary_key.length != after->primary_key.length ||
-        before->secondary_key.length != after->secondary_key.length ||
-        memcmp(before->primary_key.bytes, after->primary_key.bytes, after->primary_key.length) !=
-        0 ||
-        memcmp(before->secondary_key.bytes, after->secondary_key.bytes,
-            after->secondary_key.length) != 0 ||
-        strcmp(before->thumbprints[0], after->thumbprints[0]) != 0 ||
-        strcmp(before->thumbprints[1], after->thumbprints[1]) != 0;
-}
-
 static struct vd_service_change update(struct vd_service *service, const json_t *body,
     const char *etag, struct vd_identity *before, struct vd_identity *identity)
 {
+    const struct vd_identities identities = identities_of(service);
     bool is_module = identity->module_id[0] != '\0';
     const char *detail = NULL;
     int error =
@@ -119,16 +104,8 @@ static struct vd_service_change update(struct vd_service *service, const json_t 
         return failed(VD_FAULT_ArgumentInvalid, detail);
     }
     /* Against what was read, whatever was asked for: what is kept must not undo another's change. */
-    error = vd_registry_update(service->config.registry, identity, before->etag);
-    if (error != VD_OK) {
-        return failed_by(error, is_module);
-    }
-    if (must_reconnect(before, identity)) {
-        disconnect(service, identity->device_id, identity->module_id);
-    }
-    vd_log(VD_LOG_INFO, "registry.updated", "device=\"%s\" module=\"%s\" status=%s",
-        identity->device_id, identity->module_id, identity->enabled ? "enabled" : "disabled");
-    return done;
+    error = vd_identities_replace(&identities, before, identity);
+    return error == VD_OK ? done : failed_by(error, is_module);
 }
 
 /* How often a change that asks for no ETag is tried against others that come between. */
@@ -157,6 +134,7 @@ struct vd_service_change vd_service_update(
 struct vd_service_change vd_service_delete(
     struct vd_service *service, const char *device_id, const char *module_id, const char *etag)
 {
+    const struct vd_identities identities = identities_of(service);
     struct vd_identity identity = {0};
     bool is_module = module_id[0] != '\0';
     bool any = etag == NULL || strcmp(etag, "*") == 0 || strcmp(etag, "\"*\"") == 0;
@@ -169,16 +147,9 @@ struct vd_service_change vd_service_delete(
     }
     vd_secret_wipe(&identity, sizeof identity);
     if (error == VD_OK) {
-        error = vd_registry_remove(service->config.registry, device_id, module_id, expected);
+        error = vd_identities_remove(&identities, device_id, module_id, expected);
     }
-    if (error != VD_OK) {
-        return failed_by(error, is_module);
-    }
-    /* After the removal: one that is thrown out first would be back before its identity is gone. */
-    disconnect(service, device_id, module_id);
-    vd_sweeper_notice(service->config.sweeper, device_id);
-    vd_log(VD_LOG_INFO, "registry.deleted", "device=\"%s\" module=\"%s\"", device_id, module_id);
-    return done;
+    return error == VD_OK ? done : failed_by(error, is_module);
 }
 
 /* ---- Requests for one ---- */

@@ -10,113 +10,11 @@
 #include "api/api.h"
 #include "lib/clock.h"
 #include "lib/secret.h"
-#include "tests/cli/folder.h"
+#include "tests/cli/api_fixture.h"
 #include "tests/hub/certificates.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define KEY_16 "MDEyMzQ1Njc4OWFiY2RlZg=="
 #define SHA1   "97388663832d0393c9246cab4fba2c8677185a25"
-
-/* A bus that notes what it was asked for: the hub's side is tested with the hub. */
-struct noting_bus {
-    struct vd_bus base;
-    char disconnected[64];
-    const char *connected;
-    struct vd_method_answer end; /* of a call, */
-    char called[256];            /* and what it asked for */
-};
-
-static void note_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    struct noting_bus *noting = (struct noting_bus *)bus;
-
-    assert_null(module_id);
-    snprintf(noting->disconnected, sizeof noting->disconnected, "%s", device_id);
-}
-
-static bool answer_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    struct noting_bus *noting = (struct noting_bus *)bus;
-
-    assert_null(module_id);
-    return noting->connected != NULL && strcmp(noting->connected, device_id) == 0;
-}
-
-static int note_call(
-    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
-{
-    struct noting_bus *noting = (struct noting_bus *)bus;
-
-    if (noting->end.error == VD_E_LIMIT) {
-        return VD_E_LIMIT;
-    }
-    snprintf(noting->called, sizeof noting->called, "%s %s %s %.*s %u %u", call->device_id,
-        call->module_id != NULL ? call->module_id : "-", call->name, VD_STR_ARG(call->payload),
-        call->response_timeout_ms, call->connect_timeout_ms);
-    done(context, &noting->end);
-    return VD_OK;
-}
-
-static const struct vd_bus_ops noting_ops = {
-    .disconnect = note_disconnect, .is_connected = answer_connected, .call_method = note_call};
-
-static struct vd_stores stores;
-static struct noting_bus bus;
-static struct vd_api api;
-
-static int set_up(void **state)
-{
-    struct vd_config config;
-
-    if (folder_set_up(state) != 0) {
-        return -1;
-    }
-    folder_open_stores(*state, &config, &stores);
-    bus = (struct noting_bus){.base = {&noting_ops}};
-    api = (struct vd_api){
-        .registry = stores.registry,
-        .state = stores.state,
-        .alerts = stores.alerts,
-        .analytics = stores.analytics,
-        .log = stores.log,
-        .bus = &bus.base,
-        .host_name = "hub.test:9883",
-        .query_limits = {.max_rows = 3, .timeout_ms = 10000},
-    };
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    vd_stores_close(&stores);
-    return folder_tear_down(state);
-}
-
-/* The answer's JSON, the caller's to free; fails unless it has that status. */
-static json_t *call(
-    int status, const char *method, const char *path, const char *query, const char *body)
-{
-    const struct vd_api_request request = {
-        method, path, query, vd_str_from(body != NULL ? body : "")};
-    struct vd_api_answer answer;
-
-    vd_api_call(&api, &request, &answer);
-    if (answer.status != status) {
-        char *text = answer.body != NULL ? json_dumps(answer.body, 0) : NULL;
-
-        fail_msg("%s %s: %d and not %d: %s", method, path, answer.status, status,
-            text != NULL ? text : "");
-    }
-    return answer.body;
-}
-
-static const char *text_at(json_t *json, const char *outer, const char *name)
-{
-    json_t *object = outer != NULL ? json_object_get(json, outer) : json;
-
-    return json_string_value(json_object_get(object, name));
-}
 
 static void test_api__faults(void **state)
 {
@@ -229,7 +127,7 @@ static void test_api__needs(void **state)
     const struct vd_api_request nothing = {"POST", "/nothing", NULL, {NULL, 0}};
 
     (void)state;
-    assert_int_equal(vd_api_needs(&devices), VD_NEEDS_REGISTRY);
+    assert_int_equal(vd_api_needs(&devices), VD_NEEDS_REGISTRY | VD_NEEDS_STATE);
     assert_int_equal(vd_api_needs(&query), VD_NEEDS_ANALYTICS);
     assert_int_equal(vd_api_needs(&nothing), 0);
 }
