@@ -12,25 +12,44 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* The answer for one device by its id; NULL (said on stderr) if that fails. */
-static json_t *call_device(const struct vd_invocation *invocation, const char *method)
+/* The path, and a parameter, each the caller's to release. False: no memory. */
+static bool make_target(const struct vd_invocation *invocation, const char *tail, const char *etag,
+    struct vd_buf *path, struct vd_buf *query)
 {
+    const char *module = vd_invocation_value(invocation, "module");
     char *id = vd_client_encode(invocation->arguments[0]);
+    char *module_id = vd_client_encode(module != NULL ? module : "");
+    char *encoded = vd_client_encode(etag != NULL ? etag : "");
+    bool is_made = id != NULL && module_id != NULL && encoded != NULL;
+
+    if (is_made) {
+        vd_buf_printf(
+            path, "/devices/%s%s%s%s", id, module != NULL ? "/modules/" : "", module_id, tail);
+        vd_buf_printf(query, "etag=%s", encoded);
+    }
+    free(id);
+    free(module_id);
+    free(encoded);
+    return is_made && path->error == VD_OK && query->error == VD_OK;
+}
+
+json_t *vd_device_call(const struct vd_invocation *invocation, const char *method, const char *tail,
+    const char *etag, struct vd_str body)
+{
     struct vd_buf path = {0};
-    struct vd_api_request request = {.method = method};
+    struct vd_buf query = {0};
+    struct vd_api_request request = {.method = method, .body = body};
     json_t *answer = NULL;
 
-    if (id != NULL) {
-        vd_buf_printf(&path, "/devices/%s", id);
-    }
-    if (id == NULL || path.error != VD_OK) {
-        vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
-    } else {
+    if (make_target(invocation, tail, etag, &path, &query)) {
         request.path = (const char *)path.data;
+        request.query = etag != NULL ? (const char *)query.data : NULL;
         answer = vd_client_json(invocation->data_dir, &request);
+    } else {
+        vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
     }
     vd_buf_release(&path);
-    free(id);
+    vd_buf_release(&query);
     return answer;
 }
 
@@ -73,7 +92,17 @@ static int print_device(const struct vd_invocation *invocation, json_t *device)
         printf("status             %s, %s\n", text_of(device, "status"),
             strcmp(text_of(device, "connectionState"), "Connected") == 0 ? "connected"
                                                                          : "not connected");
+        if (text_of(device, "statusReason") != NULL) {
+            printf("reason             ");
+            vd_print_safe(text_of(device, "statusReason"));
+            putchar('\n');
+        }
         printf("created            %s\n", text_of(device, "createdTime"));
+        printf("etag               %s\n", text_of(device, "etag"));
+        if (json_object_get(device, "messagesWaiting") != NULL) {
+            printf("messages waiting   %lld\n",
+                (long long)json_integer_value(json_object_get(device, "messagesWaiting")));
+        }
         print_credentials(device);
     }
     json_decref(device);
@@ -104,6 +133,60 @@ static int device_create(const struct vd_invocation *invocation)
     request.body = vd_str_from(text);
     device = vd_client_json(invocation->data_dir, &request);
     free(text);
+    return print_device(invocation, device);
+}
+
+/* What is to change, as text, the caller's to free; NULL: said on stderr, *status set. */
+static char *make_change(const struct vd_invocation *invocation, int *status)
+{
+    const bool by_ca = vd_invocation_value(invocation, "ca") != NULL;
+    const char *thumbprint = vd_invocation_value(invocation, "thumbprint");
+    const char *second_thumbprint = vd_invocation_value(invocation, "secondary-thumbprint");
+    const bool by_keys = vd_invocation_value(invocation, "sas") != NULL;
+    const char *type = by_ca                              ? "certificateAuthority"
+        : by_keys                                         ? "sas"
+        : thumbprint != NULL || second_thumbprint != NULL ? "selfSigned"
+                                                          : NULL;
+    json_t *body;
+    char *text;
+
+    *status = VD_EXIT_USAGE;
+    if (by_ca && by_keys) {
+        vd_cli_usage(invocation, "--sas or --ca, not both");
+        return NULL;
+    }
+    body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "status",
+        vd_invocation_value(invocation, "status"), "statusReason",
+        vd_invocation_value(invocation, "reason"), "authenticationType", type, "primaryKey",
+        vd_invocation_value(invocation, "primary-key"), "secondaryKey",
+        vd_invocation_value(invocation, "secondary-key"), "primaryThumbprint", thumbprint,
+        "secondaryThumbprint", second_thumbprint);
+    if (body != NULL && vd_invocation_value(invocation, "new-primary-key") != NULL) {
+        json_object_set_new(body, "newPrimaryKey", json_true());
+    }
+    if (body != NULL && vd_invocation_value(invocation, "new-secondary-key") != NULL) {
+        json_object_set_new(body, "newSecondaryKey", json_true());
+    }
+    text = json_object_size(body) > 0 ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (text == NULL) {
+        vd_cli_usage(invocation, body != NULL ? "what is to change?" : "not text in UTF-8");
+    }
+    json_decref(body);
+    return text;
+}
+
+static int device_update(const struct vd_invocation *invocation)
+{
+    int status;
+    char *change = make_change(invocation, &status);
+    json_t *device;
+
+    if (change == NULL) {
+        return status;
+    }
+    device = vd_device_call(
+        invocation, "PATCH", "", vd_invocation_value(invocation, "if-match"), vd_str_from(change));
+    free(change);
     return print_device(invocation, device);
 }
 
@@ -144,12 +227,13 @@ static int device_list(const struct vd_invocation *invocation)
 
 static int device_show(const struct vd_invocation *invocation)
 {
-    return print_device(invocation, call_device(invocation, "GET"));
+    return print_device(
+        invocation, vd_device_call(invocation, "GET", "", NULL, VD_STR_LITERAL("")));
 }
 
 static int device_delete(const struct vd_invocation *invocation)
 {
-    json_t *answer = call_device(invocation, "DELETE");
+    json_t *answer = vd_device_call(invocation, "DELETE", "", NULL, VD_STR_LITERAL(""));
 
     if (answer == NULL) {
         return VD_EXIT_FAILURE;
@@ -172,6 +256,21 @@ static const struct vd_option create_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct vd_option update_options[] = {
+    {"status", "STATUS", "enabled or disabled"},
+    {"reason", "TEXT", "why, up to 128 bytes"},
+    {"primary-key", "BASE64", "16 to 64 bytes in base64"},
+    {"secondary-key", "BASE64", "likewise"},
+    {"new-primary-key", NULL, "a new one of 32 random bytes"},
+    {"new-secondary-key", NULL, "likewise"},
+    {"thumbprint", "HEX", "by certificate from now on, or by another"},
+    {"secondary-thumbprint", "HEX", "of a second one"},
+    {"ca", NULL, "by a certificate of a verified CA from now on"},
+    {"sas", NULL, "by keys from now on; they are new unless given"},
+    {"if-match", "ETAG", "changes it only if it still has this ETag"},
+    {NULL, NULL, NULL},
+};
+
 #define TAKES (VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT)
 
 const struct vd_command vd_device_commands[] = {
@@ -191,6 +290,15 @@ const struct vd_command vd_device_commands[] = {
         .max_arguments = 1,
         .takes = TAKES,
         .run = device_show},
+    {.name = "update",
+        .summary = "Enables or disables an identity, or changes what it proves itself with.",
+        .arguments = "ID",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = update_options,
+        .details = "Its connection ends unless what that stands on stays as it is.\n",
+        .run = device_update},
     {.name = "delete",
         .summary = "Removes an identity and ends its connection.",
         .arguments = "ID",
@@ -206,5 +314,41 @@ const struct vd_command vd_device_commands[] = {
         .takes = TAKES,
         .options = vd_method_options,
         .run = vd_cmd_method},
+    {.name = "twin",
+        .summary = "Shows or changes the twin of a device or module, as JSON.",
+        .arguments = "ID",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = vd_twin_options,
+        .run = vd_cmd_twin},
+    {.name = "query",
+        .summary = "Queries the twins.",
+        .arguments = "'SELECT ... FROM devices|devices.modules [WHERE ...] [GROUP BY ...]'",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = vd_device_query_options,
+        .run = vd_cmd_device_query},
+    {.name = "send",
+        .summary = "Sends a message to a device; it waits until the device takes it.",
+        .arguments = "ID [PAYLOAD]",
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .takes = TAKES,
+        .options = vd_send_options,
+        .run = vd_cmd_send},
+    {.name = "purge",
+        .summary = "Removes the messages that wait for a device.",
+        .arguments = "ID",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .run = vd_cmd_purge},
+    {.name = "feedback",
+        .summary = "Shows what became of messages that asked for it.",
+        .takes = TAKES,
+        .options = vd_feedback_options,
+        .run = vd_cmd_feedback},
     {.name = NULL},
 };

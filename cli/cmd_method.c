@@ -65,24 +65,6 @@ static char *make_body(const struct vd_invocation *invocation, int *status)
     return text;
 }
 
-/* False: no memory. */
-static bool make_path(const struct vd_invocation *invocation, struct vd_buf *path)
-{
-    const char *module = vd_invocation_value(invocation, "module");
-    char *id = vd_client_encode(invocation->arguments[0]);
-    char *module_id = module != NULL ? vd_client_encode(module) : NULL;
-    bool has_ids = id != NULL && (module == NULL || module_id != NULL);
-
-    if (has_ids && module != NULL) {
-        vd_buf_printf(path, "/devices/%s/modules/%s/methods", id, module_id);
-    } else if (has_ids) {
-        vd_buf_printf(path, "/devices/%s/methods", id);
-    }
-    free(id);
-    free(module_id);
-    return has_ids && path->error == VD_OK;
-}
-
 static void print_answer(const struct vd_invocation *invocation, const json_t *answer)
 {
     const json_t *payload = json_object_get(answer, "payload");
@@ -101,28 +83,19 @@ static void print_answer(const struct vd_invocation *invocation, const json_t *a
 
 int vd_cmd_method(const struct vd_invocation *invocation)
 {
-    struct vd_api_request request = {.method = "POST"};
-    struct vd_buf path = {0};
     int status;
     char *body = make_body(invocation, &status);
-    json_t *answer = NULL;
+    json_t *answer;
 
     if (body == NULL) {
         return status;
     }
-    if (make_path(invocation, &path)) {
-        request.path = (const char *)path.data;
-        request.body = vd_str_from(body);
-        answer = vd_client_json(invocation->data_dir, &request);
-    } else {
-        vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
-    }
-    if (answer != NULL) {
-        print_answer(invocation, answer);
-    }
-    status = answer != NULL ? VD_EXIT_OK : VD_EXIT_FAILURE;
-    json_decref(answer);
-    vd_buf_release(&path);
+    answer = vd_device_call(invocation, "POST", "/methods", NULL, vd_str_from(body));
     free(body);
-    return status;
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    print_answer(invocation, answer);
+    json_decref(answer);
+    return VD_EXIT_OK;
 }

@@ -64,11 +64,12 @@ static size_t entries(const char *path)
 static void test_program__help_everywhere(void **state)
 {
     static const char *const commands[] = {"", "init", "serve", "device", "device create",
-        "device list", "device show", "device delete", "policy", "policy list", "policy show",
-        "certificate", "certificate add", "certificate list", "certificate show",
-        "certificate code", "certificate verify", "certificate delete", "agent", "intel",
-        "intel import", "alert", "alert list", "alert show", "dead-letter", "dead-letter list",
-        "query", "status", "demo", "config"};
+        "device list", "device show", "device update", "device delete", "device method",
+        "device twin", "device query", "device send", "device purge", "device feedback", "policy",
+        "policy list", "policy show", "certificate", "certificate add", "certificate list",
+        "certificate show", "certificate code", "certificate verify", "certificate delete", "agent",
+        "intel", "intel import", "alert", "alert list", "alert show", "dead-letter",
+        "dead-letter list", "query", "status", "demo", "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {
@@ -194,6 +195,69 @@ static void test_program__commands_without_a_service(void **state)
     assert_said("vedette device list");
 }
 
+/* What there is of devices beside their identities, each command with its words and its faults. */
+static void test_program__twins_and_messages(void **state)
+{
+    static const struct {
+        const char *words;
+        int status;
+        const char *said;
+    } cases[] = {
+        {"twin d1 --patch '{\"tags\":{\"site\":\"x\"}}'", 0, "\"site\": \"x\""},
+        {"twin d1 --replace '{\"tags\":{\"line\":7}}'", 0, "\"line\": 7"},
+        {"twin d1 --patch '{\"tags\":{}}' --if-match AAAA", 1, "ETag"},
+        {"twin d1 --patch '{\"tags\":{}}' --replace '{}'", 2, "not both"},
+        {"twin d1 --if-match AAAA", 2, "--if-match goes with"},
+        {"twin d1 --patch '{\"tag\":{}}'", 1, "tag"},
+        {"twin d1 --module m", 1, "m: not found"},
+        {"twin d2", 1, "vedette device list"},
+        {"query 'SELECT deviceId, tags.line AS line FROM devices'", 0, "d1        7"},
+        {"query 'SELECT * FROM devices' --output json", 0, "\"deviceId\": \"d1\""},
+        {"query 'SELECT deviceId FROM devices' --limit 1", 0, "(1 rows)"},
+        {"query 'SELECT deviceId FROM devices' --limit 1", 0, "--limit shows more"},
+        {"query 'SELECT deviceId FROM devices' --limit 0", 2, "--limit is a number"},
+        {"query 'SELECT * FROM thing'", 1, "at byte 14"},
+        {"send d1 hello --message-id m1 --ack full --property k=v --ttl 60", 0, "message id  m1"},
+        {"send d1 hello --output json", 0, "\"messageId\""},
+        {"send d1 --file /nowhere", 1, "No such file"},
+        {"send d1", 2, "--file"},
+        {"send d1 x --file y", 2, "--file"},
+        {"send d1 x --property k", 2, "NAME=VALUE"},
+        {"send d1 x --ttl soon", 2, "seconds"},
+        {"send d1 x --ttl 0", 1, "172800"},
+        {"send d1 x --ack all", 1, "none, positive"},
+        {"show d1", 0, "messages waiting   2"},
+        {"purge d1", 0, "purged 2 messages"},
+        {"feedback", 0, "Purged"},
+        {"feedback --output json", 0, "\"originalMessageId\": \"m1\""},
+        {"feedback --forget 99", 0, ""},
+        {"feedback", 0, "no feedback"},
+        {"feedback --limit x", 1, "limit"},
+        {"update d1 --status disabled --reason 'on loan'", 0, "disabled, not connected"},
+        {"show d1", 0, "on loan"},
+        {"update d1 --new-primary-key --status enabled", 0, "HostName=h;DeviceId=d1"},
+        {"update d1 --thumbprint 97388663832d0393c9246cab4fba2c8677185a25", 0, "thumbprint"},
+        {"update d1 --ca", 0, "CN = d1"},
+        {"update d1 --sas --output json", 0, "\"type\": \"sas\""},
+        {"update d1 --sas --ca", 2, "not both"},
+        {"update d1", 2, "what is to change"},
+        {"update d1 --status off", 1, "enabled or disabled"},
+        {"update d1 --status enabled --if-match x", 1, "changed by another"},
+    };
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device create d1 --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device create d3 --data-dir %s", folder->data), 0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int status = vedette("device %s --data-dir %s", cases[i].words, folder->data);
+
+        if (status != cases[i].status || strstr(output, cases[i].said) == NULL) {
+            fail_msg("%s: %d, %s", cases[i].words, status, output);
+        }
+    }
+}
+
 static void test_program__wrong_configuration(void **state)
 {
     const struct folder *folder = *state;
@@ -272,6 +336,7 @@ int main(void)
         TEST(init_leaves_nothing_half_done),
         TEST(init_spares_other_files),
         TEST(commands_without_a_service),
+        TEST(twins_and_messages),
         TEST(wrong_configuration),
         TEST(newer_database),
         TEST(lost_master_key),
