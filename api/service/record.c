@@ -20,8 +20,6 @@ static const struct kind {
     {vd_service_query, VD_OPERATION_TWIN_QUERIES, "query"},
     {vd_service_send, VD_OPERATION_C2D, "send"},
     {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
-    {vd_service_send, VD_OPERATION_C2D, "send"},
-    {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
 };
 
 static const struct kind *kind_of(vd_service_handler *handler)
