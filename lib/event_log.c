@@ -22,7 +22,20 @@ int vd_event_log_wait(struct vd_event_log *log, uint32_t partition, uint64_t off
 
 int vd_event_log_trim(struct vd_event_log *log, uint32_t partition, uint64_t offset)
 {
-    return log->ops->trim(log, partition, offset);
+    const uint64_t held = atomic_load(&log->held);
+
+    return log->ops->trim(log, partition, held != 0 && held - 1 < offset ? held - 1 : offset);
+}
+
+void vd_event_log_hold(struct vd_event_log *log, uint64_t offset)
+{
+    atomic_store(&log->held, offset != UINT64_MAX ? offset + 1 : 0);
+}
+
+int vd_event_log_tail(
+    struct vd_event_log *log, uint32_t partition, uint64_t max_bytes, uint64_t *offset)
+{
+    return log->ops->tail(log, partition, max_bytes, offset);
 }
 
 int vd_event_log_end(struct vd_event_log *log, uint32_t partition, uint64_t *end)

@@ -4,6 +4,8 @@
 #ifndef VEDETTE_LIB_EVENT_LOG_H
 #define VEDETTE_LIB_EVENT_LOG_H
 
+#include <stdatomic.h>
+
 #include "lib/event.h"
 
 /*
@@ -40,10 +42,13 @@ struct vd_event_log_ops {
     /* Ends all present and future waits: for stopping. */
     void (*interrupt)(struct vd_event_log *log);
     void (*close)(struct vd_event_log *log);
+    /* *offset: from where on the log takes at most max_bytes; 0 where all of it does. Cost: of what lies before that. */
+    int (*tail)(struct vd_event_log *log, uint32_t partition, uint64_t max_bytes, uint64_t *offset);
 };
 
 struct vd_event_log {
     const struct vd_event_log_ops *ops;
+    _Atomic uint64_t held; /* see vd_event_log_hold: 1 more than the offset; 0: none */
 };
 
 /*
@@ -60,6 +65,13 @@ VD_NODISCARD int vd_event_log_read(struct vd_event_log *log, uint32_t partition,
 VD_NODISCARD int vd_event_log_wait(
     struct vd_event_log *log, uint32_t partition, uint64_t offset, int timeout_ms);
 VD_NODISCARD int vd_event_log_trim(struct vd_event_log *log, uint32_t partition, uint64_t offset);
+/*
+ * From now on trims keep the records from `offset` on, for a second reader beside the one that trims; UINT64_MAX: none are
+ * kept for it. It replaces what was held before; a new log holds nothing.
+ */
+void vd_event_log_hold(struct vd_event_log *log, uint64_t offset);
+VD_NODISCARD int vd_event_log_tail(
+    struct vd_event_log *log, uint32_t partition, uint64_t max_bytes, uint64_t *offset);
 VD_NODISCARD int vd_event_log_end(struct vd_event_log *log, uint32_t partition, uint64_t *end);
 void vd_event_log_interrupt(struct vd_event_log *log);
 /* NULL is allowed. No other call may be under way. */

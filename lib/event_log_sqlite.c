@@ -422,6 +422,64 @@ static int log_end(struct vd_event_log *log, uint32_t partition, uint64_t *end)
     return VD_OK;
 }
 
+/* Bytes of the pages that hold something. */
+static int used_bytes(sqlite3 *db, uint64_t *bytes)
+{
+    int64_t pages = 0;
+    int64_t free_pages = 0;
+    int64_t page_size = 0;
+    int error = query_integer(db, "PRAGMA page_count", &pages);
+
+    if (error == VD_OK) {
+        error = query_integer(db, "PRAGMA freelist_count", &free_pages);
+    }
+    if (error == VD_OK) {
+        error = query_integer(db, "PRAGMA page_size", &page_size);
+    }
+    *bytes = (uint64_t)((pages - free_pages) * page_size);
+    return error;
+}
+
+/* The end of the oldest rows that hold `excess` bytes together. */
+static int skip_rows(sqlite3 *db, uint64_t excess, uint64_t *offset)
+{
+    sqlite3_stmt *statement = NULL;
+    uint64_t skipped = 0;
+    int rc = sqlite3_prepare_v2(db,
+        "SELECT first_offset + count, length(records) FROM batch ORDER BY first_offset", -1,
+        &statement, NULL);
+
+    while (rc == SQLITE_OK && skipped < excess && sqlite3_step(statement) == SQLITE_ROW) {
+        *offset = (uint64_t)sqlite3_column_int64(statement, 0);
+        skipped += (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    rc = rc == SQLITE_OK ? sqlite3_finalize(statement) : rc;
+    return log_error(rc);
+}
+
+static int log_tail(
+    struct vd_event_log *log, uint32_t partition, uint64_t max_bytes, uint64_t *offset)
+{
+    struct sqlite_log *self = (struct sqlite_log *)log;
+    uint64_t used = 0;
+    uint64_t from = 0;
+    int error;
+
+    if (partition != 0) {
+        return VD_E_INVALID;
+    }
+    pthread_mutex_lock(&self->read_lock);
+    error = used_bytes(self->reader, &used);
+    if (error == VD_OK && used > max_bytes) {
+        error = skip_rows(self->reader, used - max_bytes, &from);
+    }
+    pthread_mutex_unlock(&self->read_lock);
+    if (error == VD_OK) {
+        *offset = from;
+    }
+    return error;
+}
+
 static void log_interrupt(struct vd_event_log *log)
 {
     struct sqlite_log *self = (struct sqlite_log *)log;
@@ -459,6 +517,7 @@ static const struct vd_event_log_ops sqlite_log_ops = {
     .end = log_end,
     .interrupt = log_interrupt,
     .close = log_close,
+    .tail = log_tail,
 };
 
 static struct sqlite_log *log_new(void)

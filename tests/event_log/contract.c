@@ -155,6 +155,58 @@ void contract_trim(struct vd_event_log *log)
     vd_event_batch_release(&batch);
 }
 
+/* What is held for a second reader outlasts trims, until it is let go. */
+void contract_hold(struct vd_event_log *log)
+{
+    struct vd_event_batch batch = {0};
+    uint64_t first = 0;
+
+    for (uint64_t i = 0; i < 20; i++) {
+        contract_append(log, 10 * i, 10);
+    }
+    vd_event_log_hold(log, 0);
+    assert_int_equal(vd_event_log_trim(log, 0, 200), VD_OK);
+    assert_int_equal(contract_check_from(log, 0, 0, READ_BYTES), 200);
+    vd_event_log_hold(log, 100);
+    assert_int_equal(vd_event_log_trim(log, 0, 200), VD_OK);
+    assert_int_equal(vd_event_log_read(log, 0, 0, READ_BYTES, &batch, &first), VD_OK);
+    assert_int_equal(first, 100);
+    assert_int_equal(vd_event_log_trim(log, 0, 50), VD_OK); /* less than what is held */
+    vd_event_log_hold(log, UINT64_MAX);
+    assert_int_equal(vd_event_log_trim(log, 0, 200), VD_OK);
+    assert_int_equal(vd_event_log_read(log, 0, 0, READ_BYTES, &batch, &first), VD_OK);
+    assert_true(first > 100);
+    vd_event_batch_release(&batch);
+}
+
+#define TAIL_BYTES (1u << 20)
+
+/* Two MiB in ten batches: the newer half of them is about one. */
+void contract_tail(struct vd_event_log *log)
+{
+    static char body[200000];
+    struct vd_event event = {.kind = VD_EVENT_TELEMETRY, .body = {body, sizeof body}};
+    uint64_t offset = 7;
+
+    assert_int_equal(vd_event_log_tail(log, 0, TAIL_BYTES, &offset), VD_OK);
+    assert_int_equal(offset, 0);
+    for (int i = 0; i < 10; i++) {
+        struct vd_event_batch batch = {0};
+        uint64_t first;
+
+        assert_int_equal(vd_event_batch_add(&batch, &event), VD_OK);
+        assert_int_equal(vd_event_log_append(log, 0, &batch, &first), VD_OK);
+        vd_event_batch_release(&batch);
+    }
+    assert_int_equal(vd_event_log_tail(log, 0, TAIL_BYTES, &offset), VD_OK);
+    assert_in_range(offset, 4, 6);
+    assert_int_equal(vd_event_log_tail(log, 0, 8 * TAIL_BYTES, &offset), VD_OK);
+    assert_int_equal(offset, 0);
+    assert_int_equal(vd_event_log_trim(log, 0, 6), VD_OK);
+    assert_int_equal(vd_event_log_tail(log, 0, TAIL_BYTES, &offset), VD_OK);
+    assert_int_equal(offset, 0);
+}
+
 struct waiter {
     struct vd_event_log *log;
     uint64_t offset;

@@ -11,6 +11,8 @@ void contract_empty(struct vd_event_log *log);
 void contract_order(struct vd_event_log *log);
 void contract_read_bounds(struct vd_event_log *log);
 void contract_trim(struct vd_event_log *log);
+void contract_hold(struct vd_event_log *log);
+void contract_tail(struct vd_event_log *log);
 void contract_wait(struct vd_event_log *log);
 void contract_threads(struct vd_event_log *log);
 

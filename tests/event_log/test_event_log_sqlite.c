@@ -75,6 +75,8 @@ CONTRACT_TEST(empty)
 CONTRACT_TEST(order)
 CONTRACT_TEST(read_bounds)
 CONTRACT_TEST(trim)
+CONTRACT_TEST(hold)
+CONTRACT_TEST(tail)
 CONTRACT_TEST(wait)
 CONTRACT_TEST(threads)
 
@@ -391,6 +393,8 @@ int main(void)
         WITH_LOG(contract_order),
         WITH_LOG(contract_read_bounds),
         WITH_LOG(contract_trim),
+        WITH_LOG(contract_hold),
+        WITH_LOG(contract_tail),
         WITH_LOG(contract_wait),
         WITH_LOG(contract_threads),
         WITH_LOG(survives_reopening),
