@@ -9,6 +9,7 @@
 #include "api/activity.h"
 #include "api/http.h"
 #include "center/center.h"
+#include "hub/export/export.h"
 #include "hub/hub.h"
 #include "hub/sweeper.h"
 #include "lib/bus.h"
@@ -36,6 +37,7 @@ struct vd_api {
     struct vd_bus *bus;             /* NULL: no hub is running */
     struct vd_hub *hub;             /* for its counters; NULL likewise */
     struct vd_center *center;       /* for its counters; NULL likewise */
+    struct vd_export *exporter;     /* for its counters; NULL likewise */
     const char *host_name;          /* as connection strings name the hub: `host`, or `host:port` */
     struct vd_resource_scope scope; /* of the hub in the management API */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */

@@ -193,6 +193,44 @@ static json_t *center_json(struct vd_center *center, uint64_t end)
         (json_int_t)(end > s.next_offset ? end - s.next_offset : 0), "stalled", (int)s.stalled);
 }
 
+static void set_time(json_t *json, const char *name, int64_t utc_ms)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    if (utc_ms != 0) {
+        vd_time_format(utc_ms, text);
+        (void)json_object_set_new(json, name, json_string(text));
+    }
+}
+
+static json_t *export_json(const struct vd_export_stats *stats)
+{
+    const struct vd_export_worker_stats *worker = &stats->worker;
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "setting", stats->setting,
+        "sink", vd_export_kind_text(stats->kind), "state", vd_export_state_text(stats->state),
+        "behind", (json_int_t)stats->behind, "delivered", (json_int_t)worker->delivered, "skipped",
+        (json_int_t)worker->skipped, "failures", (json_int_t)worker->failures);
+
+    set_time(json, "lastDelivery", worker->delivered_ms);
+    set_time(json, "lastFailure", worker->failed_ms);
+    if (json != NULL && worker->reason[0] != '\0') {
+        (void)json_object_set_new(json, "lastError", json_string(worker->reason));
+    }
+    return json;
+}
+
+static json_t *exports_json(struct vd_export *exporter)
+{
+    struct vd_export_stats stats[VD_EXPORT_SINKS_MAX];
+    const size_t count = vd_export_stats_get(exporter, stats);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(list, export_json(&stats[i]));
+    }
+    return list;
+}
+
 void vd_api_status(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
@@ -224,6 +262,9 @@ void vd_api_status(
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));
+    }
+    if (status != NULL && api->exporter != NULL) {
+        json_object_set_new(status, "exports", exports_json(api->exporter));
     }
     vd_api_reply(answer, 200, status);
 }

@@ -139,7 +139,7 @@ int vd_cmd_query(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
-/* The members that are no objects, a line each. */
+/* The members that are no objects and no lists, a line each. */
 static void print_fields(const json_t *object, const char *indent)
 {
     const char *name;
@@ -148,7 +148,8 @@ static void print_fields(const json_t *object, const char *indent)
     json_object_foreach((json_t *)object, name, value)
     {
         char *made = NULL;
-        const char *text = json_is_object(value) ? NULL : cell_text(value, &made);
+        const char *text =
+            json_is_object(value) || json_is_array(value) ? NULL : cell_text(value, &made);
 
         if (text != NULL) {
             printf("%s%-16s ", indent, name);
@@ -156,6 +157,22 @@ static void print_fields(const json_t *object, const char *indent)
             putchar('\n');
         }
         free(made);
+    }
+}
+
+/* An object, or each of a list. */
+static void print_part(const char *name, const json_t *value)
+{
+    const json_t *element;
+    size_t i;
+
+    if (json_is_object(value)) {
+        printf("\n%s\n", name);
+        print_fields(value, "  ");
+    }
+    json_array_foreach(value, i, element)
+    {
+        print_part(name, element);
     }
 }
 
@@ -177,10 +194,7 @@ int vd_cmd_status(const struct vd_invocation *invocation)
     print_fields(status, "");
     json_object_foreach(status, name, value)
     {
-        if (json_is_object(value)) {
-            printf("\n%s\n", name);
-            print_fields(value, "  ");
-        }
+        print_part(name, value);
     }
     json_decref(status);
     return VD_EXIT_OK;

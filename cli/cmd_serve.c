@@ -93,6 +93,7 @@ struct service {
     struct vd_hub *hub;
     struct vd_sweeper *sweeper;
     struct vd_center *center;
+    struct vd_export *exporter;
     struct local_bus bus;
     char host_name[VD_HOST_NAME_MAX + 8];
     char resource_id[VD_RESOURCE_ID_SIZE];
@@ -229,6 +230,49 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     return error;
 }
 
+/* A path of the configuration: below the data directory unless it begins at the root; NULL if it is none. */
+static int config_path(
+    const struct service *service, const char *path, char out[VD_PATH_SIZE], const char **given)
+{
+    *given = path[0] != '\0' ? out : NULL;
+    return path[0] == '/' || path[0] == '\0' ? vd_text_copy(path, out, VD_PATH_SIZE)
+                                             : vd_data_path(service->dir, path, out);
+}
+
+static int start_export(struct service *service, char *error_text, size_t error_size)
+{
+    const struct vd_config *config = &service->config;
+    char places[VD_PATH_SIZE] = "";
+    char folder[VD_PATH_SIZE];
+    char ca[VD_PATH_SIZE];
+    struct vd_export_config export_config = {
+        .log = service->stores.log,
+        .registry = service->stores.registry,
+        .places_file = places,
+        .file_max_bytes = (uint64_t)config->diagnostics_file_mib << 20,
+        .files_kept = config->diagnostics_files,
+        .webhook = config->diagnostics_webhook[0] != '\0' ? config->diagnostics_webhook : NULL,
+        .backlog_max_bytes = (uint64_t)config->diagnostics_backlog_mib << 20,
+    };
+    int error = vd_data_path(service->dir, VD_FILE_EXPORTS, places);
+
+    if (error == VD_OK) {
+        error = config_path(service, config->diagnostics_folder, folder, &export_config.folder);
+    }
+    if (error == VD_OK) {
+        error = config_path(
+            service, config->diagnostics_webhook_ca, ca, &export_config.webhook_ca_file);
+    }
+    if (error == VD_OK) {
+        error = vd_export_start(&export_config, &service->exporter);
+    }
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "%s, or the diagnostic settings in the registry: %s",
+            places, vd_error_text(error));
+    }
+    return error;
+}
+
 static int start_local(struct service *service, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
@@ -261,6 +305,7 @@ static void make_api(struct service *service)
         .bus = &service->bus.base,
         .hub = service->hub,
         .center = service->center,
+        .exporter = service->exporter,
         .host_name = service->host_name,
         .recorder = &service->recorder,
         .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
@@ -326,6 +371,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         .registry = service->stores.registry,
         .hub = service->hub,
         .recorder = &service->recorder,
+        .exporter = service->exporter,
         .host_name = service->config.hub_name,
         .scope = service->api.scope,
     };
@@ -354,6 +400,10 @@ static int start(struct service *service)
     int error = vd_stores_open(service->dir, &service->config, VD_NEEDS_ALL, &service->stores,
         error_text, sizeof error_text);
 
+    if (error == VD_OK) {
+        error =
+            start_export(service, error_text, sizeof error_text); /* before the log is trimmed */
+    }
     if (error == VD_OK) {
         error = vd_center_start(service->stores.log, service->stores.analytics,
             service->stores.alerts, &service->center);
@@ -396,6 +446,7 @@ static bool stop(struct service *service)
     }
     vd_center_stop(service->center);
     if (api_ended) {
+        vd_export_stop(service->exporter);
         vd_service_free(service->backends);
         vd_management_free(service->management);
         vd_sweeper_stop(service->sweeper);

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <strings.h>
 
 #include "proto/protocol.h"
 
@@ -20,7 +21,10 @@ enum property_type {
     PROPERTY_UUID,          /* char [VD_UUID_TEXT_SIZE] */
     PROPERTY_GROUP,         /* char [VD_RESOURCE_GROUP_MAX + 1] */
     PROPERTY_LABEL_OR_AUTO, /* char [VD_HUB_LABEL_MAX + 1] */
-    PROPERTY_LEVEL,         /* enum vd_log_level */
+    PROPERTY_PATH_OR_OFF,   /* char [VD_CONFIG_PATH_SIZE] */
+    PROPERTY_PATH_OR_SYSTEM,
+    PROPERTY_URL_OR_OFF, /* char [VD_CONFIG_URL_SIZE] */
+    PROPERTY_LEVEL,      /* enum vd_log_level */
 };
 
 struct property {
@@ -80,6 +84,24 @@ static const struct property properties[] = {
         "Rows that a query gives at most; what was cut off is said in its result."},
     {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
         "Time after which a query is ended."},
+    {"diagnostics.folder", PROPERTY_PATH_OR_OFF, AT(diagnostics_folder), "diagnostics", 0, 0, "",
+        "Where diagnostic settings with a `storageAccountId` write files of JSON lines; below the data directory if it "
+        "does not begin with a slash. Made if it is absent."},
+    {"diagnostics.file_mib", PROPERTY_NUMBER, AT(diagnostics_file_mib), "64", 1, 4096, "MiB",
+        "Size at which such a file is set aside and a new one begun."},
+    {"diagnostics.files", PROPERTY_NUMBER, AT(diagnostics_files), "8", 1, 100, "files",
+        "Files set aside that are kept of each setting, beside the current one."},
+    {"diagnostics.webhook", PROPERTY_URL_OR_OFF, AT(diagnostics_webhook), "off", 0, 0, "",
+        "Where diagnostic settings with an `eventHubAuthorizationRuleId` send batches of JSON lines by POST. Secrets in it "
+        "are not logged; keep them in `vedette.conf`, not on the command line."},
+    {"diagnostics.webhook_ca", PROPERTY_PATH_OR_SYSTEM, AT(diagnostics_webhook_ca), "system", 0, 0,
+        "",
+        "CA certificates (PEM) by which the webhook's is verified; below the data directory if the path does not begin "
+        "with a slash. `system`: those of the system."},
+    {"diagnostics.backlog_mib", PROPERTY_NUMBER, AT(diagnostics_backlog_mib), "1024", 16, 1048576,
+        "MiB",
+        "Event log that is kept for sinks that do not take records. Beyond it the oldest is given up, counted as "
+        "`skipped` of `vedette status`."},
     {"log.level", PROPERTY_LEVEL, AT(log_level), "info", 0, 0, "",
         "What is logged on stderr: `error`, `warn`, `info` or `debug`, each with what stands before it."},
 };
@@ -202,6 +224,42 @@ void vd_config_scope(const struct vd_config *config, struct vd_resource_scope *o
     }
 }
 
+static bool is_path(struct vd_str value)
+{
+    return value.length > 0 && memchr(value.data, '\0', value.length) == NULL;
+}
+
+/* Of a URL only what can be told without a parser: its scheme, that it names a host, and that nothing hides in it. */
+static bool is_http_url(struct vd_str value)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < value.length; i++) {
+        if ((uint8_t)value.data[i] <= ' ' || (uint8_t)value.data[i] >= 0x7f) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        const size_t length = strlen(schemes[i]);
+
+        if (value.length > length && strncasecmp(value.data, schemes[i], length) == 0) {
+            return strchr("/?#:@", value.data[length]) == NULL;
+        }
+    }
+    return false;
+}
+
+/* `word` stands for none: an empty text. */
+static int text_parse(
+    struct vd_str value, const char *word, bool (*is_valid)(struct vd_str), char *out, size_t size)
+{
+    if (vd_str_equal_text(value, word)) {
+        memset(out, 0, size);
+        return VD_OK;
+    }
+    return is_valid(value) ? vd_str_copy(value, out, size) : VD_E_INVALID;
+}
+
 /* Sets the property in *config; what is allowed is told by allowed_text. */
 static int property_parse(
     const struct property *property, struct vd_str value, struct vd_config *config)
@@ -237,6 +295,12 @@ static int property_parse(
         }
         return vd_hub_label_is_valid(value) ? vd_str_copy(value, field, VD_HUB_LABEL_MAX + 1)
                                             : VD_E_INVALID;
+    case PROPERTY_PATH_OR_OFF:
+        return text_parse(value, "off", is_path, field, VD_CONFIG_PATH_SIZE);
+    case PROPERTY_PATH_OR_SYSTEM:
+        return text_parse(value, "system", is_path, field, VD_CONFIG_PATH_SIZE);
+    case PROPERTY_URL_OR_OFF:
+        return text_parse(value, "off", is_http_url, field, VD_CONFIG_URL_SIZE);
     case PROPERTY_LEVEL:
         if (vd_str_copy(value, word, sizeof word) != VD_OK ||
             !vd_log_level_from_text(word, &level)) {
@@ -271,6 +335,16 @@ static void allowed_text(const struct property *property, char *out, size_t size
         break;
     case PROPERTY_LABEL_OR_AUTO:
         snprintf(out, size, "up to %d letters, digits and hyphens, or auto", VD_HUB_LABEL_MAX);
+        break;
+    case PROPERTY_PATH_OR_OFF:
+        snprintf(out, size, "a path of at most %d bytes, or off", VD_CONFIG_PATH_SIZE - 1);
+        break;
+    case PROPERTY_PATH_OR_SYSTEM:
+        snprintf(out, size, "a path of at most %d bytes, or system", VD_CONFIG_PATH_SIZE - 1);
+        break;
+    case PROPERTY_URL_OR_OFF:
+        snprintf(
+            out, size, "an http or https URL of at most %d bytes, or off", VD_CONFIG_URL_SIZE - 1);
         break;
     case PROPERTY_LEVEL:
         snprintf(out, size, "error, warn, info or debug");
@@ -324,6 +398,9 @@ int vd_config_set(struct vd_config *config, struct vd_str key, struct vd_str val
     }
     if (property_parse(&properties[i], value, config) != VD_OK) {
         allowed_text(&properties[i], allowed, sizeof allowed);
+        if (properties[i].type == PROPERTY_URL_OR_OFF) {
+            value = VD_STR_LITERAL("(not shown)"); /* it may hold a secret */
+        }
         snprintf(problem->text, sizeof problem->text, "%s = %.*s: allowed is %s",
             properties[i].name, value.length > 128 ? 128 : (int)value.length, value.data, allowed);
         return VD_E_INVALID;

@@ -14,6 +14,10 @@
 /* Longest numeric address as text, with its NUL. */
 #define VD_ADDRESS_TEXT_SIZE 46
 
+/* Paths and URLs, with their NUL. */
+#define VD_CONFIG_PATH_SIZE 384
+#define VD_CONFIG_URL_SIZE  2048
+
 struct vd_listen {
     char address[VD_ADDRESS_TEXT_SIZE]; /* numeric IPv4 or IPv6 */
     uint16_t port;                      /* 0: any free one */
@@ -36,6 +40,12 @@ struct vd_config {
     uint32_t analytics_threads;
     uint32_t query_max_rows;
     uint32_t query_timeout_s;
+    char diagnostics_folder[VD_CONFIG_PATH_SIZE]; /* empty: off */
+    uint32_t diagnostics_file_mib;
+    uint32_t diagnostics_files;
+    char diagnostics_webhook[VD_CONFIG_URL_SIZE];     /* empty: off; may hold secrets */
+    char diagnostics_webhook_ca[VD_CONFIG_PATH_SIZE]; /* empty: the system's */
+    uint32_t diagnostics_backlog_mib;
     enum vd_log_level log_level;
 };
 

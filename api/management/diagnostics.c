@@ -4,17 +4,12 @@
 #include <strings.h>
 
 #include "api/management/internal.h"
+#include "hub/export/export.h"
 
-/* The setting of the registry that holds all of them: {"settings":[{"name","properties"}]}. */
-#define SETTING_NAME "diagnostic-settings"
-
-/* As the service of old allows. */
-#define SETTINGS_MAX 5
 /* Entries of `logs` or `metrics`: each category once, and groups. */
 #define ENTRIES_MAX 32
 /* Text of one field, so that five settings fit into a setting of the registry. */
-#define FIELD_MAX       1024
-#define NAME_MAX_LENGTH 260
+#define FIELD_MAX 1024
 
 #define TRIES 5
 
@@ -40,14 +35,9 @@ static const struct {
 
 static const char *log_category(const char *name)
 {
-    for (int i = 0; i < VD_OPERATION_CATEGORIES_END; i++) {
-        const char *text = vd_operation_category_text((enum vd_operation_category)i);
+    const enum vd_operation_category found = vd_operation_category_find(name);
 
-        if (strcasecmp(text, name) == 0) {
-            return text;
-        }
-    }
-    return NULL;
+    return found != VD_OPERATION_CATEGORIES_END ? vd_operation_category_text(found) : NULL;
 }
 
 static bool retention_is_valid(const json_t *policy)
@@ -209,7 +199,7 @@ static bool name_is_valid(const char *name)
 {
     const size_t length = strlen(name);
 
-    return length > 0 && length <= NAME_MAX_LENGTH && strpbrk(name, "<>*%&:\\?+/") == NULL;
+    return length > 0 && length <= VD_DIAGNOSTIC_NAME_MAX && strpbrk(name, "<>*%&:\\?+/") == NULL;
 }
 
 /* ---- What is stored ---- */
@@ -219,7 +209,8 @@ static int load(const struct vd_management *management, json_t **settings, uint6
 {
     struct vd_buf text = {0};
     json_t *stored = NULL;
-    int error = vd_registry_setting_get(management->config.registry, SETTING_NAME, &text, etag);
+    int error =
+        vd_registry_setting_get(management->config.registry, VD_DIAGNOSTIC_SETTINGS, &text, etag);
 
     if (error == VD_E_NOT_FOUND) {
         *etag = 0;
@@ -240,7 +231,7 @@ static int store(struct vd_management *management, json_t *settings, uint64_t et
 {
     json_t *all = json_pack("{s:O}", "settings", settings);
     char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
-    struct vd_setting_change setting = {.name = SETTING_NAME, .etag = etag};
+    struct vd_setting_change setting = {.name = VD_DIAGNOSTIC_SETTINGS, .etag = etag};
     struct vd_registry_change change = {.settings = &setting, .setting_count = 1};
     int error = VD_E_NOMEM;
 
@@ -353,7 +344,7 @@ static int put_once(struct vd_management *management, json_t *setting)
     if (error == VD_OK) {
         const size_t at = find(settings, json_string_value(json_object_get(setting, "name")));
 
-        if (at == SETTINGS_MAX) {
+        if (at == VD_DIAGNOSTIC_SETTINGS_MAX) {
             error = VD_E_LIMIT;
         } else if ((at < json_array_size(settings) ? json_array_set(settings, at, setting)
                                                    : json_array_append(settings, setting)) != 0) {
@@ -377,9 +368,12 @@ static void put(struct vd_management *management, const struct vd_management_arg
     for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
         error = put_once(management, setting);
     }
+    if (error == VD_OK) {
+        error = vd_export_reload(management->config.exporter);
+    }
     if (error == VD_E_LIMIT) {
         vd_management_fail(answer, 409, "Conflict", NULL,
-            "a hub has at most %d diagnostic settings", SETTINGS_MAX);
+            "a hub has at most %d diagnostic settings", VD_DIAGNOSTIC_SETTINGS_MAX);
     } else if (error != VD_OK) {
         vd_management_fail_error(answer, error, args->names[0]);
     } else {
@@ -435,6 +429,9 @@ void vd_management_diagnostics_delete(struct vd_management *management,
     for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
         error = delete_once(management, args->names[0]);
     }
+    if (error == VD_OK) {
+        error = vd_export_reload(management->config.exporter);
+    }
     if (error == VD_E_NOT_FOUND) {
         vd_management_reply(answer, 204, NULL);
     } else if (error != VD_OK) {
@@ -446,12 +443,23 @@ void vd_management_diagnostics_delete(struct vd_management *management,
 
 /* ---- Categories ---- */
 
-static json_t *category_json(const struct vd_management_args *args, const char *name, bool is_log)
+static json_t *category_json(
+    const struct vd_management_args *args, enum vd_operation_category category)
 {
-    json_t *properties = is_log
-        ? json_pack("{s:s, s:[s]}", "categoryType", "Logs", "categoryGroups", "allLogs")
-        : json_pack("{s:s, s:[]}", "categoryType", "Metrics", "categoryGroups");
-    json_t *json = resource_json(args, "diagnosticSettingsCategories", name, properties);
+    /* Without a text for `audit`, the list ends before it. */
+    json_t *properties = json_pack("{s:s, s:[s,s*]}", "categoryType", "Logs", "categoryGroups",
+        "allLogs", vd_operation_category_is_audit(category) ? "audit" : NULL);
+    json_t *json = resource_json(
+        args, "diagnosticSettingsCategories", vd_operation_category_text(category), properties);
+
+    json_decref(properties);
+    return json;
+}
+
+static json_t *metrics_json(const struct vd_management_args *args)
+{
+    json_t *properties = json_pack("{s:s, s:[]}", "categoryType", "Metrics", "categoryGroups");
+    json_t *json = resource_json(args, "diagnosticSettingsCategories", "AllMetrics", properties);
 
     json_decref(properties);
     return json;
@@ -465,11 +473,9 @@ void vd_management_category_list(struct vd_management *management,
 
     (void)management;
     for (int i = 0; good && i < VD_OPERATION_CATEGORIES_END; i++) {
-        good = json_array_append_new(list,
-                   category_json(
-                       args, vd_operation_category_text((enum vd_operation_category)i), true)) == 0;
+        good = json_array_append_new(list, category_json(args, (enum vd_operation_category)i)) == 0;
     }
-    good = good && json_array_append_new(list, category_json(args, "AllMetrics", false)) == 0;
+    good = good && json_array_append_new(list, metrics_json(args)) == 0;
     if (!good) {
         json_decref(list);
         list = NULL;
@@ -480,13 +486,13 @@ void vd_management_category_list(struct vd_management *management,
 void vd_management_category_get(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    const char *name = log_category(args->names[0]);
+    const enum vd_operation_category category = vd_operation_category_find(args->names[0]);
 
     (void)management;
-    if (name != NULL) {
-        vd_management_reply(answer, 200, category_json(args, name, true));
+    if (category != VD_OPERATION_CATEGORIES_END) {
+        vd_management_reply(answer, 200, category_json(args, category));
     } else if (strcasecmp(args->names[0], "AllMetrics") == 0) {
-        vd_management_reply(answer, 200, category_json(args, "AllMetrics", false));
+        vd_management_reply(answer, 200, metrics_json(args));
     } else {
         fail_unknown("category", args->names[0], answer);
     }

@@ -13,10 +13,13 @@
 /* A request's body: a hundred rules in both forms, 64 policies and 50 tags fit several times. */
 #define VD_MANAGEMENT_BODY_MAX_BYTES (256u << 10)
 
+struct vd_export;
+
 struct vd_management_config {
     struct vd_registry *registry;
     struct vd_hub *hub; /* for its counters and its IP filter; NULL: none is running */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
+    struct vd_export *exporter;         /* is told of diagnostic settings; NULL: none is running */
     const char *host_name;              /* of the hub, without a port */
     struct vd_resource_scope scope;     /* the one hub's id */
 };

@@ -24,6 +24,50 @@ static void test_config__defaults(void **state)
     assert_string_equal(config.https_listen.address, "");
     assert_int_equal(config.log_level, VD_LOG_INFO);
     assert_int_equal(config.analytics_memory_mib, 512);
+    assert_string_equal(config.diagnostics_folder, "diagnostics");
+    assert_string_equal(config.diagnostics_webhook, "");
+    assert_string_equal(config.diagnostics_webhook_ca, "");
+}
+
+static void test_config__paths_and_urls(void **state)
+{
+    static const char *const urls[] = {"http://h", "HTTPS://u:p@h:1/p?q=s", "https://[::1]:1/"};
+    static const char *const none[] = {"", "h", "ftp://h", "https://", "http:///p", "http://h p",
+        "http://?q", "http://h\x01", "http://\xc3\xa4"};
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+    const struct vd_str key = VD_STR_LITERAL("diagnostics.webhook");
+    static char longest[VD_CONFIG_URL_SIZE + 1] = "http://";
+
+    (void)state;
+    vd_config_defaults(&config);
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        assert_int_equal(vd_config_set(&config, key, vd_str_from(urls[i]), &problem), VD_OK);
+        assert_string_equal(config.diagnostics_webhook, urls[i]);
+    }
+    for (size_t i = 0; i < COUNT(none); i++) {
+        assert_int_equal(vd_config_set(&config, key, vd_str_from(none[i]), &problem), VD_E_INVALID);
+    }
+    memset(longest + 7, 'h', sizeof longest - 8);
+    assert_int_equal(vd_config_set(&config, key, vd_str_from(longest), &problem), VD_E_INVALID);
+    longest[sizeof longest - 2] = '\0';
+    assert_int_equal(vd_config_set(&config, key, vd_str_from(longest), &problem), VD_OK);
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.webhook=off", &problem), VD_OK);
+    assert_string_equal(config.diagnostics_webhook, "");
+    /* A secret is in no message. */
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.webhook=htp://u:secret@h", &problem),
+        VD_E_INVALID);
+    assert_null(strstr(problem.text, "secret"));
+    assert_non_null(strstr(problem.text, "http or https URL"));
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.folder=/a b", &problem), VD_OK);
+    assert_string_equal(config.diagnostics_folder, "/a b");
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.folder=", &problem), VD_E_INVALID);
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.folder=off", &problem), VD_OK);
+    assert_string_equal(config.diagnostics_folder, "");
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.webhook_ca=ca.pem", &problem), VD_OK);
+    assert_string_equal(config.diagnostics_webhook_ca, "ca.pem");
+    assert_int_equal(vd_config_set_pair(&config, "diagnostics.webhook_ca=system", &problem), VD_OK);
+    assert_string_equal(config.diagnostics_webhook_ca, "");
 }
 
 static void test_config__scope(void **state)
@@ -326,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config__defaults),
+        cmocka_unit_test(test_config__paths_and_urls),
         cmocka_unit_test(test_config__scope),
         cmocka_unit_test(test_config__file),
         cmocka_unit_test(test_config__faults),
