@@ -134,8 +134,8 @@ static void test_api_twins__device_faults(void **state)
 
 static void test_api_twins__twin(void **state)
 {
-    char etag[64];
-    char *encoded;
+    struct vd_buf query = {0};
+    const char *etag;
     json_t *twin;
 
     (void)state;
@@ -144,11 +144,10 @@ static void test_api_twins__twin(void **state)
         "{\"tags\":{\"site\":\"x\",\"line\":2},\"properties\":{\"desired\":{\"rate\":5}}}");
     assert_string_equal(text_at(twin, "tags", "site"), "x");
     assert_string_equal(bus.desired, "a/ {\"rate\":5,\"$version\":2}");
-    snprintf(etag, sizeof etag, "etag=%s", text_at(twin, NULL, "etag"));
-    for (encoded = etag + 5; (encoded = strchr(encoded, '=')) != NULL;) {
-        *encoded = '\0'; /* base64 ends in '=', which a query must encode */
-        snprintf(encoded, sizeof etag - (size_t)(encoded - etag), "%%3D");
-    }
+    vd_buf_append_text(&query, "etag=");
+    vd_url_encode(vd_str_from(text_at(twin, NULL, "etag")), &query);
+    vd_buf_append(&query, "", 1);
+    etag = (const char *)query.data;
     json_decref(twin);
     json_decref(call(200, "PUT", "/devices/a/twin", etag, "{\"tags\":{\"site\":\"y\"}}"));
     expect(412, "PreconditionFailed", "PUT", "/devices/a/twin", etag, "{\"tags\":{}}");
@@ -161,6 +160,7 @@ static void test_api_twins__twin(void **state)
     expect(404, "NotFound", "GET", "/devices/b/twin", NULL, NULL);
     expect(404, "NotFound", "GET", "/devices/a/modules/m/twin", NULL, NULL);
     expect(404, "NotFound", "PATCH", "/devices/b/twin", NULL, "{}");
+    vd_buf_release(&query);
 }
 
 static void test_api_twins__twin_of_a_module(void **state)
