@@ -132,7 +132,14 @@ static void log_close(struct vd_event_log *base)
 }
 
 static const struct vd_event_log_ops log_ops = {
-    log_append, log_read, log_wait, log_trim, log_end, log_interrupt, log_close};
+    .append = log_append,
+    .read = log_read,
+    .wait = log_wait,
+    .trim = log_trim,
+    .end = log_end,
+    .interrupt = log_interrupt,
+    .close = log_close,
+};
 
 void memory_log_init(struct memory_log *log)
 {
