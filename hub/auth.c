@@ -7,6 +7,7 @@
 #include "lib/uuid.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 enum vd_mqtt_connack vd_refusal_code(enum vd_refusal refusal)
 {
@@ -122,8 +123,18 @@ static enum vd_refusal check_signature(const struct vd_sas_token *token,
     return primary || secondary ? VD_REFUSED_NOT : VD_REFUSED_SIGNATURE;
 }
 
+static bool key_mark(const struct vd_key *key, uint8_t out[VD_KEY_MARK_BYTES])
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    const bool good = EVP_Digest(key->bytes, key->length, digest, NULL, EVP_sha256(), NULL) == 1;
+
+    memcpy(out, digest, good ? VD_KEY_MARK_BYTES : 0);
+    return good;
+}
+
 /* A token that names a policy: signed by it, and it lets devices in. */
-static enum vd_refusal check_policy(struct vd_registry *registry, const struct vd_sas_token *token)
+static enum vd_refusal check_policy(
+    struct vd_registry *registry, const struct vd_sas_token *token, struct vd_principal *principal)
 {
     struct vd_policy policy = {0};
     char name[VD_NAME_MAX + 1];
@@ -143,12 +154,36 @@ static enum vd_refusal check_policy(struct vd_registry *registry, const struct v
     if (refusal == VD_REFUSED_NOT && !vd_policy_allows(&policy, VD_RIGHT_DEVICE_CONNECT)) {
         refusal = VD_REFUSED_RIGHT;
     }
+    if (refusal == VD_REFUSED_NOT) {
+        const bool primary = vd_sas_signed_by(token, &policy.primary_key);
+
+        memcpy(principal->policy, policy.name, sizeof principal->policy);
+        if (!key_mark(
+                primary ? &policy.primary_key : &policy.secondary_key, principal->policy_key)) {
+            refusal = VD_REFUSED_REGISTRY; /* without memory, as if it could not be asked */
+        }
+    }
     OPENSSL_cleanse(&policy, sizeof policy);
     return refusal;
 }
 
-static enum vd_refusal check_token(
-    const struct evidence *evidence, const struct vd_identity *identity)
+static bool is_marked(const struct vd_key *key, const uint8_t mark[VD_KEY_MARK_BYTES])
+{
+    uint8_t other[VD_KEY_MARK_BYTES];
+
+    return key_mark(key, other) && CRYPTO_memcmp(mark, other, sizeof other) == 0;
+}
+
+bool vd_auth_policy_holds(const struct vd_principal *principal, const struct vd_policy *policy)
+{
+    return strcmp(principal->policy, policy->name) == 0 &&
+        vd_policy_allows(policy, VD_RIGHT_DEVICE_CONNECT) &&
+        (is_marked(&policy->primary_key, principal->policy_key) ||
+            is_marked(&policy->secondary_key, principal->policy_key));
+}
+
+static enum vd_refusal check_token(const struct evidence *evidence,
+    const struct vd_identity *identity, struct vd_principal *principal)
 {
     const struct vd_sas_token *token = evidence->token;
     enum vd_refusal refusal;
@@ -157,7 +192,7 @@ static enum vd_refusal check_token(
         return evidence->no_token;
     }
     refusal = token->policy.length > 0
-        ? check_policy(evidence->registry, token)
+        ? check_policy(evidence->registry, token, principal)
         : check_signature(token, &identity->primary_key, &identity->secondary_key);
     if (refusal != VD_REFUSED_NOT) {
         return refusal;
@@ -198,11 +233,11 @@ static enum vd_refusal check_chain(
 }
 
 /* What the identity's type asks for. */
-static enum vd_refusal check_credentials(
-    const struct evidence *evidence, const struct vd_identity *identity)
+static enum vd_refusal check_credentials(const struct evidence *evidence,
+    const struct vd_identity *identity, struct vd_principal *principal)
 {
     if (identity->auth_type == VD_AUTH_SAS) {
-        return check_token(evidence, identity);
+        return check_token(evidence, identity, principal);
     }
     if (evidence->certificate == NULL) {
         return VD_REFUSED_NO_CERTIFICATE;
@@ -247,7 +282,7 @@ static enum vd_refusal check_identity(
     } else if (!identity.enabled || (is_module && !device.enabled)) {
         refusal = VD_REFUSED_DISABLED;
     } else {
-        refusal = check_credentials(evidence, &identity);
+        refusal = check_credentials(evidence, &identity, principal);
     }
     if (refusal == VD_REFUSED_NOT) {
         set_identity(evidence, &identity, principal);

@@ -45,6 +45,9 @@ enum vd_refusal {
 enum vd_mqtt_connack vd_refusal_code(enum vd_refusal refusal);
 const char *vd_refusal_text(enum vd_refusal refusal);
 
+/* Tells a key from others without holding it: the first bytes of its SHA-256. */
+#define VD_KEY_MARK_BYTES 16
+
 /* Who was let in. */
 struct vd_principal {
     char device_id[VD_ID_MAX + 1];
@@ -52,8 +55,10 @@ struct vd_principal {
     char generation_id[VD_UUID_TEXT_SIZE]; /* of the identity, once it was let in */
     int64_t created_ms;                    /* likewise: when it was made, UTC */
     int64_t expires_s; /* when the token or the certificate ends: seconds since 1970 UTC */
-    enum vd_auth_type auth_type; /* of the identity, as soon as that is known */
-    bool by_policy;              /* the token names a policy */
+    enum vd_auth_type auth_type;           /* of the identity, as soon as that is known */
+    bool by_policy;                        /* the token names a policy */
+    char policy[VD_NAME_MAX + 1];          /* the policy whose key let it in; empty: none did */
+    uint8_t policy_key[VD_KEY_MARK_BYTES]; /* and that key's mark */
 };
 
 /* Whom a client id names: `{deviceId}` or `{deviceId}/{moduleId}`. False, and *principal empty: it is none. */
@@ -72,5 +77,8 @@ bool vd_auth_identify(struct vd_str client_id, struct vd_principal *principal);
 enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name,
     const struct vd_mqtt_connect *connect, const struct vd_peer_certificate *certificate,
     int64_t now_ms, struct vd_principal *principal);
+
+/* Whether whom a policy let in would be let in again by what it is now: one of its name, with the right and the key. */
+bool vd_auth_policy_holds(const struct vd_principal *principal, const struct vd_policy *policy);
 
 #endif

@@ -6,6 +6,7 @@
 #include "hub/connection.h"
 #include "hub/delivery.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 
 enum command_kind {
     COMMAND_DISCONNECT,
@@ -94,6 +95,14 @@ void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter)
     vd_hub_wake(hub);
 }
 
+void vd_hub_policies_changed(struct vd_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->policies_changed = true;
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
 void vd_commands_ask_stop(struct vd_hub *hub)
 {
     pthread_mutex_lock(&hub->lock);
@@ -136,6 +145,70 @@ static void take_ip_filter(struct vd_hub *hub)
     }
 }
 
+/* Policies as they are now; one without rights is gone, or could not be read. */
+struct policies_now {
+    struct vd_policy known[VD_HUB_POLICIES_MAX];
+    size_t count;
+};
+
+/* NULL: there is none of that name, or more are named than there can be. */
+static const struct vd_policy *policy_now(
+    struct vd_hub *hub, struct policies_now *now, const char *name)
+{
+    struct vd_policy *policy;
+
+    for (size_t i = 0; i < now->count; i++) {
+        if (strcmp(now->known[i].name, name) == 0) {
+            return &now->known[i];
+        }
+    }
+    if (now->count == VD_HUB_POLICIES_MAX) {
+        return NULL;
+    }
+    policy = &now->known[now->count];
+    if (vd_registry_policy_get(hub->session_host.registry, name, policy) != VD_OK) {
+        *policy = (struct vd_policy){.rights = 0};
+        if (vd_text_copy(name, policy->name, sizeof policy->name) != VD_OK) {
+            return NULL;
+        }
+    }
+    now->count++;
+    return policy;
+}
+
+/* Whom a policy let in stays only if it would again: without an answer nobody does, and whoever may comes back. */
+static void take_policies(struct vd_hub *hub)
+{
+    struct policies_now *now;
+    bool changed;
+
+    pthread_mutex_lock(&hub->lock);
+    changed = hub->policies_changed;
+    hub->policies_changed = false;
+    pthread_mutex_unlock(&hub->lock);
+    if (!changed) {
+        return;
+    }
+    now = calloc(1, sizeof *now);
+    for (uint32_t i = 0; i < hub->max_connections; i++) {
+        struct connection *c = hub->slots[i].connection;
+        const struct vd_principal *who = c != NULL ? &c->session.principal : NULL;
+        const struct vd_policy *policy;
+
+        if (who == NULL || who->policy[0] == '\0') {
+            continue;
+        }
+        policy = now != NULL ? policy_now(hub, now, who->policy) : NULL;
+        if (policy == NULL || !vd_auth_policy_holds(who, policy)) {
+            vd_session_apply(&c->session, VD_SESSION_POLICY_CHANGED);
+        }
+    }
+    if (now != NULL) {
+        vd_secret_wipe(now, sizeof *now);
+        free(now);
+    }
+}
+
 static void disconnect(struct vd_hub *hub, const struct command *command)
 {
     const char *module_id = command->with_modules ? NULL : command->module_id;
@@ -172,6 +245,7 @@ void vd_commands_run(struct vd_hub *hub)
     struct command *command;
 
     take_ip_filter(hub);
+    take_policies(hub);
     pthread_mutex_lock(&hub->lock);
     STAILQ_CONCAT(&commands, &hub->commands);
     pthread_mutex_unlock(&hub->lock);

@@ -80,6 +80,10 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
  * wait. */
 void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter);
 
+/* Policies of the registry were changed: ends the connections that a policy let in which is gone, has lost the right or
+ * has other keys. Any thread; does not wait. The loop reads each such policy once. */
+void vd_hub_policies_changed(struct vd_hub *hub);
+
 /* As desired_changed and c2d_waiting of struct vd_bus_ops in lib/bus.h. */
 void vd_hub_desired_changed(struct vd_hub *hub, const char *device_id, const char *module_id,
     int64_t version, struct vd_str change);

@@ -60,6 +60,7 @@ struct vd_result vd_result_of_event(enum vd_session_event event)
         return (struct vd_result){401002, "TokenExpired"};
     case VD_SESSION_CERTIFICATE_EXPIRED:
     case VD_SESSION_FILTERED:
+    case VD_SESSION_POLICY_CHANGED:
         return (struct vd_result){401003, "IotHubUnauthorized"};
     case VD_SESSION_REMOVED:
         return (struct vd_result){404001, "DeviceNotFound"};

@@ -105,6 +105,7 @@ struct vd_hub {
     struct command_list commands; /* the oldest first */
     struct vd_ip_filter next_ip_filter;
     bool has_next_ip_filter;
+    bool policies_changed;
     bool stop_asked;
     struct vd_method_request *method_queue; /* calls that are to begin, the oldest first */
     struct vd_method_request **method_queue_end;

@@ -27,6 +27,7 @@
     X(VD_SESSION_CERTIFICATE_EXPIRED, "certificate_expired", 1) \
     X(VD_SESSION_KEEP_ALIVE_OVER, "keep_alive_over", 1)         \
     X(VD_SESSION_REMOVED, "identity_removed", 1)                \
+    X(VD_SESSION_POLICY_CHANGED, "policy_changed", 1)           \
     X(VD_SESSION_FILTERED, "address_filtered", 1)               \
     X(VD_SESSION_STOPPING, "hub_stopping", 1)                   \
     X(VD_SESSION_MALFORMED, "malformed_packet", 1)              \
