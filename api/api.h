@@ -95,7 +95,10 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /certificates/{id}/code     a new verification code, as "verificationCode" of the certificate
  * POST /certificates/{id}/verify   {"certificate"}: one with the code as its CN, signed by the CA's key; verified from then on
  * GET /policies                    {"policies":[{"keyName","rights"}]}
- * GET /policies/{id}               one with its keys and connection string
+ * POST /policies                   {"keyName","rights"[,"primaryKey","secondaryKey"]}; 201, the policy with its keys
+ * GET, DELETE /policies/{id}       one with its keys and connection string; 204
+ * POST /policies/{id}/rotate       {"key":"primary"|"secondary"|"both"}: makes them anew; the policy. Connections that
+ *                                  lean on a key or policy that is gone are ended
  * GET /tokens                      {"tokens":[...]}: bearer tokens of the management API, without their text
  * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once
  * DELETE /tokens/{id}              204

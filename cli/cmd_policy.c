@@ -39,22 +39,8 @@ static int policy_list(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
-static int policy_show(const struct vd_invocation *invocation)
+static int policy_print(const struct vd_invocation *invocation, json_t *policy)
 {
-    char *name = vd_client_encode(invocation->arguments[0]);
-    struct vd_buf path = {0};
-    struct vd_api_request request = {.method = "GET"};
-    json_t *policy;
-
-    vd_buf_printf(&path, "/policies/%s", name != NULL ? name : "");
-    free(name);
-    if (name == NULL || path.error != VD_OK) {
-        vd_buf_release(&path);
-        return vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
-    }
-    request.path = (const char *)path.data;
-    policy = vd_client_json(invocation->data_dir, &request);
-    vd_buf_release(&path);
     if (policy == NULL) {
         return VD_EXIT_FAILURE;
     }
@@ -71,6 +57,96 @@ static int policy_show(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+/* The answer for one policy by its name; NULL (said on stderr) if that fails. `action`: "", "/rotate". */
+static json_t *call_policy(const struct vd_invocation *invocation, const char *method,
+    const char *action, const char *body)
+{
+    char *name = vd_client_encode(invocation->arguments[0]);
+    struct vd_buf path = {0};
+    struct vd_api_request request = {.method = method, .body = vd_str_from(body)};
+    json_t *answer = NULL;
+
+    vd_buf_printf(&path, "/policies/%s%s", name != NULL ? name : "", action);
+    if (name == NULL || path.error != VD_OK) {
+        vd_cli_fail("%s", vd_error_text(VD_E_NOMEM));
+    } else {
+        request.path = (const char *)path.data;
+        answer = vd_client_json(invocation->data_dir, &request);
+    }
+    vd_buf_release(&path);
+    free(name);
+    return answer;
+}
+
+static int policy_show(const struct vd_invocation *invocation)
+{
+    return policy_print(invocation, call_policy(invocation, "GET", "", ""));
+}
+
+static int policy_create(const struct vd_invocation *invocation)
+{
+    const char *rights = vd_invocation_value(invocation, "rights");
+    struct vd_api_request request = {.method = "POST", .path = "/policies"};
+    json_t *body;
+    char *text;
+    json_t *policy;
+
+    if (rights == NULL) {
+        return vd_cli_usage(invocation, "--rights is needed");
+    }
+    body = json_pack("{s:s, s:s}", "keyName", invocation->arguments[0], "rights", rights);
+    text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    if (text == NULL) {
+        return vd_cli_fail("the name and the rights are to be text");
+    }
+    request.body = vd_str_from(text);
+    policy = vd_client_json(invocation->data_dir, &request);
+    free(text);
+    return policy_print(invocation, policy);
+}
+
+static int policy_rotate(const struct vd_invocation *invocation)
+{
+    const char *key = vd_invocation_value(invocation, "key");
+    static const char *const keys[] = {"primary", "secondary", "both"};
+    char body[32];
+
+    for (size_t i = 0; key != NULL && i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(key, keys[i]) == 0) {
+            snprintf(body, sizeof body, "{\"key\":\"%s\"}", key);
+            return policy_print(invocation, call_policy(invocation, "POST", "/rotate", body));
+        }
+    }
+    return vd_cli_usage(invocation, "--key is needed: primary, secondary or both");
+}
+
+static int policy_delete(const struct vd_invocation *invocation)
+{
+    json_t *answer = call_policy(invocation, "DELETE", "", "");
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    json_decref(answer);
+    if (invocation->output == VD_OUTPUT_JSON) {
+        puts("{}");
+    } else {
+        printf("deleted %s\n", invocation->arguments[0]);
+    }
+    return VD_EXIT_OK;
+}
+
+static const struct vd_option create_options[] = {
+    {"rights", "RIGHTS", "of RegistryRead, RegistryWrite, ServiceConnect and DeviceConnect"},
+    {NULL, NULL, NULL},
+};
+
+static const struct vd_option rotate_options[] = {
+    {"key", "KEY", "primary, secondary or both"},
+    {NULL, NULL, NULL},
+};
+
 #define TAKES (VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT)
 
 const struct vd_command vd_policy_commands[] = {
@@ -85,5 +161,32 @@ const struct vd_command vd_policy_commands[] = {
         .max_arguments = 1,
         .takes = TAKES,
         .run = policy_show},
+    {.name = "create",
+        .summary = "Makes a policy with new keys.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = create_options,
+        .details = "RIGHTS are parted by commas, as --rights \"RegistryRead, ServiceConnect\".\n",
+        .run = policy_create},
+    {.name = "rotate",
+        .summary = "Makes a key of a policy anew: the old one holds no more.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = rotate_options,
+        .details =
+            "Devices that are connected by a token of the old key are thrown out. To lose nobody, rotate the\n"
+            "secondary key, give it to all, then rotate the primary one.\n",
+        .run = policy_rotate},
+    {.name = "delete",
+        .summary = "Deletes a policy: its keys hold no more from this moment on.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .run = policy_delete},
     {.name = NULL},
 };

@@ -110,6 +110,9 @@ static int change_once(struct vd_management *management, const struct vd_managem
         if (error == VD_OK && change->with_filter) {
             vd_hub_resource_apply_filter(registry, management->config.hub);
         }
+        if (error == VD_OK && change->with_policies && management->config.hub != NULL) {
+            vd_hub_policies_changed(management->config.hub);
+        }
         if (error == VD_OK) {
             reply(management, args, &resource, answer);
         }

@@ -66,10 +66,11 @@ static void test_program__help_everywhere(void **state)
     static const char *const commands[] = {"", "init", "serve", "device", "device create",
         "device list", "device show", "device update", "device delete", "device method",
         "device twin", "device query", "device send", "device purge", "device feedback", "policy",
-        "policy list", "policy show", "certificate", "certificate add", "certificate list",
-        "certificate show", "certificate code", "certificate verify", "certificate delete", "agent",
-        "intel", "intel import", "alert", "alert list", "alert show", "dead-letter",
-        "dead-letter list", "query", "status", "demo", "config"};
+        "policy list", "policy show", "policy create", "policy rotate", "policy delete", "token",
+        "token create", "token list", "token delete", "certificate", "certificate add",
+        "certificate list", "certificate show", "certificate code", "certificate verify",
+        "certificate delete", "agent", "intel", "intel import", "alert", "alert list", "alert show",
+        "dead-letter", "dead-letter list", "query", "status", "demo", "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
+const { createHmac } = require('node:crypto');
 const dns = require('node:dns');
 const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -13,7 +14,7 @@ const { after, test } = require('node:test');
 const { IotHubClient } = require('@azure/arm-iothub');
 const { NoRetry } = require('azure-iot-common');
 const iothub = require('azure-iothub');
-const { Client: Device } = require('azure-iot-device');
+const { Client: Device, Message } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 const hub = require('./hub');
 
@@ -169,6 +170,26 @@ test('keys are listed and rotated', async () => {
     // Without a list they stay.
     await change({ comments: 'rotated' });
     assert.deepStrictEqual(await resource.getKeysForKeyName(group, name, 'mine'), mine);
+});
+
+test('a device that a policy let in goes with the key', async () => {
+    const policy = await resource.getKeysForKeyName(group, name, 'device');
+    const sr = encodeURIComponent(`${hub.host}/devices/device-1`);
+    const se = Math.floor(Date.now() / 1000) + 3600;
+    const sig = createHmac('sha256', Buffer.from(policy.primaryKey, 'base64')).update(`${sr}\n${se}`).digest('base64');
+    const device = Device.fromSharedAccessSignature(
+        `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(sig)}&se=${se}&skn=device`, Mqtt);
+    device.setRetryPolicy(new NoRetry());
+    await device.setOptions({ ca: hub.ca });
+    await device.open();
+    const gone = new Promise((resolve) => device.once('disconnect', resolve));
+    hub.vedette('policy', 'rotate', 'device', '--key', 'secondary');
+    await device.sendEvent(new Message('still here'));
+    const listed = await all(resource.listKeys(group, name));
+    await change({ authorizationPolicies: listed.map((one) =>
+        (one.keyName === 'device' ? { ...one, primaryKey: Buffer.alloc(32, 8).toString('base64') } : one)) });
+    await gone;
+    await device.close();
 });
 
 test('numbers', async () => {
