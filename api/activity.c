@@ -8,17 +8,6 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-static const char *status_text(enum vd_activity_status status)
-{
-    static const char *const texts[] = {
-#define VD_ACTIVITY_STATUS_TEXT(name, text) text,
-        VD_ACTIVITY_STATUSES(VD_ACTIVITY_STATUS_TEXT)
-#undef VD_ACTIVITY_STATUS_TEXT
-    };
-
-    return texts[status];
-}
-
 /* Adds text that is there and that JSON can hold. */
 static void set_text(json_t *object, const char *name, const char *text)
 {
@@ -66,9 +55,10 @@ static char *resource_text(const struct vd_recorder *recorder, const struct vd_a
 }
 
 /* The record as text; the caller's, NULL without memory. */
-static char *record_text(
-    const struct vd_recorder *recorder, const struct vd_activity *activity, int64_t time_ms)
+static char *record_text(const struct vd_recorder *recorder, const struct vd_activity *activity,
+    int status_code, int64_t time_ms)
 {
+    const bool failed = status_code >= 400;
     char *resource = resource_text(recorder, activity);
     char *properties = properties_text(activity);
     json_t *record = json_object();
@@ -81,13 +71,11 @@ static char *record_text(
         set_text(record, "resourceId", resource);
         set_text(record, "operationName", activity->operation_name);
         set_text(record, "category", "Administrative");
-        set_text(record, "level", activity->status == VD_ACTIVITY_FAILED ? "Error" : "Information");
+        set_text(record, "level", failed ? "Error" : "Information");
         set_text(record, "caller", activity->caller);
         set_text(record, "callerIpAddress", activity->address);
-        set_text(record, "status", status_text(activity->status));
-        if (activity->status_code != 0) {
-            (void)json_object_set_new(record, "statusCode", json_integer(activity->status_code));
-        }
+        set_text(record, "status", failed ? "Failed" : "Succeeded");
+        (void)json_object_set_new(record, "statusCode", json_integer(status_code));
         (void)json_object_set_new(record, "httpRequest", http_request_json(activity));
         set_text(record, "properties", properties);
         text = json_dumps(record, JSON_COMPACT);
@@ -98,10 +86,11 @@ static char *record_text(
     return text;
 }
 
-void vd_activity_record(const struct vd_recorder *recorder, const struct vd_activity *activity)
+void vd_activity_record(
+    const struct vd_recorder *recorder, const struct vd_activity *activity, int status_code)
 {
     const int64_t time_ms = activity->time_ms != 0 ? activity->time_ms : vd_clock_utc_ms();
-    char *text = recorder != NULL ? record_text(recorder, activity, time_ms) : NULL;
+    char *text = recorder != NULL ? record_text(recorder, activity, status_code, time_ms) : NULL;
 
     if (text != NULL) {
         vd_record_event(recorder,
@@ -115,12 +104,4 @@ void vd_activity_record(const struct vd_recorder *recorder, const struct vd_acti
         vd_log(VD_LOG_ERROR, "api.record_lost", "reason=\"%s\"", vd_error_text(VD_E_NOMEM));
     }
     free(text);
-}
-
-void vd_activity_record_answer(
-    const struct vd_recorder *recorder, struct vd_activity activity, int status_code)
-{
-    activity.status = status_code < 400 ? VD_ACTIVITY_SUCCEEDED : VD_ACTIVITY_FAILED;
-    activity.status_code = status_code;
-    vd_activity_record(recorder, &activity);
 }

@@ -6,18 +6,6 @@
 
 #include "api/record.h"
 
-/* X(name, text). An operation that is done when it is answered is recorded once, with how it ended. */
-#define VD_ACTIVITY_STATUSES(X)           \
-    X(VD_ACTIVITY_STARTED, "Started")     \
-    X(VD_ACTIVITY_SUCCEEDED, "Succeeded") \
-    X(VD_ACTIVITY_FAILED, "Failed")
-
-enum vd_activity_status {
-#define VD_ACTIVITY_STATUS_ENUM(name, text) name,
-    VD_ACTIVITY_STATUSES(VD_ACTIVITY_STATUS_ENUM)
-#undef VD_ACTIVITY_STATUS_ENUM
-};
-
 /* Operations' names, as the activity log of old has them. */
 #define VD_ACTIVITY_HUB_WRITE          "Microsoft.Devices/IotHubs/write"
 #define VD_ACTIVITY_HUB_DELETE         "Microsoft.Devices/IotHubs/delete"
@@ -40,22 +28,18 @@ struct vd_activity {
     const char *operation_name; /* one of those above */
     const char *resource;       /* below the hub: "certificates/ca1"; NULL: the hub itself */
     const char *method;         /* of HTTP; NULL: left out */
-    enum vd_activity_status status;
-    int status_code;     /* of HTTP: 200 ...; 0: not answered yet */
-    const char *reason;  /* the error's code where it failed; NULL: none */
-    const char *details; /* what it changed, in words; NULL: none. Never a secret */
-    int64_t time_ms;     /* UTC; 0: now */
+    const char *reason;         /* the error's code where it failed; NULL: none */
+    const char *details;        /* what it changed, in words; NULL: none. Never a secret */
+    int64_t time_ms;            /* UTC; 0: now */
 };
 
 /*
- * Records it as an event of kind VD_EVENT_ACTIVITY whose body is JSON: time, resourceId, operationName, category
- * ("Administrative"), level, caller, callerIpAddress, status, statusCode, httpRequest {clientIpAddress, method}, properties
- * (JSON in a string). As vd_record_event.
+ * Records an operation that was answered with `status_code` of HTTP, as an event of kind VD_EVENT_ACTIVITY whose body is
+ * JSON: time, resourceId, operationName, category ("Administrative"), level, caller, callerIpAddress, status, statusCode,
+ * httpRequest {clientIpAddress, method}, properties (JSON in a string). It is done when it is answered: the status is
+ * Succeeded below 400, else Failed. As vd_record_event.
  */
-void vd_activity_record(const struct vd_recorder *recorder, const struct vd_activity *activity);
-
-/* The same for a request that was answered with `status_code`: Succeeded below 400, else Failed. */
-void vd_activity_record_answer(
-    const struct vd_recorder *recorder, struct vd_activity activity, int status_code);
+void vd_activity_record(
+    const struct vd_recorder *recorder, const struct vd_activity *activity, int status_code);
 
 #endif

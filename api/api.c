@@ -188,7 +188,7 @@ static void handler_call(vd_api_handler *handler, const struct vd_api *api,
         activity.resource = id[0] != '\0' ? resource : NULL;
         activity.reason =
             json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
-        vd_activity_record_answer(api->recorder, activity, answer->status);
+        vd_activity_record(api->recorder, &activity, answer->status);
     }
 }
 

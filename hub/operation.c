@@ -172,6 +172,20 @@ static char *properties_text(const struct vd_operation *operation)
     return text;
 }
 
+/* As records show it: in capitals. */
+static json_t *resource_id_json(const char *resource_id)
+{
+    char *text = strdup(resource_id);
+    json_t *json;
+
+    for (char *at = text; at != NULL && *at != '\0'; at++) {
+        *at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    }
+    json = text != NULL ? json_string(text) : NULL;
+    free(text);
+    return json;
+}
+
 /* The record as text; the caller's, NULL without memory. */
 static char *record_text(
     const struct vd_operation *operation, int64_t time_ms, const char *resource_id)
@@ -190,9 +204,9 @@ static char *record_text(
         snprintf(code, sizeof code, "%u", result->code);
     }
     if (properties != NULL) {
-        record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "time", time,
-            "resourceId", resource_id, "operationName", operation->name, "category",
-            vd_operation_category_text(operation->category), "level",
+        record = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "time", time,
+            "resourceId", resource_id_json(resource_id), "operationName", operation->name,
+            "category", vd_operation_category_text(operation->category), "level",
             result->code != 0 ? "Error" : "Information", "resultType", code, "resultDescription",
             result->text != NULL ? result->text : "", "durationMs", duration, "properties",
             properties, "location", "");

@@ -42,7 +42,7 @@ struct vd_management_route {
     const char
         *pattern; /* segments, without the first slash; {s}, {g}, {h}: the ids above; {n}: a name */
     enum vd_role role;     /* who may at least */
-    bool is_recorded;      /* in the activity log, when it begins and when it ends */
+    bool is_recorded;      /* in the activity log, with how it ended */
     const char *operation; /* "Microsoft.Devices/IotHubs/read" */
     vd_management_handler *handler;
 };

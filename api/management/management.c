@@ -292,7 +292,7 @@ static void record(const struct vd_management *management, const struct vd_manag
     if (below.error == VD_OK && below.length > 1) {
         activity.resource = (const char *)below.data;
     }
-    vd_activity_record_answer(management->config.recorder, activity, answer->status);
+    vd_activity_record(management->config.recorder, &activity, answer->status);
     vd_log(VD_LOG_INFO, "management.operation",
         "operation=%s caller=\"%s\" address=%s resource=\"%.200s\" status=%d", route->operation,
         activity.caller, activity.address, below.error == VD_OK ? (const char *)below.data : "",

@@ -60,7 +60,7 @@ static void test_operation__form(void **state)
 
     (void)state;
     assert_string_equal(text_of(record, "time"), "2025-11-24T16:00:00.123Z");
-    assert_string_equal(text_of(record, "resourceId"), "hub.example");
+    assert_string_equal(text_of(record, "resourceId"), "HUB.EXAMPLE");
     assert_string_equal(text_of(record, "operationName"), "deviceConnect");
     assert_string_equal(text_of(record, "category"), "Connections");
     assert_string_equal(text_of(record, "level"), "Error");
