@@ -20,6 +20,8 @@
 
 const struct vd_option vd_init_options[] = {
     {"hub-name", "NAME", "host name by which devices know the hub; default: this machine's"},
+    {"https", "ADDRESS:PORT",
+        "serves back ends and management there, as 0.0.0.0:443; default: not"},
     {"san", "NAME", "a further name or address for the server's certificate; may be repeated"},
     {NULL, NULL, NULL},
 };
@@ -39,7 +41,8 @@ static void remove_tree(const char *path)
 
 /* ---- What is in it ---- */
 
-static int write_config(const char *staging, const char *hub_name)
+static int write_config(
+    const struct vd_invocation *invocation, const char *staging, const char *hub_name)
 {
     char path[VD_PATH_SIZE];
     FILE *file;
@@ -52,7 +55,7 @@ static int write_config(const char *staging, const char *hub_name)
     if (file == NULL) {
         return vd_error_from_errno(errno);
     }
-    vd_config_write_file(file, hub_name);
+    vd_config_write_file(file, hub_name, vd_invocation_value(invocation, "https"));
     good = fflush(file) == 0 && fsync(fileno(file)) == 0;
     return fclose(file) == 0 && good ? VD_OK : VD_E_IO;
 }
@@ -94,7 +97,7 @@ static int fill(const struct vd_invocation *invocation, const char *staging, con
         error = vd_secret_key_file_create(path);
     }
     if (error == VD_OK) {
-        error = write_config(staging, hub_name);
+        error = write_config(invocation, staging, hub_name);
     }
     if (error != VD_OK) {
         if (error_text[0] == '\0') {
@@ -252,6 +255,27 @@ static void default_hub_name(char out[VD_HOST_NAME_MAX + 1])
     }
 }
 
+/* False: said on stderr. */
+static bool options_are_valid(const struct vd_invocation *invocation, const char *hub_name)
+{
+    const char *https = vd_invocation_value(invocation, "https");
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+
+    if (!vd_host_name_is_valid(vd_str_from(hub_name))) {
+        vd_cli_usage(invocation, "--hub-name %s: not a host name", hub_name);
+        return false;
+    }
+    vd_config_defaults(&config);
+    if (https != NULL &&
+        vd_config_set(&config, VD_STR_LITERAL("https.listen"), vd_str_from(https), &problem) !=
+            VD_OK) {
+        vd_cli_usage(invocation, "--https: %s", problem.text);
+        return false;
+    }
+    return true;
+}
+
 int vd_cmd_init(const struct vd_invocation *invocation)
 {
     const char *hub_name = vd_invocation_value(invocation, "hub-name");
@@ -266,8 +290,8 @@ int vd_cmd_init(const struct vd_invocation *invocation)
         default_hub_name(own_name);
         hub_name = own_name;
     }
-    if (!vd_host_name_is_valid(vd_str_from(hub_name))) {
-        return vd_cli_usage(invocation, "--hub-name %s: not a host name", hub_name);
+    if (!options_are_valid(invocation, hub_name)) {
+        return VD_EXIT_USAGE;
     }
     while (length > 1 && given[length - 1] == '/') {
         length--; /* the staging directory stands beside it */

@@ -555,7 +555,7 @@ void vd_config_write_reference(FILE *out)
     }
 }
 
-void vd_config_write_file(FILE *out, const char *hub_name)
+void vd_config_write_file(FILE *out, const char *hub_name, const char *https_listen)
 {
     fputs("# Configuration of Vedette; `vedette config --reference` explains each key.\n\n", out);
     for (size_t i = 0; i < PROPERTIES; i++) {
@@ -563,6 +563,8 @@ void vd_config_write_file(FILE *out, const char *hub_name)
 
         if (p->type == PROPERTY_HOST) {
             fprintf(out, "%s = %s\n", p->name, hub_name);
+        } else if (https_listen != NULL && strcmp(p->name, "https.listen") == 0) {
+            fprintf(out, "%s = %s\n", p->name, https_listen);
         } else {
             fprintf(out, "#%s = %s\n", p->name, p->initial);
         }

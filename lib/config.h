@@ -96,7 +96,8 @@ bool vd_host_name_is_valid(struct vd_str name);
 /* Writes the reference page (Markdown). */
 void vd_config_write_reference(FILE *out);
 
-/* Writes a `vedette.conf` with every property commented out at its default, but for the hub's name. */
-void vd_config_write_file(FILE *out, const char *hub_name);
+/* Writes a `vedette.conf` with every property commented out at its default, but for the hub's name and
+ * https.listen, if that is given (NULL: it is not). */
+void vd_config_write_file(FILE *out, const char *hub_name, const char *https_listen);
 
 #endif

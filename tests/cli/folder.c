@@ -54,7 +54,7 @@ void folder_open_stores(
     assert_int_equal(vd_data_path(folder->data, VD_FILE_CONFIG, path), VD_OK);
     file = fopen(path, "w");
     assert_non_null(file);
-    vd_config_write_file(file, "hub.test");
+    vd_config_write_file(file, "hub.test", NULL);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(vd_data_path(folder->data, VD_FILE_MASTER_KEY, path), VD_OK);
     assert_int_equal(vd_secret_key_file_create(path), VD_OK);

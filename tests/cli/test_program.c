@@ -125,6 +125,8 @@ static void test_program__init_leaves_nothing_half_done(void **state)
     assert_said("not a name");
     assert_int_equal(entries(folder->path), 0);
     assert_int_equal(vedette("init --hub-name a_b --data-dir %s", folder->data), 2);
+    assert_int_equal(vedette("init --https 0.0.0.0:99999 --data-dir %s", folder->data), 2);
+    assert_said("https.listen");
     assert_int_equal(vedette("init --data-dir %s/a/b", folder->data), 1);
     assert_int_equal(entries(folder->path), 0);
 

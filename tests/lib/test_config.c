@@ -297,7 +297,12 @@ static char *written(void (*write)(FILE *out), size_t *length)
 
 static void write_conf(FILE *out)
 {
-    vd_config_write_file(out, "hub.test");
+    vd_config_write_file(out, "hub.test", NULL);
+}
+
+static void write_conf_with_https(FILE *out)
+{
+    vd_config_write_file(out, "hub.test", "[::1]:443");
 }
 
 /* The file that init writes is taken, with and without its comment signs. */
@@ -322,6 +327,21 @@ static void test_config__written_file_is_read(void **state)
     memset(config.hub_name, 0, sizeof config.hub_name);
     memset(defaults.hub_name, 0, sizeof defaults.hub_name);
     assert_memory_equal(&config, &defaults, sizeof config);
+    free(text);
+}
+
+static void test_config__written_file_has_https(void **state)
+{
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+    size_t length = 0;
+    char *text = written(write_conf_with_https, &length);
+
+    (void)state;
+    vd_config_defaults(&config);
+    assert_int_equal(vd_config_parse(&config, "f", (struct vd_str){text, length}, &problem), VD_OK);
+    assert_string_equal(config.https_listen.address, "::1");
+    assert_int_equal(config.https_listen.port, 443);
     free(text);
 }
 
@@ -380,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_config__host_names),
         cmocka_unit_test(test_config__host_of_connection_strings),
         cmocka_unit_test(test_config__written_file_is_read),
+        cmocka_unit_test(test_config__written_file_has_https),
         cmocka_unit_test(test_config__reference_is_current),
         cmocka_unit_test(test_config__read),
     };
