@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk that can lose its power: between SQLite and the real files, it knows of each what was synced. */
+
+#ifndef VEDETTE_TESTS_POWER_POWER_H
+#define VEDETTE_TESTS_POWER_POWER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * From now on SQLite's default VFS watches the files in `folder`. Nothing is really synced.
+ * At each sync two images are kept of what a loss of power would leave of them: before it, when of what was not synced
+ * any part may survive (each write whole, in part, or not at all, by chance); and after it, when only what was
+ * synced does. A file that was removed is there again until its folder was synced, which comes with the first sync of a journal
+ * or WAL that SQLite has made.
+ */
+void power_begin(const char *folder);
+void power_end(void);
+
+/* Keeps an image of this moment likewise: in which nothing survives that was not synced. */
+void power_cut(void);
+
+/* Images that are kept. */
+size_t power_images(void);
+/* Writes the files of one into `folder`, in which only they are then. */
+void power_image_write(size_t index, const char *folder);
+void power_images_drop(void);
+
+/* A folder below /tmp, made, or removed with the files in it. */
+void power_folder_make(char *path, size_t size);
+void power_folder_remove(const char *path);
+
+#endif
