@@ -7,6 +7,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -251,6 +253,7 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     char *error_text, size_t error_size)
 {
     struct vd_http_tls *tls = calloc(1, sizeof *tls);
+    const int on = 1;
     int error = VD_E_NOMEM;
 
     pthread_once(&connection_index_once, connection_index_make);
@@ -274,6 +277,12 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     if (error != VD_OK) {
         vd_http_tls_free(tls);
         return error;
+    }
+    /* Connections inherit it. An answer goes out in several records, of which the second must not wait for the client's
+     * acknowledgement of the first: 40 ms a request. */
+    if (setsockopt(evconnlistener_get_fd(listener), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) !=
+        0) {
+        vd_log(VD_LOG_WARN, "api.no_delay_failed", "errno=%d", errno);
     }
     evhttp_set_bevcb(server, stream_new, tls);
     evconnlistener_set_error_cb(listener, on_accept_error);
