@@ -8,7 +8,7 @@ help:
 	@echo 'make test    every test        make run    the demo'
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make bench   all benchmarks; bench-device, bench-hub for one part'
+	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make figures measure the device module and write docs/figures.md'
 
@@ -36,7 +36,7 @@ bench: $(patsubst bench/%/run,bench-%,$(wildcard bench/*/run))
 	@tools/bench report
 
 bench-%:
-	@tools/bench $*
+	@tools/bench $(if $(QUICK),--quick) $*
 
 size:
 	@tools/bench size

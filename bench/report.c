@@ -2,9 +2,13 @@
 /* Reads benchmark rows (a JSON object a line), prints them as a table, writes them as one JSON array. */
 
 #include <jansson.h>
+#include <stdbool.h>
 
 static const char *const keys[] = {
     "name", "value", "unit", "reference", "reference_value", "ratio", "ceiling"};
+
+#define LIMIT_BYTES  40
+#define SPREAD_BYTES 72
 
 static void format_number(const json_t *value, char *out, size_t size)
 {
@@ -24,25 +28,61 @@ static const char *text_or_dash(const json_t *value)
     return json_is_string(value) ? json_string_value(value) : "-";
 }
 
-/* Prints a row; returns 1 if its value is above its ceiling. */
+/* What the value may not pass: "<= 2", ">= 100"; "-": nothing. */
+static void format_limit(const json_t *row, char *out, size_t size)
+{
+    const bool is_ceiling = json_is_number(json_object_get(row, "ceiling"));
+    char number[32];
+
+    format_number(json_object_get(row, is_ceiling ? "ceiling" : "floor"), number, sizeof number);
+    snprintf(out, size, "%s%s",
+        is_ceiling                                          ? "<= "
+            : json_is_number(json_object_get(row, "floor")) ? ">= "
+                                                            : "",
+        number);
+}
+
+/* The least and the most that was measured; "": it was measured once, or is the same each time. */
+static void format_spread(const json_t *row, char *out, size_t size)
+{
+    char low[32];
+    char high[32];
+
+    format_number(json_object_get(row, "low"), low, sizeof low);
+    format_number(json_object_get(row, "high"), high, sizeof high);
+    snprintf(out, size, strcmp(low, high) == 0 ? "" : "%s..%s", low, high);
+}
+
+static bool is_missed(const json_t *row)
+{
+    const json_t *ceiling = json_object_get(row, "ceiling");
+    const json_t *floor = json_object_get(row, "floor");
+    const double value = json_number_value(json_object_get(row, "value"));
+
+    return (json_is_number(ceiling) && value > json_number_value(ceiling)) ||
+        (json_is_number(floor) && value < json_number_value(floor));
+}
+
+/* Prints a row; returns 1 if its value is above its ceiling or below its floor. */
 static int print_row(const json_t *row)
 {
     char value[32];
     char reference[32];
     char ratio[32];
-    char ceiling[32];
-    const json_t *limit = json_object_get(row, "ceiling");
-    int over = json_is_number(limit) &&
-        json_number_value(json_object_get(row, "value")) > json_number_value(limit);
+    char limit[LIMIT_BYTES];
+    char spread[SPREAD_BYTES];
+    const bool missed = is_missed(row);
 
     format_number(json_object_get(row, "value"), value, sizeof value);
     format_number(json_object_get(row, "reference_value"), reference, sizeof reference);
     format_number(json_object_get(row, "ratio"), ratio, sizeof ratio);
-    format_number(limit, ceiling, sizeof ceiling);
-    printf("%-36s %12s %-14s %12s %7s %9s  %s%s\n", json_string_value(json_object_get(row, "name")),
-        value, text_or_dash(json_object_get(row, "unit")), reference, ratio, ceiling,
-        text_or_dash(json_object_get(row, "reference")), over ? "  OVER THE CEILING" : "");
-    return over;
+    format_limit(row, limit, sizeof limit);
+    format_spread(row, spread, sizeof spread);
+    printf("%-40s %12s %-14s %-17s %12s %7s %10s  %s%s\n",
+        json_string_value(json_object_get(row, "name")), value,
+        text_or_dash(json_object_get(row, "unit")), spread, reference, ratio, limit,
+        text_or_dash(json_object_get(row, "reference")), missed ? "  MISSED" : "");
+    return missed;
 }
 
 /* A row must have every key, a name and a number as its value. */
@@ -113,8 +153,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "no rows: nothing was measured\n");
         goto out;
     }
-    printf("%-36s %12s %-14s %12s %7s %9s  %s\n", "name", "value", "unit", "reference", "ratio",
-        "ceiling", "compared with");
+    printf("%-40s %12s %-14s %-17s %12s %7s %10s  %s\n", "name", "value", "unit", "spread",
+        "reference", "ratio", "limit", "compared with");
     json_array_foreach(rows, i, row)
     {
         over |= print_row(row);
