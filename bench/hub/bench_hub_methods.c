@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The round trip of a direct method: a request on the API's socket, over the hub to a device on TLS, and back. */
+/* The round trip of a direct method: a back end's request over HTTPS, over the hub to a device on TLS, and back. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #define PAYLOAD "{\"delay\":5,\"reason\":\"benchmark\"}"
 
 static SSL *device;
+static SSL *back_end;
 
 static void die(const char *what)
 {
@@ -56,21 +56,27 @@ static void send_packet(uint8_t first, const struct vd_buf *body)
     vd_buf_release(&packet);
 }
 
-static void send_connect(const char *key_base64)
+static void make_token(
+    const char *resource, const char *key_base64, const char *policy, char *out, size_t size)
 {
-    struct vd_buf body = {0};
     struct vd_key key = {.length = 0};
-    char token[1024];
     size_t length = 0;
 
     if (vd_base64_decode(vd_str_from(key_base64), key.bytes, sizeof key.bytes, &length) != VD_OK) {
         die("key");
     }
     key.length = (uint8_t)length;
-    if (vd_sas_make("localhost/devices/" DEVICE, &key, vd_clock_utc_ms() / 1000 + 3600, NULL, token,
-            sizeof token) != VD_OK) {
+    if (vd_sas_make(resource, &key, vd_clock_utc_ms() / 1000 + 3600, policy, out, size) != VD_OK) {
         die("token");
     }
+}
+
+static void send_connect(const char *key_base64)
+{
+    struct vd_buf body = {0};
+    char token[1024];
+
+    make_token("localhost/devices/" DEVICE, key_base64, NULL, token, sizeof token);
     put_text(&body, "MQTT");
     vd_buf_append(&body, "\x04\xc2\x02\x58", 4);
     put_text(&body, DEVICE);
@@ -154,22 +160,30 @@ static void expect_packet(struct vd_buf *in, enum vd_mqtt_type type)
     forget_packet(in, &packet);
 }
 
-static void open_device(uint16_t port, const char *key_base64, struct vd_buf *in)
+/* A connection to this machine, over TLS. */
+static SSL *open_tls(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    SSL *made;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         die("connect");
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    device = context != NULL ? SSL_new(context) : NULL;
-    if (device == NULL || SSL_set_fd(device, fd) != 1 || SSL_connect(device) != 1) {
+    made = context != NULL ? SSL_new(context) : NULL;
+    if (made == NULL || SSL_set_fd(made, fd) != 1 || SSL_connect(made) != 1) {
         die("TLS");
     }
+    return made;
+}
+
+static void open_device(uint16_t port, const char *key_base64, struct vd_buf *in)
+{
+    device = open_tls(port);
     send_connect(key_base64);
     expect_packet(in, VD_MQTT_CONNACK);
     send_subscribe();
@@ -178,27 +192,15 @@ static void open_device(uint16_t port, const char *key_base64, struct vd_buf *in
 
 /* ---- The back end ---- */
 
-static int open_api(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || vd_text_copy(path, address.sun_path, sizeof address.sun_path) != VD_OK ||
-        connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        die(path);
-    }
-    return fd;
-}
-
 /* Reads one answer whole, by its Content-Length, and checks what it says. */
-static void read_answer(int fd)
+static void read_answer(void)
 {
     char text[4096];
     size_t length = 0;
     size_t wanted = sizeof text;
 
     while (length < wanted) {
-        ssize_t n = recv(fd, text + length, sizeof text - 1 - length, 0);
+        int n = SSL_read(back_end, text + length, (int)(sizeof text - 1 - length));
         const char *size;
         const char *end;
 
@@ -219,25 +221,33 @@ static void read_answer(int fd)
     }
 }
 
-static double call_us(int fd)
+static double call_us(const struct vd_buf *request)
 {
-    static const char body[] = "{\"methodName\":\"reboot\",\"payload\":" PAYLOAD "}";
     struct timespec from;
     struct timespec to;
-    char request[512];
-    int length = snprintf(request, sizeof request,
-        "POST /devices/" DEVICE
-        "/methods HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n"
-        "%s",
-        sizeof body - 1, body);
 
     clock_gettime(CLOCK_MONOTONIC, &from);
-    if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length) {
-        die("send");
+    if (SSL_write(back_end, request->data, (int)request->length) != (int)request->length) {
+        die("SSL_write");
     }
-    read_answer(fd);
+    read_answer();
     clock_gettime(CLOCK_MONOTONIC, &to);
     return (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+}
+
+static void make_request(const char *key_base64, struct vd_buf *out)
+{
+    static const char body[] = "{\"methodName\":\"reboot\",\"payload\":" PAYLOAD "}";
+    char token[1024];
+
+    make_token("localhost", key_base64, "service", token, sizeof token);
+    vd_buf_printf(out,
+        "POST /twins/" DEVICE "/methods?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\n"
+        "Authorization: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+        token, sizeof body - 1, body);
+    if (out->error != VD_OK) {
+        die("memory");
+    }
 }
 
 static int compare(const void *a, const void *b)
@@ -248,25 +258,26 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* usage: bench_hub_methods MQTT_PORT API_SOCKET KEY_BASE64; prints the 50th and the 99th percentile in milliseconds. */
+/* Prints the 50th and the 99th percentile in milliseconds. The service key is that of the policy `service`. */
 int main(int argc, char **argv)
 {
     static double took[CALLS];
     struct vd_buf in = {0};
+    struct vd_buf request = {0};
     pthread_t thread;
-    int fd;
 
-    if (argc != 4) {
-        fputs("usage: bench_hub_methods MQTT_PORT API_SOCKET KEY_BASE64\n", stderr);
+    if (argc != 5) {
+        fputs("usage: bench_hub_methods MQTT_PORT DEVICE_KEY HTTPS_PORT SERVICE_KEY\n", stderr);
         return 2;
     }
-    open_device((uint16_t)strtoul(argv[1], NULL, 10), argv[3], &in);
+    open_device((uint16_t)strtoul(argv[1], NULL, 10), argv[2], &in);
     if (pthread_create(&thread, NULL, run_device, &in) != 0) {
         die("thread");
     }
-    fd = open_api(argv[2]);
+    back_end = open_tls((uint16_t)strtoul(argv[3], NULL, 10));
+    make_request(argv[4], &request);
     for (int i = -WARM_UP; i < CALLS; i++) {
-        double us = call_us(fd);
+        double us = call_us(&request);
 
         if (i >= 0) {
             took[i] = us;
@@ -274,5 +285,6 @@ int main(int argc, char **argv)
     }
     qsort(took, CALLS, sizeof took[0], compare);
     printf("%.3f %.3f\n", took[CALLS / 2] / 1e3, took[CALLS * 99 / 100] / 1e3);
+    vd_buf_release(&request);
     return 0;
 }
