@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api/http_tls.h"
+#include "api/upgrade.h"
 #include "lib/listen.h"
 #include "lib/log.h"
 
@@ -63,6 +64,7 @@ struct job_queue {
 struct vd_http {
     struct vd_http_face faces[FACES_MAX];
     size_t face_count;
+    struct vd_upgrade upgrade;
     char unix_path[sizeof((struct sockaddr_un *)NULL)->sun_path]; /* empty: TLS */
     uint16_t port;
     struct event_base *base;
@@ -457,6 +459,9 @@ static void on_request(struct evhttp_request *request, void *context)
         refuse(request, NULL, 503);
         return;
     }
+    if (http->tls != NULL && vd_upgrade_takes(&http->upgrade, request)) {
+        return;
+    }
     job = job_new(http, request);
     face = job != NULL ? job->face : NULL;
     if (job == NULL) {
@@ -538,6 +543,7 @@ static int listen_open(
     const struct vd_http_tls_config tls = {
         .certificate_file = config->certificate_file,
         .private_key_file = config->private_key_file,
+        .wants_certificates = config->upgrade.path != NULL,
         .read_max_bytes = body_max(http) + HEADER_MAX_BYTES,
         .request_deadline_ms = config->request_deadline_ms,
     };
@@ -658,6 +664,7 @@ static struct vd_http *http_new(const struct vd_http_config *config)
     }
     memcpy(http->faces, config->faces, config->face_count * sizeof http->faces[0]);
     http->face_count = config->face_count;
+    vd_upgrade_init(&http->upgrade, &config->upgrade);
     http->wake_fd = -1;
     http->todo.last = &http->todo.first;
     http->done.last = &http->done.first;

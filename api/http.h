@@ -71,6 +71,17 @@ struct vd_http_face {
     void *context;
 };
 
+/* ---- Connections that speak something else than HTTP from a request on ---- */
+
+struct vd_hub;
+
+/* Where clients of the server may ask for WebSocket with a subprotocol, and who takes their connections over. */
+struct vd_http_upgrade {
+    const char *path; /* decoded; NULL: nowhere */
+    const char *protocol;
+    struct vd_hub *hub; /* must outlive the server */
+};
+
 /* ---- Servers ---- */
 
 struct vd_http_config {
@@ -85,6 +96,8 @@ struct vd_http_config {
     const struct vd_http_face
         *faces; /* the first whose prefix fits takes a request; copied, their context is not */
     size_t face_count; /* 1 to 8 */
+    struct vd_http_upgrade
+        upgrade; /* over TLS only; clients are then asked for a certificate, and need not show one */
 };
 
 struct vd_http;

@@ -7,13 +7,15 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "hub/tls.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -238,6 +240,93 @@ void vd_http_tls_end(struct evhttp_request *request)
     }
 }
 
+/* ---- A connection that leaves ---- */
+
+/* What a client may have said before it has the answer. */
+#define EARLY_MAX_BYTES 16384
+
+struct departure {
+    void (*taken)(void *context, const struct vd_http_tls_taken *what);
+    void *context;
+    int fd;
+    SSL *ssl;
+    size_t early_length;
+    char early[];
+};
+
+/* Called where libevent frees the stream's input, which it does last: only then is its SSL nobody else's. */
+static void on_departed(const void *data, size_t length, void *context)
+{
+    struct departure *departure = context;
+    const struct vd_http_tls_taken what = {
+        departure->fd, departure->ssl, {departure->early, departure->early_length}};
+
+    (void)data;
+    (void)length;
+    departure->taken(departure->context, &what);
+    free(departure);
+}
+
+/* All that can fail: the departure has a descriptor of its own, and waits at the end of the input. NULL: nothing is done. */
+static struct departure *departure_new(struct bufferevent *stream, struct connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(stream);
+    const size_t length = evbuffer_get_length(input);
+    struct departure *made = length <= EARLY_MAX_BYTES ? malloc(sizeof *made + length) : NULL;
+
+    if (made == NULL) {
+        return NULL;
+    }
+    made->early_length = length;
+    made->ssl = bufferevent_openssl_get_ssl(stream);
+    made->fd = fcntl(bufferevent_getfd(stream), F_DUPFD_CLOEXEC, 0);
+    evbuffer_copyout(input, made->early, length);
+    evbuffer_remove_cb(input, on_input, connection);
+    if (made->fd < 0 || evbuffer_add_reference(input, "", 1, on_departed, made) != 0) {
+        evbuffer_add_cb(input, on_input, connection);
+        if (made->fd >= 0) {
+            close(made->fd);
+        }
+        free(made);
+        return NULL;
+    }
+    return made;
+}
+
+bool vd_http_tls_take(struct evhttp_request *request,
+    void (*taken)(void *context, const struct vd_http_tls_taken *what), void *context)
+{
+    struct connection *connection = connection_of(request);
+    struct bufferevent *stream = connection->stream;
+    SSL *ssl = bufferevent_openssl_get_ssl(stream);
+    const int fd = bufferevent_getfd(stream);
+    const int nothing = eventfd(0, EFD_CLOEXEC);
+    struct departure *departure = NULL;
+
+    /* TLS that waits to write would have libevent wait on. */
+    if (nothing >= 0 && !SSL_want_write(ssl) &&
+        evbuffer_get_length(bufferevent_get_output(stream)) == 0) {
+        departure = departure_new(stream, connection);
+    }
+    if (departure == NULL) {
+        close(nothing);
+        return false;
+    }
+    departure->taken = taken;
+    departure->context = context;
+    bufferevent_disable(stream, EV_READ | EV_WRITE);
+    SSL_up_ref(ssl);
+    SSL_set_ex_data(ssl, connection_index, NULL);
+    connection_ends(NULL, connection, NULL, 0, 0, NULL);
+    SSL_set_bio(ssl, NULL, NULL);
+    /* evhttp shuts down what its number for the socket stands for: let that be something else. */
+    dup3(nothing, fd, O_CLOEXEC);
+    evhttp_connection_free(evhttp_request_get_connection(request));
+    close(fd);
+    close(nothing);
+    return true;
+}
+
 /* ---- All of them ---- */
 
 static int timer_start(struct vd_http_tls *tls, struct event_base *base)
@@ -270,9 +359,10 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     error = vd_tls_context_new(
         config->certificate_file, config->private_key_file, &tls->context, error_text, error_size);
     if (error == VD_OK) {
-        /* A back end proves itself by its token: unlike a device it is never asked for a certificate. */
-        SSL_CTX_set_verify(tls->context, SSL_VERIFY_NONE, NULL);
         error = timer_start(tls, base);
+    }
+    if (error == VD_OK && config->wants_certificates) {
+        error = vd_tls_ask_for_certificates(tls->context);
     }
     if (error != VD_OK) {
         vd_http_tls_free(tls);

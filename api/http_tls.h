@@ -9,7 +9,8 @@
 #include <event2/listener.h>
 #include <stdbool.h>
 
-#include "lib/error.h"
+#include "hub/tls.h"
+#include "lib/str.h"
 
 /* Connections at a time: some 40 KB each while idle. More wait in the kernel until one ends. */
 #define VD_HTTP_TLS_CONNECTIONS_MAX 512
@@ -25,7 +26,9 @@ struct vd_http_tls;
 struct vd_http_tls_config {
     const char *certificate_file; /* PEM, both */
     const char *private_key_file;
-    size_t read_max_bytes;   /* the largest request: what one connection may hold unread */
+    bool
+        wants_certificates; /* clients are asked for one, and pass with any or none: see hub/tls.h */
+    size_t read_max_bytes;  /* the largest request: what one connection may hold unread */
     int request_deadline_ms; /* 0: as above */
 };
 
@@ -49,5 +52,20 @@ bool vd_http_tls_begin(struct evhttp_request *request);
 
 /* Its answer is about to be sent. */
 void vd_http_tls_end(struct evhttp_request *request);
+
+struct vd_http_tls_taken {
+    int fd;
+    SSL *ssl;            /* without a BIO */
+    struct vd_str early; /* what came behind the request; valid until the call returns */
+};
+
+/*
+ * Takes a connection away from evhttp, whose last request `request` is, and which must be ending: that and all that HTTP has
+ * of the connection is freed. `taken` is called with what is left, the callee's to close, once nobody else touches it: from
+ * the loop, soon, or when the server is freed. False: it cannot be done (no memory, no descriptor, too much behind the
+ * request), and the connection is as it was.
+ */
+bool vd_http_tls_take(struct evhttp_request *request,
+    void (*taken)(void *context, const struct vd_http_tls_taken *what), void *context);
 
 #endif

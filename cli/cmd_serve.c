@@ -334,6 +334,7 @@ static int start_https_server(
         .workers = HTTPS_WORKERS,
         .faces = faces,
         .face_count = sizeof faces / sizeof faces[0],
+        .upgrade = {VD_HUB_WEBSOCKET_PATH, VD_HUB_WEBSOCKET_PROTOCOL, service->hub},
     };
     char text[VD_ADDRESS_TEXT_SIZE + 8];
     int error;

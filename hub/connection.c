@@ -34,7 +34,7 @@ void vd_connection_record(struct connection *c, struct vd_operation *operation)
 
     operation->device_id = who->device_id;
     operation->module_id = who->module_id;
-    operation->protocol = "Mqtt";
+    operation->protocol = c->websocket != NULL ? "MqttWs" : "Mqtt";
     operation->auth_type = vd_operation_auth_type(who);
     operation->address = c->session.address;
     operation->client_type = c->session.client_type;
@@ -230,10 +230,27 @@ static void consume(struct connection *c, size_t used)
     }
 }
 
+/* The end that WebSocket's frames have come to, once all that came before it was handled. */
+static void end_of_frames(struct connection *c)
+{
+    const struct vd_websocket *w = c->websocket;
+
+    if (w == NULL || w->state == VD_WEBSOCKET_OPEN || vd_session_is_blocked(&c->session)) {
+        return;
+    }
+    if (w->state == VD_WEBSOCKET_CLOSED) {
+        vd_session_apply(&c->session, VD_SESSION_WEBSOCKET_CLOSED);
+    } else {
+        vd_session_apply(&c->session,
+            w->code == VD_WEBSOCKET_TOO_LARGE ? VD_SESSION_TOO_LARGE : VD_SESSION_FRAME_MALFORMED);
+    }
+}
+
 /* Gives the session what is in `in`. */
 static void feed_kept(struct connection *c)
 {
     consume(c, vd_session_input(&c->session, c->in.data, c->in.length));
+    end_of_frames(c);
 }
 
 /* Gives the session bytes that lie in the hub's buffer, and keeps what it leaves. */
@@ -244,6 +261,38 @@ static void feed_fresh(struct connection *c, const uint8_t *data, size_t length)
     vd_buf_append(&c->in, data + used, length - used);
     if (c->in.error != VD_OK) {
         vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
+    }
+}
+
+/* What was queued may not have found its place. */
+static void check_queue(struct connection *c)
+{
+    mark_dirty(c);
+    if (c->out.error != VD_OK) {
+        vd_session_apply(&c->session,
+            c->out.error == VD_E_LIMIT ? VD_SESSION_SLOW_READER : VD_SESSION_NO_MEMORY);
+    }
+}
+
+/* Takes WebSocket's frames off bytes that lie in a buffer of the hub's, and gives the session the rest. */
+static void feed_frames(struct connection *c, uint8_t *data, size_t length)
+{
+    const size_t queued = c->out.length;
+
+    length = vd_websocket_read(c->websocket, data, length, VD_HUB_FRAME_MAX_BYTES, &c->out);
+    if (c->out.length != queued || c->out.error != VD_OK) {
+        check_queue(c);
+    }
+    if (c->in.length == 0) {
+        feed_fresh(c, data, length);
+        end_of_frames(c);
+        return;
+    }
+    vd_buf_append(&c->in, data, length);
+    if (c->in.error != VD_OK) {
+        vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
+    } else if (!vd_session_is_blocked(&c->session)) {
+        feed_kept(c);
     }
 }
 
@@ -293,7 +342,7 @@ static bool read_some(struct connection *c)
     size_t room = sizeof c->hub->plaintext;
     int n;
 
-    if (c->in.length > 0) {
+    if (c->in.length > 0 && c->websocket == NULL) {
         into = kept_room(c, &room);
         if (into == NULL) {
             vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
@@ -308,7 +357,9 @@ static bool read_some(struct connection *c)
         }
         return false;
     }
-    if (into == c->hub->plaintext) {
+    if (c->websocket != NULL) {
+        feed_frames(c, into, (size_t)n);
+    } else if (into == c->hub->plaintext) {
         feed_fresh(c, into, (size_t)n);
     } else {
         c->in.length += (size_t)n;
@@ -319,17 +370,22 @@ static bool read_some(struct connection *c)
     return c->session.state <= VD_SESSION_CONNECTED;
 }
 
+static void secured(struct connection *c)
+{
+    const int error = vd_tls_peer_certificate(c->ssl, &c->certificate);
+
+    c->session.certificate = c->certificate;
+    vd_session_apply(&c->session, error == VD_OK ? VD_SESSION_SECURED : VD_SESSION_NO_MEMORY);
+}
+
 static void handshake(struct connection *c)
 {
-    int error;
     int n;
 
     ERR_clear_error();
     n = SSL_do_handshake(c->ssl);
     if (n == 1) {
-        error = vd_tls_peer_certificate(c->ssl, &c->certificate);
-        c->session.certificate = c->certificate;
-        vd_session_apply(&c->session, error == VD_OK ? VD_SESSION_SECURED : VD_SESSION_NO_MEMORY);
+        secured(c);
     } else if (!wants_more(c, n)) {
         on_tls_end(c, n);
     }
@@ -560,6 +616,7 @@ bool vd_connection_has_room(struct vd_session *session, size_t length)
 {
     struct connection *c = of_session(session);
 
+    length += c->websocket != NULL ? VD_WEBSOCKET_SERVER_HEADER_MAX : 0;
     if (c->out.length > 0 && c->out.length + length > c->out.max) {
         vd_connection_flush(c);
     }
@@ -569,13 +626,13 @@ bool vd_connection_has_room(struct vd_session *session, size_t length)
 static void host_send(struct vd_session *session, const void *data, size_t length)
 {
     struct connection *c = of_session(session);
+    uint8_t header[VD_WEBSOCKET_SERVER_HEADER_MAX];
 
-    vd_buf_append(&c->out, data, length);
-    mark_dirty(c);
-    if (c->out.error != VD_OK) {
-        vd_session_apply(
-            session, c->out.error == VD_E_LIMIT ? VD_SESSION_SLOW_READER : VD_SESSION_NO_MEMORY);
+    if (c->websocket != NULL) {
+        vd_buf_append(&c->out, header, vd_websocket_write_header(length, header));
     }
+    vd_buf_append(&c->out, data, length);
+    check_queue(c);
 }
 
 static enum vd_record_result host_record(
@@ -747,6 +804,26 @@ static void count_change(
     }
 }
 
+/* What WebSocket calls the end that an event means. */
+static uint16_t close_code(const struct connection *c, enum vd_session_event event)
+{
+    switch (event) {
+    case VD_SESSION_DISCONNECT:
+        return VD_WEBSOCKET_NORMAL;
+    case VD_SESSION_WEBSOCKET_CLOSED:
+    case VD_SESSION_FRAME_MALFORMED:
+        return c->websocket->code;
+    case VD_SESSION_STOPPING:
+        return VD_WEBSOCKET_GOING_AWAY;
+    case VD_SESSION_TOO_LARGE:
+        return VD_WEBSOCKET_TOO_LARGE;
+    case VD_SESSION_NO_MEMORY:
+        return VD_WEBSOCKET_SERVER_ERROR;
+    default:
+        return VD_WEBSOCKET_POLICY;
+    }
+}
+
 /* Once CONNECT was judged nobody needs it: an idle connection is to be small. */
 static void drop_certificate(struct connection *c)
 {
@@ -782,6 +859,9 @@ static void host_changed(
         vd_delivery_gone(c);
     }
     if (session->state == VD_SESSION_CLOSING) {
+        if (c->websocket != NULL) {
+            vd_websocket_write_close(close_code(c, event), &c->out);
+        }
         c->closing_ms = vd_clock_monotonic_ms();
         event_add(&c->readable, NULL);
         arm_timer(c, c->closing_ms);
@@ -827,28 +907,33 @@ static void set_socket_options(int fd)
     }
 }
 
-void vd_connection_open(
-    struct vd_hub *hub, int fd, const char *address, const struct peer_key *peer)
+/* `ssl` is the caller's until it succeeds; NULL: it makes one. NULL if there is no memory. */
+static struct connection *begin(
+    struct vd_hub *hub, int fd, SSL *ssl, const char *address, const struct peer_key *peer)
 {
     struct connection *c = calloc(1, sizeof *c);
+    SSL *made = NULL;
 
     if (c == NULL) {
-        close(fd);
-        return;
+        return NULL;
     }
+    if (ssl == NULL) {
+        ssl = made = vd_tls_new(hub->tls, &c->wire);
+    } else if (!vd_tls_move(ssl, &c->wire)) {
+        ssl = NULL;
+    }
+    if (ssl == NULL || !vd_hub_slot_take(hub, c, &c->slot)) {
+        SSL_free(made);
+        free(c);
+        return NULL;
+    }
+    c->ssl = ssl;
     c->hub = hub;
     c->wire.fd = fd;
     c->peer = *peer;
     c->out.max = VD_HUB_OUTPUT_MAX_BYTES;
     c->opened_ms = vd_clock_monotonic_ms();
     c->progress_ms = c->opened_ms;
-    c->ssl = vd_tls_new(hub->tls, &c->wire);
-    if (c->ssl == NULL || !vd_hub_slot_take(hub, c, &c->slot)) {
-        SSL_free(c->ssl);
-        close(fd);
-        free(c);
-        return;
-    }
     vd_session_init(&c->session, &hub->session_host, address);
     set_socket_options(fd);
     event_assign(&c->readable, hub->base, fd, EV_READ | EV_PERSIST, on_readable, c);
@@ -857,6 +942,41 @@ void vd_connection_open(
     event_add(&c->readable, NULL);
     arm_timer(c, c->opened_ms);
     atomic_fetch_add(&hub->connections, 1);
+    return c;
+}
+
+void vd_connection_open(
+    struct vd_hub *hub, int fd, const char *address, const struct peer_key *peer)
+{
+    if (begin(hub, fd, NULL, address, peer) == NULL) {
+        close(fd);
+    }
+}
+
+void vd_connection_adopt(struct vd_hub *hub, const struct vd_hub_arrival *arrival,
+    const char *address, const struct peer_key *peer)
+{
+    struct vd_websocket *websocket = calloc(1, sizeof *websocket);
+    struct connection *c = NULL;
+
+    if (websocket != NULL) {
+        c = begin(hub, arrival->fd, arrival->ssl, address, peer);
+    }
+    if (c == NULL) {
+        free(websocket);
+        SSL_free(arrival->ssl);
+        close(arrival->fd);
+        return;
+    }
+    vd_buf_append(&c->out, arrival->answer.data, arrival->answer.length);
+    check_queue(c);
+    c->websocket = websocket;
+    secured(c);
+    if (c->session.state == VD_SESSION_CONNECTING && arrival->early.length > 0) {
+        memcpy(hub->plaintext, arrival->early.data, arrival->early.length);
+        feed_frames(c, hub->plaintext, arrival->early.length);
+    }
+    serve(c, 0); /* what TLS has taken from the socket already */
 }
 
 void vd_connection_free(struct connection *c)
@@ -875,6 +995,7 @@ void vd_connection_free(struct connection *c)
     vd_buf_release(&c->in);
     vd_buf_release(&c->out);
     free(c->delivery);
+    free(c->websocket);
     drop_certificate(c);
     SSL_free(c->ssl);
     close(c->wire.fd);

@@ -5,18 +5,14 @@
 #define VEDETTE_HUB_CONNECTION_H
 
 #include "hub/server.h"
-
-/* Whom a rate takes for one: an IPv4 address, or the network of an IPv6 address, whose hosts choose the rest. */
-struct peer_key {
-    uint8_t bytes[8];
-    uint8_t length;
-};
+#include "hub/websocket.h"
 
 struct connection {
     struct vd_session session; /* first: a session's owner is found by its address */
     struct vd_hub *hub;
     SSL *ssl;
     struct vd_tls_wire wire;
+    struct vd_websocket *websocket; /* NULL: MQTT is spoken without it */
     struct vd_peer_certificate
         *certificate; /* from the handshake until CONNECT was judged, else NULL */
     uint32_t slot;
@@ -54,6 +50,10 @@ struct connection {
 /* Takes the socket over; closes it if there is no memory. */
 void vd_connection_open(
     struct vd_hub *hub, int fd, const char *address, const struct peer_key *peer);
+
+/* Likewise with one that arrived from a server of HTTPS. */
+void vd_connection_adopt(struct vd_hub *hub, const struct vd_hub_arrival *arrival,
+    const char *address, const struct peer_key *peer);
 
 /* Queues a PUBACK. */
 void vd_connection_acknowledge(struct connection *connection, uint16_t packet_id);

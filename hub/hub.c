@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/arrivals.h"
 #include "hub/calls.h"
 #include "hub/commands.h"
 #include "hub/connection.h"
@@ -158,6 +159,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     if (vd_commands_stop_asked(hub) && !hub->is_draining) {
         begin_stop(hub);
     }
+    vd_arrivals_take(hub);
     vd_calls_take(hub);
     acknowledge(hub);
     vd_jobs_collect(hub);
@@ -245,40 +247,49 @@ static struct peer_key peer_key_of(const struct sockaddr *address)
     return key;
 }
 
-/* Closes a connection before anything is spent on it. */
-static void turn_away(
-    struct vd_hub *hub, int fd, const char *event, const char *address, uint32_t limit)
+/* A connection is closed before anything is spent on it. */
+static void turn_away(struct vd_hub *hub, const char *event, const char *address, uint32_t limit)
 {
     uint32_t held_back;
 
-    close(fd);
     atomic_fetch_add(&hub->connects_refused, 1);
     if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
         vd_log(VD_LOG_WARN, event, "address=%s limit=%u held_back=%u", address, limit, held_back);
     }
 }
 
+bool vd_hub_admits(
+    struct vd_hub *hub, const struct sockaddr *address, char *text, struct peer_key *peer)
+{
+    *peer = peer_key_of(address);
+    address_text(address, text, INET6_ADDRSTRLEN);
+    if (hub->first_free == NO_SLOT) {
+        turn_away(hub, "hub.connection_limit", text, hub->max_connections);
+        return false;
+    }
+    if (!vd_limiter_take(
+            hub->connects_by_address, peer->bytes, peer->length, vd_clock_monotonic_ms())) {
+        atomic_fetch_add(&hub->connects_limited, 1);
+        turn_away(hub, "hub.connect_rate", text, hub->address_connects_per_s);
+        return false;
+    }
+    return true;
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
     int length, void *argument)
 {
     struct vd_hub *hub = argument;
-    const struct peer_key peer = peer_key_of(address);
+    struct peer_key peer;
     char text[INET6_ADDRSTRLEN];
 
     (void)listener;
     (void)length;
-    address_text(address, text, sizeof text);
-    if (hub->first_free == NO_SLOT) {
-        turn_away(hub, fd, "hub.connection_limit", text, hub->max_connections);
-        return;
+    if (vd_hub_admits(hub, address, text, &peer)) {
+        vd_connection_open(hub, fd, text, &peer);
+    } else {
+        close(fd);
     }
-    if (!vd_limiter_take(
-            hub->connects_by_address, peer.bytes, peer.length, vd_clock_monotonic_ms())) {
-        atomic_fetch_add(&hub->connects_limited, 1);
-        turn_away(hub, fd, "hub.connect_rate", text, hub->address_connects_per_s);
-        return;
-    }
-    vd_connection_open(hub, fd, text, &peer);
 }
 
 static int fail(char *error_text, size_t error_size, int error, const char *what, const char *why)
@@ -428,6 +439,7 @@ static void hub_free(struct vd_hub *hub)
     vd_limiter_free(hub->connects_by_address);
     vd_limiter_free(hub->failures);
     vd_limiter_free(hub->logins);
+    vd_arrivals_release(hub);
     vd_commands_release(hub);
     vd_record_queue_release(&hub->record_queue);
     pthread_mutex_destroy(&hub->lock);
@@ -464,6 +476,7 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_methods.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
     STAILQ_INIT(&hub->commands);
+    STAILQ_INIT(&hub->arrivals);
     vd_record_queue_init(&hub->record_queue);
     hub->host_name = strdup(config->host_name);
     hub->resource_id =

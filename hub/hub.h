@@ -59,6 +59,18 @@ struct vd_hub_stats {
         log_unwritable; /* 1 while the event log takes nothing (full disk): nothing is acknowledged */
 };
 
+/* Where devices speak MQTT over WebSocket on a server of HTTPS, and the subprotocol that they name. */
+#define VD_HUB_WEBSOCKET_PATH     "/$iothub/websocket"
+#define VD_HUB_WEBSOCKET_PROTOCOL "mqtt"
+
+/* A connection of that kind that a server of HTTPS let go of; its TLS is of a context of hub/tls.h. */
+struct vd_hub_arrival {
+    int fd;               /* does not block */
+    struct ssl_st *ssl;   /* without a BIO; no byte is on its way through it */
+    struct vd_str answer; /* that the client waits for: the end of WebSocket's handshake */
+    struct vd_str early;  /* what has come behind its request; at most VD_HUB_EARLY_MAX_BYTES */
+};
+
 struct vd_hub;
 
 /*
@@ -88,6 +100,10 @@ void vd_hub_policies_changed(struct vd_hub *hub);
 void vd_hub_desired_changed(struct vd_hub *hub, const char *device_id, const char *module_id,
     int64_t version, struct vd_str change);
 void vd_hub_c2d_waiting(struct vd_hub *hub, const char *device_id);
+
+/* Takes the connection over as if it had come to the hub's own port, or closes it: fd and ssl are the hub's from now on.
+ * Any thread; does not wait. */
+void vd_hub_adopt(struct vd_hub *hub, const struct vd_hub_arrival *arrival);
 
 /* True if the identity is connected now. Any thread. */
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id);

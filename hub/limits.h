@@ -31,6 +31,14 @@
 /* The largest packet: a PUBLISH with the largest topic, a packet id and the largest body. */
 #define VD_HUB_PACKET_MAX_BYTES (5 + 2 + VD_HUB_TOPIC_MAX_BYTES + 2 + VD_MESSAGE_BODY_MAX_BYTES)
 
+/* A frame of WebSocket: nothing waits for its end, and a client may put many packets into one, but not so many. */
+#define VD_HUB_FRAME_MAX_BYTES (4u << 20)
+
+/* Connections that were upgraded to WebSocket and wait for the loop, and what of their bytes was read before; more is
+ * closed. A client says nothing before it has its answer, or a CONNECT at most. */
+#define VD_HUB_ARRIVALS_MAX    512
+#define VD_HUB_EARLY_MAX_BYTES 16384
+
 /* Filters in one SUBSCRIBE or UNSUBSCRIBE: there are seven that a device can ask for. */
 #define VD_HUB_FILTERS_MAX 16
 

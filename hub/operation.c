@@ -51,6 +51,7 @@ struct vd_result vd_result_of_event(enum vd_session_event event)
 {
     switch (event) {
     case VD_SESSION_DISCONNECT:
+    case VD_SESSION_WEBSOCKET_CLOSED:
     case VD_SESSION_PEER_CLOSED:
     case VD_SESSION_TLS_FAILED:
         return (struct vd_result){404104, "DeviceConnectionClosedRemotely"};

@@ -65,7 +65,7 @@ struct vd_operation {
     int64_t duration_ms;
     const char *device_id; /* NULL or empty: it is not about one */
     const char *module_id; /* likewise */
-    const char *protocol;  /* Mqtt, Https; NULL: none */
+    const char *protocol;  /* Mqtt, MqttWs, Https; NULL: none */
     const char *auth_type; /* see vd_operation_auth_type; NULL: none */
     const char *address;   /* the peer's, masked where it is written; NULL: none */
     struct vd_str

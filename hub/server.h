@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "hub/committer.h"
 #include "hub/hub.h"
@@ -43,6 +44,7 @@ struct slot {
 TAILQ_HEAD(connection_list, connection);
 
 STAILQ_HEAD(command_list, command);
+STAILQ_HEAD(arrival_list, arrival);
 
 struct vd_hub {
     char *host_name;
@@ -103,6 +105,8 @@ struct vd_hub {
 
     pthread_mutex_t lock;
     struct command_list commands; /* the oldest first */
+    struct arrival_list arrivals; /* likewise */
+    size_t arrival_count;
     struct vd_ip_filter next_ip_filter;
     bool has_next_ip_filter;
     bool policies_changed;
@@ -139,6 +143,17 @@ VD_NODISCARD int vd_hub_start_timed(const struct vd_hub_config *config,
 /* A place for a new connection; false if there is none. */
 bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot);
 void vd_hub_slot_release(struct vd_hub *hub, uint32_t slot);
+
+/* Whom a rate takes for one: an IPv4 address, or the network of an IPv6 address, whose hosts choose the rest. */
+struct peer_key {
+    uint8_t bytes[8];
+    uint8_t length;
+};
+
+/* Whether there is a place for a connection from that address, and its rate allows it; its text (of INET6_ADDRSTRLEN) and
+ * key are set in any case. One that is not let in is counted and logged; closing it is left to the caller. */
+bool vd_hub_admits(
+    struct vd_hub *hub, const struct sockaddr *address, char *text, struct peer_key *peer);
 
 /* Has the loop look for what other threads asked for. Any thread. */
 void vd_hub_wake(struct vd_hub *hub);

@@ -22,6 +22,7 @@
     X(VD_SESSION_ACCEPTED, "accepted", 0)                       \
     X(VD_SESSION_REFUSED, "refused", 1)                         \
     X(VD_SESSION_DISCONNECT, "disconnect", 1)                   \
+    X(VD_SESSION_WEBSOCKET_CLOSED, "websocket_closed", 1)       \
     X(VD_SESSION_TAKEN_OVER, "400027_taken_over", 1)            \
     X(VD_SESSION_TOKEN_EXPIRED, "token_expired", 1)             \
     X(VD_SESSION_CERTIFICATE_EXPIRED, "certificate_expired", 1) \
@@ -31,6 +32,7 @@
     X(VD_SESSION_FILTERED, "address_filtered", 1)               \
     X(VD_SESSION_STOPPING, "hub_stopping", 1)                   \
     X(VD_SESSION_MALFORMED, "malformed_packet", 1)              \
+    X(VD_SESSION_FRAME_MALFORMED, "malformed_frame", 1)         \
     X(VD_SESSION_TOO_LARGE, "packet_too_large", 1)              \
     X(VD_SESSION_UNEXPECTED, "unexpected_packet", 1)            \
     X(VD_SESSION_QOS_2, "qos_2", 1)                             \

@@ -154,19 +154,27 @@ int vd_tls_context_new(const char *certificate_file, const char *private_key_fil
     return VD_OK;
 }
 
-SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire)
+bool vd_tls_move(SSL *ssl, struct vd_tls_wire *wire)
 {
-    SSL *ssl = SSL_new(context);
     BIO *bio = BIO_new(bio_method);
 
-    if (ssl == NULL || bio == NULL) {
-        SSL_free(ssl);
-        BIO_free(bio);
-        return NULL;
+    if (bio == NULL) {
+        return false;
     }
     BIO_set_data(bio, wire);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
+    return true;
+}
+
+SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire)
+{
+    SSL *ssl = SSL_new(context);
+
+    if (ssl == NULL || !vd_tls_move(ssl, wire)) {
+        SSL_free(ssl);
+        return NULL;
+    }
     SSL_set_accept_state(ssl);
     return ssl;
 }

@@ -41,6 +41,9 @@ struct vd_tls_wire {
  */
 SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire);
 
+/* Has an SSL whose handshake is done, of a context made here, read and write likewise. False (no memory): it is as it was. */
+bool vd_tls_move(SSL *ssl, struct vd_tls_wire *wire);
+
 /* What OpenSSL says is wrong, and forgets it; "" if nothing. Valid until the next call on the thread. */
 const char *vd_tls_error_text(void);
 
