@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the SDKs of the service of old for back ends and for management, tests/npm, against a hub. */
+/* Runs the SDKs of the service of old that speak to the HTTPS port, tests/npm, against a hub: those for back ends and for
+ * management, and that for devices over WebSocket. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,12 +72,21 @@ static void test_npm__management_sdk(void **state)
     run_script(VD_SOURCE_DIR "/tests/npm/arm-iothub.test.js");
 }
 
+static void test_npm__device_sdk_over_websocket(void **state)
+{
+    (void)state;
+    make_scene("devices");
+    e2e_device_create(&hub, "device-1");
+    run_script(VD_SOURCE_DIR "/tests/npm/websocket.test.js");
+}
+
 int main(void)
 {
     static const char *const programs[] = {"node", "ip", "openssl", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_npm__service_sdk),
         cmocka_unit_test(test_npm__management_sdk),
+        cmocka_unit_test(test_npm__device_sdk_over_websocket),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
     if (result == 0 && access(MODULES "/@azure/arm-iothub", R_OK) != 0) {
