@@ -18,8 +18,8 @@
 
 static struct e2e_hub hub;
 
-/* A hub in the data directory of that name. */
-static void make_scene(const char *name)
+/* A hub in the data directory of that name, with some lines of configuration. */
+static void make_scene(const char *name, const char *config)
 {
     char path[128];
     e2e_hub_init_as(&hub, "localhost", name, NULL, "127.0.0.1", 0);
@@ -27,7 +27,7 @@ static void make_scene(const char *name)
     FILE *file = fopen(path, "a");
     assert_non_null(file);
     /* The SDK knows this port only: hence the network of the test's own. */
-    assert_true(fputs("https.listen = 127.0.0.1:443\n", file) >= 0);
+    assert_true(fprintf(file, "https.listen = 127.0.0.1:443\n%s", config) >= 0);
     assert_int_equal(fclose(file), 0);
     e2e_hub_start(&hub);
 }
@@ -60,14 +60,14 @@ static void run_script(const char *script)
 static void test_npm__service_sdk(void **state)
 {
     (void)state;
-    make_scene("backends");
+    make_scene("backends", "");
     run_script(VD_SOURCE_DIR "/tests/npm/iothub.test.js");
 }
 
 static void test_npm__management_sdk(void **state)
 {
     (void)state;
-    make_scene("management");
+    make_scene("management", "");
     e2e_device_create(&hub, "device-1");
     run_script(VD_SOURCE_DIR "/tests/npm/arm-iothub.test.js");
 }
@@ -75,9 +75,25 @@ static void test_npm__management_sdk(void **state)
 static void test_npm__device_sdk_over_websocket(void **state)
 {
     (void)state;
-    make_scene("devices");
+    make_scene("devices", "");
     e2e_device_create(&hub, "device-1");
     run_script(VD_SOURCE_DIR "/tests/npm/websocket.test.js");
+}
+
+/* The receiver is the script's, with the hub's certificate. */
+static void test_npm__monitoring_sdk(void **state)
+{
+    (void)state;
+    make_scene("monitoring",
+        "diagnostics.webhook = https://user:hidden@localhost:8443/in?code=unsaid\n"
+        "diagnostics.webhook_ca = ca.pem\n");
+    e2e_device_create(&hub, "device-1");
+    run_script(VD_SOURCE_DIR "/tests/npm/arm-monitor.test.js");
+    char *log = e2e_read_file(hub.log, NULL);
+    assert_non_null(strstr(log, "event=export.failed"));
+    assert_null(strstr(log, "unsaid"));
+    assert_null(strstr(log, "hidden"));
+    free(log);
 }
 
 int main(void)
@@ -87,9 +103,10 @@ int main(void)
         cmocka_unit_test(test_npm__service_sdk),
         cmocka_unit_test(test_npm__management_sdk),
         cmocka_unit_test(test_npm__device_sdk_over_websocket),
+        cmocka_unit_test(test_npm__monitoring_sdk),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
-    if (result == 0 && access(MODULES "/@azure/arm-iothub", R_OK) != 0) {
+    if (result == 0 && access(MODULES "/@azure/arm-monitor", R_OK) != 0) {
         result = e2e_cannot_run("the npm packages are not installed (tools/deps test)");
     }
     return result != 0 ? result : e2e_end(cmocka_run_group_tests_name("npm", tests, NULL, NULL));
