@@ -91,17 +91,31 @@ static int center_turn(struct vd_center *center)
     return error;
 }
 
+/* Lets records gather behind a step that took few. */
+static void rest(struct vd_center *center, int64_t began_ms, uint64_t from)
+{
+    const int64_t rest_ms = began_ms + VD_INGEST_STEP_MS - vd_clock_monotonic_ms();
+
+    if (rest_ms > 0 && center->ingest.stats.next_offset - from < VD_INGEST_STEP_RECORDS) {
+        pause_for(center, rest_ms);
+    }
+}
+
 static void *center_main(void *argument)
 {
     struct vd_center *center = argument;
     int64_t retry_ms = VD_INGEST_RETRY_MIN_MS;
 
     while (!center_is_stopping(center)) {
+        const int64_t began_ms = vd_clock_monotonic_ms();
+        const uint64_t from = center->ingest.stats.next_offset;
         int error = center_turn(center);
 
         publish(center, error);
         if (error == VD_E_NOT_FOUND) {
             error = wait_for_more(center);
+        } else if (error == VD_OK) {
+            rest(center, began_ms, from);
         }
         if (error == VD_OK) {
             retry_ms = VD_INGEST_RETRY_MIN_MS;

@@ -19,6 +19,10 @@
 #define VD_INGEST_TEXT_BYTES_MAX 33554432
 /* The center looks at its stop flag and at the indicators this often while the log is quiet. */
 #define VD_INGEST_WAIT_MS 250
+/* A step costs two transactions, of some ms together, whether it takes one record or thousands: after one that took fewer
+ * records than this, the next begins so much later than it. An alert comes that much later at most. */
+#define VD_INGEST_STEP_RECORDS 1000
+#define VD_INGEST_STEP_MS      100
 /* Pause after a store refused: doubled from the first to the second. */
 #define VD_INGEST_RETRY_MIN_MS 100
 #define VD_INGEST_RETRY_MAX_MS 5000

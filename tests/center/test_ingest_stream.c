@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "center/limits.h"
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
 #include "tests/center/ingest_fixture.h"
@@ -363,6 +364,26 @@ static void test_center__runs_stalls_and_resumes(void **state)
     vd_center_stop(NULL);
 }
 
+/* A step costs the same for one record as for many, so few records make few steps. */
+static void test_center__lets_records_gather(void **state)
+{
+    enum {
+        ROUNDS = 5
+    };
+    struct ingest_fixture *f = *state;
+    struct vd_center *center = NULL;
+    const int64_t start_ms = vd_clock_monotonic_ms();
+
+    assert_int_equal(vd_center_start(&f->log.base, &f->analytics.base, f->store, &center), VD_OK);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        ingest_add_flow(f, "dev", 1000 + i, INGEST_T0_S, "203.0.113.9");
+        wait_until(center, is_at, f->log.end);
+    }
+    assert_true(vd_clock_monotonic_ms() - start_ms >= (ROUNDS - 1) * VD_INGEST_STEP_MS);
+    vd_event_log_interrupt(&f->log.base);
+    vd_center_stop(center);
+}
+
 /* A running center takes over indicators within a second. */
 static void test_center__takes_new_indicators(void **state)
 {
@@ -503,6 +524,7 @@ int main(void)
         INGEST_TEST(test_stream__trimmed_log),
         INGEST_TEST(test_start__ahead_of_log),
         INGEST_TEST(test_center__runs_stalls_and_resumes),
+        INGEST_TEST(test_center__lets_records_gather),
         INGEST_TEST(test_center__takes_new_indicators),
         INGEST_TEST(test_stream__kill_9),
     };
