@@ -176,6 +176,7 @@ static json_t *state_json(const struct vd_api *api)
     if (json != NULL && api->sweeper != NULL) {
         vd_sweeper_stats_get(api->sweeper, &sweeper);
         json_object_set_new(json, "swept", json_integer((json_int_t)sweeper.removed));
+        json_object_set_new(json, "sweeps", json_integer((json_int_t)sweeper.sweeps));
     }
     return json;
 }

@@ -21,7 +21,6 @@
 #define START_MS      30000
 #define CLI_MS        30000
 #define MAX_ARGUMENTS 24
-#define READY_PATTERN "mqtt="
 
 static char folder[64];
 
@@ -168,6 +167,16 @@ void e2e_hub_init_as(struct e2e_hub *hub, const char *host_name, const char *nam
     assert_int_equal(fclose(file), 0);
 }
 
+void e2e_hub_serve_https(const struct e2e_hub *hub)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/vedette.conf", hub->data);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    assert_true(fputs("https.listen = 127.0.0.1:0\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* The text of the newest ready line, or NULL while this start has not written one. */
 static const char *newest_ready_line(const char *text, unsigned starts)
 {
@@ -184,28 +193,37 @@ static const char *newest_ready_line(const char *text, unsigned starts)
     return NULL;
 }
 
-static bool read_port(struct e2e_hub *hub)
+/* The port of what is named so in the line; 0: it is not there. */
+static uint16_t port_in(const char *line, const char *name)
+{
+    const char *where = strstr(line, name);
+    const char *end = strchr(line, '\n');
+    char endpoint[80] = "";
+    if (where == NULL || where > end) {
+        return 0;
+    }
+    sscanf(where + strlen(name), "%79[^ \n]", endpoint);
+    const char *colon = strrchr(endpoint, ':');
+    unsigned long port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static bool read_ports(struct e2e_hub *hub)
 {
     char *text = e2e_read_file(hub->ready, NULL);
     const char *line = text != NULL ? newest_ready_line(text, hub->starts) : NULL;
-    const char *where = line != NULL ? strstr(line, READY_PATTERN) : NULL;
-    bool found = false;
-    if (where != NULL) {
-        char endpoint[80] = "";
-        sscanf(where + strlen(READY_PATTERN), "%79[^ \n]", endpoint);
-        const char *colon = strrchr(endpoint, ':');
-        unsigned long port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
-        hub->port = port <= UINT16_MAX ? (uint16_t)port : 0;
-        found = hub->port != 0;
+    if (line != NULL) {
+        hub->port = port_in(line, " mqtt=");
+        hub->https_port = port_in(line, " https=");
     }
     free(text);
-    return found;
+    return hub->port != 0;
 }
 
 static bool ready_or_ended(void *context)
 {
     struct e2e_hub *hub = context;
-    return read_port(hub) || e2e_ended(hub->pid, NULL);
+    return read_ports(hub) || e2e_ended(hub->pid, NULL);
 }
 
 void e2e_hub_start(struct e2e_hub *hub)

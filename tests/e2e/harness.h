@@ -55,6 +55,7 @@ struct e2e_hub {
     const char *netns;   /* where it runs; NULL: where the test does */
     const char *address; /* that it listens on */
     uint16_t port;       /* that it listens on now */
+    uint16_t https_port; /* likewise for back ends; 0: it does not */
     unsigned starts;
     pid_t pid; /* 0: not running */
 };
@@ -65,6 +66,8 @@ void e2e_hub_init(
 /* Likewise with another name of the hub than E2E_HUB_NAME. */
 void e2e_hub_init_as(struct e2e_hub *hub, const char *host_name, const char *name,
     const char *netns, const char *address, uint16_t port);
+/* Has it serve back ends too, on any free port, from its next start on. */
+void e2e_hub_serve_https(const struct e2e_hub *hub);
 /* Starts `vedette serve` and waits until it says that it is ready. */
 void e2e_hub_start(struct e2e_hub *hub);
 /* SIGKILL. */
@@ -102,6 +105,9 @@ json_t *e2e_status(const struct e2e_hub *hub);
 /* A SAS token, signed with libcrypto: `sr` of the device, base64 key, expiry in seconds since 1970. */
 void e2e_token(
     char *out, size_t size, const char *device_id, const char *key_base64, int64_t expiry_s);
+/* Likewise of a back end, for the whole hub, signed with a shared access policy's key. */
+void e2e_policy_token(
+    char *out, size_t size, const char *policy, const char *key_base64, int64_t expiry_s);
 /* What a device sends as its user name. */
 void e2e_user_name(char *out, size_t size, const char *device_id);
 

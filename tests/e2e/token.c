@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SAS tokens as a device makes them, written for the tests from the protocol's description alone. */
+/* SAS tokens as devices and back ends make them, written for the tests from the protocol's description alone. */
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -28,14 +28,11 @@ static void encode(const char *text, char *out, size_t size)
     }
 }
 
-void e2e_token(
-    char *out, size_t size, const char *device_id, const char *key_base64, int64_t expiry_s)
+/* Signs the encoded resource and the expiry. */
+static void sign(
+    const char *encoded, const char *key_base64, int64_t expiry_s, char *out, size_t size)
 {
-    char resource[256];
-    char encoded[512];
     char signed_text[600];
-    snprintf(resource, sizeof(resource), "%s/devices/%s", E2E_HUB_NAME, device_id);
-    encode(resource, encoded, sizeof(encoded));
     int length = snprintf(signed_text, sizeof(signed_text), "%s\n%" PRId64, encoded, expiry_s);
 
     uint8_t key[96];
@@ -49,11 +46,30 @@ void e2e_token(
     assert_non_null(HMAC(EVP_sha256(), key, key_length, (const uint8_t *)signed_text,
         (size_t)length, mac, &mac_length));
     char signature[64];
-    char encoded_signature[192];
     EVP_EncodeBlock((uint8_t *)signature, mac, (int)mac_length);
-    encode(signature, encoded_signature, sizeof(encoded_signature));
-    snprintf(out, size, "SharedAccessSignature sr=%s&sig=%s&se=%" PRId64, encoded,
-        encoded_signature, expiry_s);
+    encode(signature, out, size);
+}
+
+void e2e_token(
+    char *out, size_t size, const char *device_id, const char *key_base64, int64_t expiry_s)
+{
+    char resource[256];
+    char encoded[512];
+    char signature[192];
+    snprintf(resource, sizeof(resource), "%s/devices/%s", E2E_HUB_NAME, device_id);
+    encode(resource, encoded, sizeof(encoded));
+    sign(encoded, key_base64, expiry_s, signature, sizeof(signature));
+    snprintf(
+        out, size, "SharedAccessSignature sr=%s&sig=%s&se=%" PRId64, encoded, signature, expiry_s);
+}
+
+void e2e_policy_token(
+    char *out, size_t size, const char *policy, const char *key_base64, int64_t expiry_s)
+{
+    char signature[192];
+    sign(E2E_HUB_NAME, key_base64, expiry_s, signature, sizeof(signature));
+    snprintf(out, size, "SharedAccessSignature sr=%s&sig=%s&se=%" PRId64 "&skn=%s", E2E_HUB_NAME,
+        signature, expiry_s, policy);
 }
 
 void e2e_user_name(char *out, size_t size, const char *device_id)
