@@ -4,8 +4,10 @@
 
 const assert = require('node:assert');
 const dns = require('node:dns');
+const https = require('node:https');
 const { test } = require('node:test');
 
+const { SharedAccessSignature } = require('azure-iot-common');
 const iothub = require('azure-iothub');
 const { Client: Device } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
@@ -166,4 +168,145 @@ test('a direct method', async () => {
         named('GatewayTimeoutError'));
     await device.close();
     await registry.delete('methods');
+});
+
+test('twins', async () => {
+    await registry.create({ deviceId: 'twins' });
+    const { responseBody: empty } = await registry.getTwin('twins');
+    assert.strictEqual(empty.properties.desired.$version, 1);
+    assert.deepStrictEqual(Object.keys(empty.tags), []);
+
+    const { responseBody: patched } = await registry.updateTwin('twins',
+        { tags: { site: 'x', line: 2 }, properties: { desired: { rate: { every: 5 } } } }, '*');
+    assert.deepStrictEqual({ ...patched.tags }, { site: 'x', line: 2 });
+    assert.deepStrictEqual(patched.properties.desired.rate, { every: 5 });
+    assert.strictEqual(patched.properties.desired.$version, 2);
+    assert.notStrictEqual(patched.etag, empty.etag);
+    await assert.rejects(registry.updateTwin('twins', { tags: { site: 'y' } }, empty.etag), named('InvalidEtagError'));
+    await assert.rejects(registry.updateTwin('twins', { tags: { 'a.b': 1 } }, '*'), named('ArgumentError'));
+
+    // The twin that was read changes itself by its own ETag, and only once.
+    const { responseBody: twin } = await registry.getTwin('twins');
+    await twin.update({ tags: { line: null, colour: 'red' } });
+    assert.deepStrictEqual({ ...twin.tags }, { site: 'x', colour: 'red' });
+    const { responseBody: late } = await registry.getTwin('twins');
+    await registry.updateTwin('twins', { tags: { colour: 'blue' } }, '*');
+    await assert.rejects(late.update({ tags: { colour: 'green' } }), named('InvalidEtagError'));
+
+    assert.strictEqual((await registry.getTwin('twins')).responseBody.tags.colour, 'blue');
+    await assert.rejects(registry.getTwin('nobody'), named('DeviceNotFoundError'));
+    await registry.delete('twins');
+    await registry.create({ deviceId: 'twins' });
+    assert.deepStrictEqual(Object.keys((await registry.getTwin('twins')).responseBody.tags), []);
+    await registry.delete('twins');
+});
+
+test('the twin of a module', async () => {
+    await registry.create({ deviceId: 'module-twins' });
+    await registry.addModule({ deviceId: 'module-twins', moduleId: 'm' });
+    const { responseBody: twin } = await registry.getModuleTwin('module-twins', 'm');
+    assert.strictEqual(twin.moduleId, 'm');
+    const { responseBody: patched } = await registry.updateModuleTwin('module-twins', 'm',
+        { properties: { desired: { level: 7 } } }, twin.etag);
+    assert.strictEqual(patched.properties.desired.level, 7);
+    await assert.rejects(registry.updateModuleTwin('module-twins', 'm', { tags: { a: 1 } }, twin.etag),
+        named('InvalidEtagError'));
+    // The device's own is another.
+    assert.strictEqual((await registry.getTwin('module-twins')).responseBody.properties.desired.level, undefined);
+    await registry.delete('module-twins');
+});
+
+test('queries', async () => {
+    const ids = Array.from({ length: 25 }, (_, i) => `query-${String(i).padStart(2, '0')}`);
+    await registry.addDevices(ids.map((deviceId) => ({ deviceId })));
+    for (const [i, id] of ids.entries()) {
+        await registry.updateTwin(id, { tags: { site: i % 2 ? 'odd' : 'even', i } }, '*');
+    }
+    const all = async (text, pageSize) => {
+        const query = registry.createQuery(text, pageSize);
+        const rows = [];
+        const sizes = [];
+        while (query.hasMoreResults) {
+            const { result } = await query.nextAsTwin();
+            rows.push(...result);
+            sizes.push(result.length);
+        }
+        return { rows, sizes };
+    };
+    const { rows, sizes } = await all("SELECT * FROM devices WHERE tags.site = 'even' AND startswith(deviceId, 'query-')", 5);
+    assert.deepStrictEqual(rows.map((twin) => twin.deviceId), ids.filter((_, i) => i % 2 === 0));
+    assert.ok(sizes.every((size) => size <= 5));
+    assert.ok(sizes.length >= 3);
+    await rows[0].update({ tags: { seen: true } });
+
+    const one = registry.createQuery("SELECT deviceId, tags.i AS i FROM devices WHERE deviceId IN ['query-07', 'nobody']");
+    assert.deepStrictEqual((await one.next()).result, [{ deviceId: 'query-07', i: 7 }]);
+    assert.strictEqual(one.hasMoreResults, false);
+
+    // A continuation is taken up where it was left, by another query of the same text.
+    const text = "SELECT deviceId FROM devices WHERE deviceId IN ['query-01', 'query-02', 'query-03']";
+    const first = registry.createQuery(text, 1);
+    await first.next();
+    const { result: second } = await registry.createQuery(text, 1).next(first.continuationToken);
+    assert.deepStrictEqual(second, [{ deviceId: 'query-02' }]);
+
+    const groups = registry.createQuery("SELECT tags.site AS site, COUNT() AS n FROM devices WHERE is_defined(tags.i) GROUP BY tags.site");
+    const { result: counted } = await groups.next();
+    assert.deepStrictEqual(counted.sort((a, b) => b.n - a.n), [{ site: 'even', n: 13 }, { site: 'odd', n: 12 }]);
+    await assert.rejects(registry.createQuery('SELECT * FROM nowhere').next(), named('ArgumentError'));
+    await registry.removeDevices(ids.map((deviceId) => ({ deviceId })), true);
+});
+
+// The SDK sends messages over AMQP: these are the requests that stand in for it, as docs/hub.md has them.
+function request(method, path, headers = {}, body = '') {
+    const parts = Object.fromEntries(policyString('service').split(';').map((part) => part.split(/=(.*)/s).slice(0, 2)));
+    const token = SharedAccessSignature.create('localhost', parts.SharedAccessKeyName, parts.SharedAccessKey,
+        Math.floor(Date.now() / 1000) + 600).toString();
+    return new Promise((resolve, reject) => {
+        const sent = https.request({ host: 'localhost', port: 443, method, path, ca: hub.ca,
+            headers: { Authorization: token, 'Content-Length': Buffer.byteLength(body), ...headers } }, (answer) => {
+            const chunks = [];
+            answer.on('data', (chunk) => chunks.push(chunk));
+            answer.on('end', () => {
+                const text = Buffer.concat(chunks).toString();
+                resolve({ status: answer.statusCode, headers: answer.headers, body: text ? JSON.parse(text) : undefined });
+            });
+        });
+        sent.on('error', reject);
+        sent.end(body);
+    });
+}
+
+test('messages to a device', async () => {
+    await registry.create({ deviceId: 'queue' });
+    const send = (headers, body) => request('POST', '/devices/queue/messages/devicebound?api-version=2021-04-12', headers, body);
+    const made = await send({}, 'first');
+    assert.strictEqual(made.status, 204);
+    assert.ok(made.headers['iothub-messageid']);
+    const asked = await send({ 'iothub-messageid': 'asked', 'iothub-ack': 'full', 'iothub-app-colour': 'red' }, 'second');
+    assert.strictEqual(asked.headers['iothub-messageid'], 'asked');
+    assert.strictEqual((await registry.get('queue')).responseBody.cloudToDeviceMessageCount, 2);
+    assert.strictEqual((await registry.getTwin('queue')).responseBody.cloudToDeviceMessageCount, 2);
+
+    const wrong = await send({ 'iothub-ack': 'all' }, 'x');
+    assert.strictEqual(wrong.status, 400);
+    assert.strictEqual(wrong.headers['iothub-errorcode'], 'ArgumentInvalid');
+    assert.strictEqual((await send({ 'iothub-expiry': '2100-01-01T00:00:00Z' }, 'x')).status, 400);
+    assert.strictEqual((await request('POST', '/devices/nobody/messages/devicebound', {}, 'x')).status, 404);
+    for (let i = 2; i < 50; i++) {
+        assert.strictEqual((await send({}, String(i))).status, 204);
+    }
+    const full = await send({}, 'one too many');
+    assert.strictEqual(full.status, 403);
+    assert.strictEqual(full.headers['iothub-errorcode'], 'DeviceMaximumQueueDepthExceeded');
+
+    const purged = await request('DELETE', '/devices/queue/commands?api-version=2021-04-12');
+    assert.strictEqual(purged.status, 200);
+    assert.strictEqual(purged.body.totalMessagesPurged, 50);
+    const { body: feedback } = await request('GET', '/messages/servicebound/feedback');
+    assert.deepStrictEqual(feedback.map((item) => [item.originalMessageId, item.deviceId, item.statusCode]),
+        [['asked', 'queue', 'Purged']]);
+    assert.strictEqual((await request('DELETE', `/messages/servicebound/feedback/${feedback[0].sequence}`)).status, 204);
+    assert.deepStrictEqual((await request('GET', '/messages/servicebound/feedback')).body, []);
+    await registry.delete('queue');
 });
