@@ -66,8 +66,8 @@ static const struct property properties[] = {
     {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
         "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
     {"https.listen", PROPERTY_LISTEN_OR_OFF, AT(https_listen), "off", 0, 0, "",
-        "Address and port of the service API for back ends (HTTPS, with the hub's certificate). Their SDKs know port "
-        "443 only. Port 0 takes any free one."},
+        "Address and port of the service API for back ends (HTTPS, with the hub's certificate), and of MQTT over "
+        "WebSocket for devices. The SDKs know port 443 only. Port 0 takes any free one."},
     {"management.subscription", PROPERTY_UUID, AT(management_subscription),
         "00000000-0000-0000-0000-000000000000", 0, 0, "",
         "The subscription in the hub's resource id, as clients of the management API are given it. Any UUID will do; it "

@@ -46,11 +46,11 @@ function connectionString(parts) {
     return Object.entries(all).map(([name, value]) => `${name}=${value}`).join(';');
 }
 
-// Asks again until `done` says something true; what it said, or an error after the time.
+// Asks again until `done`, which may be async, says something true; what it said, or an error after the time.
 async function until(done, what, timeoutMs = 15000) {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-        const answer = done();
+        const answer = await done();
         if (answer) {
             return answer;
         }

@@ -57,6 +57,43 @@ test('direct methods', async () => {
     await assert.rejects(call('reboot'), /not connected/);
 });
 
+test('a twin', async () => {
+    const made = await client();
+    await made.open();
+    const twin = await made.getTwin();
+    await new Promise((resolve, reject) => {
+        twin.properties.reported.update({ battery: { percent: 80 } },
+            (error) => (error ? reject(error) : resolve()));
+    });
+    const changed = new Promise((resolve) => {
+        twin.on('properties.desired.interval', resolve);
+    });
+    await hub.vedetteMeanwhile('device', 'twin', 'device-1',
+        '--patch', '{"properties": {"desired": {"interval": 7}}}');
+    assert.strictEqual(await changed, 7);
+    await made.close();
+    const { properties } = hub.vedette('device', 'twin', 'device-1');
+    assert.deepStrictEqual(properties.reported.battery, { percent: 80 });
+});
+
+test('messages to the device', async () => {
+    const made = await client();
+    await made.open();
+    const come = [];
+    made.on('message', (message) => {
+        come.push({ body: message.getData().toString(), valve: message.properties.getValue('valve') });
+        made.complete(message, () => {});
+    });
+    for (const body of ['open', 'shut']) {
+        await hub.vedetteMeanwhile('device', 'send', 'device-1', body, '--property', 'valve=3', '--ack', 'full');
+    }
+    await hub.until(async () =>
+        (await hub.vedetteMeanwhile('device', 'feedback')).filter((row) => row.statusCode === 'Success').length === 2,
+    'feedback of both');
+    assert.deepStrictEqual(come, [{ body: 'open', valve: '3' }, { body: 'shut', valve: '3' }]);
+    await made.close();
+});
+
 test('a wrong key and an unknown device are unauthorized', async () => {
     const before = counters().refused;
     await refused(await client({ SharedAccessKey: Buffer.alloc(32, 7).toString('base64') }));
