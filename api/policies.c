@@ -10,9 +10,6 @@
 /* Bytes of the keys that we make. */
 #define KEY_MADE_BYTES 32
 
-/* Others who change policies at the same time may be so many ahead. */
-#define TRIES 5
-
 #define KEY_TEXT_SIZE (VD_BASE64_LENGTH(VD_KEY_MAX_BYTES) + 1)
 
 static bool list_one(void *context, const struct vd_policy *policy)
@@ -135,7 +132,7 @@ static int policies_change(const struct vd_api *api, policy_edit *edit, void *co
 {
     int error = VD_E_CHANGED;
 
-    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
         struct vd_hub_resource resource = {0};
 
         error = vd_hub_resource_load(api->registry, true, &resource);

@@ -155,6 +155,10 @@
 /* A setting of the hub: a hundred rules with long names make 30 KB. */
 #define VD_HUB_SETTING_MAX_BYTES 65536
 
+/* How often something of the registry is read, changed and stored until nobody else was faster. Of those who try at the same
+ * time one gets through each time, and they are no more than the workers of all servers: 14. */
+#define VD_HUB_WRITE_TRIES 20
+
 /* Bearer tokens of people and programs that manage the hub: one each. */
 #define VD_HUB_TOKENS_MAX 256
 

@@ -84,8 +84,8 @@ const char *vd_operation_auth_type(const struct vd_principal *principal);
 
 /*
  * Makes the event that records the operation: `body` (empty before, the caller's to release) is filled with the record as
- * JSON: time, resourceId (in capitals), operationName, category, level, resultType, resultDescription, durationMs (a number as text),
- * properties (JSON in a string), location. *event points into `operation` and `body`. Any thread. VD_E_NOMEM.
+ * JSON: time, resourceId (in capitals), operationName, category, level, resultType, resultDescription, durationMs (a number
+ * as text), properties (JSON in a string), location. *event points into `operation` and `body`. Any thread. VD_E_NOMEM.
  */
 VD_NODISCARD int vd_operation_event(const struct vd_operation *operation, const char *resource_id,
     struct vd_buf *body, struct vd_event *event);

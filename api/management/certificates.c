@@ -15,8 +15,6 @@
 /* "Sat, 31 Dec 2039 23:59:59 GMT" and a NUL. */
 #define HTTP_TIME_SIZE 30
 
-#define TRIES 5
-
 /* A certificate that was deleted and made again is another: when it was made is part of it. */
 static void etag_text(const struct vd_ca_certificate *certificate, char out[ETAG_SIZE])
 {
@@ -292,7 +290,7 @@ void vd_management_certificate_put(struct vd_management *management,
     int error = VD_E_CHANGED;
 
     if (body != NULL && read_body(args, body, &wanted, answer)) {
-        for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+        for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
             error = put_once(management, args, &wanted, answer);
         }
         if (error != VD_OK) {

@@ -11,8 +11,6 @@
 /* Text of one field, so that five settings fit into a setting of the registry. */
 #define FIELD_MAX 1024
 
-#define TRIES 5
-
 #define PROVIDER "Microsoft.Insights"
 
 /* Fields of `properties` that are text; a sink is somewhere that records can go. */
@@ -365,7 +363,7 @@ static void put(struct vd_management *management, const struct vd_management_arg
         json_pack("{s:s, s:o}", "name", args->names[0], "properties", properties_kept(properties));
     int error = setting != NULL ? VD_E_CHANGED : VD_E_NOMEM;
 
-    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
         error = put_once(management, setting);
     }
     if (error == VD_OK) {
@@ -426,7 +424,7 @@ void vd_management_diagnostics_delete(struct vd_management *management,
 {
     int error = VD_E_CHANGED;
 
-    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
         error = delete_once(management, args->names[0]);
     }
     if (error == VD_OK) {

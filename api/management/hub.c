@@ -5,9 +5,6 @@
 
 #include "lib/clock.h"
 
-/* Others who change the hub at the same time may be so many ahead. */
-#define TRIES 5
-
 static bool wants_policies(const json_t *body)
 {
     const json_t *policies =
@@ -126,7 +123,7 @@ static void change(struct vd_management *management, const struct vd_management_
 {
     int error = VD_E_CHANGED;
 
-    for (int i = 0; error == VD_E_CHANGED && i < TRIES; i++) {
+    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
         error = change_once(management, args, change, body, answer);
     }
     if (error == VD_E_LIMIT) {

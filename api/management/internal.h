@@ -93,6 +93,7 @@ vd_management_handler vd_management_quota_metrics;
 vd_management_handler vd_management_usages;
 vd_management_handler vd_management_skus;
 vd_management_handler vd_management_endpoints_health;
+vd_management_handler vd_management_jobs;
 vd_management_handler vd_management_key_list;
 vd_management_handler vd_management_key_get;
 vd_management_handler vd_management_certificate_list;

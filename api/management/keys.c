@@ -23,6 +23,7 @@ void vd_management_key_list(struct vd_management *management, const struct vd_ma
         vd_management_fail_error(answer, error, "the policies");
         return;
     }
+    vd_http_answer_header(answer, "Cache-Control", "no-store");
     vd_management_reply(answer, 200, json_pack("{s:o}", "value", list));
 }
 
@@ -39,6 +40,7 @@ void vd_management_key_get(struct vd_management *management, const struct vd_man
         vd_management_fail(answer, 404, "ResourceNotFound", NULL,
             "The policy '%.64s' was not found.", args->names[0]);
     } else {
+        vd_http_answer_header(answer, "Cache-Control", "no-store");
         vd_management_reply(answer, 200, vd_policy_json(policy));
     }
     vd_hub_resource_release(&resource);

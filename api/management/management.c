@@ -54,6 +54,7 @@ static const struct vd_management_route routes[] = {
     {"GET", HUB "/skus", VD_ROLE_READER, false, DEVICES "/IotHubs/skus/read", vd_management_skus},
     {"GET", HUB "/routingEndpointsHealth", VD_ROLE_READER, false,
         DEVICES "/IotHubs/routingEndpointsHealth/read", vd_management_endpoints_health},
+    {"GET", HUB "/jobs", VD_ROLE_READER, false, DEVICES "/IotHubs/jobs/read", vd_management_jobs},
     {"POST", HUB "/listkeys", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_KEYS_LIST,
         vd_management_key_list},
     {"POST", HUB "/IotHubKeys/{n}/listkeys", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_KEY_LIST,

@@ -108,3 +108,11 @@ void vd_management_endpoints_health(struct vd_management *management,
     vd_management_reply(answer, 200,
         json_pack("{s:[{s:s, s:s}]}", "value", "endpointId", "events", "healthStatus", status));
 }
+
+void vd_management_jobs(struct vd_management *management, const struct vd_management_args *args,
+    struct vd_http_answer *answer)
+{
+    (void)management;
+    (void)args;
+    vd_management_reply(answer, 200, json_pack("{s:[]}", "value"));
+}

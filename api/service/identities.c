@@ -108,9 +108,6 @@ static struct vd_service_change update(struct vd_service *service, const json_t 
     return error == VD_OK ? done : failed_by(error, is_module);
 }
 
-/* How often a change that asks for no ETag is tried against others that come between. */
-#define UPDATE_TRIES 5
-
 struct vd_service_change vd_service_update(
     struct vd_service *service, const json_t *body, const char *etag, struct vd_identity *identity)
 {
@@ -121,7 +118,7 @@ struct vd_service_change vd_service_update(
     if (!is_the_one(body, identity)) {
         return failed(VD_FAULT_ArgumentInvalid, "the body names another identity than the path");
     }
-    for (int i = 0; i < (any ? UPDATE_TRIES : 1); i++) {
+    for (int i = 0; i < (any ? VD_HUB_WRITE_TRIES : 1); i++) {
         change = update(service, body, etag, &before, identity);
         if (change.is_done || change.fault != VD_FAULT_PreconditionFailed) {
             break;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The hub as a resource: shown, replaced, tagged, its filter, its policies, its numbers. */
 
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -259,6 +262,70 @@ static void test_hub__etags(void **state)
     expect(412, "PreconditionFailed", "PUT", HUB, etag, EXAMPLE);
 }
 
+/* What one of the threads that write at the same time sends, and what it is told. */
+struct writer {
+    pthread_t thread;
+    const char *etag; /* NULL: whatever is there */
+    int status;
+};
+
+#define WRITERS 12
+
+static void *write_tags(void *context)
+{
+    struct writer *writer = context;
+    const struct vd_http_face face = vd_management_face(management);
+    struct evkeyvalq headers = {.tqh_last = &headers.tqh_first};
+    struct vd_http_answer told = {.status = 500};
+    struct vd_http_request request = {
+        .method = "PATCH",
+        .path = HUB,
+        .query = "",
+        .headers = &headers,
+        .peer = "192.0.2.1",
+        .body = VD_STR_LITERAL("{\"tags\":{\"a\":\"b\"}}"),
+    };
+    char header[VD_TOKEN_TEXT_SIZE + 8];
+
+    snprintf(header, sizeof header, "Bearer %s", tokens[VD_ROLE_OWNER]);
+    evhttp_add_header(&headers, "Authorization", header);
+    if (writer->etag != NULL) {
+        evhttp_add_header(&headers, "If-Match", writer->etag);
+    }
+    face.call(face.context, &request, &told);
+    writer->status = told.status;
+    json_decref(told.body);
+    evhttp_clear_headers(&headers);
+    return NULL;
+}
+
+/* How many of them were told 200; the others were told 412. */
+static int write_at_once(const char *with_etag)
+{
+    struct writer writers[WRITERS];
+    int done = 0;
+
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){.etag = with_etag};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_tags, &writers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(pthread_join(writers[i].thread, NULL), 0);
+        assert_true(writers[i].status == 200 || writers[i].status == 412);
+        done += writers[i].status == 200 ? 1 : 0;
+    }
+    return done;
+}
+
+/* With an etag one gets through, without one all do. */
+static void test_hub__writers_at_once(void **state)
+{
+    (void)state;
+    expect(200, NULL, "GET", HUB, NULL, NULL);
+    assert_int_equal(write_at_once(keep_etag()), 1);
+    assert_int_equal(write_at_once(NULL), WRITERS);
+}
+
 static void test_hub__patch_replaces_the_tags(void **state)
 {
     (void)state;
@@ -306,6 +373,7 @@ static void test_hub__keys(void **state)
     assert_string_equal(text_at("value.1.rights"), "RegistryWrite, ServiceConnect, DeviceConnect");
     expect(200, NULL, "POST", HUB "/iothubkeys/SERVICE/listKeys", NULL, NULL);
     assert_string_equal(text_at("keyName"), "service");
+    assert_string_equal(header_of("Cache-Control"), "no-store");
     assert_int_equal(vd_registry_policy_get(registry, "service", &policy), VD_OK);
     assert_int_equal(vd_policy_key_read(text_at("primaryKey"), &key), VD_OK);
     assert_int_equal(key.length, policy.primary_key.length);
@@ -409,6 +477,7 @@ int main(void)
         TEST(published_example),
         TEST(bad_bodies_change_nothing),
         TEST(etags),
+        TEST(writers_at_once),
         TEST(patch_replaces_the_tags),
         TEST(roles),
         TEST(keys),

@@ -200,6 +200,7 @@ test('numbers', async () => {
     assert.strictEqual(metrics[1].currentValue, 1);
     assert.strictEqual(metrics[1].maxValue, Number.MAX_SAFE_INTEGER);
     assert.strictEqual((await all(resource.listValidSkus(group, name))).length, 7);
+    assert.deepStrictEqual(await all(resource.listJobs(group, name)), []);
     const [endpoint] = await all(resource.listEndpointHealth(group, name));
     assert.deepStrictEqual({ ...endpoint }, { endpointId: 'events', healthStatus: 'healthy' });
     assert.strictEqual((await resource.checkNameAvailability({ name })).reason, 'AlreadyExists');
