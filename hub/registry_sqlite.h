@@ -148,6 +148,14 @@ int vd_registry_sqlite_token_remove(struct vd_registry *registry, const char *na
 VD_NODISCARD int vd_registry_has_room(
     struct sqlite_registry *self, enum registry_statement counting, int max);
 
+/* For what `error` of finding the stored one, with that etag, says: may the new one take its place? */
+VD_NODISCARD int vd_registry_may_put(struct sqlite_registry *self, int error, uint64_t etag,
+    uint64_t expected_etag, enum registry_statement counting, int max);
+
+/* Removes the row of that name whose etag, if one is expected, is `etag`. */
+VD_NODISCARD int vd_registry_remove_named(struct sqlite_registry *self,
+    enum registry_statement which, const char *name, uint64_t etag, uint64_t expected_etag);
+
 /* Makes these all the policies that there are, as struct vd_registry_change says. */
 VD_NODISCARD int vd_registry_change_policies(
     struct sqlite_registry *self, struct vd_policy *policies, size_t count);
