@@ -4,6 +4,14 @@
 #include "hub/registry_sqlite.h"
 #include "lib/clock.h"
 
+/* All of them as they were at one time: a login looks at each, and a hundred queries take longer than its handshake. */
+struct registry_cas {
+    int64_t data_version; /* the reader's, which another connection's commit changes */
+    unsigned users;       /* with the reader's lock */
+    size_t count;
+    struct vd_ca_certificate items[VD_HUB_CA_MAX];
+};
+
 static int ca_from_row(sqlite3_stmt *row, struct vd_ca_certificate *out)
 {
     int length = sqlite3_column_bytes(row, 1);
@@ -23,11 +31,10 @@ static int ca_from_row(sqlite3_stmt *row, struct vd_ca_certificate *out)
     return VD_OK;
 }
 
-/* With the lock held: the certificate of that name, or the one behind it. */
-static int ca_find(struct sqlite_registry *self, enum registry_statement which, const char *name,
-    struct vd_ca_certificate *out)
+/* With the lock held. */
+static int ca_find(struct sqlite_registry *self, const char *name, struct vd_ca_certificate *out)
 {
-    sqlite3_stmt *statement = self->statements[which];
+    sqlite3_stmt *statement = self->statements[REGISTRY_CA_GET];
     struct vd_ca_certificate found = {0};
     int result;
     int error;
@@ -49,31 +56,103 @@ static int ca_find(struct sqlite_registry *self, enum registry_statement which, 
 int vd_registry_sqlite_ca_get(
     struct vd_registry *registry, const char *name, struct vd_ca_certificate *out)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
+    struct sqlite_registry *self = vd_registry_reader(registry);
     int error;
 
     pthread_mutex_lock(&self->lock);
-    error = ca_find(self, REGISTRY_CA_GET, name, out);
+    error = ca_find(self, name, out);
     pthread_mutex_unlock(&self->lock);
     return error;
+}
+
+/* ---- All of them; with the reader's lock held ---- */
+
+static void cas_leave(struct registry_cas *cas)
+{
+    if (cas != NULL && --cas->users == 0) {
+        free(cas);
+    }
+}
+
+void vd_registry_cas_free(struct sqlite_registry *reader)
+{
+    cas_leave(reader->cas);
+    reader->cas = NULL;
+}
+
+static int read_data_version(struct sqlite_registry *reader, int64_t *version)
+{
+    sqlite3_stmt *statement = reader->statements[REGISTRY_DATA_VERSION];
+    const int result = sqlite3_step(statement);
+
+    if (result == SQLITE_ROW) {
+        *version = sqlite3_column_int64(statement, 0);
+    }
+    vd_registry_reset(statement);
+    return result == SQLITE_ROW ? VD_OK : vd_sqlite_error(result);
+}
+
+static int read_rows(struct sqlite_registry *reader, struct registry_cas *cas)
+{
+    sqlite3_stmt *statement = reader->statements[REGISTRY_CA_LIST];
+    int result = SQLITE_DONE;
+    int error = VD_OK;
+
+    while (error == VD_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        error = cas->count < VD_HUB_CA_MAX ? ca_from_row(statement, &cas->items[cas->count])
+                                           : VD_E_CORRUPT;
+        cas->count += error == VD_OK ? 1 : 0;
+    }
+    vd_registry_reset(statement);
+    return error != VD_OK ? error : vd_sqlite_error(result);
+}
+
+/* Reads them anew if anything was committed since. */
+static int refresh(struct sqlite_registry *reader)
+{
+    struct registry_cas *cas;
+    int64_t version = 0;
+    int error = read_data_version(reader, &version);
+
+    if (error != VD_OK || (reader->cas != NULL && reader->cas->data_version == version)) {
+        return error;
+    }
+    cas = calloc(1, sizeof *cas);
+    if (cas == NULL) {
+        return VD_E_NOMEM;
+    }
+    cas->users = 1;
+    cas->data_version = version;
+    error = read_rows(reader, cas);
+    if (error != VD_OK) {
+        free(cas);
+        return error;
+    }
+    cas_leave(reader->cas);
+    reader->cas = cas;
+    return VD_OK;
 }
 
 int vd_registry_sqlite_ca_list(struct vd_registry *registry,
     bool (*each)(void *context, const struct vd_ca_certificate *certificate), void *context)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
-    struct vd_ca_certificate certificate = {0};
+    struct sqlite_registry *self = vd_registry_reader(registry);
+    struct registry_cas *cas = NULL;
     int error;
 
-    do {
-        char after[VD_NAME_MAX + 1];
-
-        memcpy(after, certificate.name, sizeof after);
-        pthread_mutex_lock(&self->lock);
-        error = ca_find(self, REGISTRY_CA_NEXT, after, &certificate);
-        pthread_mutex_unlock(&self->lock);
-    } while (error == VD_OK && each(context, &certificate));
-    return error == VD_E_NOT_FOUND ? VD_OK : error;
+    pthread_mutex_lock(&self->lock);
+    error = refresh(self);
+    if (error == VD_OK) {
+        cas = self->cas;
+        cas->users++;
+    }
+    pthread_mutex_unlock(&self->lock);
+    for (size_t i = 0; error == VD_OK && i < cas->count && each(context, &cas->items[i]); i++) {
+    }
+    pthread_mutex_lock(&self->lock);
+    cas_leave(cas);
+    pthread_mutex_unlock(&self->lock);
+    return error;
 }
 
 static int write_ca(sqlite3_stmt *statement, const struct vd_ca_certificate *certificate)
@@ -100,7 +179,7 @@ int vd_registry_sqlite_ca_put(
     if (error != VD_OK) {
         return error;
     }
-    error = ca_find(self, REGISTRY_CA_GET, certificate->name, &stored);
+    error = ca_find(self, certificate->name, &stored);
     error = vd_registry_may_put(
         self, error, stored.etag, expected_etag, REGISTRY_CA_COUNT, VD_HUB_CA_MAX);
     if (error == VD_OK) {
@@ -126,7 +205,7 @@ int vd_registry_sqlite_ca_remove(
     if (error != VD_OK) {
         return error;
     }
-    error = ca_find(self, REGISTRY_CA_GET, name, &stored);
+    error = ca_find(self, name, &stored);
     if (error == VD_OK) {
         error =
             vd_registry_remove_named(self, REGISTRY_CA_REMOVE, name, stored.etag, expected_etag);

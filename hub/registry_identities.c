@@ -212,7 +212,7 @@ int vd_registry_identity_update(
 int vd_registry_identity_get(struct vd_registry *registry, const char *device_id,
     const char *module_id, struct vd_identity *out)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
+    struct sqlite_registry *self = vd_registry_reader(registry);
     int error;
 
     pthread_mutex_lock(&self->lock);

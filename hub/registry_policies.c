@@ -67,7 +67,7 @@ static int policy_find(struct sqlite_registry *self, enum registry_statement whi
 int vd_registry_sqlite_policy_get(
     struct vd_registry *registry, const char *name, struct vd_policy *out)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
+    struct sqlite_registry *self = vd_registry_reader(registry);
     int error;
 
     pthread_mutex_lock(&self->lock);

@@ -49,8 +49,7 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
     [REGISTRY_POLICY_PUT] = "REPLACE INTO policy (" POLICY_COLUMNS ") VALUES (?1, ?2, ?3, ?4)",
     [REGISTRY_POLICY_REMOVE] = "DELETE FROM policy WHERE name = ?1",
     [REGISTRY_CA_GET] = "SELECT " CA_COLUMNS " FROM ca_certificate WHERE name = ?1",
-    [REGISTRY_CA_NEXT] =
-        "SELECT " CA_COLUMNS " FROM ca_certificate WHERE name > ?1 ORDER BY name LIMIT 1",
+    [REGISTRY_CA_LIST] = "SELECT " CA_COLUMNS " FROM ca_certificate ORDER BY name",
     [REGISTRY_CA_COUNT] = "SELECT count(*) FROM ca_certificate",
     [REGISTRY_CA_PUT] =
         "REPLACE INTO ca_certificate (" CA_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -65,6 +64,7 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
         "INSERT INTO token (" TOKEN_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
     [REGISTRY_TOKEN_USED] = "UPDATE token SET last_used_ms = ?2 WHERE name = ?1",
     [REGISTRY_TOKEN_REMOVE] = "DELETE FROM token WHERE name = ?1",
+    [REGISTRY_DATA_VERSION] = "PRAGMA data_version",
 };
 
 /* What leads to each version from the one before it. They are never changed: a new version is a new step. */
@@ -211,10 +211,8 @@ int vd_registry_end(struct sqlite_registry *self, int error)
     return error;
 }
 
-static void registry_close(struct vd_registry *registry)
+static void connection_close(struct sqlite_registry *self)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
-
     for (size_t i = 0; i < REGISTRY_STATEMENTS; i++) {
         sqlite3_finalize(self->statements[i]);
     }
@@ -222,6 +220,17 @@ static void registry_close(struct vd_registry *registry)
     pthread_mutex_destroy(&self->lock);
     vd_secret_wipe(self->master_key, sizeof self->master_key);
     free(self);
+}
+
+static void registry_close(struct vd_registry *registry)
+{
+    struct sqlite_registry *self = vd_registry_self(registry);
+
+    if (self->reader != NULL) {
+        vd_registry_cas_free(self->reader);
+        connection_close(self->reader);
+    }
+    connection_close(self);
 }
 
 static const struct vd_registry_ops registry_ops = {
@@ -363,6 +372,28 @@ static int check_schema(struct sqlite_registry *self)
     return error == VD_OK && version < REGISTRY_VERSION ? upgrade(self, version) : error;
 }
 
+static int connect_to(struct sqlite_registry *self, const char *path)
+{
+    int error = vd_sqlite_error(
+        sqlite3_open_v2(path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL));
+
+    if (error == VD_OK) {
+        sqlite3_busy_timeout(self->db, REGISTRY_BUSY_MS);
+    }
+    return error;
+}
+
+static int prepare(struct sqlite_registry *self)
+{
+    int error = VD_OK;
+
+    for (size_t i = 0; error == VD_OK && i < REGISTRY_STATEMENTS; i++) {
+        error = vd_sqlite_error(sqlite3_prepare_v3(
+            self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL));
+    }
+    return error;
+}
+
 static int open_database(struct sqlite_registry *self, const char *path)
 {
     int error;
@@ -373,12 +404,10 @@ static int open_database(struct sqlite_registry *self, const char *path)
         return vd_error_from_errno(errno);
     }
     close(fd);
-    error = vd_sqlite_error(
-        sqlite3_open_v2(path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL));
+    error = connect_to(self, path);
     if (error != VD_OK) {
         return error;
     }
-    sqlite3_busy_timeout(self->db, REGISTRY_BUSY_MS);
     error = execute(self->db,
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE;");
@@ -392,29 +421,47 @@ static int open_database(struct sqlite_registry *self, const char *path)
     }
     /* Only now: a file that is not ours is not changed. */
     error = execute(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
-    for (size_t i = 0; error == VD_OK && i < REGISTRY_STATEMENTS; i++) {
-        error = vd_sqlite_error(sqlite3_prepare_v3(
-            self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL));
+    return error == VD_OK ? prepare(self) : error;
+}
+
+/* Behind the file's own checks. */
+static int open_reader(struct sqlite_registry *self, const char *path)
+{
+    int error = connect_to(self, path);
+
+    if (error == VD_OK) {
+        error = execute(self->db, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;");
     }
-    return error;
+    return error == VD_OK ? prepare(self) : error;
+}
+
+static struct sqlite_registry *connection_new(const uint8_t master_key[32])
+{
+    struct sqlite_registry *self = calloc(1, sizeof *self);
+
+    if (self == NULL || pthread_mutex_init(&self->lock, NULL) != 0) {
+        free(self);
+        return NULL;
+    }
+    self->base.ops = &registry_ops;
+    memcpy(self->master_key, master_key, sizeof self->master_key);
+    return self;
 }
 
 int vd_registry_sqlite_open(
     const char *path, const uint8_t master_key[32], struct vd_registry **out)
 {
-    struct sqlite_registry *self = calloc(1, sizeof *self);
+    struct sqlite_registry *self = connection_new(master_key);
     int error;
 
     if (self == NULL) {
         return VD_E_NOMEM;
     }
-    self->base.ops = &registry_ops;
-    memcpy(self->master_key, master_key, sizeof self->master_key);
-    if (pthread_mutex_init(&self->lock, NULL) != 0) {
-        free(self);
-        return VD_E_NOMEM;
+    self->reader = connection_new(master_key);
+    error = self->reader != NULL ? open_database(self, path) : VD_E_NOMEM;
+    if (error == VD_OK) {
+        error = open_reader(self->reader, path);
     }
-    error = open_database(self, path);
     if (error != VD_OK) {
         registry_close(&self->base);
         return error;

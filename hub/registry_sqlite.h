@@ -27,7 +27,7 @@ enum registry_statement {
     REGISTRY_POLICY_PUT,
     REGISTRY_POLICY_REMOVE,
     REGISTRY_CA_GET,
-    REGISTRY_CA_NEXT,
+    REGISTRY_CA_LIST,
     REGISTRY_CA_COUNT,
     REGISTRY_CA_PUT,
     REGISTRY_CA_REMOVE,
@@ -39,12 +39,19 @@ enum registry_statement {
     REGISTRY_TOKEN_CREATE,
     REGISTRY_TOKEN_USED,
     REGISTRY_TOKEN_REMOVE,
+    REGISTRY_DATA_VERSION,
     REGISTRY_STATEMENTS
 };
 
+struct registry_cas;
+
 struct sqlite_registry {
     struct vd_registry base;
-    pthread_mutex_t lock; /* one statement or transaction at a time on the one connection */
+    /* Another connection to the same file, for what logins read: they never wait for a write to be synced, and see it once it
+     * is committed. NULL in the reader itself. */
+    struct sqlite_registry *reader;
+    struct registry_cas *cas; /* the reader's: the CA certificates as last read; NULL: not yet */
+    pthread_mutex_t lock;     /* one statement or transaction at a time on the connection */
     sqlite3 *db;
     sqlite3_stmt *statements[REGISTRY_STATEMENTS];
     uint8_t master_key[VD_MASTER_KEY_BYTES];
@@ -57,6 +64,11 @@ struct sqlite_registry {
 static inline struct sqlite_registry *vd_registry_self(struct vd_registry *registry)
 {
     return (struct sqlite_registry *)registry;
+}
+
+static inline struct sqlite_registry *vd_registry_reader(struct vd_registry *registry)
+{
+    return vd_registry_self(registry)->reader;
 }
 
 /* Seals a pair of keys, bound to what they belong to. */
@@ -126,6 +138,9 @@ int vd_registry_sqlite_ca_put(
     struct vd_registry *registry, struct vd_ca_certificate *certificate, uint64_t expected_etag);
 int vd_registry_sqlite_ca_remove(
     struct vd_registry *registry, const char *name, uint64_t expected_etag);
+
+/* Of a reader that nobody uses any more. */
+void vd_registry_cas_free(struct sqlite_registry *reader);
 
 int vd_registry_sqlite_setting_get(
     struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQLite registry: the contract, and what is its own: the file, its versions, the sealed keys. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -125,6 +127,105 @@ static void test_registry_sqlite__two_at_a_time(void **state)
     assert_int_equal(vd_registry_get(two, "a", "", &got), VD_OK);
     assert_int_equal(vd_registry_remove(two, "a", "", 0), VD_OK);
     assert_int_equal(vd_registry_get(one, "a", "", &got), VD_E_NOT_FOUND);
+    vd_registry_close(one);
+    vd_registry_close(two);
+}
+
+/* ---- Logins beside writes ---- */
+
+struct blocked_write {
+    struct vd_registry *registry;
+    atomic_bool has_begun;
+    atomic_bool is_done;
+    int error;
+};
+
+static void *write_blocked(void *context)
+{
+    struct blocked_write *write = context;
+    struct vd_identity made = registry_identity("b", "");
+
+    atomic_store(&write->has_begun, true);
+    write->error = vd_registry_create(write->registry, &made);
+    atomic_store(&write->is_done, true);
+    return NULL;
+}
+
+/* What a login reads is read while a write waits for its turn, or for the disk. */
+static void test_registry_sqlite__reads_do_not_wait_for_writes(void **state)
+{
+    struct place *place = *state;
+    struct blocked_write write = {.registry = open_registry(place)};
+    struct vd_identity made = registry_identity("a", "");
+    struct vd_identity got = {0};
+    struct vd_policy policy = {0};
+    struct vd_ca_certificate ca = {0};
+    sqlite3 *other = NULL;
+    pthread_t thread;
+
+    assert_int_equal(vd_registry_create(write.registry, &made), VD_OK);
+    assert_int_equal(sqlite3_open(place->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(pthread_create(&thread, NULL, write_blocked, &write), 0);
+    for (int i = 0; i < 100 || !atomic_load(&write.has_begun); i++) {
+        assert_int_equal(vd_registry_get(write.registry, "a", "", &got), VD_OK);
+        assert_int_equal(vd_registry_policy_get(write.registry, "device", &policy), VD_OK);
+        assert_int_equal(vd_registry_ca_get(write.registry, "a", &ca), VD_E_NOT_FOUND);
+    }
+    assert_false(atomic_load(&write.is_done));
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(write.error, VD_OK);
+    assert_int_equal(vd_registry_get(write.registry, "b", "", &got), VD_OK);
+    sqlite3_close(other);
+    vd_registry_close(write.registry);
+}
+
+/* The names of CA certificates, and at the first of them a change by somebody else. */
+struct ca_names {
+    struct vd_registry *remover; /* NULL: nothing is changed */
+    char names[64];
+};
+
+static bool add_ca_name(void *context, const struct vd_ca_certificate *certificate)
+{
+    struct ca_names *seen = context;
+    size_t length = strlen(seen->names);
+
+    if (seen->remover != NULL) {
+        assert_int_equal(vd_registry_ca_remove(seen->remover, "b", 0), VD_OK);
+        seen->remover = NULL;
+    }
+    snprintf(seen->names + length, sizeof seen->names - length, "%s,", certificate->name);
+    return true;
+}
+
+static void expect_cas(
+    struct vd_registry *registry, struct vd_registry *remover, const char *expected)
+{
+    struct ca_names seen = {.remover = remover};
+
+    assert_int_equal(vd_registry_ca_list(registry, add_ca_name, &seen), VD_OK);
+    assert_string_equal(seen.names, expected);
+}
+
+/* They are read once, and anew when anybody has changed them. */
+static void test_registry_sqlite__cas_of_another(void **state)
+{
+    struct vd_registry *one = open_registry(*state);
+    struct vd_registry *two = open_registry(*state);
+    struct vd_ca_certificate ca = {.name = "a", .der = {1}, .der_length = 1};
+
+    expect_cas(one, NULL, "");
+    assert_int_equal(vd_registry_ca_put(two, &ca, 0), VD_OK);
+    expect_cas(one, NULL, "a,");
+    expect_cas(two, NULL, "a,");
+    snprintf(ca.name, sizeof ca.name, "b");
+    assert_int_equal(vd_registry_ca_put(one, &ca, 0), VD_OK);
+    expect_cas(two, NULL, "a,b,");
+    expect_cas(one, one, "a,b,"); /* a list is of one moment */
+    expect_cas(one, NULL, "a,");
+    expect_cas(two, NULL, "a,");
     vd_registry_close(one);
     vd_registry_close(two);
 }
@@ -471,6 +572,8 @@ int main(void)
         TEST(contract_change),
         TEST(survives_closing),
         TEST(two_at_a_time),
+        TEST(reads_do_not_wait_for_writes),
+        TEST(cas_of_another),
         TEST(another_master_key),
         TEST(keys_are_sealed),
         TEST(damaged_rows),
