@@ -255,9 +255,11 @@ static void set_identity(const struct evidence *evidence, const struct vd_identi
 {
     memcpy(principal->generation_id, identity->generation_id, sizeof principal->generation_id);
     principal->created_ms = identity->created_ms;
-    principal->expires_s = identity->auth_type != VD_AUTH_SAS
-        ? evidence->certificate->not_after_ms / 1000
-        : evidence->token->expiry_s;
+    if (identity->auth_type == VD_AUTH_SAS && evidence->token != NULL) {
+        principal->expires_s = evidence->token->expiry_s;
+    } else if (evidence->certificate != NULL) {
+        principal->expires_s = evidence->certificate->not_after_ms / 1000;
+    }
 }
 
 static enum vd_refusal check_identity(

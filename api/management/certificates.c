@@ -178,7 +178,7 @@ static bool get(const struct vd_management *management, const struct vd_manageme
 void vd_management_certificate_get(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    struct vd_ca_certificate certificate;
+    struct vd_ca_certificate certificate = {0};
 
     if (get(management, args, &certificate, answer)) {
         reply(args, &certificate, 200, false, answer);
@@ -303,7 +303,7 @@ void vd_management_certificate_put(struct vd_management *management,
 void vd_management_certificate_delete(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    struct vd_ca_certificate certificate;
+    struct vd_ca_certificate certificate = {0};
     int error = find(management->config.registry, args->names[0], &certificate);
 
     if (error == VD_E_NOT_FOUND) {
@@ -322,7 +322,7 @@ void vd_management_certificate_delete(struct vd_management *management,
 void vd_management_certificate_code(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    struct vd_ca_certificate certificate;
+    struct vd_ca_certificate certificate = {0};
 
     if (!get(management, args, &certificate, answer)) {
         return;
@@ -337,7 +337,7 @@ void vd_management_certificate_code(struct vd_management *management,
 void vd_management_certificate_verify(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    struct vd_ca_certificate certificate;
+    struct vd_ca_certificate certificate = {0};
     struct vd_buf text = {0};
     json_t *body = vd_management_body(args, answer);
     int error;

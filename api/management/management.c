@@ -254,9 +254,10 @@ static void resource_below_hub(
 }
 
 static void route_call(struct vd_management *management, const struct vd_management_route *route,
-    struct vd_management_args *args, struct vd_http_answer *answer)
+    const struct vd_management_args *args, struct vd_http_answer *answer)
 {
     struct evkeyvalq params = {NULL, NULL};
+    struct vd_management_args with_params = *args;
     const char *query = args->request->query;
     const bool has_query = query != NULL && query[0] != '\0';
 
@@ -266,8 +267,8 @@ static void route_call(struct vd_management *management, const struct vd_managem
         vd_management_fail(
             answer, 400, "InvalidParameter", NULL, "the query is not of the form name=value&...");
     } else {
-        args->params = &params;
-        route->handler(management, args, answer);
+        with_params.params = &params;
+        route->handler(management, &with_params, answer);
     }
     if (has_query) {
         evhttp_clear_headers(&params);
@@ -303,7 +304,8 @@ static void record(const struct vd_management *management, const struct vd_manag
 
 /* Calls the handler if the caller may, and records what is to be recorded. */
 static void route_run(struct vd_management *management, const struct vd_management_route *route,
-    const struct segments *segments, struct vd_management_args *args, struct vd_http_answer *answer)
+    const struct segments *segments, const struct vd_management_args *args,
+    struct vd_http_answer *answer)
 {
     if (vd_management_allows(
             args->caller, route->role, route->operation, args->request->path, answer)) {
