@@ -282,3 +282,21 @@ test('roles', async () => {
     hub.vedette('token', 'delete', 'sdk-reader');
     await assert.rejects(as.reader.iotHubResource.get(group, name), fault(401, 'AuthenticationFailed'));
 });
+
+test('what was done is in the activity log, and who was refused', async () => {
+    const rows = (operation, status, caller) => hub.vedette('query', '--sql',
+        'SELECT ResourceId, CallerIpAddress, Properties FROM AzureActivity WHERE ' +
+        `OperationNameValue = 'Microsoft.Devices/IotHubs/${operation}' AND ActivityStatusValue = '${status}' ` +
+        `AND Caller = '${caller}'`).rows;
+    const written = await hub.until(() => {
+        const found = rows('write', 'Succeeded', 'sdk-contributor');
+        return found.length === 2 && found;
+    }, 'the writes of the hub');
+    assert.deepStrictEqual(written[0].slice(0, 2), [roles.owner.resourceId, '127.0.0.1']);
+    const [verified] = rows('certificates/verify/action', 'Succeeded', 'sdk-owner');
+    assert.strictEqual(verified[0], `${roles.owner.resourceId}/certificates/fleet.ca-1`);
+    assert.strictEqual(rows('certificates/delete', 'Failed', 'sdk-owner').length, 1);
+    const refused = rows('listkeys/action', 'Failed', 'sdk-reader');
+    assert.deepStrictEqual(JSON.parse(refused[0][2]), { reason: 'AuthorizationFailed' });
+    assert.strictEqual(rows('iotHubKeys/listkeys/action', 'Failed', 'sdk-reader').length, 1);
+});
