@@ -449,6 +449,17 @@ static bool job_queue_up(struct vd_http *http, struct job *job)
     return taken;
 }
 
+/* What the faces and upgrades work on may be gone soon, even if the server has to go on. */
+static bool is_stopping(struct vd_http *http)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&http->lock);
+    stopping = http->stopping;
+    pthread_mutex_unlock(&http->lock);
+    return stopping;
+}
+
 static void on_request(struct evhttp_request *request, void *context)
 {
     struct vd_http *http = context;
@@ -459,7 +470,7 @@ static void on_request(struct evhttp_request *request, void *context)
         refuse(request, NULL, 503);
         return;
     }
-    if (http->tls != NULL && vd_upgrade_takes(&http->upgrade, request)) {
+    if (http->tls != NULL && !is_stopping(http) && vd_upgrade_takes(&http->upgrade, request)) {
         return;
     }
     job = job_new(http, request);

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/limits.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -242,9 +243,6 @@ void vd_http_tls_end(struct evhttp_request *request)
 
 /* ---- A connection that leaves ---- */
 
-/* What a client may have said before it has the answer. */
-#define EARLY_MAX_BYTES 16384
-
 struct departure {
     void (*taken)(void *context, const struct vd_http_tls_taken *what);
     void *context;
@@ -272,7 +270,8 @@ static struct departure *departure_new(struct bufferevent *stream, struct connec
 {
     struct evbuffer *input = bufferevent_get_input(stream);
     const size_t length = evbuffer_get_length(input);
-    struct departure *made = length <= EARLY_MAX_BYTES ? malloc(sizeof *made + length) : NULL;
+    struct departure *made =
+        length <= VD_HUB_EARLY_MAX_BYTES ? malloc(sizeof *made + length) : NULL;
 
     if (made == NULL) {
         return NULL;
