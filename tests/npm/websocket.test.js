@@ -3,8 +3,13 @@
 'use strict';
 
 const assert = require('node:assert');
+const { execFileSync } = require('node:child_process');
+const { X509Certificate } = require('node:crypto');
 const dns = require('node:dns');
 const { once } = require('node:events');
+const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { test } = require('node:test');
 
 const { Client, Message } = require('azure-iot-device');
@@ -92,6 +97,23 @@ test('messages to the device', async () => {
     'feedback of both');
     assert.deepStrictEqual(come, [{ body: 'open', valve: '3' }, { body: 'shut', valve: '3' }]);
     await made.close();
+});
+
+test('a certificate', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vedette-'));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+        '-days', '2', '-keyout', 'key.pem', '-out', 'cert.pem', '-subj', '/CN=x509'], { cwd: folder, stdio: 'pipe' });
+    const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(folder, name), 'utf8'));
+    rmSync(folder, { recursive: true });
+    hub.vedette('device', 'create', 'x509', '--thumbprint',
+        new X509Certificate(cert).fingerprint256.replaceAll(':', ''));
+    const before = counters().telemetry;
+    const made = Client.fromConnectionString(`HostName=${hostName};DeviceId=x509;x509=true`, MqttWs);
+    await made.setOptions({ ca: hub.ca, cert, key });
+    await made.open();
+    await made.sendEvent(new Message('x'));
+    await made.close();
+    assert.strictEqual(counters().telemetry, before + 1);
 });
 
 test('a wrong key and an unknown device are unauthorized', async () => {
