@@ -35,8 +35,4 @@ bool vd_management_hub_read(const struct vd_management *management,
 /* The tags of a body ({} where they are absent or null), the caller's; NULL: answered with 400. */
 json_t *vd_management_tags_read(const json_t *body, struct vd_http_answer *answer);
 
-/* The policies of a body's list in the place of those that there are. False: answered with 400. */
-bool vd_management_policies_read(
-    const json_t *list, struct vd_hub_resource *resource, struct vd_http_answer *answer);
-
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a PUT of the hub may say: what can be changed is taken, what cannot must be as it is. */
 
-#include <strings.h>
-
 #include "api/management/hub.h"
 #include "api/policies.h"
 
@@ -296,7 +294,8 @@ static bool read_policy(const json_t *entry, const struct vd_hub_resource *resou
         read_key(json_object_get(entry, "secondaryKey"), &policy->secondary_key, answer);
 }
 
-bool vd_management_policies_read(
+/* The policies of a list in the place of those that there are. False: answered. */
+static bool read_policies(
     const json_t *list, struct vd_hub_resource *resource, struct vd_http_answer *answer)
 {
     static const char target[] = "properties.authorizationPolicies";
@@ -355,5 +354,5 @@ bool vd_management_hub_read(const struct vd_management *management,
     truth = vd_management_hub_json(management, args, resource);
     good = rest_fits(body, truth, answer);
     json_decref(truth);
-    return good && (is_absent(policies) || vd_management_policies_read(policies, resource, answer));
+    return good && (is_absent(policies) || read_policies(policies, resource, answer));
 }
