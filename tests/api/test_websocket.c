@@ -7,47 +7,12 @@
 
 #include <cmocka.h>
 
-#include "api/http_tls.h"
 #include "tests/api/websocket_client.h"
-#include "tests/hub/certificates.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define TOPIC      "devices/dev1/messages/events/"
 #define LARGE_BODY 262144
-
-static struct websocket_hub *start(void **state)
-{
-    struct websocket_hub *f = *state;
-
-    live_start(f->hub, &live_patient, 0);
-    websocket_start(f, 0);
-    return f;
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "(none)";
-}
-
-/* The operation at `index`, and how it went. */
-static void expect_operation(
-    struct websocket_hub *f, uint32_t index, const char *name, const char *result)
-{
-    json_t *record = NULL;
-    json_t *properties;
-
-    LIVE_AWAIT(record != NULL || (record = fault_log_operation(&f->hub->log, index)) != NULL);
-    properties = json_loads(text_of(record, "properties"), 0, NULL);
-    assert_string_equal(text_of(record, "operationName"), name);
-    assert_string_equal(text_of(record, "resultType"), result);
-    assert_string_equal(text_of(properties, "protocol"), "MqttWs");
-    assert_string_equal(text_of(properties, "maskedIpAddress"), "127.0.0.XXX");
-    json_decref(properties);
-    json_decref(record);
-}
 
 /* ---- The handshake ---- */
 
@@ -71,7 +36,7 @@ static void expect_upgraded(struct websocket_hub *f, const char *request)
 
 static void test_websocket__handshake(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
 
     expect_upgraded(f, WEBSOCKET_REQUEST("", ""));
     expect_upgraded(f, WEBSOCKET_REQUEST("?iothub-no-client-cert=true", ""));
@@ -110,7 +75,7 @@ static void test_websocket__handshakes_that_are_none(void **state)
          "Sec-WebSocket-Key: " WEBSOCKET_KEY "\r\nSec-WebSocket-Protocol: AMQPWSB10, MQTT\r\n",
             400},
     };
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
 
     for (size_t i = 0; i < COUNT(requests); i++) {
         struct tls_client client;
@@ -131,7 +96,7 @@ static void test_websocket__handshakes_that_are_none(void **state)
 /* A request may come in pieces, and behind others; other paths and methods are the faces'. */
 static void test_websocket__a_request_among_others(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     const char *const request = WEBSOCKET_REQUEST("", "");
     struct tls_client client;
     char head[1024];
@@ -154,7 +119,7 @@ static void test_websocket__a_request_among_others(void **state)
 /* What comes with the request is not lost, whether TLS has it in the same record or in the next. */
 static void test_websocket__an_early_connect(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
 
     for (unsigned apart = 0; apart < 2; apart++) {
         struct tls_client client;
@@ -180,7 +145,7 @@ static void test_websocket__an_early_connect(void **state)
 
 static void test_websocket__too_much_too_early(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     static uint8_t body[2 * VD_HUB_EARLY_MAX_BYTES];
     struct tls_client client;
     struct vd_buf all = {0};
@@ -202,13 +167,13 @@ static void test_websocket__too_much_too_early(void **state)
 /* [MQTT-6.0.0-1], [MQTT-6.0.0-4] */
 static void test_websocket__telemetry(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
     struct vd_buf packet = {0};
     struct vd_event event;
 
     websocket_log_in(f, &client, "dev1");
-    expect_operation(f, 0, "deviceConnect", "");
+    websocket_expect_operation(f, 0, "deviceConnect", "");
     packet_publish(&packet, 2, TOPIC "a=b", 7, "body", 4);
     websocket_packet(&client, &packet);
     websocket_expect(&client, "\x82\x04\x40\x02\x00\x07", 6);
@@ -225,7 +190,7 @@ static void test_websocket__telemetry(void **state)
 static void test_websocket__telemetry_by_both_versions(void **state)
 {
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
 
     for (size_t i = 0; i < COUNT(versions); i++) {
         struct tls_client client;
@@ -247,7 +212,7 @@ static void test_websocket__telemetry_by_both_versions(void **state)
 /* [MQTT-6.0.0-2]: several packets in one frame, and packets in many. */
 static void test_websocket__packets_that_are_not_aligned(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
     struct vd_buf packets = {0};
 
@@ -278,7 +243,7 @@ static void test_websocket__packets_that_are_not_aligned(void **state)
 
 static void test_websocket__the_largest_message(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     static uint8_t body[LARGE_BODY];
     struct tls_client client;
     struct vd_buf packet = {0};
@@ -318,7 +283,7 @@ static void test_websocket__a_large_method_call(void **state)
     static struct outcome ended;
     static char payload[70000];
     static uint8_t got[sizeof payload + 256];
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
     struct vd_buf packet = {0};
     const struct vd_method_call call = {.device_id = "dev1",
@@ -356,7 +321,7 @@ static void test_websocket__a_large_method_call(void **state)
 
 static void test_websocket__a_refused_login(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
     struct vd_buf packet = {0};
 
@@ -365,7 +330,7 @@ static void test_websocket__a_refused_login(void **state)
     websocket_packet(&client, &packet);
     websocket_expect(&client, "\x82\x04\x20\x02\x00\x05", 6);
     websocket_expect_close(&client, 1008);
-    expect_operation(f, 0, "deviceConnect", "401003");
+    websocket_expect_operation(f, 0, "deviceConnect", "401003");
     assert_int_equal(live_stats(f->hub).connects_refused, 1);
 }
 
@@ -373,13 +338,13 @@ static void test_websocket__a_refused_login(void **state)
 
 static void test_websocket__the_client_closes(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
 
     websocket_log_in(f, &client, "dev1");
     websocket_frame(&client, FRAME_CLOSE, "\x0f\xa1gone", 6);
     websocket_expect_close(&client, 4001);
-    expect_operation(f, 1, "deviceDisconnect", "404104");
+    websocket_expect_operation(f, 1, "deviceDisconnect", "404104");
     LIVE_AWAIT(live_stats(f->hub).connections == 0);
     assert_int_equal(live_stats(f->hub).protocol_errors, 0);
 }
@@ -387,7 +352,7 @@ static void test_websocket__the_client_closes(void **state)
 /* What came before the Close frame is taken, even where it has to wait. */
 static void test_websocket__a_close_behind_messages(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client client;
     struct vd_buf frames = {0};
     struct vd_buf packet = {0};
@@ -424,7 +389,7 @@ static void test_websocket__violations(void **state)
         {"\x88\x81\0\0\0\0\x03", 7, 1002},                /* half a code */
         {"\x88\x83\0\0\0\0\x03\xe8\xff", 9, 1007},        /* a reason that is not UTF-8 */
     };
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct tls_client client;
@@ -433,13 +398,13 @@ static void test_websocket__violations(void **state)
         assert_true(tls_client_write(&client, cases[i].bytes, cases[i].length));
         websocket_expect_close(&client, cases[i].code);
         LIVE_AWAIT(live_stats(f->hub).protocol_errors == i + 1);
-        expect_operation(f, (uint32_t)(2 * i + 1), "deviceDisconnect", "400000");
+        websocket_expect_operation(f, (uint32_t)(2 * i + 1), "deviceDisconnect", "400000");
     }
 }
 
 static void test_websocket__takeover_and_stop(void **state)
 {
-    struct websocket_hub *f = start(state);
+    struct websocket_hub *f = websocket_start_patient(state);
     struct tls_client first;
     struct tls_client second;
     struct tls_client plain;
@@ -460,174 +425,6 @@ static void test_websocket__takeover_and_stop(void **state)
     websocket_expect_close(&first, 1001);
 }
 
-/* ---- Certificates ---- */
-
-static void test_websocket__certificates(void **state)
-{
-    struct websocket_hub *f = *state;
-    const int64_t now_s = vd_clock_utc_ms() / 1000;
-    struct test_certificate root = test_certificate_ca("root", now_s);
-    struct test_certificate good = test_certificate_leaf("ca", &root, now_s);
-    struct test_certificate other = test_certificate_leaf("another", &root, now_s);
-    const struct {
-        const struct test_certificate *leaf;
-        char code;
-    } cases[] = {{&good, 0}, {&other, 5}, {NULL, 4}};
-
-    memory_registry_add(&f->hub->registry, "ca", "", 'a', 'b')->auth_type = VD_AUTH_CA;
-    f->hub->registry.cas[0] = test_certificate_stored("root", &root, true);
-    f->hub->registry.ca_count = 1;
-    start(state);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct tls_client_identity identity = {
-            .certificate = cases[i].leaf != NULL ? cases[i].leaf->x509 : NULL,
-            .key = cases[i].leaf != NULL ? cases[i].leaf->key : NULL,
-        };
-        const struct packet_connect connect = {
-            "ca", PACKET_HUB_NAME "/ca/?api-version=2021-04-12", NULL, 60};
-        const char connack[] = {(char)0x82, 4, 0x20, 2, 0, cases[i].code};
-        struct tls_client client;
-        struct vd_buf packet = {0};
-        char head[1024];
-
-        assert_true(
-            tls_client_open_as(&client, vd_http_port(f->http), f->hub->certificate, 0, &identity));
-        websocket_say(&client, WEBSOCKET_REQUEST("", ""));
-        assert_int_equal(websocket_answer(&client, head, sizeof head), 101);
-        packet_connect(&packet, &connect);
-        websocket_packet(&client, &packet);
-        websocket_expect(&client, connack, sizeof connack);
-        tls_client_close(&client);
-    }
-    test_certificate_release(&root);
-    test_certificate_release(&good);
-    test_certificate_release(&other);
-}
-
-/* ---- Whoever is slow, or comes too often ---- */
-
-static void test_websocket__a_slow_request_is_cut_off(void **state)
-{
-    struct websocket_hub *f = *state;
-    struct tls_client client;
-
-    live_start(f->hub, &live_patient, 0);
-    websocket_start(f, 300);
-    websocket_connect(f, &client);
-    websocket_say(&client, "GET /$iothub/websocket HTTP/1.1\r\nUpgrade: websocket\r\n");
-    live_expect_end(&client);
-}
-
-static void test_websocket__without_a_connect_it_is_cut_off(void **state)
-{
-    struct websocket_hub *f = *state;
-    struct vd_hub_times times = live_patient;
-    struct tls_client silent;
-    struct tls_client pinging;
-
-    times.connect_ms = 400;
-    live_start(f->hub, &times, 0);
-    websocket_start(f, 0);
-    websocket_open(f, &silent);
-    websocket_open(f, &pinging);
-    websocket_frame(&pinging, FRAME_PING, "", 0);
-    websocket_expect(&pinging, "\x8a\x00", 2);
-    live_expect_end(&silent);
-    live_expect_end(&pinging);
-    LIVE_AWAIT(live_stats(f->hub).connections == 0);
-}
-
-/* Pings are no sign of life of MQTT's. */
-static void test_websocket__keep_alive(void **state)
-{
-    struct websocket_hub *f = start(state);
-    const struct vd_key key = memory_key('a');
-    struct tls_client client;
-    struct vd_buf packet = {0};
-
-    websocket_open(f, &client);
-    packet_connect_device(&packet, "dev1", NULL, &key, live_in_s(3600), 1);
-    websocket_packet(&client, &packet);
-    websocket_expect(&client, "\x82\x04\x20\x02\x00\x00", 6);
-    websocket_frame(&client, FRAME_PING, "", 0);
-    websocket_expect(&client, "\x8a\x00", 2);
-    websocket_expect_close(&client, 1008);
-    expect_operation(f, 1, "deviceDisconnect", "408001");
-}
-
-static void test_websocket__rate_of_an_address(void **state)
-{
-    struct websocket_hub *f = *state;
-    unsigned let_in = 0;
-
-    f->hub->rates.address_connects_per_s = 1;
-    start(state);
-    for (unsigned i = 0; i < 2 * VD_HUB_BURST_S; i++) {
-        struct tls_client client;
-        char byte;
-
-        websocket_connect(f, &client);
-        websocket_say(&client, WEBSOCKET_REQUEST("", ""));
-        let_in += tls_client_read(&client, &byte, 1) ? 1 : 0;
-        tls_client_close(&client);
-    }
-    assert_in_range(let_in, VD_HUB_BURST_S, 2 * VD_HUB_BURST_S - 1);
-    assert_int_equal(live_stats(f->hub).connects_limited, 2 * VD_HUB_BURST_S - let_in);
-}
-
-static void test_websocket__ip_filter(void **state)
-{
-    struct websocket_hub *f = start(state);
-    struct vd_ip_filter filter;
-    struct tls_client client;
-    struct vd_buf packet = {0};
-
-    websocket_log_in(f, &client, "dev1");
-    vd_ip_filter_init(&filter);
-    filter.accepts_rest = false;
-    vd_hub_set_ip_filter(f->hub->hub, &filter);
-    websocket_expect_close(&client, 1008);
-    websocket_open(f, &client);
-    websocket_connect_packet(&packet, "dev1", 'a');
-    websocket_packet(&client, &packet);
-    websocket_expect(&client, "\x82\x04\x20\x02\x00\x05", 6);
-    websocket_expect_close(&client, 1008);
-}
-
-/* Devices take no back end's place: their connections are not the server's any more. */
-static void test_websocket__more_than_the_server_serves(void **state)
-{
-    static struct tls_client clients[VD_HTTP_TLS_CONNECTIONS_MAX + 20];
-    struct websocket_hub *f = start(state);
-
-    for (size_t i = 0; i < COUNT(clients); i++) {
-        websocket_open(f, &clients[i]);
-    }
-    assert_int_equal(live_stats(f->hub).connections, COUNT(clients));
-    for (size_t i = 0; i < COUNT(clients); i++) {
-        websocket_frame(&clients[i], FRAME_PING, "", 0);
-        websocket_expect(&clients[i], "\x8a\x00", 2);
-        tls_client_close(&clients[i]);
-    }
-    LIVE_AWAIT(live_stats(f->hub).connections == 0);
-}
-
-static void test_websocket__the_hub_is_full(void **state)
-{
-    struct websocket_hub *f = *state;
-    struct tls_client in;
-    struct tls_client out;
-
-    live_start(f->hub, &live_patient, 1);
-    websocket_start(f, 0);
-    websocket_log_in(f, &in, "dev1");
-    websocket_connect(f, &out);
-    websocket_say(&out, WEBSOCKET_REQUEST("", ""));
-    live_expect_end(&out);
-    websocket_mqtt_ping(&in);
-    tls_client_close(&in);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,14 +443,6 @@ int main(void)
         WEBSOCKET_TEST(test_websocket__a_close_behind_messages),
         WEBSOCKET_TEST(test_websocket__violations),
         WEBSOCKET_TEST(test_websocket__takeover_and_stop),
-        WEBSOCKET_TEST(test_websocket__certificates),
-        WEBSOCKET_TEST(test_websocket__a_slow_request_is_cut_off),
-        WEBSOCKET_TEST(test_websocket__without_a_connect_it_is_cut_off),
-        WEBSOCKET_TEST(test_websocket__keep_alive),
-        WEBSOCKET_TEST(test_websocket__rate_of_an_address),
-        WEBSOCKET_TEST(test_websocket__ip_filter),
-        WEBSOCKET_TEST(test_websocket__more_than_the_server_serves),
-        WEBSOCKET_TEST(test_websocket__the_hub_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,38 @@ int websocket_teardown(void **state)
     return has_ended ? 0 : -1;
 }
 
+struct websocket_hub *websocket_start_patient(void **state)
+{
+    struct websocket_hub *f = *state;
+
+    live_start(f->hub, &live_patient, 0);
+    websocket_start(f, 0);
+    return f;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "(none)";
+}
+
+void websocket_expect_operation(
+    struct websocket_hub *f, uint32_t index, const char *name, const char *result)
+{
+    json_t *record = NULL;
+    json_t *properties;
+
+    LIVE_AWAIT(record != NULL || (record = fault_log_operation(&f->hub->log, index)) != NULL);
+    properties = json_loads(text_of(record, "properties"), 0, NULL);
+    assert_string_equal(text_of(record, "operationName"), name);
+    assert_string_equal(text_of(record, "resultType"), result);
+    assert_string_equal(text_of(properties, "protocol"), "MqttWs");
+    assert_string_equal(text_of(properties, "maskedIpAddress"), "127.0.0.XXX");
+    json_decref(properties);
+    json_decref(record);
+}
+
 void websocket_connect(struct websocket_hub *f, struct tls_client *client)
 {
     assert_true(tls_client_open(client, vd_http_port(f->http), f->hub->certificate, 0));

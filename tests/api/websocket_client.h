@@ -25,6 +25,13 @@ struct websocket_hub {
 /* The hub is started by the test, then this; deadline of a request in ms, 0: the server's own. */
 void websocket_start(struct websocket_hub *f, int request_deadline_ms);
 
+/* Starts both, with times that no test runs into. */
+struct websocket_hub *websocket_start_patient(void **state);
+
+/* The operation that the hub recorded as its `index`th, how it went, and that it came over WebSocket. */
+void websocket_expect_operation(
+    struct websocket_hub *f, uint32_t index, const char *name, const char *result);
+
 /* For cmocka: *state is a struct websocket_hub. */
 int websocket_setup(void **state);
 int websocket_teardown(void **state);
