@@ -79,4 +79,27 @@ void vd_connection_free(struct connection *connection);
 /* The session's callbacks; hub_name and registry are left to the caller. */
 void vd_connection_session_host(struct vd_session_host *host);
 
+/* ---- Between connection.c, which moves bytes, and connection_host.c, which does what the session says ---- */
+
+/* Has vd_hub_settle send what is queued, or free what is closed. */
+void vd_connection_mark_dirty(struct connection *connection);
+
+/* The same once something was queued, which may not have found room: then the session ends. */
+void vd_connection_check_queue(struct connection *connection);
+
+/* It waits no more for room in the batch. */
+void vd_connection_leave_paused(struct connection *connection);
+
+/* Arms the timer if the next deadline is before it; one that is later is found when it fires. */
+void vd_connection_arm_timer(struct connection *connection, int64_t now_ms);
+
+/* Before what has just come is counted: records what came in a minute that is over. */
+void vd_connection_begin_minute(struct connection *connection);
+
+/* Counts what came against the device's rates; one that is over them is not read for a while, and so waits by itself. */
+void vd_connection_keep_rate(struct connection *connection, size_t bytes, int64_t now_ms);
+
+/* Once CONNECT was judged nobody needs it: an idle connection is to be small. */
+void vd_connection_drop_certificate(struct connection *connection);
+
 #endif
