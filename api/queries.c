@@ -36,6 +36,9 @@ struct item {
 struct rows {
     struct vd_twins twins;
     bool of_modules;
+    bool needs_state; /* else identities alone make the rows */
+    bool has_status;  /* only those that are enabled, or are not, can be among them */
+    bool enabled;
     bool is_named; /* only the devices below can be among them */
     struct vd_twin_query_devices devices;
     bool is_paged; /* it ends at the bounds of a page; else it fails at its deadline */
@@ -95,6 +98,10 @@ static int find_all(struct rows *rows)
     bool from_start = after.device_id[0] == '\0';
 
     rows->is_ended = true;
+    if (rows->has_status && !rows->of_modules) {
+        return vd_registry_list_by_status(rows->twins.registry, rows->enabled,
+            from_start ? NULL : after.device_id, collect, rows);
+    }
     return vd_registry_list(rows->twins.registry, from_start ? NULL : after.device_id,
         from_start ? NULL : after.module_id, collect, rows);
 }
@@ -193,7 +200,9 @@ static int need_row(struct rows *rows)
         bool is_late = vd_clock_monotonic_ms() >= rows->deadline_ms;
         int error = VD_OK;
 
-        if (rows->given < rows->count) {
+        if (rows->given < rows->count && !rows->needs_state) {
+            rows->read = rows->count;
+        } else if (rows->given < rows->count) {
             error = vd_state_do(rows->twins.state, read_some, rows);
             error = error == VD_E_LIMIT ? VD_E_BUSY : error; /* of a query it is another limit */
         } else if (rows->has_begun && rows->is_ended) {
@@ -252,6 +261,8 @@ static int run(const struct vd_twin_query *query, struct rows *rows, size_t max_
     int error = VD_E_NOMEM;
 
     rows->of_modules = vd_twin_query_is_of_modules(query);
+    rows->needs_state = vd_twin_query_needs_state(query);
+    rows->has_status = vd_twin_query_names_status(query, &rows->enabled);
     rows->is_named = vd_twin_query_names_devices(query, &rows->devices);
     rows->is_paged = !vd_twin_query_is_grouped(query);
     rows->now_ms = vd_clock_utc_ms();

@@ -31,6 +31,13 @@ int vd_registry_list(struct vd_registry *registry, const char *after_device_id,
     return registry->ops->list(registry, after_device_id, after_module_id, each, context);
 }
 
+int vd_registry_list_by_status(struct vd_registry *registry, bool enabled,
+    const char *after_device_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context)
+{
+    return registry->ops->list_by_status(registry, enabled, after_device_id, each, context);
+}
+
 int vd_registry_remove(struct vd_registry *registry, const char *device_id, const char *module_id,
     uint64_t expected_etag)
 {

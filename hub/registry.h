@@ -165,6 +165,9 @@ struct vd_registry_ops {
     int (*list)(struct vd_registry *registry, const char *after_device_id,
         const char *after_module_id,
         bool (*each)(void *context, const struct vd_identity *identity), void *context);
+    /* Likewise for devices, without their modules, that are enabled, or those that are not: no others are looked at. */
+    int (*list_by_status)(struct vd_registry *registry, bool enabled, const char *after_device_id,
+        bool (*each)(void *context, const struct vd_identity *identity), void *context);
     /* Removes the identity; of a device also its modules. VD_E_NOT_FOUND, VD_E_CHANGED. */
     int (*remove)(struct vd_registry *registry, const char *device_id, const char *module_id,
         uint64_t expected_etag);
@@ -237,6 +240,9 @@ VD_NODISCARD int vd_registry_get(struct vd_registry *registry, const char *devic
     const char *module_id, struct vd_identity *out);
 VD_NODISCARD int vd_registry_list(struct vd_registry *registry, const char *after_device_id,
     const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context);
+VD_NODISCARD int vd_registry_list_by_status(struct vd_registry *registry, bool enabled,
+    const char *after_device_id, bool (*each)(void *context, const struct vd_identity *identity),
     void *context);
 VD_NODISCARD int vd_registry_remove(struct vd_registry *registry, const char *device_id,
     const char *module_id, uint64_t expected_etag);

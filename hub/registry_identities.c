@@ -221,19 +221,29 @@ int vd_registry_identity_get(struct vd_registry *registry, const char *device_id
     return error;
 }
 
+/* Which identities are listed. */
+struct selection {
+    enum registry_statement statement;
+    bool enabled; /* of REGISTRY_IDENTITY_LIST_STATUS */
+};
+
 /* Reads up to LIST_PAGE identities behind the given ids. */
-static int list_page(struct sqlite_registry *self, const char *device_id, const char *module_id,
-    struct vd_identity page[LIST_PAGE], size_t *count)
+static int list_page(struct sqlite_registry *self, const struct selection *selection,
+    const char *device_id, const char *module_id, struct vd_identity page[LIST_PAGE], size_t *count)
 {
-    sqlite3_stmt *statement = self->statements[REGISTRY_IDENTITY_LIST];
+    sqlite3_stmt *statement = self->statements[selection->statement];
     int result = SQLITE_DONE;
     int error = VD_OK;
     size_t n = 0;
 
     pthread_mutex_lock(&self->lock);
     vd_registry_bind_text(statement, 1, device_id);
-    vd_registry_bind_text(statement, 2, module_id);
     sqlite3_bind_int(statement, 3, LIST_PAGE);
+    if (selection->statement == REGISTRY_IDENTITY_LIST_STATUS) {
+        sqlite3_bind_int(statement, 4, selection->enabled ? 1 : 0);
+    } else {
+        vd_registry_bind_text(statement, 2, module_id);
+    }
     while (error == VD_OK && n < LIST_PAGE && (result = sqlite3_step(statement)) == SQLITE_ROW) {
         error = identity_from_row(self, statement, &page[n]);
         n += error == VD_OK ? 1 : 0;
@@ -247,14 +257,11 @@ static int list_page(struct sqlite_registry *self, const char *device_id, const 
     return error;
 }
 
-int vd_registry_identity_list(struct vd_registry *registry, const char *after_device_id,
-    const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
-    void *context)
+static int list(struct sqlite_registry *self, const struct selection *selection,
+    const char *device_id, const char *module_id,
+    bool (*each)(void *context, const struct vd_identity *identity), void *context)
 {
-    struct sqlite_registry *self = vd_registry_self(registry);
     struct vd_identity *page = calloc(LIST_PAGE + 1, sizeof *page);
-    const char *device_id = after_device_id != NULL ? after_device_id : "";
-    const char *module_id = after_module_id != NULL ? after_module_id : "";
     size_t count = 0;
     bool more = true;
     int error = VD_OK;
@@ -264,7 +271,7 @@ int vd_registry_identity_list(struct vd_registry *registry, const char *after_de
     }
     /* The lock is not held while `each` runs: it may call the registry, and logins go on beside a long list. */
     while (more) {
-        error = list_page(self, device_id, module_id, page, &count);
+        error = list_page(self, selection, device_id, module_id, page, &count);
         for (size_t i = 0; error == VD_OK && more && i < count; i++) {
             more = each(context, &page[i]);
         }
@@ -278,6 +285,26 @@ int vd_registry_identity_list(struct vd_registry *registry, const char *after_de
     vd_secret_wipe(page, (LIST_PAGE + 1) * sizeof *page);
     free(page);
     return error;
+}
+
+int vd_registry_identity_list(struct vd_registry *registry, const char *after_device_id,
+    const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context)
+{
+    const struct selection all = {.statement = REGISTRY_IDENTITY_LIST};
+
+    return list(vd_registry_self(registry), &all, after_device_id != NULL ? after_device_id : "",
+        after_module_id != NULL ? after_module_id : "", each, context);
+}
+
+int vd_registry_identity_list_by_status(struct vd_registry *registry, bool enabled,
+    const char *after_device_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context)
+{
+    const struct selection some = {REGISTRY_IDENTITY_LIST_STATUS, enabled};
+
+    return list(vd_registry_self(registry), &some, after_device_id != NULL ? after_device_id : "",
+        "", each, context);
 }
 
 /* Within a transaction. */

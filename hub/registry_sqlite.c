@@ -32,6 +32,10 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
     [REGISTRY_IDENTITY_LIST] =
         "SELECT " IDENTITY_COLUMNS " FROM identity WHERE (device_id, module_id) > (?1, ?2) "
         "ORDER BY device_id, module_id LIMIT ?3",
+    /* The index is (enabled, device_id), of devices. */
+    [REGISTRY_IDENTITY_LIST_STATUS] =
+        "SELECT " IDENTITY_COLUMNS " FROM identity INDEXED BY device_status "
+        "WHERE enabled = ?4 AND module_id = '' AND device_id > ?1 ORDER BY device_id LIMIT ?3",
     [REGISTRY_IDENTITY_CREATE] = "INSERT INTO identity (" IDENTITY_COLUMNS ") "
                                  "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 "
                                  "WHERE ?2 = '' OR EXISTS "
@@ -238,6 +242,7 @@ static const struct vd_registry_ops registry_ops = {
     .update = vd_registry_identity_update,
     .get = vd_registry_identity_get,
     .list = vd_registry_identity_list,
+    .list_by_status = vd_registry_identity_list_by_status,
     .remove = vd_registry_identity_remove,
     .count = vd_registry_identity_count,
     .policy_get = vd_registry_sqlite_policy_get,

@@ -17,6 +17,7 @@ enum registry_statement {
     REGISTRY_ROLLBACK,
     REGISTRY_IDENTITY_GET,
     REGISTRY_IDENTITY_LIST,
+    REGISTRY_IDENTITY_LIST_STATUS,
     REGISTRY_IDENTITY_CREATE,
     REGISTRY_IDENTITY_UPDATE,
     REGISTRY_IDENTITY_REMOVE,
@@ -115,6 +116,9 @@ int vd_registry_identity_get(struct vd_registry *registry, const char *device_id
     const char *module_id, struct vd_identity *out);
 int vd_registry_identity_list(struct vd_registry *registry, const char *after_device_id,
     const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
+    void *context);
+int vd_registry_identity_list_by_status(struct vd_registry *registry, bool enabled,
+    const char *after_device_id, bool (*each)(void *context, const struct vd_identity *identity),
     void *context);
 int vd_registry_identity_remove(struct vd_registry *registry, const char *device_id,
     const char *module_id, uint64_t expected_etag);

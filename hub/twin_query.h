@@ -79,6 +79,14 @@ struct vd_twin_query_devices {
 bool vd_twin_query_names_devices(
     const struct vd_twin_query *query, struct vd_twin_query_devices *devices);
 
+/* True: WHERE can hold only for identities that are enabled (or only for those that are not, as *enabled says), because it
+ * compares status with 'enabled' or 'disabled' by =, joined by AND with anything. False leaves *enabled untouched. */
+bool vd_twin_query_names_status(const struct vd_twin_query *query, bool *enabled);
+
+/* False: all that the query looks at is in the identity itself (deviceId, moduleId, deviceEtag, status, statusReason,
+ * statusUpdateTime, connectionState, authenticationType, x509Thumbprint): whatever else a row holds makes no difference. */
+bool vd_twin_query_needs_state(const struct vd_twin_query *query);
+
 /* True: WHERE holds for the row, or there is none. */
 bool vd_twin_query_matches(const struct vd_twin_query *query, const json_t *row);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out which devices a query is about, so that the others need not be looked at. */
+/* Finds out what a query is about, so that the rest need not be looked at. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,29 @@
 #include "hub/twin_query_tree.h"
 
 /* A path of this one name. */
-static bool is_device_id(const struct vd_twin_query *query, const struct vd_twin_query_node *node)
+static bool is_path(
+    const struct vd_twin_query *query, const struct vd_twin_query_node *node, const char *name)
 {
     const char *path = query->names + node->detail;
 
-    return node->kind == VD_NODE_PATH && strcmp(path, "deviceId") == 0 &&
-        path[sizeof "deviceId"] == '\0';
+    return node->kind == VD_NODE_PATH && strcmp(path, name) == 0 && path[strlen(name) + 1] == '\0';
+}
+
+/* What a path of that name is compared with by =; NULL: this is no such comparison. */
+static const json_t *compared_with(
+    const struct vd_twin_query *query, const struct vd_twin_query_node *node, const char *name)
+{
+    const struct vd_twin_query_node *left = &query->nodes[node->child];
+    const struct vd_twin_query_node *right;
+
+    if (node->kind != VD_NODE_COMPARE || node->detail != VD_ORDER_EQUAL) {
+        return NULL;
+    }
+    right = &query->nodes[left->next];
+    if (is_path(query, left, name) && right->kind == VD_NODE_LITERAL) {
+        return right->literal;
+    }
+    return is_path(query, right, name) && left->kind == VD_NODE_LITERAL ? left->literal : NULL;
 }
 
 /* What is no text, or holds a NUL, is no device's id. */
@@ -28,21 +45,12 @@ static void add(const json_t *literal, struct vd_twin_query_devices *devices)
 static bool compare_names(const struct vd_twin_query *query, const struct vd_twin_query_node *node,
     struct vd_twin_query_devices *devices)
 {
-    const struct vd_twin_query_node *left = &query->nodes[node->child];
-    const struct vd_twin_query_node *right = &query->nodes[left->next];
+    const json_t *literal = compared_with(query, node, "deviceId");
 
-    if (is_device_id(query, right)) {
-        const struct vd_twin_query_node *swapped = left;
-
-        left = right;
-        right = swapped;
+    if (literal != NULL) {
+        add(literal, devices);
     }
-    if (node->detail != VD_ORDER_EQUAL || !is_device_id(query, left) ||
-        right->kind != VD_NODE_LITERAL) {
-        return false;
-    }
-    add(right->literal, devices);
-    return true;
+    return literal != NULL;
 }
 
 static bool in_names(const struct vd_twin_query *query, const struct vd_twin_query_node *node,
@@ -50,7 +58,7 @@ static bool in_names(const struct vd_twin_query *query, const struct vd_twin_que
 {
     const struct vd_twin_query_node *value = &query->nodes[node->child];
 
-    if (!is_device_id(query, value)) {
+    if (!is_path(query, value, "deviceId")) {
         return false;
     }
     for (size_t i = value->next; i != 0; i = query->nodes[i].next) {
@@ -113,4 +121,56 @@ bool vd_twin_query_names_devices(
     }
     devices->count = kept;
     return true;
+}
+
+bool vd_twin_query_names_status(const struct vd_twin_query *query, bool *enabled)
+{
+    const struct vd_twin_query_node *where = &query->nodes[query->where];
+    const bool is_chain = where->kind == VD_NODE_AND;
+
+    if (query->where == 0) {
+        return false;
+    }
+    for (size_t i = is_chain ? where->child : query->where; i != 0;
+         i = is_chain ? query->nodes[i].next : 0) {
+        const char *status = json_string_value(compared_with(query, &query->nodes[i], "status"));
+
+        if (status != NULL && (strcmp(status, "enabled") == 0 || strcmp(status, "disabled") == 0)) {
+            *enabled = status[0] == 'e';
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_of_identity(const struct vd_twin_query *query, size_t path)
+{
+    static const char *const names[] = {"deviceId", "moduleId", "deviceEtag", "status",
+        "statusReason", "statusUpdateTime", "connectionState", "authenticationType",
+        "x509Thumbprint"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(query->names + path, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool vd_twin_query_needs_state(const struct vd_twin_query *query)
+{
+    bool needs = query->whole;
+
+    for (size_t i = 1; i <= query->node_count && !needs; i++) {
+        needs =
+            query->nodes[i].kind == VD_NODE_PATH && !is_of_identity(query, query->nodes[i].detail);
+    }
+    for (size_t i = 0; i < query->column_count && !needs; i++) {
+        needs = query->columns[i].aggregate != VD_AGGREGATE_COUNT &&
+            !is_of_identity(query, query->columns[i].path);
+    }
+    for (size_t i = 0; i < query->group_by_count && !needs; i++) {
+        needs = !is_of_identity(query, query->group_by[i]);
+    }
+    return needs;
 }

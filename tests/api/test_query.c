@@ -203,7 +203,7 @@ static json_t *all_rows(const char *text, const char *size)
     return rows;
 }
 
-/* A query that names its devices looks at those only, and finds what one finds that looks at all. */
+/* A query that names its devices, or a status, looks at those only, and finds what one finds that looks at all. */
 static void test_query__named_devices(void **state)
 {
     static const char *const conditions[] = {
@@ -215,6 +215,13 @@ static void test_query__named_devices(void **state)
         "deviceId = 'd001' AND deviceId = 'd002'",
         "deviceId = 5",
         "deviceId IN ['d000', 'd004'] AND moduleId = 'm1'",
+        "status = 'disabled'",
+        "'enabled' = status AND deviceId > 'd003'",
+        "status = 'enabled' AND NOT is_defined(tags.none)",
+        "status = 'disabled' AND status = 'enabled'",
+        "status = 'disabled' OR deviceId = 'd001'",
+        "status = 'none'",
+        "status = 'disabled' AND deviceId IN ['d003', 'd004']",
     };
     static const char *const sizes[] = {"1", "2", "1000"};
 

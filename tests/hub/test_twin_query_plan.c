@@ -78,6 +78,73 @@ static void test_twin_query_plan__cases(void **state)
     }
 }
 
+static void test_twin_query_plan__status(void **state)
+{
+    static const struct {
+        const char *condition;
+        const char *status; /* NULL: any */
+    } cases[] = {
+        {"status = 'enabled'", "enabled"},
+        {"'disabled' = status", "disabled"},
+        {"tags.x = 1 AND status = 'disabled' AND tags.y", "disabled"},
+        {"status = 'disabled' OR tags.x", NULL},
+        {"NOT status = 'disabled'", NULL},
+        {"status != 'disabled'", NULL},
+        {"status = 'other'", NULL},
+        {"status = 1", NULL},
+        {"tags.status = 'disabled'", NULL},
+        {"status.x = 'disabled'", NULL},
+        {"status IN ['disabled']", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_twin_query *query = parse(cases[i].condition);
+        bool enabled = false;
+        bool is_named = vd_twin_query_names_status(query, &enabled);
+
+        if (is_named != (cases[i].status != NULL) ||
+            (is_named && enabled != (strcmp(cases[i].status, "enabled") == 0))) {
+            fail_msg("%s: %d %d", cases[i].condition, is_named, enabled);
+        }
+        vd_twin_query_free(query);
+    }
+}
+
+static void test_twin_query_plan__needs_state(void **state)
+{
+    static const struct {
+        const char *text;
+        bool needs;
+    } cases[] = {
+        {"SELECT deviceId FROM devices", false},
+        {"SELECT deviceId, status AS s FROM devices WHERE connectionState = 'Connected'", false},
+        {"SELECT COUNT() FROM devices", false},
+        {"SELECT status, COUNT() AS n FROM devices GROUP BY status", false},
+        {"SELECT x509Thumbprint.primaryThumbprint FROM devices", false},
+        {"SELECT * FROM devices", true},
+        {"SELECT tags FROM devices", true},
+        {"SELECT deviceId FROM devices WHERE tags.x = 1", true},
+        {"SELECT deviceId FROM devices WHERE NOT is_defined(properties.reported.x)", true},
+        {"SELECT deviceId FROM devices WHERE status IN ['a'] AND etag = 'x'", true},
+        {"SELECT cloudToDeviceMessageCount FROM devices", true},
+        {"SELECT MAX(version) FROM devices", true},
+        {"SELECT COUNT() FROM devices GROUP BY tags.site", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_twin_query *query = NULL;
+        struct vd_twin_query_problem problem;
+
+        assert_int_equal(vd_twin_query_parse(vd_str_from(cases[i].text), &query, &problem), VD_OK);
+        if (vd_twin_query_needs_state(query) != cases[i].needs) {
+            fail_msg("%s", cases[i].text);
+        }
+        vd_twin_query_free(query);
+    }
+}
+
 static void test_twin_query_plan__without_a_condition(void **state)
 {
     struct vd_twin_query *query = NULL;
@@ -180,6 +247,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twin_query_plan__cases),
+        cmocka_unit_test(test_twin_query_plan__status),
+        cmocka_unit_test(test_twin_query_plan__needs_state),
         cmocka_unit_test(test_twin_query_plan__without_a_condition),
         cmocka_unit_test(test_twin_query_plan__leaves_out_no_match),
     };

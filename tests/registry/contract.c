@@ -180,6 +180,26 @@ void registry_contract_list(struct vd_registry *registry)
     listed = (struct listed){.registry = registry};
     assert_int_equal(vd_registry_list(registry, "e", "", collect, &listed), VD_OK);
     assert_int_equal(listed.count, 0);
+
+    /* By status: devices alone, each change at once. */
+    for (int i = 0; i < 150; i += 70) {
+        struct vd_identity identity = {0};
+
+        snprintf(id, sizeof id, "d%03d", i);
+        assert_int_equal(vd_registry_get(registry, id, "", &identity), VD_OK);
+        identity.enabled = false;
+        assert_int_equal(vd_registry_update(registry, &identity, 0), VD_OK);
+    }
+    listed = (struct listed){.registry = registry};
+    assert_int_equal(vd_registry_list_by_status(registry, false, NULL, collect, &listed), VD_OK);
+    assert_string_equal(listed.text, "d000/ d070/ d140/ ");
+    listed = (struct listed){.registry = registry};
+    assert_int_equal(vd_registry_list_by_status(registry, false, "d000", collect, &listed), VD_OK);
+    assert_string_equal(listed.text, "d070/ d140/ ");
+    listed = (struct listed){.registry = registry};
+    assert_int_equal(vd_registry_list_by_status(registry, true, NULL, collect, &listed), VD_OK);
+    assert_int_equal(listed.count, 147);
+    assert_memory_equal(listed.text, "d001/ d002/ ", 12);
 }
 
 void registry_contract_remove(struct vd_registry *registry)
