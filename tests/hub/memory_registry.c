@@ -23,7 +23,7 @@ static int memory_get(
         const struct vd_identity *identity = &registry->identities[i];
 
         if (strcmp(identity->device_id, device_id) == 0 &&
-            strcmp(identity->module_id, module_id) == 0) {
+            strcmp(identity->module_id, module_id != NULL ? module_id : "") == 0) {
             *out = *identity;
             return VD_OK;
         }
