@@ -8,9 +8,8 @@
 #include <stdarg.h>
 
 #include "api/handlers.h"
-
-/* A resource below the hub: a word, and the longest name that a path can hold is cut to this. */
-#define VD_ACTIVITY_RESOURCE_MAX 320
+#include "api/local.h"
+#include "lib/clock.h"
 
 struct route {
     const char *method;
@@ -67,27 +66,6 @@ static const struct route routes[] = {
 
 #define ROUTES (sizeof routes / sizeof routes[0])
 
-/* Handlers that work on the control plane: what the activity log calls it, and where {id} stands below the hub's id. */
-static const struct control {
-    vd_api_handler *handler;
-    const char *operation;
-    const char *below;
-} controls[] = {
-    {vd_api_ip_filter_put, VD_ACTIVITY_HUB_WRITE, ""},
-    {vd_api_certificate_add, VD_ACTIVITY_CERTIFICATE_WRITE, "certificates/"},
-    {vd_api_certificate_delete, VD_ACTIVITY_CERTIFICATE_DELETE, "certificates/"},
-    {vd_api_certificate_code, VD_ACTIVITY_CERTIFICATE_CODE, "certificates/"},
-    {vd_api_certificate_verify, VD_ACTIVITY_CERTIFICATE_VERIFY, "certificates/"},
-    {vd_api_policy_get, VD_ACTIVITY_KEY_LIST, "IotHubKeys/"},
-    {vd_api_policy_create, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
-    {vd_api_policy_delete, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
-    {vd_api_policy_rotate, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
-    {vd_api_token_create, VD_ACTIVITY_TOKEN_WRITE, "tokens/"},
-    {vd_api_token_delete, VD_ACTIVITY_TOKEN_DELETE, "tokens/"},
-};
-
-#define CONTROLS (sizeof controls / sizeof controls[0])
-
 /* What stands for {id} and {mid} in a path, still encoded; empty if the pattern has none. */
 struct variables {
     struct vd_str id;
@@ -131,17 +109,6 @@ static const struct route *route_find(
     return NULL;
 }
 
-/* NULL: it is none of the control plane's. */
-static const struct control *control_of(vd_api_handler *handler)
-{
-    for (size_t i = 0; i < CONTROLS; i++) {
-        if (controls[i].handler == handler) {
-            return &controls[i];
-        }
-    }
-    return NULL;
-}
-
 unsigned vd_api_needs(const struct vd_api_request *request)
 {
     struct variables variables;
@@ -151,7 +118,7 @@ unsigned vd_api_needs(const struct vd_api_request *request)
     if (route == NULL) {
         return 0;
     }
-    return route->needs | (control_of(route->handler) != NULL ? VD_NEEDS_LOG : 0U);
+    return route->needs | (vd_local_is_recorded(route->handler) ? VD_NEEDS_LOG : 0U);
 }
 
 /* The text that is encoded, the caller's to free; NULL without memory, or (answer set) if it holds a NUL. */
@@ -172,24 +139,14 @@ static char *decode(struct vd_str encoded, struct vd_api_answer *answer)
     return text;
 }
 
-/* Calls a handler, and records what it does to the control plane. */
+/* Calls a handler, and records what it did. */
 static void handler_call(vd_api_handler *handler, const struct vd_api *api,
     const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    const struct control *control = control_of(handler);
-    const char *id = args->id != NULL ? args->id : "";
-    struct vd_activity activity = {.caller = "local", .address = ""};
-    char resource[VD_ACTIVITY_RESOURCE_MAX];
+    const int64_t began_ms = vd_clock_monotonic_ms();
 
     handler(api, args, answer);
-    if (control != NULL) {
-        snprintf(resource, sizeof resource, "%s%s", control->below, id);
-        activity.operation_name = control->operation;
-        activity.resource = id[0] != '\0' ? resource : NULL;
-        activity.reason =
-            json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
-        vd_activity_record(api->recorder, &activity, answer->status);
-    }
+    vd_local_record(api, handler, args, answer, vd_clock_monotonic_ms() - began_ms);
 }
 
 /* Decodes the ids and the parameters and calls the handler. */
@@ -198,7 +155,8 @@ static void route_call(const struct route *route, const struct variables *variab
     struct vd_api_answer *answer)
 {
     struct evkeyvalq params = {NULL, NULL};
-    struct vd_api_args args = {.params = &params, .body = request->body, .later = later};
+    struct vd_api_args args = {
+        .params = &params, .body = request->body, .later = later, .user = request->user};
     char *id = decode(variables->id, answer);
     char *module_id = id != NULL ? decode(variables->module_id, answer) : NULL;
     bool has_query = request->query != NULL && request->query[0] != '\0';
@@ -248,7 +206,7 @@ static void face_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
 {
     const struct vd_api_request inner = {
-        request->method, request->path, request->query, request->body};
+        request->method, request->path, request->query, request->body, request->user};
     struct vd_api_answer made;
 
     call(context, &inner, request->later, &made);

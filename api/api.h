@@ -51,6 +51,7 @@ struct vd_api_request {
     const char *path;  /* percent-encoded, without the query */
     const char *query; /* `name=value&...`, percent-encoded; NULL or empty: none */
     struct vd_str body;
+    const uid_t *user; /* who asks, for the records; NULL: not known */
 };
 
 struct vd_api_answer {

@@ -14,6 +14,7 @@ struct vd_api_args {
     const struct evkeyvalq *params; /* of the query, decoded */
     struct vd_str body;
     struct vd_http_later *later; /* NULL: it must be answered at once */
+    const uid_t *user;           /* who asks; NULL: not known */
 };
 
 typedef void vd_api_handler(

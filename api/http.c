@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -48,6 +49,8 @@ struct job {
     char *path;
     char *query;
     char *peer;
+    uid_t user; /* at the other end of a unix socket, if has_user */
+    bool has_user;
     struct evkeyvalq headers;
     void *body;
     size_t body_length;
@@ -197,6 +200,21 @@ static char *peer_of(struct evhttp_request *request)
     return strdup(address != NULL ? address : "");
 }
 
+/* Whose process is at the other end of a unix socket, as the kernel knows it; false: not known. */
+static bool user_of(struct evhttp_request *request, uid_t *user)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+
+    if (getsockopt(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SOL_SOCKET,
+            SO_PEERCRED, &peer, &size) != 0) {
+        return false;
+    }
+    *user = peer.uid;
+    return true;
+}
+
 /* Path and query of a request, the job's own; both NULL: no memory. Taken from the target as it came: libevent reads what
  * stands behind two slashes in front as a host. */
 static void target_copy(struct job *job, struct evhttp_request *request)
@@ -234,6 +252,7 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
     job->method = method_name(evhttp_request_get_command(request));
     target_copy(job, request);
     job->peer = peer_of(request);
+    job->has_user = http->tls == NULL && user_of(request, &job->user);
     job->body = malloc(job->body_length + 1);
     if (job->path == NULL || job->query == NULL || job->peer == NULL || job->body == NULL ||
         !headers_copy(&job->headers, request) ||
@@ -249,8 +268,16 @@ static struct job *job_new(struct vd_http *http, struct evhttp_request *request)
 
 static void job_call(struct job *job)
 {
-    const struct vd_http_request request = {job->method, job->path, job->query, &job->headers,
-        job->peer, {job->body, job->body_length}, &job->later};
+    const struct vd_http_request request = {
+        .method = job->method,
+        .path = job->path,
+        .query = job->query,
+        .headers = &job->headers,
+        .peer = job->peer,
+        .body = {job->body, job->body_length},
+        .later = &job->later,
+        .user = job->has_user ? &job->user : NULL,
+    };
 
     job->face->call(job->face->context, &request, &job->answer);
     if (job->later.resumed != NULL) {

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/str.h"
 
@@ -22,6 +23,7 @@ struct vd_http_request {
     const char *peer;                /* numeric address; "" over a unix socket */
     struct vd_str body;
     struct vd_http_later *later; /* for vd_http_later; NULL: it must be answered at once */
+    const uid_t *user;           /* at the other end of a unix socket; NULL over TLS */
 };
 
 /* The value of a header, its name in any case; NULL if it is absent. Valid as long as the request. */

@@ -162,6 +162,8 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         };
         char resource_id[VD_RESOURCE_ID_SIZE];
         const struct vd_recorder recorder = {NULL, stores.log, resource_id};
+        const uid_t user = getuid();
+        struct vd_api_request here = *request;
 
         vd_config_scope(&config, &api.scope);
         vd_resource_hub_id(&api.scope, resource_id);
@@ -169,7 +171,8 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         if (config.https_listen.address[0] != '\0') {
             api.https_port = config.https_listen.port;
         }
-        vd_api_call(&api, request, answer);
+        here.user = &user;
+        vd_api_call(&api, &here, answer);
     }
     vd_stores_close(&stores);
     return VD_OK;

@@ -9,6 +9,24 @@
 
 /* ---- Any thread ---- */
 
+static struct vd_result result_of(int error)
+{
+    switch (error) {
+    case VD_OK:
+        return (struct vd_result){0, ""};
+    case VD_E_NOT_FOUND:
+        return (struct vd_result){404103, "DeviceNotOnline"};
+    case VD_E_TIMEOUT:
+        return (struct vd_result){504101, "GatewayTimeout"};
+    case VD_E_LIMIT:
+        return (struct vd_result){429001, "ThrottlingException"};
+    case VD_E_CLOSED:
+        return (struct vd_result){503001, "ServiceUnavailable"};
+    default:
+        return (struct vd_result){500001, "ServerError"};
+    }
+}
+
 static struct vd_method_request *request_new(
     const struct vd_method_call *call, vd_method_done *done, void *context)
 {
@@ -63,6 +81,22 @@ static int enqueue(struct vd_hub *hub, struct vd_method_request *request)
     return error;
 }
 
+/* A call that is not taken ends here; one that is, on the loop. */
+static void record_refusal(struct vd_hub *hub, const struct vd_method_call *call, int error)
+{
+    vd_hub_record(hub,
+        &(struct vd_operation){
+            .category = VD_OPERATION_METHODS,
+            .name = "send",
+            .result = result_of(error),
+            .device_id = call->device_id,
+            .module_id = call->module_id,
+            .protocol = "Mqtt",
+            .properties = {{"RequestSize", NULL, (int64_t)call->payload.length},
+                {"methodName", call->name, 0}},
+        });
+}
+
 int vd_hub_call_method(
     struct vd_hub *hub, const struct vd_method_call *call, vd_method_done *done, void *context)
 {
@@ -74,12 +108,12 @@ int vd_hub_call_method(
         return VD_E_INVALID;
     }
     request = request_new(call, done, context);
-    if (request == NULL) {
-        return VD_E_NOMEM;
-    }
-    error = enqueue(hub, request);
+    error = request != NULL ? enqueue(hub, request) : VD_E_NOMEM;
     if (error != VD_OK) {
-        request_free(request);
+        if (request != NULL) {
+            request_free(request);
+        }
+        record_refusal(hub, call, error);
         return error;
     }
     vd_hub_wake(hub);
@@ -95,24 +129,6 @@ void vd_hub_refuse_methods(struct vd_hub *hub)
 }
 
 /* ---- The loop ---- */
-
-static struct vd_result result_of(int error)
-{
-    switch (error) {
-    case VD_OK:
-        return (struct vd_result){0, ""};
-    case VD_E_NOT_FOUND:
-        return (struct vd_result){404103, "DeviceNotOnline"};
-    case VD_E_TIMEOUT:
-        return (struct vd_result){504101, "GatewayTimeout"};
-    case VD_E_LIMIT:
-        return (struct vd_result){429001, "ThrottlingException"};
-    case VD_E_CLOSED:
-        return (struct vd_result){503001, "ServiceUnavailable"};
-    default:
-        return (struct vd_result){500001, "ServerError"};
-    }
-}
 
 static void record_call(struct vd_hub *hub, const struct vd_method_request *request,
     const struct vd_method_answer *answer, int64_t duration_ms)

@@ -118,6 +118,10 @@ struct vd_service_change vd_service_delete(
 void vd_service_record(struct vd_service *service, vd_service_handler *handler,
     const struct vd_service_args *args, const struct vd_http_answer *answer, int64_t duration_ms);
 
+/* Records a call of a method that did not come to the hub, which records those that do. */
+void vd_service_record_refused_call(
+    struct vd_service *service, const struct vd_service_args *args, enum vd_service_fault fault);
+
 /* Records one item of a bulk operation: `name` is create, update or delete. */
 void vd_service_record_bulk(struct vd_service *service, const struct vd_service_args *args,
     const char *name, const struct vd_identity *identity, const struct vd_service_change *change);

@@ -34,6 +34,13 @@ static void reply(int error, int status, json_t *payload, struct vd_http_answer 
     }
 }
 
+static void refuse(struct vd_service *service, const struct vd_service_args *args,
+    enum vd_service_fault fault, const char *detail, struct vd_http_answer *answer)
+{
+    vd_service_fail(answer, fault, detail);
+    vd_service_record_refused_call(service, args, fault);
+}
+
 void vd_service_call_method(
     struct vd_service *service, const struct vd_service_args *args, struct vd_http_answer *answer)
 {
@@ -51,9 +58,9 @@ void vd_service_call_method(
         vd_secret_wipe(&identity, sizeof identity);
     }
     if (wrong != NULL) {
-        vd_service_fail(answer, VD_FAULT_ArgumentInvalid, wrong);
+        refuse(service, args, VD_FAULT_ArgumentInvalid, wrong, answer);
     } else if (error != VD_OK) {
-        vd_service_fail(answer, vd_service_fault_of(error, args->module_id != NULL), NULL);
+        refuse(service, args, vd_service_fault_of(error, args->module_id != NULL), NULL, answer);
     } else {
         vd_method_run(service->config.bus, &call, args->request->later, reply, answer);
     }

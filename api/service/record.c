@@ -20,6 +20,8 @@ static const struct kind {
     {vd_service_query, VD_OPERATION_TWIN_QUERIES, "query"},
     {vd_service_send, VD_OPERATION_C2D, "send"},
     {vd_service_purge, VD_OPERATION_C2D, "queuePurged"},
+    {vd_service_get_feedback, VD_OPERATION_C2D, "feedbackRead"},
+    {vd_service_remove_feedback, VD_OPERATION_C2D, "feedbackRemoved"},
 };
 
 static const struct kind *kind_of(vd_service_handler *handler)
@@ -90,8 +92,10 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
     struct vd_operation operation = {0};
     json_t *body = NULL;
 
-    if (kind == NULL || service->config.recorder == NULL) {
-        return;
+    if (kind == NULL || service->config.recorder == NULL ||
+        (handler == vd_service_get_feedback && answer->status < 400 &&
+            json_array_size(answer->body) == 0)) {
+        return; /* who waits for feedback asks again and again */
     }
     operation.category = kind->category;
     operation.name = kind->name;
@@ -117,6 +121,22 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
     }
     vd_record_operation(service->config.recorder, &operation);
     json_decref(body);
+}
+
+void vd_service_record_refused_call(
+    struct vd_service *service, const struct vd_service_args *args, enum vd_service_fault fault)
+{
+    vd_record_operation(service->config.recorder,
+        &(struct vd_operation){
+            .category = VD_OPERATION_METHODS,
+            .name = "send",
+            .result = vd_service_fault_result(vd_service_fault_name(fault)),
+            .device_id = args->device_id,
+            .module_id = args->module_id,
+            .protocol = "Https",
+            .address = args->request->peer,
+            .properties = {{"RequestSize", NULL, (int64_t)args->request->body.length}},
+        });
 }
 
 void vd_service_record_bulk(struct vd_service *service, const struct vd_service_args *args,

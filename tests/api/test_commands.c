@@ -175,11 +175,14 @@ static void test_commands__feedback(void **state)
     struct taking taking = {.answers = true, .answer = VD_C2D_COMPLETE};
     char target[96];
     const json_t *record;
+    unsigned records;
 
     (void)state;
     expect(200, "PUT", "/devices/d", NULL, "{}");
+    records = bus.records;
     expect(200, "GET", "/messages/servicebound/feedback", NULL, NULL);
     assert_int_equal(json_array_size(answer.body), 0);
+    assert_int_equal(bus.records, records); /* who waits asks again and again */
     expect_with(204, "POST", SEND, wanted, vd_str_from("x"));
     expect_with(204, "POST", SEND, silent, vd_str_from("x"));
     expect_with(204, "POST", SEND, bad, vd_str_from("x"));
@@ -191,8 +194,11 @@ static void test_commands__feedback(void **state)
 
     /* It stays until it is removed. */
     for (int i = 0; i < 2; i++) {
+        records = bus.records;
         expect(200, "GET", "/messages/servicebound/feedback", NULL, NULL);
         assert_int_equal(json_array_size(answer.body), 2);
+        assert_int_equal(bus.records, records + 1);
+        assert_non_null(strstr(bus.recorded, "\"operationName\":\"feedbackRead\""));
     }
     record = json_array_get(answer.body, 1);
     assert_string_equal(json_string_value(json_object_get(record, "originalMessageId")), "bad");
@@ -209,6 +215,7 @@ static void test_commands__feedback(void **state)
     expect(200, "GET", "/messages/servicebound/feedback?top=1", NULL, NULL);
     assert_int_equal(json_array_size(answer.body), 1);
     expect(204, "DELETE", target, NULL, NULL);
+    assert_non_null(strstr(bus.recorded, "\"operationName\":\"feedbackRemoved\""));
     expect(200, "GET", "/messages/servicebound/feedback", NULL, NULL);
     assert_int_equal(json_array_size(answer.body), 1);
     expect(400, "GET", "/messages/servicebound/feedback?top=0", NULL, NULL);

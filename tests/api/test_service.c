@@ -649,6 +649,13 @@ static void test_service__records(void **unused)
             {"\"operationName\":\"send\"", "C2DCommands", "deviceId\\\":\\\"r2", "200"}},
         {"DELETE", "/devices/r2/commands", NULL, NULL, 200,
             {"\"operationName\":\"queuePurged\"", "C2DCommands", "r2", "200"}},
+        /* Calls of methods that do not come to the hub. */
+        {"POST", "/twins/r2/methods", NULL, "{}", 400,
+            {"\"operationName\":\"send\"", "DirectMethods", "deviceId\\\":\\\"r2", "400004"}},
+        {"POST", "/twins/none/methods", NULL, "{\"methodName\":\"m\"}", 404,
+            {"\"operationName\":\"send\"", "DirectMethods", "deviceId\\\":\\\"none", "404001"}},
+        {"DELETE", "/messages/servicebound/feedback/x", NULL, NULL, 400,
+            {"\"operationName\":\"feedbackRemoved\"", "C2DCommands", "400004", "Error"}},
         {"DELETE", "/devices/r2", "*", NULL, 204,
             {"\"operationName\":\"delete\"", "deviceId\\\":\\\"r2", "200", "\"\""}},
     };

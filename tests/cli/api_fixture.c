@@ -100,8 +100,10 @@ int tear_down(void **state)
 
 json_t *call(int status, const char *method, const char *path, const char *query, const char *body)
 {
-    const struct vd_api_request request = {
-        method, path, query, vd_str_from(body != NULL ? body : "")};
+    const struct vd_api_request request = {.method = method,
+        .path = path,
+        .query = query,
+        .body = vd_str_from(body != NULL ? body : "")};
     struct vd_api_answer answer;
 
     vd_api_call(&api, &request, &answer);

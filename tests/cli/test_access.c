@@ -43,7 +43,7 @@ static json_t *call(
     int status, const char *code, const char *method, const char *path, const char *body)
 {
     const struct vd_api_request request = {
-        method, path, NULL, vd_str_from(body != NULL ? body : "")};
+        .method = method, .path = path, .body = vd_str_from(body != NULL ? body : "")};
     struct vd_api_answer answer;
     const char *said;
 

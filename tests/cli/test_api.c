@@ -122,12 +122,13 @@ static void test_api__faults(void **state)
 
 static void test_api__needs(void **state)
 {
-    const struct vd_api_request devices = {"GET", "/devices/a", NULL, {NULL, 0}};
-    const struct vd_api_request query = {"POST", "/query", NULL, {NULL, 0}};
-    const struct vd_api_request nothing = {"POST", "/nothing", NULL, {NULL, 0}};
+    const struct vd_api_request devices = {.method = "GET", .path = "/devices/a"};
+    const struct vd_api_request query = {.method = "POST", .path = "/query"};
+    const struct vd_api_request nothing = {.method = "POST", .path = "/nothing"};
 
     (void)state;
-    assert_int_equal(vd_api_needs(&devices), VD_NEEDS_REGISTRY | VD_NEEDS_STATE);
+    /* The log: what is done to identities is recorded. */
+    assert_int_equal(vd_api_needs(&devices), VD_NEEDS_REGISTRY | VD_NEEDS_STATE | VD_NEEDS_LOG);
     assert_int_equal(vd_api_needs(&query), VD_NEEDS_ANALYTICS);
     assert_int_equal(vd_api_needs(&nothing), 0);
 }

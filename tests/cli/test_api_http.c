@@ -2,6 +2,7 @@
 /* The API over its socket, and the client that uses it or the stores: the same answers, whatever else connects. */
 
 #include <pthread.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -87,7 +88,8 @@ static int tear_down(void **state)
 static struct vd_api_answer call(
     const char *method, const char *path, const char *query, struct vd_str body)
 {
-    const struct vd_api_request request = {method, path, query, body};
+    const struct vd_api_request request = {
+        .method = method, .path = path, .query = query, .body = body};
     struct vd_api_answer answer = {0, NULL};
     char reason[512] = "";
 
@@ -164,6 +166,55 @@ static void test_api_http__both_ways_are_the_same(void **state)
     }
     assert_int_equal(over_socket[1].status, 200);
     assert_int_equal(over_socket[2].status, 200);
+}
+
+/* True if the log's newest record says `text`. */
+static bool newest_says(struct vd_event_log *log, const char *text)
+{
+    struct vd_event_batch batch = {0};
+    struct vd_reader reader;
+    struct vd_event event;
+    uint64_t end = 0;
+    uint64_t first;
+    bool found;
+
+    assert_int_equal(vd_event_log_end(log, 0, &end), VD_OK);
+    assert_int_equal(vd_event_log_read(log, 0, end - 1, 1, &batch, &first), VD_OK);
+    vd_reader_init(&reader, batch.bytes.data, batch.bytes.length);
+    assert_int_equal(vd_event_next(&reader, &event), VD_OK);
+    found = memmem(event.body.data, event.body.length, text, strlen(text)) != NULL;
+    vd_event_batch_release(&batch);
+    return found;
+}
+
+/* Who asks is known to the kernel, not said by him: over the socket, and where there is none. */
+static void test_api_http__records_name_the_caller(void **state)
+{
+    const struct vd_recorder recorder = {.log = stores.log, .resource_id = "/HUB"};
+    const struct passwd *me = getpwuid(getuid());
+    struct vd_event_log *log = NULL;
+    char caller[96];
+    char path[VD_PATH_SIZE];
+    struct vd_api_answer answer;
+
+    (void)state;
+    api.recorder = &recorder;
+    snprintf(caller, sizeof caller,
+        me != NULL ? "caller\\\":\\\"local:%s\\\"" : "caller\\\":\\\"local:%.0s",
+        me != NULL ? me->pw_name : "");
+    answer = call("POST", "/devices", NULL, VD_STR_LITERAL("{\"deviceId\":\"a\"}"));
+    assert_int_equal(answer.status, 201);
+    json_decref(answer.body);
+    assert_true(newest_says(stores.log, caller));
+    assert_true(newest_says(stores.log, "\"operationName\":\"create\""));
+    end_service();
+    answer = call("DELETE", "/devices/a", NULL, VD_STR_LITERAL(""));
+    assert_int_equal(answer.status, 204);
+    assert_int_equal(vd_data_path(folder->data, VD_FILE_LOG, path), VD_OK);
+    assert_int_equal(vd_event_log_sqlite_open(path, &log), VD_OK);
+    assert_true(newest_says(log, caller));
+    assert_true(newest_says(log, "\"operationName\":\"delete\""));
+    vd_event_log_close(log);
 }
 
 static void test_api_http__no_content(void **state)
@@ -500,7 +551,7 @@ static void test_api_http__stop_waits_for_methods(void **state)
 
 static void test_client__says_what_to_do(void **state)
 {
-    const struct vd_api_request request = {"GET", "/devices", NULL, {NULL, 0}};
+    const struct vd_api_request request = {.method = "GET", .path = "/devices"};
     struct vd_api_answer answer = {0, NULL};
     char reason[1024] = "";
 
@@ -530,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(socket),
         TEST(both_ways_are_the_same),
+        TEST(records_name_the_caller),
         TEST(no_content),
         TEST(large_body),
         TEST(malformed),

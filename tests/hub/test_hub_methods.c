@@ -436,6 +436,22 @@ static void test_hub_methods__largest_answer(void **state)
     live_expect_end(&client);
 }
 
+/* Records of calls that the hub did not take, or gave up. */
+static unsigned count_refused(struct live_hub *f)
+{
+    unsigned count = 0;
+    json_t *record;
+
+    for (uint32_t i = 0; (record = fault_log_operation(&f->log, i)) != NULL; i++) {
+        const char *result = json_string_value(json_object_get(record, "resultType"));
+        const char *category = json_string_value(json_object_get(record, "category"));
+
+        count += strcmp(category, "DirectMethods") == 0 && strcmp(result, "503001") == 0;
+        json_decref(record);
+    }
+    return count;
+}
+
 /* Calls under way and calls that still come end when the hub refuses them, and when it stops. */
 static void test_hub_methods__stopping(void **state)
 {
@@ -461,6 +477,8 @@ static void test_hub_methods__stopping(void **state)
     assert_int_equal(late.count, 0);
     live_ping(&client); /* the rest goes on */
     tls_client_close(&client);
+    /* What was not taken is recorded like what was. */
+    LIVE_AWAIT(count_refused(f) == 3);
 }
 
 #define CALLERS          4

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* Records of the owner's requests, with the local user who made them. */
+
+#include "api/local.h"
+
+#include <pwd.h>
+
+#include "api/service/internal.h"
+#include "lib/uuid.h"
+
+/* "local:" and a name; one that is longer is cut. */
+#define CALLER_SIZE 96
+#define PASSWD_SIZE 4096
+
+/* A resource below the hub: a word, and the longest name that a path can hold is cut to this. */
+#define RESOURCE_MAX 320
+
+/* Handlers that work on the control plane: what the activity log calls it, and where {id} stands below the hub's id. */
+static const struct control {
+    vd_api_handler *handler;
+    const char *operation;
+    const char *below;
+} controls[] = {
+    {vd_api_ip_filter_put, VD_ACTIVITY_HUB_WRITE, ""},
+    {vd_api_certificate_add, VD_ACTIVITY_CERTIFICATE_WRITE, "certificates/"},
+    {vd_api_certificate_delete, VD_ACTIVITY_CERTIFICATE_DELETE, "certificates/"},
+    {vd_api_certificate_code, VD_ACTIVITY_CERTIFICATE_CODE, "certificates/"},
+    {vd_api_certificate_verify, VD_ACTIVITY_CERTIFICATE_VERIFY, "certificates/"},
+    {vd_api_policy_get, VD_ACTIVITY_KEY_LIST, "IotHubKeys/"},
+    {vd_api_policy_create, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
+    {vd_api_policy_delete, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
+    {vd_api_policy_rotate, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
+    {vd_api_token_create, VD_ACTIVITY_TOKEN_WRITE, "tokens/"},
+    {vd_api_token_delete, VD_ACTIVITY_TOKEN_DELETE, "tokens/"},
+};
+
+/* When an operation is recorded. */
+enum when {
+    ALWAYS,
+    IF_NOT_EMPTY, /* asked for again and again until there is something */
+    IF_REFUSED,   /* a call that went to the hub is recorded there */
+};
+
+/* Handlers that work on identities and what they have. */
+static const struct kind {
+    vd_api_handler *handler;
+    enum vd_operation_category category;
+    const char *name;
+    enum when when;
+} kinds[] = {
+    {vd_api_device_create, VD_OPERATION_IDENTITIES, "create", ALWAYS},
+    {vd_api_device_get, VD_OPERATION_IDENTITIES, "get", ALWAYS},
+    {vd_api_device_update, VD_OPERATION_IDENTITIES, "update", ALWAYS},
+    {vd_api_device_delete, VD_OPERATION_IDENTITIES, "delete", ALWAYS},
+    {vd_api_device_list, VD_OPERATION_IDENTITIES, "list", ALWAYS},
+    {vd_api_twin_get, VD_OPERATION_C2D_TWIN, "read", ALWAYS},
+    {vd_api_twin_patch, VD_OPERATION_C2D_TWIN, "update", ALWAYS},
+    {vd_api_twin_replace, VD_OPERATION_C2D_TWIN, "replace", ALWAYS},
+    {vd_api_twin_query, VD_OPERATION_TWIN_QUERIES, "query", ALWAYS},
+    {vd_api_message_send, VD_OPERATION_C2D, "send", ALWAYS},
+    {vd_api_message_purge, VD_OPERATION_C2D, "queuePurged", ALWAYS},
+    {vd_api_feedback_list, VD_OPERATION_C2D, "feedbackRead", IF_NOT_EMPTY},
+    {vd_api_feedback_forget, VD_OPERATION_C2D, "feedbackRemoved", ALWAYS},
+    {vd_api_method_call, VD_OPERATION_METHODS, "send", IF_REFUSED},
+};
+
+/* NULL: it is none of the control plane's. */
+static const struct control *control_of(vd_api_handler *handler)
+{
+    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
+        if (controls[i].handler == handler) {
+            return &controls[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct kind *kind_of(vd_api_handler *handler)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].handler == handler) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+bool vd_local_is_recorded(vd_api_handler *handler)
+{
+    return control_of(handler) != NULL || kind_of(handler) != NULL;
+}
+
+/* "local:root", "local:1000" where the user has no name here, "local" where nobody knows him. */
+static void caller_text(const uid_t *user, char out[CALLER_SIZE])
+{
+    struct passwd entry;
+    struct passwd *found = NULL;
+    char text[PASSWD_SIZE];
+
+    if (user == NULL) {
+        snprintf(out, CALLER_SIZE, "local");
+    } else if (getpwuid_r(*user, &entry, text, sizeof text, &found) == 0 && found != NULL) {
+        snprintf(out, CALLER_SIZE, "local:%s", found->pw_name);
+    } else {
+        snprintf(out, CALLER_SIZE, "local:%u", (unsigned)*user);
+    }
+}
+
+static const char *fault_code(const struct vd_api_answer *answer)
+{
+    return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
+}
+
+static void record_control(const struct vd_api *api, const struct control *control,
+    const struct vd_api_args *args, const struct vd_api_answer *answer, const char *caller)
+{
+    const char *id = args->id != NULL ? args->id : "";
+    char resource[RESOURCE_MAX];
+    const struct vd_activity activity = {
+        .caller = caller,
+        .address = "",
+        .operation_name = control->operation,
+        .resource = id[0] != '\0' ? resource : NULL,
+        .reason = fault_code(answer),
+    };
+
+    snprintf(resource, sizeof resource, "%s%s", control->below, id);
+    vd_activity_record(api->recorder, &activity, answer->status);
+}
+
+/* The result that an answer over HTTPS would have had. */
+static struct vd_result result_of(
+    const struct vd_api_args *args, const struct vd_api_answer *answer)
+{
+    static const struct {
+        int status;
+        enum vd_service_fault fault;
+    } forms[] = {
+        {400, VD_FAULT_ArgumentInvalid},
+        {403, VD_FAULT_DeviceMaximumQueueDepthExceeded},
+        {409, VD_FAULT_DeviceAlreadyExists},
+        {412, VD_FAULT_PreconditionFailed},
+        {413, VD_FAULT_RequestEntityTooLarge},
+        {429, VD_FAULT_ThrottlingException},
+        {503, VD_FAULT_ServiceUnavailable},
+    };
+    enum vd_service_fault fault = VD_FAULT_ServerError;
+
+    if (answer->status < 400) {
+        return (struct vd_result){0, ""};
+    }
+    if (answer->status == 404) {
+        fault = args->module_id != NULL ? VD_FAULT_ModuleNotFound : VD_FAULT_DeviceNotFound;
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (forms[i].status == answer->status) {
+            fault = forms[i].fault;
+        }
+    }
+    return vd_service_fault_result(vd_service_fault_name(fault));
+}
+
+/* Whose request it is, if that can be an id: what is none would not fit into a record. */
+static const char *valid_id(const char *id)
+{
+    return id != NULL && vd_device_id_is_valid(id, strlen(id)) ? id : NULL;
+}
+
+static bool is_due(const struct kind *kind, const struct vd_api_answer *answer)
+{
+    const char *code = fault_code(answer);
+
+    switch (kind->when) {
+    case IF_NOT_EMPTY:
+        return answer->status >= 400 ||
+            json_array_size(json_object_get(answer->body, "feedback")) > 0;
+    case IF_REFUSED:
+        return answer->status == 400 || (code != NULL && strcmp(code, "NotFound") == 0);
+    case ALWAYS:
+        break;
+    }
+    return true;
+}
+
+static void record_kind(const struct vd_api *api, const struct kind *kind,
+    const struct vd_api_args *args, const struct vd_api_answer *answer, const char *caller,
+    int64_t duration_ms)
+{
+    json_t *body = NULL;
+    struct vd_operation operation = {
+        .category = kind->category,
+        .name = kind->name,
+        .result = result_of(args, answer),
+        .duration_ms = duration_ms,
+        .device_id = valid_id(args->id),
+        .module_id = valid_id(args->module_id),
+        .protocol = "Local",
+        .properties = {{"caller", caller, 0}},
+    };
+
+    if (kind->handler == vd_api_device_create || kind->handler == vd_api_twin_query) {
+        body = json_loadb(args->body.data, args->body.length, 0, NULL);
+    }
+    if (kind->handler == vd_api_device_create) {
+        operation.device_id = valid_id(json_string_value(json_object_get(body, "deviceId")));
+    } else if (body != NULL) {
+        operation.properties[1] = (struct vd_operation_property){
+            "query", json_string_value(json_object_get(body, "query")), 0};
+    }
+    vd_record_operation(api->recorder, &operation);
+    json_decref(body);
+}
+
+void vd_local_record(const struct vd_api *api, vd_api_handler *handler,
+    const struct vd_api_args *args, const struct vd_api_answer *answer, int64_t duration_ms)
+{
+    const struct control *control = control_of(handler);
+    const struct kind *kind = kind_of(handler);
+    char caller[CALLER_SIZE];
+
+    if (api->recorder == NULL || (control == NULL && (kind == NULL || !is_due(kind, answer)))) {
+        return;
+    }
+    caller_text(args->user, caller);
+    if (control != NULL) {
+        record_control(api, control, args, answer, caller);
+    } else {
+        record_kind(api, kind, args, answer, caller, duration_ms);
+    }
+}

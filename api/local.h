@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What the owner's requests leave in the event log: operations on identities as over HTTPS, and the activity log. */
+
+#ifndef VEDETTE_API_LOCAL_H
+#define VEDETTE_API_LOCAL_H
+
+#include "api/handlers.h"
+
+/* True if the handler's requests are recorded, or some of them. */
+bool vd_local_is_recorded(vd_api_handler *handler);
+
+/* Records what the request was answered. Any thread; looks up the caller's name. */
+void vd_local_record(const struct vd_api *api, vd_api_handler *handler,
+    const struct vd_api_args *args, const struct vd_api_answer *answer, int64_t duration_ms);
+
+#endif
