@@ -4,13 +4,12 @@
 
 const assert = require('node:assert');
 const dns = require('node:dns');
-const https = require('node:https');
 const { test } = require('node:test');
 
-const { SharedAccessSignature } = require('azure-iot-common');
 const iothub = require('azure-iothub');
 const { Client: Device } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
+const backEnd = require('./back-end');
 const hub = require('./hub');
 
 dns.setDefaultResultOrder('ipv4first');
@@ -258,28 +257,9 @@ test('queries', async () => {
 });
 
 // The SDK sends messages over AMQP: these are the requests that stand in for it, as docs/hub.md has them.
-function request(method, path, headers = {}, body = '') {
-    const parts = Object.fromEntries(policyString('service').split(';').map((part) => part.split(/=(.*)/s).slice(0, 2)));
-    const token = SharedAccessSignature.create('localhost', parts.SharedAccessKeyName, parts.SharedAccessKey,
-        Math.floor(Date.now() / 1000) + 600).toString();
-    return new Promise((resolve, reject) => {
-        const sent = https.request({ host: 'localhost', port: 443, method, path, ca: hub.ca,
-            headers: { Authorization: token, 'Content-Length': Buffer.byteLength(body), ...headers } }, (answer) => {
-            const chunks = [];
-            answer.on('data', (chunk) => chunks.push(chunk));
-            answer.on('end', () => {
-                const text = Buffer.concat(chunks).toString();
-                resolve({ status: answer.statusCode, headers: answer.headers, body: text ? JSON.parse(text) : undefined });
-            });
-        });
-        sent.on('error', reject);
-        sent.end(body);
-    });
-}
-
 test('messages to a device', async () => {
     await registry.create({ deviceId: 'queue' });
-    const send = (headers, body) => request('POST', '/devices/queue/messages/devicebound?api-version=2021-04-12', headers, body);
+    const send = (headers, body) => backEnd.call('POST', '/devices/queue/messages/devicebound', { headers, body });
     const made = await send({}, 'first');
     assert.strictEqual(made.status, 204);
     assert.ok(made.headers['iothub-messageid']);
@@ -292,7 +272,7 @@ test('messages to a device', async () => {
     assert.strictEqual(wrong.status, 400);
     assert.strictEqual(wrong.headers['iothub-errorcode'], 'ArgumentInvalid');
     assert.strictEqual((await send({ 'iothub-expiry': '2100-01-01T00:00:00Z' }, 'x')).status, 400);
-    assert.strictEqual((await request('POST', '/devices/nobody/messages/devicebound', {}, 'x')).status, 404);
+    assert.strictEqual((await backEnd.call('POST', '/devices/nobody/messages/devicebound', { body: 'x' })).status, 404);
     for (let i = 2; i < 50; i++) {
         assert.strictEqual((await send({}, String(i))).status, 204);
     }
@@ -300,13 +280,48 @@ test('messages to a device', async () => {
     assert.strictEqual(full.status, 403);
     assert.strictEqual(full.headers['iothub-errorcode'], 'DeviceMaximumQueueDepthExceeded');
 
-    const purged = await request('DELETE', '/devices/queue/commands?api-version=2021-04-12');
+    const purged = await backEnd.call('DELETE', '/devices/queue/commands');
     assert.strictEqual(purged.status, 200);
     assert.strictEqual(purged.body.totalMessagesPurged, 50);
-    const { body: feedback } = await request('GET', '/messages/servicebound/feedback');
+    const { body: feedback } = await backEnd.call('GET', '/messages/servicebound/feedback');
     assert.deepStrictEqual(feedback.map((item) => [item.originalMessageId, item.deviceId, item.statusCode]),
         [['asked', 'queue', 'Purged']]);
-    assert.strictEqual((await request('DELETE', `/messages/servicebound/feedback/${feedback[0].sequence}`)).status, 204);
-    assert.deepStrictEqual((await request('GET', '/messages/servicebound/feedback')).body, []);
+    assert.strictEqual((await backEnd.call('DELETE', `/messages/servicebound/feedback/${feedback[0].sequence}`)).status, 204);
+    assert.deepStrictEqual((await backEnd.call('GET', '/messages/servicebound/feedback')).body, []);
     await registry.delete('queue');
+});
+
+test('what becomes of messages', async () => {
+    const { responseBody: identity } = await registry.create({ deviceId: 'feedback' });
+    const feedback = async () => (await backEnd.call('GET', '/messages/servicebound/feedback')).body
+        .filter((item) => item.deviceId === 'feedback').map((item) => [item.originalMessageId, item.statusCode]);
+    const untilFeedback = async (count) => {
+        for (const deadline = Date.now() + 20000; Date.now() < deadline;) {
+            const items = await feedback();
+            if (items.length >= count) {
+                return items;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error(`waited in vain for feedback of ${count}`);
+    };
+    // Nobody takes it in its time.
+    const soon = new Date(Date.now() + 500).toISOString();
+    await backEnd.send('feedback', 'late', { 'iothub-messageid': 'late', 'iothub-ack': 'negative', 'iothub-expiry': soon });
+    assert.deepStrictEqual(await untilFeedback(1), [['late', 'Expired']]);
+    // The device takes two; of one nobody asked to hear.
+    await backEnd.send('feedback', 'quiet', { 'iothub-messageid': 'quiet', 'iothub-ack': 'negative' });
+    await backEnd.send('feedback', 'taken', { 'iothub-messageid': 'taken', 'iothub-ack': 'full' });
+    const device = await deviceOf(identity);
+    device.on('message', (message) => device.complete(message).catch(() => {}));
+    await device.open();
+    assert.deepStrictEqual(await untilFeedback(2), [['late', 'Expired'], ['taken', 'Success']]);
+    assert.strictEqual(await backEnd.waiting('feedback'), 0);
+    await device.close();
+    // Feedback goes with the device.
+    await registry.delete('feedback');
+    for (const deadline = Date.now() + 20000; (await feedback()).length > 0;) {
+        assert.ok(Date.now() < deadline);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
 });
