@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kill -9 under back ends that write, again and again: what they were answered is there, of identities, twins and messages. */
+/* kill -9 under back ends and devices, again and again: what they were answered is there, of identities, twins, messages. */
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/e2e/harness.h"
+#include "tests/e2e/taker.h"
 
 #define KILLS         8
 #define TWIN_WRITERS  2
@@ -29,6 +30,9 @@
 #define DEVICES_OF_SENDER 100u
 #define MESSAGES_MAX      4500u
 #define KEYS_OF_TWIN      16u
+/* Of each sender's devices so many take what they are sent; beside them those whose twins are written report. */
+#define TAKERS_OF_SENDER 4u
+#define TAKERS           (TWIN_WRITERS + SENDERS * TAKERS_OF_SENDER)
 
 static struct e2e_hub hub;
 static char token[512];
@@ -55,6 +59,10 @@ struct backend {
 };
 
 static struct backend backends[BACKENDS];
+static struct e2e_taker takers[TAKERS];
+static atomic_bool is_taken[BACKENDS]
+                           [NUMBERS_MAX]; /* by the sender and the number of the message */
+static atomic_uint strange_messages;
 
 /* ---- Requests ---- */
 
@@ -191,8 +199,60 @@ static void *run_backend(void *argument)
     return NULL;
 }
 
+/* ---- What devices do ---- */
+
+/* "sender-number"; false: it is none. */
+static bool id_read(const char *id, unsigned *index, unsigned *number)
+{
+    /* NOLINTNEXTLINE(cert-err34-c): what it reads is checked */
+    return sscanf(id, "%u-%u", index, number) == 2 && *index >= TWIN_WRITERS &&
+        *index < TWIN_WRITERS + SENDERS && *number >= 1 &&
+        *number <= atomic_load(&backends[*index].number);
+}
+
+static void note_message(const char *message_id, const void *body, size_t length)
+{
+    unsigned index;
+    unsigned number;
+    if (id_read(message_id, &index, &number) && length == 7 && memcmp(body, "payload", 7) == 0) {
+        atomic_store(&is_taken[index][number], true);
+    } else {
+        atomic_fetch_add(&strange_messages, 1);
+    }
+}
+
+static void start_devices(void)
+{
+    for (unsigned i = 0; i < TAKERS; i++) {
+        struct e2e_taker *taker = &takers[i];
+        unsigned other = i - TWIN_WRITERS;
+        if (i < TWIN_WRITERS) {
+            taker->reports = true;
+            snprintf(taker->device_id, sizeof(taker->device_id), "twin-%u", i);
+        } else {
+            taker->on_message = note_message;
+            snprintf(taker->device_id, sizeof(taker->device_id), "queue-%u-%u",
+                TWIN_WRITERS + other / TAKERS_OF_SENDER, other % TAKERS_OF_SENDER);
+        }
+        e2e_taker_start(taker, &hub);
+    }
+}
+
+static void stop_devices(void)
+{
+    for (unsigned i = 0; i < TAKERS; i++) {
+        e2e_taker_stop(&takers[i]);
+        assert_int_equal(atomic_load(&takers[i].faults), 0);
+        assert_true(i < TWIN_WRITERS || atomic_load(&takers[i].taken) > 0);
+    }
+    assert_int_equal(atomic_load(&strange_messages), 0);
+}
+
 static void start_backends(void)
 {
+    static const char identity[] =
+        "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":"
+        "\"" E2E_PRIMARY_KEY "\",\"secondaryKey\":\"" E2E_SECONDARY_KEY "\"}}}";
     static void (*const works[])(struct backend *, unsigned) = {
         write_twin, write_twin, send_message, send_message, change_registry, change_registry};
     for (unsigned i = 0; i < BACKENDS; i++) {
@@ -207,7 +267,7 @@ static void start_backends(void)
             char path[64];
             snprintf(path, sizeof(path),
                 works[i] == send_message ? "/devices/queue-%u-%u" : "/devices/twin-%u", i, k);
-            assert_int_equal(call(&backends[i], "PUT", path, NULL, "{}"), 200);
+            assert_int_equal(call(&backends[i], "PUT", path, NULL, identity), 200);
         }
     }
     for (unsigned i = 0; i < BACKENDS; i++) {
@@ -251,11 +311,16 @@ static void check_twin(struct backend *backend)
     snprintf(path, sizeof(path), "/twins/twin-%u", backend->index);
     json_t *twin = get_json(backend, path);
     const json_t *tags = json_object_get(twin, "tags");
-    const json_t *desired = json_object_get(json_object_get(twin, "properties"), "desired");
+    const json_t *properties = json_object_get(twin, "properties");
+    const json_t *desired = json_object_get(properties, "desired");
+    unsigned reported = number_at(json_object_get(properties, "reported"), "r");
+    const struct e2e_taker *device = &takers[backend->index];
     unsigned last = number_at(tags, "n");
     unsigned sent = atomic_load(&backend->number);
     assert_in_range(last, 1, sent);
     assert_int_equal(number_at(desired, "n"), last);
+    assert_in_range(reported, atomic_load(&device->answered), atomic_load(&device->reported));
+    assert_true(atomic_load(&device->answered) > KILLS);
     for (unsigned number = last + 1; number <= sent; number++) {
         assert_false(backend->is_done[number]);
     }
@@ -298,10 +363,11 @@ static void read_feedback(struct backend *reader, bool (*seen)[NUMBERS_MAX])
             unsigned index = 0;
             unsigned number = 0;
             const char *id = json_string_value(json_object_get(item, "originalMessageId"));
-            /* NOLINTNEXTLINE(cert-err34-c): what it reads is checked */
-            assert_int_equal(sscanf(id, "%u-%u", &index, &number), 2);
-            assert_in_range(index, TWIN_WRITERS, TWIN_WRITERS + SENDERS - 1);
-            assert_in_range(number, 1, atomic_load(&backends[index].number));
+            const char *status = json_string_value(json_object_get(item, "statusCode"));
+            assert_true(id_read(id, &index, &number));
+            if (strcmp(status, "Success") == 0 && !atomic_load(&is_taken[index][number])) {
+                fail_msg("%s is said to be taken, and is not", id);
+            }
             if (seen[index][number]) {
                 fail_msg("%s is there twice", id);
             }
@@ -386,6 +452,7 @@ static void test_crash_backends__what_was_answered_is_there(void **state)
 {
     (void)state;
     start_backends();
+    start_devices();
     for (int round = 0; round <= KILLS; round++) {
         unsigned goal = total_answered() + ANSWERS_ROUND;
         if (!e2e_wait(ROUND_MS, answers_reached, &goal)) {
@@ -397,7 +464,11 @@ static void test_crash_backends__what_was_answered_is_there(void **state)
         e2e_hub_kill(&hub);
         e2e_hub_start(&hub);
         atomic_store(&port, hub.https_port);
+        for (unsigned i = 0; i < TAKERS; i++) {
+            atomic_store(&takers[i].port, hub.port);
+        }
     }
+    stop_devices();
     for (unsigned i = 0; i < BACKENDS; i++) {
         pthread_join(backends[i].thread, NULL);
         if (atomic_load(&backends[i].faults) > 0) {
@@ -434,6 +505,9 @@ static int make_scene(void **state)
 static int end_scene(void **state)
 {
     (void)state;
+    for (size_t i = 0; i < TAKERS; i++) {
+        e2e_taker_stop(&takers[i]);
+    }
     for (size_t i = 0; i < BACKENDS; i++) {
         curl_easy_cleanup(backends[i].curl);
         free(backends[i].text);
