@@ -38,11 +38,10 @@ static int work_begin(const struct vd_commands *commands, const char *device_id,
 
 /* ---- Sending ---- */
 
-static void add_property(struct vd_buf *bag, const char *encoded_name, const char *value)
+static void add_property(struct vd_buf *bag, const char *name, const char *value)
 {
     if (value != NULL) {
-        vd_buf_printf(bag, "%s%s=", bag->length > 0 ? "&" : "", encoded_name);
-        vd_url_encode(vd_str_from(value), bag);
+        vd_bag_add(bag, name, value);
     }
 }
 
@@ -66,19 +65,16 @@ static void write_bag(const struct vd_command *command, const char *message_id, 
 
     snprintf(to, sizeof to, "/devices/%s/messages/devicebound", command->device_id);
     vd_time_format(expires_ms, expiry);
-    add_property(bag, "%24.to", to);
-    add_property(bag, "%24.mid", message_id);
-    add_property(bag, "%24.exp", expiry);
-    add_property(bag, "%24.cid", command->correlation_id);
-    add_property(bag, "%24.uid", command->user_id);
-    add_property(bag, "%24.ct", command->content_type);
-    add_property(bag, "%24.ce", command->content_encoding);
+    add_property(bag, "$.to", to);
+    add_property(bag, "$.mid", message_id);
+    add_property(bag, "$.exp", expiry);
+    add_property(bag, "$.cid", command->correlation_id);
+    add_property(bag, "$.uid", command->user_id);
+    add_property(bag, "$.ct", command->content_type);
+    add_property(bag, "$.ce", command->content_encoding);
     add_property(bag, "iothub-ack", ack_name(command->ack));
     for (size_t i = 0; i < command->property_count; i++) {
-        vd_buf_append_text(bag, "&");
-        vd_url_encode(vd_str_from(command->properties[i].name), bag);
-        vd_buf_append_text(bag, "=");
-        vd_url_encode(vd_str_from(command->properties[i].value), bag);
+        vd_bag_add(bag, command->properties[i].name, command->properties[i].value);
     }
 }
 

@@ -113,6 +113,38 @@ void vd_http_answer_header(struct vd_http_answer *answer, const char *name, cons
     }
 }
 
+struct vd_http_content *vd_http_content_new(void)
+{
+    return calloc(1, sizeof(struct vd_http_content));
+}
+
+static void add_escaped(struct vd_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            vd_buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
+        } else {
+            vd_buf_append(out, text, 1);
+        }
+    }
+    vd_buf_append(out, "", 1);
+}
+
+void vd_http_content_header(struct vd_http_content *content, const char *name, const char *value)
+{
+    add_escaped(&content->headers, name);
+    add_escaped(&content->headers, value);
+}
+
+void vd_http_content_free(struct vd_http_content *content)
+{
+    if (content != NULL) {
+        vd_buf_release(&content->body);
+        vd_buf_release(&content->headers);
+        free(content);
+    }
+}
+
 /* ---- Jobs ---- */
 
 static void queue_push(struct job_queue *queue, struct job *job)
@@ -145,6 +177,7 @@ static void job_free(struct job *job)
     free(job->peer);
     free(job->body);
     free(job->text);
+    vd_http_content_free(job->answer.content);
     free(job);
 }
 
@@ -282,6 +315,7 @@ static void job_call(struct job *job)
     job->face->call(job->face->context, &request, &job->answer);
     if (job->later.resumed != NULL) {
         json_decref(job->answer.body);
+        vd_http_content_free(job->answer.content);
         job->answer = (struct vd_http_answer){.status = 500};
     }
 }
@@ -378,6 +412,21 @@ static void *worker_main(void *context)
 
 /* ---- The loop ---- */
 
+static void add_content(
+    struct evkeyvalq *headers, struct evbuffer *body, const struct vd_http_content *content)
+{
+    const char *at = (const char *)content->headers.data;
+    const char *const end = at + content->headers.length;
+
+    while (at < end) {
+        const char *value = at + strlen(at) + 1;
+
+        evhttp_add_header(headers, at, value);
+        at = value + strlen(value) + 1;
+    }
+    evbuffer_add(body, content->body.data, content->body.length);
+}
+
 static void send_answer(
     struct evhttp_request *request, const struct vd_http_answer *answer, const char *text)
 {
@@ -389,6 +438,9 @@ static void send_answer(
         if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
             evbuffer_add(body, text, strlen(text));
         }
+    }
+    if (answer->content != NULL && body != NULL) {
+        add_content(headers, body, answer->content);
     }
     for (size_t i = 0; i < answer->header_count; i++) {
         evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);

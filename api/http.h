@@ -34,9 +34,23 @@ const char *vd_http_header(const struct vd_http_request *request, const char *na
 #define VD_HTTP_VALUE_SIZE \
     1024 /* the continuation of a query names two ids, each byte of them as %XX */
 
+/* An answer that is no JSON, with as many headers as it takes. */
+struct vd_http_content {
+    struct vd_buf body;
+    struct vd_buf headers; /* name and value by turns, each with its NUL */
+};
+
+/* NULL: no memory. */
+struct vd_http_content *vd_http_content_new(void);
+/* Control characters go out as %XX: they would end the header. A failure stays in content->headers.error. */
+void vd_http_content_header(struct vd_http_content *content, const char *name, const char *value);
+/* NULL is allowed. */
+void vd_http_content_free(struct vd_http_content *content);
+
 struct vd_http_answer {
-    int status;   /* of HTTP */
-    json_t *body; /* the caller's to free; NULL: none */
+    int status;                      /* of HTTP */
+    json_t *body;                    /* the caller's to free; NULL: none */
+    struct vd_http_content *content; /* instead; the caller's likewise */
     struct {
         const char *name; /* static */
         char value[VD_HTTP_VALUE_SIZE];

@@ -224,17 +224,6 @@ static void done(struct vd_job *job, struct connection *c)
     asked_free(asked);
 }
 
-static struct vd_str keep(struct vd_str s, char **to)
-{
-    struct vd_str kept = {*to, s.length};
-
-    if (s.length > 0) {
-        memcpy(*to, s.data, s.length);
-    }
-    *to += s.length;
-    return kept;
-}
-
 /* NULL: no memory. */
 static struct asked *asked_new(struct connection *c, const struct vd_session_ask *ask)
 {
@@ -259,9 +248,9 @@ static struct asked *asked_new(struct connection *c, const struct vd_session_ask
     asked->job.done = done;
     asked->ask = *ask;
     to = asked->text;
-    asked->ask.client_type = keep(ask->client_type, &to);
-    asked->ask.rid = keep(ask->rid, &to);
-    asked->ask.payload = keep(ask->payload, &to);
+    asked->ask.client_type = vd_str_keep(ask->client_type, &to);
+    asked->ask.rid = vd_str_keep(ask->rid, &to);
+    asked->ask.payload = vd_str_keep(ask->payload, &to);
     asked->created_ms = c->session.principal.created_ms;
     asked->now_ms = c->session.host->utc_ms();
     asked->begun_ms = vd_clock_monotonic_ms();

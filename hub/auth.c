@@ -298,6 +298,32 @@ static enum vd_refusal check_identity(
     return refusal;
 }
 
+static void read_token(struct evidence *evidence, struct vd_str text, struct vd_sas_token *token)
+{
+    if (text.length == 0) {
+        evidence->no_token = VD_REFUSED_NO_PASSWORD;
+    } else if (vd_sas_parse(text, token) != VD_OK) {
+        evidence->no_token = VD_REFUSED_TOKEN;
+    } else {
+        evidence->token = token;
+    }
+}
+
+enum vd_refusal vd_auth_judge_token(struct vd_registry *registry, const char *hub_name,
+    const char *device_id, struct vd_str text, int64_t now_ms, struct vd_principal *principal)
+{
+    struct evidence evidence = {.registry = registry, .hub_name = hub_name, .now_ms = now_ms};
+    struct vd_sas_token token;
+
+    *principal = (struct vd_principal){0};
+    if (vd_text_copy(device_id, principal->device_id, sizeof principal->device_id) != VD_OK) {
+        return VD_REFUSED_CLIENT_ID;
+    }
+    read_token(&evidence, text, &token);
+    return evidence.no_token == VD_REFUSED_TOKEN ? VD_REFUSED_TOKEN
+                                                 : check_identity(&evidence, principal);
+}
+
 enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name,
     const struct vd_mqtt_connect *connect, const struct vd_peer_certificate *certificate,
     int64_t now_ms, struct vd_principal *principal)
@@ -314,13 +340,8 @@ enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name
     if (refusal != VD_REFUSED_NOT) {
         return refusal;
     }
-    if (!connect->has_password || connect->password.length == 0) {
-        evidence.no_token = VD_REFUSED_NO_PASSWORD;
-    } else if (vd_sas_parse(connect->password, &token) != VD_OK) {
-        evidence.no_token = VD_REFUSED_TOKEN;
-    } else {
-        evidence.token = &token;
-    }
+    read_token(
+        &evidence, connect->has_password ? connect->password : (struct vd_str){"", 0}, &token);
     if (evidence.no_token == VD_REFUSED_TOKEN && certificate == NULL) {
         return VD_REFUSED_TOKEN; /* whosever it is, the registry need not be asked */
     }

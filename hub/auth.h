@@ -78,6 +78,13 @@ enum vd_refusal vd_auth_judge(struct vd_registry *registry, const char *hub_name
     const struct vd_mqtt_connect *connect, const struct vd_peer_certificate *certificate,
     int64_t now_ms, struct vd_principal *principal);
 
+/*
+ * Judges the token of a device that comes otherwise than over MQTT; one whose identity asks for a certificate has none to show
+ * there. `token` empty: it shows none. The rest is as above.
+ */
+enum vd_refusal vd_auth_judge_token(struct vd_registry *registry, const char *hub_name,
+    const char *device_id, struct vd_str token, int64_t now_ms, struct vd_principal *principal);
+
 /* Whether whom a policy let in would be let in again by what it is now: one of its name, with the right and the key. */
 bool vd_auth_policy_holds(const struct vd_principal *principal, const struct vd_policy *policy);
 

@@ -16,6 +16,7 @@
 #include "hub/connection.h"
 #include "hub/delivery.h"
 #include "hub/jobs.h"
+#include "hub/posts.h"
 #include "lib/clock.h"
 #include "lib/listen.h"
 
@@ -79,6 +80,7 @@ static void resume_paused(struct vd_hub *hub)
 static void hand_over(struct vd_hub *hub)
 {
     while (vd_committer_hand_over(hub->committer)) {
+        vd_posts_take(hub);
         resume_paused(hub);
     }
 }
@@ -89,8 +91,13 @@ static void acknowledge(struct vd_hub *hub)
     const struct vd_ack *acks = vd_committer_durable(hub->committer, &count);
 
     for (size_t i = 0; i < count; i++) {
-        const struct slot *slot = &hub->slots[acks[i].slot];
+        const struct slot *slot;
 
+        if (acks[i].slot == VD_POST_SLOT) {
+            vd_posts_durable(hub);
+            continue;
+        }
+        slot = &hub->slots[acks[i].slot];
         if (slot->connection != NULL && slot->generation == acks[i].generation) {
             vd_connection_acknowledge(slot->connection, acks[i].packet_id);
         }
@@ -98,9 +105,9 @@ static void acknowledge(struct vd_hub *hub)
 }
 
 /* Something that was taken in is not durable, or not answered. */
-static bool is_busy(const struct vd_hub *hub)
+static bool is_busy(struct vd_hub *hub)
 {
-    return vd_committer_is_busy(hub->committer) || hub->jobs > 0;
+    return vd_committer_is_busy(hub->committer) || hub->jobs > 0 || vd_posts_are_busy(hub);
 }
 
 static void end_all(struct vd_hub *hub)
@@ -164,6 +171,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     acknowledge(hub);
     vd_jobs_collect(hub);
     vd_record_take(hub);
+    vd_posts_take(hub);
     hand_over(hub);
     vd_hub_settle(hub);
     if (hub->is_draining && !is_busy(hub)) {
@@ -420,6 +428,7 @@ static void hub_free(struct vd_hub *hub)
 {
     vd_committer_stop(hub->committer);
     vd_jobs_drain(hub);
+    vd_posts_release(hub);
     free_connections(hub);
     if (hub->listener != NULL) {
         evconnlistener_free(hub->listener);
@@ -476,6 +485,8 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_methods.burst = VD_HUB_LOG_BURST;
     pthread_mutex_init(&hub->lock, NULL);
     STAILQ_INIT(&hub->commands);
+    STAILQ_INIT(&hub->posts);
+    STAILQ_INIT(&hub->posted);
     STAILQ_INIT(&hub->arrivals);
     vd_record_queue_init(&hub->record_queue);
     hub->host_name = strdup(config->host_name);
@@ -498,6 +509,9 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
     error = self->host_name != NULL && self->resource_id != NULL ? make_slots(self) : VD_E_NOMEM;
     if (error == VD_OK) {
         error = make_limiters(self, &config->rates);
+    }
+    if (error == VD_OK) {
+        error = vd_posts_start(self);
     }
     if (error == VD_OK) {
         error = make_loop(self);

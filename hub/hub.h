@@ -125,6 +125,17 @@ VD_NODISCARD int vd_hub_append(struct vd_hub *hub, const struct vd_event *event)
 /* Records an operation of hub/operation.h likewise; one that is lost is counted. */
 void vd_hub_record(struct vd_hub *hub, const struct vd_operation *operation);
 
+/* Called once, on the hub's loop: must not block. VD_OK: it is durable. VD_E_CLOSED: the hub has stopped, and it may be lost. */
+typedef void vd_post_done(void *context, int error);
+
+/*
+ * Takes a message of a device that came otherwise than over MQTT (its event's kind, ids and bounds are the caller's to check).
+ * Any thread; does not wait: it is copied, and `done` tells the end if this returns VD_OK.
+ * VD_E_LIMIT: the device is over its rate of messages, or too many wait. VD_E_CLOSED, VD_E_NOMEM.
+ */
+VD_NODISCARD int vd_hub_post(
+    struct vd_hub *hub, const struct vd_event *event, vd_post_done *done, void *context);
+
 void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
 
 /* Takes no more messages, acknowledges what is durable, closes all connections, ends the threads, frees. NULL is allowed. */

@@ -59,45 +59,18 @@ static struct connection *connection_of(const struct vd_job *job)
     return slot != NULL && slot->generation == job->generation ? slot->connection : NULL;
 }
 
-/* A message that is over without its device having taken it. */
-static void record_ending(struct vd_hub *hub, const struct vd_c2d_ending *ending)
-{
-    char expiry[VD_TIME_TEXT_SIZE];
-    struct vd_operation operation = {
-        .category = VD_OPERATION_C2D,
-        .device_id = ending->key.device_id,
-        .protocol = "Mqtt",
-        .properties = {{"messageId", ending->message_id, 0},
-            {"deliveryCount", NULL, ending->deliveries}, {"expiryTime", expiry, 0}},
-    };
-
-    switch (ending->state) {
-    case VD_C2D_COMPLETED:
-        operation.name = "messageCompleted";
-        break;
-    case VD_C2D_REJECTED:
-        operation.name = "messageRejected";
-        break;
-    case VD_C2D_EXPIRED:
-        operation.name = "messageExpired";
-        break;
-    case VD_C2D_EXHAUSTED:
-        operation.name = "deliveryCountExceeded";
-        break;
-    default:
-        return; /* a purge is recorded as one operation */
-    }
-    vd_time_format(ending->expires_ms, expiry);
-    vd_record_now(hub, &operation);
-}
-
 void vd_jobs_collect(struct vd_hub *hub)
 {
     struct vd_job *job;
 
     while ((job = next_done(hub)) != NULL) {
         for (size_t i = 0; job->request.error == VD_OK && i < job->endings.count; i++) {
-            record_ending(hub, &job->endings.items[i]);
+            char expiry[VD_TIME_TEXT_SIZE];
+            struct vd_operation operation;
+
+            if (vd_operation_of_ending(&job->endings.items[i], expiry, &operation)) {
+                vd_record_now(hub, &operation);
+            }
         }
         vd_c2d_endings_release(&job->endings);
         job->done(job, connection_of(job));

@@ -67,6 +67,9 @@
 #define VD_HUB_RECORDS_WAITING_MAX       4096u
 #define VD_HUB_RECORDS_WAITING_MAX_BYTES (8u << 20)
 
+/* Messages that came over HTTPS and are not durable: 60 of the largest. */
+#define VD_HUB_POSTS_WAITING_MAX_BYTES (16u << 20)
+
 /* Ciphertext read from one peer before the next has its turn. */
 #define VD_HUB_READ_BYTES 65536
 

@@ -78,6 +78,34 @@ struct vd_result vd_result_of_event(enum vd_session_event event)
     }
 }
 
+bool vd_operation_of_ending(const struct vd_c2d_ending *ending, char expiry[VD_TIME_TEXT_SIZE],
+    struct vd_operation *operation)
+{
+    *operation = (struct vd_operation){
+        .category = VD_OPERATION_C2D,
+        .device_id = ending->key.device_id,
+        .properties = {{"messageId", ending->message_id, 0},
+            {"deliveryCount", NULL, ending->deliveries}, {"expiryTime", expiry, 0}},
+    };
+    vd_time_format(ending->expires_ms, expiry);
+    switch (ending->state) {
+    case VD_C2D_COMPLETED:
+        operation->name = "messageCompleted";
+        return true;
+    case VD_C2D_REJECTED:
+        operation->name = "messageRejected";
+        return true;
+    case VD_C2D_EXPIRED:
+        operation->name = "messageExpired";
+        return true;
+    case VD_C2D_EXHAUSTED:
+        operation->name = "deliveryCountExceeded";
+        return true;
+    default:
+        return false;
+    }
+}
+
 void vd_address_mask(const char *address, char *out, size_t size)
 {
     const char *dot = strrchr(address, '.');

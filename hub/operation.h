@@ -6,6 +6,8 @@
 
 #include "hub/auth.h"
 #include "hub/session.h"
+#include "hub/state_store.h"
+#include "lib/clock.h"
 #include "lib/event.h"
 
 /* X(name, text): the categories of resource logs. Of the last six the hub has nothing to record. */
@@ -78,6 +80,11 @@ struct vd_result vd_result_of_refusal(enum vd_refusal refusal);
 
 /* What ended a connection, as an operation's result. */
 struct vd_result vd_result_of_event(enum vd_session_event event);
+
+/* What became of a message to a device, as an operation without protocol; `expiry` is its time as text. False: a purge, which
+ * is one operation for all. */
+bool vd_operation_of_ending(const struct vd_c2d_ending *ending, char expiry[VD_TIME_TEXT_SIZE],
+    struct vd_operation *operation);
 
 /* How whoever connected proved himself: JSON, as records have it. Static. */
 const char *vd_operation_auth_type(const struct vd_principal *principal);

@@ -30,37 +30,17 @@ void vd_record_queue_release(struct vd_record_queue *queue)
 
 /* ---- Any thread ---- */
 
-static struct vd_str keep(struct vd_str s, char **to)
-{
-    struct vd_str kept = {*to, s.length};
-
-    if (s.length > 0) {
-        memcpy(*to, s.data, s.length);
-    }
-    *to += s.length;
-    return kept;
-}
-
 /* A copy with all of its text in one piece. */
 static struct vd_queued_record *record_new(const struct vd_event *event)
 {
-    const size_t bytes = event->device_id.length + event->module_id.length + event->address.length +
-        event->properties.length + event->body.length;
-    struct vd_queued_record *record = malloc(sizeof *record + bytes);
-    char *to;
+    const size_t bytes = sizeof(struct vd_queued_record) + vd_event_text_bytes(event);
+    struct vd_queued_record *record = malloc(bytes);
 
-    if (record == NULL) {
-        return NULL;
+    if (record != NULL) {
+        record->next = NULL;
+        record->bytes = bytes;
+        record->event = vd_event_keep(event, record->text);
     }
-    to = record->text;
-    record->next = NULL;
-    record->bytes = sizeof *record + bytes;
-    record->event = *event;
-    record->event.device_id = keep(event->device_id, &to);
-    record->event.module_id = keep(event->module_id, &to);
-    record->event.address = keep(event->address, &to);
-    record->event.properties = keep(event->properties, &to);
-    record->event.body = keep(event->body, &to);
     return record;
 }
 

@@ -44,6 +44,8 @@ struct slot {
 TAILQ_HEAD(connection_list, connection);
 
 STAILQ_HEAD(command_list, command);
+
+STAILQ_HEAD(post_list, vd_post);
 STAILQ_HEAD(arrival_list, arrival);
 
 struct vd_hub {
@@ -117,6 +119,10 @@ struct vd_hub {
     size_t method_bytes; /* and their payloads */
     bool methods_refused;
     struct vd_record_queue record_queue;
+    struct post_list posts;        /* not in a batch, the oldest first */
+    size_t post_bytes;             /* theirs and those of `posted` */
+    struct vd_limiter *post_rates; /* by device */
+    struct post_list posted;       /* the loop's: in a batch, the oldest first */
 
     /* Written by the loop, read by any thread. */
     _Atomic uint64_t connects_accepted;

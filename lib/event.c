@@ -10,6 +10,24 @@
 #define RECORD_FIXED  (1 + 1 + 8 + 4 * 2 + 4)
 #define ADDRESS_MAX   64
 
+size_t vd_event_text_bytes(const struct vd_event *event)
+{
+    return event->device_id.length + event->module_id.length + event->address.length +
+        event->properties.length + event->body.length;
+}
+
+struct vd_event vd_event_keep(const struct vd_event *event, char *text)
+{
+    struct vd_event kept = *event;
+
+    kept.device_id = vd_str_keep(event->device_id, &text);
+    kept.module_id = vd_str_keep(event->module_id, &text);
+    kept.address = vd_str_keep(event->address, &text);
+    kept.properties = vd_str_keep(event->properties, &text);
+    kept.body = vd_str_keep(event->body, &text);
+    return kept;
+}
+
 void vd_event_batch_clear(struct vd_event_batch *batch)
 {
     vd_buf_clear(&batch->bytes);

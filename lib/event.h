@@ -27,6 +27,12 @@ struct vd_event {
     struct vd_str body; /* at most 256 KiB */
 };
 
+/* Bytes of all that the record points to. */
+size_t vd_event_text_bytes(const struct vd_event *event);
+
+/* The record with all of that copied to `text`, which has room for it. */
+struct vd_event vd_event_keep(const struct vd_event *event, char *text);
+
 /* Encoded records, one behind the other. Zero-initialised is empty. */
 struct vd_event_batch {
     struct vd_buf bytes;

@@ -35,6 +35,17 @@ int vd_str_copy(struct vd_str s, char *out, size_t size)
     return VD_OK;
 }
 
+struct vd_str vd_str_keep(struct vd_str s, char **to)
+{
+    struct vd_str kept = {*to, s.length};
+
+    if (s.length > 0) {
+        memcpy(*to, s.data, s.length);
+    }
+    *to += s.length;
+    return kept;
+}
+
 int vd_text_copy(const char *text, char *out, size_t size)
 {
     return vd_str_copy(vd_str_from(text), out, size);

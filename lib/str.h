@@ -31,6 +31,9 @@ VD_NODISCARD int vd_str_copy(struct vd_str s, char *out, size_t size);
 /* Copies a C string likewise. */
 VD_NODISCARD int vd_text_copy(const char *text, char *out, size_t size);
 
+/* Copies `s` to *to, which has room for it, moves *to behind the copy and returns that. */
+struct vd_str vd_str_keep(struct vd_str s, char **to);
+
 /* A growable buffer of at most `max` bytes (0: SIZE_MAX). All zero is an empty one without bound.
  * After a failure `error` stays set and further appends do nothing: check once at the end. */
 struct vd_buf {

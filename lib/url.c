@@ -74,6 +74,16 @@ void vd_url_encode(struct vd_str in, struct vd_buf *out)
     }
 }
 
+void vd_bag_add(struct vd_buf *bag, const char *name, const char *value)
+{
+    if (bag->length > 0) {
+        vd_buf_append_text(bag, "&");
+    }
+    vd_url_encode(vd_str_from(name), bag);
+    vd_buf_append_text(bag, "=");
+    vd_url_encode(vd_str_from(value), bag);
+}
+
 bool vd_url_equal(struct vd_str encoded, struct vd_str plain)
 {
     size_t at = 0;

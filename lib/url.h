@@ -35,6 +35,9 @@ struct vd_bag {
  */
 VD_NODISCARD int vd_bag_next(struct vd_bag *bag, struct vd_str *name, struct vd_str *value);
 
+/* Appends a property, encoding both parts. */
+void vd_bag_add(struct vd_buf *bag, const char *name, const char *value);
+
 /* True if the encoded text stands for `plain`. */
 bool vd_url_equal(struct vd_str encoded, struct vd_str plain);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "api/service/internal.h"
+#include "hub/auth.h"
 #include "hub/ip_filter.h"
 #include "hub/sas.h"
 #include "lib/clock.h"
@@ -129,13 +130,10 @@ static bool may_try(struct vd_service *service, const char *peer)
     return may;
 }
 
-bool vd_service_authorise(struct vd_service *service, const struct vd_http_request *request,
-    uint32_t right, char policy_name[VD_NAME_MAX + 1], struct vd_http_answer *answer)
+/* False: answered. */
+static bool admit(struct vd_service *service, const struct vd_http_request *request,
+    struct vd_http_answer *answer)
 {
-    struct vd_policy policy = {0};
-    const char *why;
-    bool allowed = false;
-
     if (!address_is_accepted(service, request->peer)) {
         refused(service, request, "", "address refused by the IP filter");
         vd_service_fail(answer, VD_FAULT_IotHubUnauthorizedAccess, NULL);
@@ -143,6 +141,64 @@ bool vd_service_authorise(struct vd_service *service, const struct vd_http_reque
     }
     if (!may_try(service, request->peer)) {
         vd_service_fail(answer, VD_FAULT_ThrottlingException, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* A device that is refused is one of the things that detections look for. */
+static void record_refusal(struct vd_service *service, const struct vd_http_request *request,
+    const struct vd_principal *principal, enum vd_refusal refusal)
+{
+    const char *agent = vd_http_header(request, "User-Agent");
+
+    vd_record_operation(service->config.recorder,
+        &(struct vd_operation){
+            .category = VD_OPERATION_CONNECTIONS,
+            .name = "deviceConnect",
+            .result = vd_result_of_refusal(refusal),
+            .reason = vd_refusal_text(refusal),
+            .device_id = principal->device_id,
+            .protocol = "Https",
+            .auth_type = vd_operation_auth_type(principal),
+            .address = request->peer,
+            .properties = {{"sdkVersion", agent != NULL ? agent : "", 0}},
+        });
+}
+
+bool vd_service_authorise_device(struct vd_service *service, const struct vd_http_request *request,
+    const char *device_id, struct vd_http_answer *answer)
+{
+    const char *text = vd_http_header(request, "Authorization");
+    struct vd_principal principal;
+    enum vd_refusal refusal;
+
+    if (!admit(service, request, answer)) {
+        return false;
+    }
+    refusal = vd_auth_judge_token(service->config.registry, service->config.host_name, device_id,
+        vd_str_from(text != NULL ? text : ""), vd_clock_utc_ms(), &principal);
+    if (refusal == VD_REFUSED_NOT) {
+        return true;
+    }
+    if (refusal == VD_REFUSED_REGISTRY) {
+        vd_service_fail(answer, VD_FAULT_ServiceUnavailable, NULL);
+    } else {
+        refused(service, request, "", vd_refusal_text(refusal));
+        record_refusal(service, request, &principal, refusal);
+        vd_service_fail(answer, VD_FAULT_IotHubUnauthorizedAccess, NULL);
+    }
+    return false;
+}
+
+bool vd_service_authorise(struct vd_service *service, const struct vd_http_request *request,
+    uint32_t right, char policy_name[VD_NAME_MAX + 1], struct vd_http_answer *answer)
+{
+    struct vd_policy policy = {0};
+    const char *why;
+    bool allowed = false;
+
+    if (!admit(service, request, answer)) {
         return false;
     }
     why = judge(service, request, &policy);

@@ -24,7 +24,8 @@ struct vd_service_args {
     const char *device_id;          /* NULL: none in the path; else valid */
     const char *module_id;          /* likewise */
     const char *number;             /* that is the last segment; NULL: none */
-    const char *policy;             /* that authorised the request */
+    const char *lock;               /* of a message; likewise */
+    const char *policy;             /* that authorised the request; "": the device itself did */
 };
 
 typedef void vd_service_handler(
@@ -45,6 +46,7 @@ typedef void vd_service_handler(
     X(DeviceAlreadyExists, 409, 409001, "the device exists already")                       \
     X(ModuleAlreadyExistsOnDevice, 409, 409301, "the module exists already")               \
     X(PreconditionFailed, 412, 412002, "the ETag is not that of what is there now")        \
+    X(DeviceMessageLockLost, 412, 412003, "the device does not have the message any more") \
     X(RequestEntityTooLarge, 413, 413000, "the body is too large")                         \
     X(ThrottlingException, 429, 429001, "too many requests, try again later")              \
     X(ServerError, 500, 500001, "the hub could not do it")                                 \
@@ -82,6 +84,10 @@ void vd_service_reply(struct vd_http_answer *answer, json_t *body);
  * that did. False: answered, with 401, 403 or 429. */
 bool vd_service_authorise(struct vd_service *service, const struct vd_http_request *request,
     uint32_t right, char policy[VD_NAME_MAX + 1], struct vd_http_answer *answer);
+
+/* True if the request comes from the device that its path names, by a token as over MQTT. False: answered likewise. */
+bool vd_service_authorise_device(struct vd_service *service, const struct vd_http_request *request,
+    const char *device_id, struct vd_http_answer *answer);
 
 /* ---- Identities ---- */
 
@@ -150,5 +156,10 @@ vd_service_handler vd_service_send;
 vd_service_handler vd_service_purge;
 vd_service_handler vd_service_get_feedback;
 vd_service_handler vd_service_remove_feedback;
+/* Of the device itself: */
+vd_service_handler vd_service_post_event;
+vd_service_handler vd_service_receive;
+vd_service_handler vd_service_settle; /* completes, or rejects with ?reject */
+vd_service_handler vd_service_abandon;
 
 #endif

@@ -12,14 +12,16 @@
 #include "lib/url.h"
 #include "lib/uuid.h"
 
-/* The longest path: /twins/{device}/modules/{module}/methods, and room to see that one is longer. */
-#define SEGMENTS_MAX 6
+/* The longest path: /devices/{device}/messages/devicebound/{lock}/abandon, and room to see that one is longer. */
+#define SEGMENTS_MAX 7
 
 /* Requests that an address may send without being allowed to: as many at once, then so many a minute. */
 #define REFUSALS_BURST  30
 #define REFUSALS_MINUTE 30
 
 #define LOG_BURST 20
+
+#define RIGHT_OF_DEVICE ((enum vd_right)0)
 
 struct segments {
     char text[SEGMENTS_MAX][VD_ID_MAX + 1]; /* decoded */
@@ -28,8 +30,8 @@ struct segments {
 
 struct route {
     const char *method;
-    const char *pattern; /* {d} and {m} stand for a device id and a module id, {n} for a number */
-    enum vd_right right;
+    const char *pattern; /* {d}, {m}: a device id, a module id; {n}: a number; {l}: a lock */
+    enum vd_right right; /* of a policy; RIGHT_OF_DEVICE: the device itself may, and nobody else */
     size_t body_max_bytes;
     vd_service_handler *handler;
 };
@@ -48,6 +50,12 @@ static const struct route routes[] = {
     {"DELETE", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
     {"POST", "devices/{d}/messages/devicebound", VD_RIGHT_SERVICE_CONNECT,
         VD_HUB_C2D_BODY_MAX_BYTES, vd_service_send},
+    {"POST", "devices/{d}/messages/events", RIGHT_OF_DEVICE, VD_MESSAGE_BODY_MAX_BYTES,
+        vd_service_post_event},
+    {"GET", "devices/{d}/messages/devicebound", RIGHT_OF_DEVICE, 0, vd_service_receive},
+    {"DELETE", "devices/{d}/messages/devicebound/{l}", RIGHT_OF_DEVICE, 0, vd_service_settle},
+    {"POST", "devices/{d}/messages/devicebound/{l}/abandon", RIGHT_OF_DEVICE, 0,
+        vd_service_abandon},
     {"DELETE", "devices/{d}/commands", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_purge},
     {"GET", "messages/servicebound/feedback", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_get_feedback},
     {"DELETE", "messages/servicebound/feedback/{n}", VD_RIGHT_SERVICE_CONNECT, 0,
@@ -113,6 +121,7 @@ static bool pattern_matches(
     args->device_id = NULL;
     args->module_id = NULL;
     args->number = NULL;
+    args->lock = NULL;
     for (size_t i = 0; i < segments->count; i++) {
         size_t length = strcspn(pattern, "/");
 
@@ -122,6 +131,8 @@ static bool pattern_matches(
             args->module_id = segments->text[i];
         } else if (length == 3 && memcmp(pattern, "{n}", 3) == 0) {
             args->number = segments->text[i];
+        } else if (length == 3 && memcmp(pattern, "{l}", 3) == 0) {
+            args->lock = segments->text[i];
         } else if (strlen(segments->text[i]) != length ||
             memcmp(pattern, segments->text[i], length) != 0) {
             return false;
@@ -167,7 +178,9 @@ static void route_call(struct vd_service *service, const struct route *route,
     const int64_t began_ms = vd_clock_monotonic_ms();
     bool has_query = query != NULL && query[0] != '\0';
 
-    if (has_query && evhttp_parse_query_str(query, &params) != 0) {
+    /* Devices write a word without a value. */
+    if (has_query && evhttp_parse_query_str(query, &params) != 0 &&
+        route->right != RIGHT_OF_DEVICE) {
         vd_service_fail(answer, VD_FAULT_ArgumentInvalid, "the query is not name=value&...");
     } else {
         args->params = &params;
@@ -190,10 +203,13 @@ static void face_call(
     bool path_known = false;
     const struct route *route =
         path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
-    char policy[VD_NAME_MAX + 1];
+    char policy[VD_NAME_MAX + 1] = "";
+    const bool may = route != NULL && route->right == RIGHT_OF_DEVICE
+        ? vd_service_authorise_device(service, request, args.device_id, answer)
+        : vd_service_authorise(
+              service, request, route != NULL ? (uint32_t)route->right : 0, policy, answer);
 
-    if (!vd_service_authorise(
-            service, request, route != NULL ? (uint32_t)route->right : 0, policy, answer)) {
+    if (!may) {
         return;
     }
     args.policy = policy;

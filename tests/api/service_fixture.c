@@ -141,6 +141,7 @@ int tear_down(void **unused)
 
     (void)unused;
     json_decref(answer.body);
+    vd_http_content_free(answer.content);
     vd_service_free(service);
     vd_sweeper_stop(sweeper);
     vd_state_stop(hub_state);
@@ -212,10 +213,11 @@ int call_with_headers(const char *authorization, const char *method, const char 
     const struct header *headers, struct vd_str body)
 {
     const struct vd_http_face face = vd_service_face(service);
-    json_t *before = answer.body; /* what is sent may point into it */
+    const struct vd_http_answer before = answer; /* what is sent may point into it */
 
     service_call(&face, authorization, method, target, headers, body, &answer);
-    json_decref(before);
+    json_decref(before.body);
+    vd_http_content_free(before.content);
     return answer.status;
 }
 

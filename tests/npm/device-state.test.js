@@ -9,7 +9,7 @@ const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const { once } = require('node:events');
 const { test } = require('node:test');
 
-const { Client, Message, ModuleClient } = require('azure-iot-device');
+const { Client, Message, ModuleClient, SharedAccessSignature: DeviceToken } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 const backEnd = require('./back-end');
 const hub = require('./hub');
@@ -253,4 +253,33 @@ test('a device that is removed is cut off, and made again is another one', async
     await hub.until(() => got.length > 0, 'the message');
     assert.deepStrictEqual(got, ['new']);
     await anew.close();
+});
+
+test('a device that speaks HTTPS only', async () => {
+    const identity = await backEnd.create({ deviceId: 'http-1' });
+    const authorization = DeviceToken.create(hub.host.split(':')[0], 'http-1', keyOf(identity),
+        Math.floor(Date.now() / 1000) + 3600).toString();
+    const as = (method, path, options = {}) => backEnd.call(method, `/devices/http-1/messages/${path}`,
+        { authorization, ...options });
+    const before = counters().telemetry;
+    const posted = await as('POST', 'events', { body: 'over https', headers: {
+        'iothub-messageid': 'h-1', 'iothub-contenttype': 'text/plain', 'iothub-app-room': 'kitchen' } });
+    assert.strictEqual(posted.status, 204);
+    assert.strictEqual(counters().telemetry, before + 1);
+    const large = await as('POST', 'events', { body: 'x'.repeat(256 * 1024 + 1) });
+    assert.strictEqual(large.status, 413);
+
+    assert.strictEqual((await as('GET', 'devicebound')).status, 204);
+    await backEnd.send('http-1', 'for you', { 'iothub-messageid': 'c-1', 'iothub-ack': 'full' });
+    const got = await as('GET', 'devicebound');
+    assert.strictEqual(got.status, 200);
+    assert.strictEqual(got.body, 'for you');
+    assert.strictEqual(got.headers['iothub-messageid'], 'c-1');
+    const lock = got.headers.etag.replaceAll('"', '');
+    assert.strictEqual((await as('POST', `devicebound/${lock}/abandon`, { headers: { 'if-match': lock } })).status, 204);
+    const again = await as('GET', 'devicebound');
+    const second = again.headers.etag.replaceAll('"', '');
+    assert.strictEqual((await as('DELETE', `devicebound/${second}`, { headers: { 'if-match': second } })).status, 204);
+    assert.strictEqual(await backEnd.waiting('http-1'), 0);
+    assert.strictEqual((await as('GET', 'devicebound', { authorization: `${authorization}x` })).status, 401);
 });
