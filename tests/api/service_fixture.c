@@ -5,6 +5,7 @@
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,10 +73,13 @@ static void note_waiting(struct vd_bus *from, const char *device_id)
 
 static int note_record(struct vd_bus *from, const struct vd_event *event)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* many threads record */
     struct noting_bus *noting = (struct noting_bus *)from;
 
+    pthread_mutex_lock(&lock);
     noting->records++;
     snprintf(noting->recorded, sizeof noting->recorded, "%.*s", VD_STR_ARG(event->body));
+    pthread_mutex_unlock(&lock);
     return VD_OK;
 }
 

@@ -17,6 +17,7 @@
 #include "tests/e2e/harness.h"
 #include "tests/e2e/message.h"
 #include "tests/e2e/mqtt.h"
+#include "tests/e2e/taker.h"
 #include <duckdb.h>
 
 #define WAIT_MS       10000
@@ -182,6 +183,55 @@ static void test_service__delete_disconnects(void **state)
     assert_true(e2e_mqtt_open(&again, hub.port, hub.ca));
     assert_int_equal(e2e_mqtt_connect(&again, "stays"), 5);
     e2e_mqtt_close(&again);
+}
+
+static atomic_bool hello_is_taken;
+
+static void note_hello(const char *message_id, const void *body, size_t length)
+{
+    if (strcmp(message_id, "hello-1") == 0 && length == 5 && memcmp(body, "hello", 5) == 0) {
+        atomic_store(&hello_is_taken, true);
+    }
+}
+
+static bool nothing_waits(void *context)
+{
+    json_t *device = e2e_cli_json(&hub, E2E_ARGS("device", "show", "taker"));
+    struct e2e_taker *taker = context;
+    bool taken = atomic_load(&hello_is_taken) && atomic_load(&taker->answered) > 0 &&
+        json_integer_value(json_object_get(device, "messagesWaiting")) == 0;
+    json_decref(device);
+    return taken;
+}
+
+/* What the owner sends goes to the device, what he asks of its twin is answered, and he hears what became of it. */
+static void test_service__twins_and_messages_from_the_command_line(void **state)
+{
+    struct e2e_taker taker = {.device_id = "taker", .on_message = note_hello, .reports = true};
+    (void)state;
+    e2e_device_create(&hub, "taker");
+    e2e_cli_ok(&hub,
+        E2E_ARGS("device", "send", "taker", "hello", "--message-id", "hello-1", "--ack", "full"));
+    e2e_taker_start(&taker, &hub);
+    assert_true(e2e_wait(WAIT_MS, nothing_waits, &taker));
+    e2e_taker_stop(&taker);
+    assert_int_equal(atomic_load(&taker.faults), 0);
+    json_t *feedback = e2e_cli_json(&hub, E2E_ARGS("device", "feedback"));
+    const json_t *first = json_array_get(feedback, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "originalMessageId")), "hello-1");
+    assert_string_equal(json_string_value(json_object_get(first, "statusCode")), "Success");
+    json_decref(feedback);
+    json_t *twin = e2e_cli_json(
+        &hub, E2E_ARGS("device", "twin", "taker", "--patch", "{\"tags\":{\"room\":1}}"));
+    json_t *reported = json_object_get(json_object_get(twin, "properties"), "reported");
+    assert_in_range(json_integer_value(json_object_get(reported, "r")),
+        atomic_load(&taker.answered), atomic_load(&taker.reported));
+    json_decref(twin);
+    json_t *rows = e2e_cli_json(
+        &hub, E2E_ARGS("device", "query", "SELECT deviceId FROM devices WHERE tags.room = 1"));
+    assert_int_equal(json_array_size(rows), 1);
+    json_decref(rows);
+    e2e_cli_ok(&hub, E2E_ARGS("device", "delete", "taker"));
 }
 
 static bool raw_event_is_there(void *context)
@@ -459,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_service__device_commands_without_it),
         cmocka_unit_test(test_service__device_commands_with_it),
         cmocka_unit_test(test_service__delete_disconnects),
+        cmocka_unit_test(test_service__twins_and_messages_from_the_command_line),
         cmocka_unit_test(test_service__the_ip_filter_decides),
         cmocka_unit_test(test_service__stores_what_devices_send),
         cmocka_unit_test(test_service__alerts_are_followed_over_a_restart),
