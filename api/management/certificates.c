@@ -240,6 +240,8 @@ static bool read_body(const struct vd_management_args *args, const json_t *body,
         return false;
     }
     certificate->is_verified = json_is_true(verified);
+    snprintf(
+        args->details, VD_MANAGEMENT_DETAILS_SIZE, "isVerified=%d", (int)certificate->is_verified);
     return true;
 }
 

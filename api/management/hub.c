@@ -74,6 +74,42 @@ static int sign(struct vd_hub_resource *resource, const struct vd_token *caller)
         : VD_E_NOMEM;
 }
 
+/* What tells two states of the hub apart. */
+struct seen {
+    json_t *labels;
+    json_t *filter;
+};
+
+static struct seen see(const struct vd_hub_resource *resource)
+{
+    struct seen seen = {json_copy(resource->labels), json_incref(resource->filter)};
+
+    /* Who did it is said anyway. */
+    (void)json_object_del(seen.labels, "lastModifiedBy");
+    (void)json_object_del(seen.labels, "lastModifiedAt");
+    return seen;
+}
+
+static void seen_release(struct seen *seen)
+{
+    json_decref(seen->labels);
+    json_decref(seen->filter);
+}
+
+/* Says for the activity log what is changed, before it is signed. */
+static void note(const struct vd_management_args *args, const struct seen *before,
+    const struct vd_hub_resource *resource, bool with_policies)
+{
+    struct seen now = see(resource);
+    const bool labels = json_equal(before->labels, now.labels) != 1;
+    const bool filter = json_equal(before->filter, now.filter) != 1;
+
+    snprintf(args->details, VD_MANAGEMENT_DETAILS_SIZE, "sets:%s%s%s%s", labels ? " labels" : "",
+        filter ? " ipFilter" : "", with_policies ? " authorizationPolicies" : "",
+        labels || filter || with_policies ? "" : " nothing new");
+    seen_release(&now);
+}
+
 /* What a change makes of the hub that is stored. False: answered. */
 typedef bool hub_edit(const struct vd_management *management, const struct vd_management_args *args,
     const json_t *body, struct vd_hub_resource *resource, struct vd_http_answer *answer);
@@ -90,16 +126,19 @@ static int change_once(struct vd_management *management, const struct vd_managem
 {
     struct vd_registry *registry = management->config.registry;
     struct vd_hub_resource resource = {0};
+    struct seen before;
     char etag[VD_HUB_ETAG_SIZE];
     int error = vd_hub_resource_load(registry, change->with_policies, &resource);
 
     if (error != VD_OK) {
         return error;
     }
+    before = see(&resource);
     vd_hub_resource_etag(&resource, etag);
     if (!vd_management_etag_fits(args, etag)) {
         fail_changed(answer);
     } else if (change->edit(management, args, body, &resource, answer)) {
+        note(args, &before, &resource, change->with_policies);
         error = sign(&resource, args->caller);
         if (error == VD_OK) {
             error = vd_hub_resource_store(registry, &resource, change->with_filter);
@@ -114,6 +153,7 @@ static int change_once(struct vd_management *management, const struct vd_managem
             reply(management, args, &resource, answer);
         }
     }
+    seen_release(&before);
     vd_hub_resource_release(&resource);
     return error;
 }

@@ -21,6 +21,8 @@ struct vd_management {
 /* Names in a path behind the hub's. */
 #define VD_MANAGEMENT_NAMES_MAX 2
 
+#define VD_MANAGEMENT_DETAILS_SIZE 160
+
 struct vd_management_args {
     const struct vd_http_request *request;
     const struct evkeyvalq *params; /* of the query, decoded */
@@ -30,6 +32,8 @@ struct vd_management_args {
     const char *hub;
     const char *names[VD_MANAGEMENT_NAMES_MAX]; /* what stood for each {n}, decoded, never empty */
     const struct vd_token *caller;
+    char *
+        details; /* of VD_MANAGEMENT_DETAILS_SIZE: what is changed, in words, for the activity log; empty: nothing to say */
 };
 
 /* Any of the server's threads; may block for the disk. *answer comes with status 500 and no body. */

@@ -287,6 +287,7 @@ static void record(const struct vd_management *management, const struct vd_manag
         .operation_name = route->operation,
         .method = args->request->method,
         .reason = json_string_value(json_object_get(error, "code")),
+        .details = args->details[0] != '\0' ? args->details : NULL,
     };
     struct vd_buf below = {0};
 
@@ -323,6 +324,7 @@ static void face_call(
     struct vd_management *management = context;
     struct vd_management_args args = {.request = request};
     struct vd_token caller;
+    char details[VD_MANAGEMENT_DETAILS_SIZE] = "";
     struct segments segments;
     const enum path_result path = path_split(request->path, &segments);
     const struct vd_management_route *route;
@@ -337,6 +339,7 @@ static void face_call(
     }
     route = path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
     args.caller = &caller;
+    args.details = details;
     if (!scope_fits(&management->config.scope, &segments, answer)) {
         return;
     }

@@ -22,7 +22,23 @@ struct vd_management *management;
 struct vd_http_answer answer;
 char tokens[4][VD_TOKEN_TEXT_SIZE];
 
+char recorded[2048];
+
 static char path[64];
+
+static int keep_record(struct vd_bus *bus, const struct vd_event *event)
+{
+    (void)bus;
+    assert_int_equal(event->kind, VD_EVENT_ACTIVITY);
+    assert_true(event->body.length < sizeof recorded);
+    memcpy(recorded, event->body.data, event->body.length);
+    recorded[event->body.length] = '\0';
+    return VD_OK;
+}
+
+static const struct vd_bus_ops keeping_ops = {.record = keep_record};
+static struct vd_bus keeping_bus = {&keeping_ops};
+static const struct vd_recorder recorder = {.bus = &keeping_bus, .resource_id = HUB};
 
 void make_token(enum vd_role role, const char *name, int64_t expires_ms)
 {
@@ -37,6 +53,7 @@ int management_set_up(void **state)
 {
     static const uint8_t master[32] = {7};
     struct vd_management_config config = {.host_name = "hub.test",
+        .recorder = &recorder,
         .scope = {.subscription = SUB, .resource_group = "fleet", .hub = "hub"}};
 
     (void)state;
@@ -54,6 +71,7 @@ int management_set_up(void **state)
     make_token(VD_ROLE_OWNER, "head", 0);
     config.registry = registry;
     answer = (struct vd_http_answer){0};
+    recorded[0] = '\0';
     return vd_management_new(&config, &management) == VD_OK ? 0 : -1;
 }
 

@@ -18,6 +18,9 @@ extern struct vd_management *management;
 extern struct vd_http_answer answer;       /* of the last request */
 extern char tokens[4][VD_TOKEN_TEXT_SIZE]; /* by role */
 
+/* The last record of the activity log; empty: there is none. */
+extern char recorded[2048];
+
 int management_set_up(void **state);
 int management_tear_down(void **state);
 

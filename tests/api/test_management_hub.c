@@ -418,6 +418,47 @@ static void test_hub__policies_are_replaced(void **state)
     assert_int_equal(json_array_size(member("value")), 0);
 }
 
+/* ---- The activity log ---- */
+
+/* The last record says so of its member; fails if not. */
+static void assert_recorded(const char *name, const char *value)
+{
+    json_t *record = json_loads(recorded, 0, NULL);
+    const char *text = json_string_value(json_object_get(record, name));
+
+    if (text == NULL || strcmp(text, value) != 0) {
+        fail_msg("%s is not %s: %s", name, value, recorded);
+    }
+    json_decref(record);
+}
+
+static void test_hub__what_is_done_is_recorded(void **state)
+{
+    (void)state;
+    expect(200, NULL, "GET", HUB, NULL, NULL);
+    assert_string_equal(recorded, "");
+    expect(200, NULL, "PUT", HUB, NULL, EXAMPLE);
+    assert_recorded("operationName", "Microsoft.Devices/IotHubs/write");
+    assert_recorded("resourceId", HUB);
+    assert_recorded("status", "Succeeded");
+    assert_recorded("caller", "head");
+    assert_recorded("callerIpAddress", "192.0.2.1");
+    assert_recorded("properties", "{\"details\":\"sets: labels ipFilter\"}");
+    expect(200, NULL, "PUT", HUB, NULL, EXAMPLE);
+    assert_recorded("properties", "{\"details\":\"sets: nothing new\"}");
+    expect(200, NULL, "PUT", HUB, NULL, WITH("\"authorizationPolicies\":[]"));
+    assert_recorded("properties", "{\"details\":\"sets: labels ipFilter authorizationPolicies\"}");
+    expect(400, "BadRequest", "PUT", HUB, NULL, "{}");
+    assert_recorded("status", "Failed");
+    assert_recorded("properties", "{\"reason\":\"BadRequest\"}");
+    expect(404, "ResourceNotFound", "POST", HUB "/IotHubKeys/none/listkeys", NULL, NULL);
+    assert_recorded("operationName", "Microsoft.Devices/IotHubs/iotHubKeys/listkeys/action");
+    assert_recorded("resourceId", HUB "/IotHubKeys/none");
+    assert_int_equal(call_as(VD_ROLE_READER, "PATCH", HUB, NULL, "{}"), 403);
+    assert_recorded("caller", "eye");
+    assert_recorded("properties", "{\"reason\":\"AuthorizationFailed\"}");
+}
+
 /* ---- Numbers ---- */
 
 static void test_hub__numbers(void **state)
@@ -482,6 +523,7 @@ int main(void)
         TEST(roles),
         TEST(keys),
         TEST(policies_are_replaced),
+        TEST(what_is_done_is_recorded),
         TEST(numbers),
         TEST(names_that_are_free),
     };
