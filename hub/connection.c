@@ -239,13 +239,23 @@ static void on_tls_end(struct connection *c, int result)
     vd_session_apply(&c->session, event);
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *argument);
+
+/* False: no memory. Few connections ever have to wait, so few have the event. */
+static bool await_writable(struct connection *c)
+{
+    if (c->writable == NULL) {
+        c->writable = event_new(c->hub->base, c->wire.fd, EV_WRITE, on_writable, c);
+    }
+    return c->writable != NULL && event_add(c->writable, NULL) == 0;
+}
+
 static bool wants_more(struct connection *c, int result)
 {
     int error = SSL_get_error(c->ssl, result);
 
     if (error == SSL_ERROR_WANT_WRITE) {
-        event_add(&c->writable, NULL);
-        return true;
+        return await_writable(c);
     }
     return error == SSL_ERROR_WANT_READ;
 }
@@ -301,6 +311,7 @@ static void secured(struct connection *c)
 {
     const int error = vd_tls_peer_certificate(c->ssl, &c->certificate);
 
+    vd_tls_forget_exchange(c->ssl);
     c->session.certificate = c->certificate;
     vd_session_apply(&c->session, error == VD_OK ? VD_SESSION_SECURED : VD_SESSION_NO_MEMORY);
 }
@@ -541,7 +552,6 @@ static struct connection *begin(
     vd_session_init(&c->session, &hub->session_host, address);
     set_socket_options(fd);
     event_assign(&c->readable, hub->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-    event_assign(&c->writable, hub->base, fd, EV_WRITE, on_writable, c);
     evtimer_assign(&c->timer, hub->base, on_timer, c);
     event_add(&c->readable, NULL);
     vd_connection_arm_timer(c, c->opened_ms);
@@ -593,7 +603,9 @@ void vd_connection_free(struct connection *c)
     vd_connection_leave_paused(c);
     vd_presence_remove(hub->presence, &c->presence);
     event_del(&c->readable);
-    event_del(&c->writable);
+    if (c->writable != NULL) {
+        event_free(c->writable);
+    }
     event_del(&c->timer);
     vd_hub_slot_release(hub, c->slot);
     vd_buf_release(&c->in);

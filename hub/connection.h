@@ -17,7 +17,7 @@ struct connection {
         *certificate; /* from the handshake until CONNECT was judged, else NULL */
     uint32_t slot;
     struct event readable;
-    struct event writable;
+    struct event *writable; /* NULL: it never had to wait to write */
     struct event timer;
     int64_t timer_due_ms; /* monotonic, as are all below; 0: not armed */
     int64_t opened_ms;

@@ -11,6 +11,10 @@
 #define REGISTRY_VERSION        4
 #define REGISTRY_BUSY_MS        5000
 
+/* Pages that the reader keeps: what leads to the identities, where there are a million. They themselves are the system's to
+ * keep. */
+#define READER_CACHE_KIB "1024"
+
 /* What the check value holds when it is opened: a wrong master key does not get that far. */
 #define CHECK_TEXT  "vedette registry"
 #define CHECK_BYTES (sizeof CHECK_TEXT - 1)
@@ -435,7 +439,8 @@ static int open_reader(struct sqlite_registry *self, const char *path)
     int error = connect_to(self, path);
 
     if (error == VD_OK) {
-        error = execute(self->db, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;");
+        error = execute(self->db,
+            "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -" READER_CACHE_KIB);
     }
     return error == VD_OK ? prepare(self) : error;
 }

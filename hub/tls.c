@@ -178,3 +178,23 @@ SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire)
     SSL_set_accept_state(ssl);
     return ssl;
 }
+
+/* A key that is told its type anew holds nothing; it is the connection's own, so nobody else has it. */
+static void forget(EVP_PKEY *key)
+{
+    (void)EVP_PKEY_set_type(key, EVP_PKEY_X25519);
+    EVP_PKEY_free(key);
+}
+
+void vd_tls_forget_exchange(SSL *ssl)
+{
+    EVP_PKEY *key = NULL;
+
+    if (SSL_get_tmp_key(ssl, &key) == 1) {
+        forget(key);
+    }
+    if (SSL_get_peer_tmp_key(ssl, &key) == 1) {
+        forget(key);
+    }
+    ERR_clear_error();
+}

@@ -44,6 +44,10 @@ SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire);
 /* Has an SSL whose handshake is done, of a context made here, read and write likewise. False (no memory): it is as it was. */
 bool vd_tls_move(SSL *ssl, struct vd_tls_wire *wire);
 
+/* After the handshake: wipes the keys of its exchange, which OpenSSL keeps as long as the connection: 500 bytes, and what
+ * would open a recording of it. */
+void vd_tls_forget_exchange(SSL *ssl);
+
 /* What OpenSSL says is wrong, and forgets it; "" if nothing. Valid until the next call on the thread. */
 const char *vd_tls_error_text(void);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -96,27 +97,47 @@ struct stores {
     struct vd_state *state;
 };
 
-static int open_stores(const struct options *options, struct stores *stores)
+static int open_registry(const struct options *options, struct vd_registry **registry)
 {
     static const uint8_t master_key[32] = {1};
     char path[4096];
-    int error;
 
-    snprintf(path, sizeof path, "%s/events.db", options->folder);
-    error = vd_event_log_sqlite_open(path, &stores->log);
+    snprintf(path, sizeof path, "%s/registry.db", options->folder);
+    return vd_registry_sqlite_open(path, master_key, registry);
+}
+
+/* What making them took in memory is given back: a hub that starts finds them made. */
+static int make_identities(const struct options *options)
+{
+    struct vd_registry *registry = NULL;
+    int error = open_registry(options, &registry);
+
     if (error == VD_OK) {
-        snprintf(path, sizeof path, "%s/registry.db", options->folder);
-        error = vd_registry_sqlite_open(path, master_key, &stores->registry);
+        error = create_devices(registry, options);
+    }
+    if (error == VD_OK && options->ca != NULL) {
+        error = create_cas(registry, options);
+    }
+    vd_registry_close(registry);
+    malloc_trim(0);
+    return error;
+}
+
+static int open_stores(const struct options *options, struct stores *stores)
+{
+    char path[4096];
+    int error = make_identities(options);
+
+    if (error == VD_OK) {
+        error = open_registry(options, &stores->registry);
+    }
+    if (error == VD_OK) {
+        snprintf(path, sizeof path, "%s/events.db", options->folder);
+        error = vd_event_log_sqlite_open(path, &stores->log);
     }
     if (error == VD_OK) {
         snprintf(path, sizeof path, "%s/state.db", options->folder);
         error = vd_state_open(path, &stores->state);
-    }
-    if (error == VD_OK) {
-        error = create_devices(stores->registry, options);
-    }
-    if (error == VD_OK && options->ca != NULL) {
-        error = create_cas(stores->registry, options);
     }
     return error;
 }

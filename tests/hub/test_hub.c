@@ -58,6 +58,23 @@ static void test_hub__old_tls(void **state)
 }
 
 /* Every code reaches the client before the connection ends. */
+/* The hub forgets the keys of the exchange; what it needs to change keys later it still has. */
+static void test_hub__key_update(void **state)
+{
+    struct live_hub *f = *state;
+    struct tls_client client;
+
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &client, "dev1");
+    for (uint16_t id = 1; id <= 3; id++) {
+        assert_int_equal(SSL_version(client.ssl), TLS1_3_VERSION);
+        assert_int_equal(SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        live_publish(&client, LIVE_TOPIC, id);
+        live_expect_puback(&client, id);
+    }
+    tls_client_close(&client);
+}
+
 static void test_hub__refusals(void **state)
 {
     static const struct {
@@ -265,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE_TEST(test_hub__telemetry),
         LIVE_TEST(test_hub__old_tls),
+        LIVE_TEST(test_hub__key_update),
         LIVE_TEST(test_hub__refusals),
         LIVE_TEST(test_hub__violations),
         LIVE_TEST(test_hub__takeover),
