@@ -146,16 +146,15 @@ const char *vd_operation_auth_type(const struct vd_principal *principal)
 /* Adds text that is there, as far as it may go; without memory nothing is added. */
 static void set_text(json_t *object, const char *name, const char *text)
 {
-    size_t length = text != NULL ? strnlen(text, VD_OPERATION_TEXT_MAX + 1) : 0;
+    struct vd_str shown = {text, text != NULL ? strnlen(text, VD_OPERATION_TEXT_MAX) : 0};
+    const bool may_be_cut = shown.length == VD_OPERATION_TEXT_MAX;
 
-    if (length > VD_OPERATION_TEXT_MAX) {
-        /* Not within a character. */
-        for (length = VD_OPERATION_TEXT_MAX; length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80;
-             length--) {
-        }
+    /* Not within a character, which has four bytes at most. */
+    for (int i = 0; i < 3 && may_be_cut && !vd_utf8_is_valid(shown); i++) {
+        shown.length--;
     }
-    if (length > 0) {
-        (void)json_object_set_new(object, name, json_stringn(text, length));
+    if (shown.length > 0) {
+        (void)json_object_set_new(object, name, json_stringn(shown.data, shown.length));
     }
 }
 
@@ -208,7 +207,9 @@ static json_t *resource_id_json(const char *resource_id)
     json_t *json;
 
     for (char *at = text; at != NULL && *at != '\0'; at++) {
-        *at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+        if (*at >= 'a' && *at <= 'z') {
+            *at = (char)(*at - 'a' + 'A');
+        }
     }
     json = text != NULL ? json_string(text) : NULL;
     free(text);
