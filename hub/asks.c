@@ -261,6 +261,7 @@ void vd_asks_begin(struct connection *c, const struct vd_session_ask *ask)
 {
     const bool is_twin = ask->kind == VD_ASK_TWIN_GET || ask->kind == VD_ASK_TWIN_PATCH;
     struct asked *asked;
+    int error;
 
     if (c->hub->state == NULL && !is_twin) {
         vd_session_reply(&c->session, ask, &(struct vd_session_reply){.error = VD_OK});
@@ -272,8 +273,10 @@ void vd_asks_begin(struct connection *c, const struct vd_session_ask *ask)
         vd_session_apply(&c->session, VD_SESSION_NO_MEMORY);
         return;
     }
-    asked->job.request.error = vd_job_submit(c->hub, &asked->job);
-    if (asked->job.request.error != VD_OK) {
+    /* The writer has the request from here on, and sets its error. */
+    error = vd_job_submit(c->hub, &asked->job);
+    if (error != VD_OK) {
+        asked->job.request.error = error;
         answer(c, asked);
         asked_free(asked);
     }

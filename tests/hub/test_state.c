@@ -127,6 +127,10 @@ static int do_step(const char *device_id, const char *text)
     return vd_state_do(state, run_step, &step);
 }
 
+/* When a command is taken to be seen: each time later than the lock of the time before, for it may be the same command. */
+#define LOOK_LOCK_MS 1000
+static int64_t look_ms = NOW;
+
 /* What is stored of an identity. */
 struct seen {
     struct vd_state_key key;
@@ -159,7 +163,8 @@ static int run_look(void *context, struct vd_state_store *store)
         error = vd_state_c2d_count(store, &seen->key, NOW, &seen->commands, NULL);
     }
     if (error == VD_OK && seen->takes) {
-        error = vd_state_c2d_take(store, &seen->key, 1000, NOW, &delivery, &found, NULL);
+        error =
+            vd_state_c2d_take(store, &seen->key, LOOK_LOCK_MS, look_ms, &delivery, &found, NULL);
         memcpy(seen->command, delivery.message_id, sizeof seen->command);
     }
     vd_c2d_delivery_release(&delivery);
@@ -171,6 +176,7 @@ static struct seen look_at(const char *device_id, bool takes)
 {
     struct seen seen = {.key = state_key(device_id, "", 1), .takes = takes};
 
+    look_ms += 2 * LOOK_LOCK_MS;
     assert_int_equal(vd_state_do(state, run_look, &seen), VD_OK);
     assert_int_equal(seen.commands, seen.count > 0 ? 1 : 0);
     if (takes) {
