@@ -7,6 +7,7 @@ help:
 	@echo 'make check   unit tests with ASan and UBSan (under a minute, no root, no network)'
 	@echo 'make test    every test        make run    the demo'
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
+	@echo 'make tsan    the tests in which threads meet, with ThreadSanitizer'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
@@ -29,6 +30,11 @@ lint: fmt-check
 fmt-check:
 	@$(C_FILES) | xargs -0 clang-format --dry-run -Werror
 
+tsan:
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan -j $(JOBS) --target thread_tests -- --no-print-directory -s
+	@ctest --preset tsan -L threads -j $(JOBS) --progress
+
 fuzz:
 	@tools/fuzz $(FUZZ_SECONDS)
 
@@ -47,4 +53,4 @@ figures: size bench-device
 clean:
 	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size
 
-.PHONY: help check run test fmt fmt-check lint fuzz bench size figures clean
+.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures clean

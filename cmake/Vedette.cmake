@@ -65,14 +65,21 @@ function(vd_library name)
     target_link_libraries(${name} PUBLIC ${A_LIBS})
 endfunction()
 
-# vd_test(name SOURCES ... LIBS ... [LABELS unit|e2e] [TIMEOUT seconds]): a cmocka program and its CTest entry
+# What `make tsan` builds and runs: the tests in which threads meet.
+add_custom_target(thread_tests)
+
+# vd_test(name SOURCES ... LIBS ... [LABELS unit|e2e] [THREADS] [TIMEOUT seconds]): a cmocka program and its CTest entry;
+# THREADS: `make tsan` runs it
 function(vd_test name)
-    cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+    cmake_parse_arguments(A "THREADS" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
     if(NOT BUILD_TESTING OR VD_FUZZ)
         return()
     endif()
     if(NOT A_LABELS)
         set(A_LABELS unit)
+    endif()
+    if(A_THREADS)
+        list(APPEND A_LABELS threads)
     endif()
     if(NOT A_TIMEOUT)
         set(A_TIMEOUT 60)
@@ -85,6 +92,9 @@ function(vd_test name)
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
         SKIP_RETURN_CODE 77)
+    if(A_THREADS)
+        add_dependencies(thread_tests test_${name})
+    endif()
 endfunction()
 
 # vd_fuzz(name SOURCES ... LIBS ... CORPUS dir): libFuzzer with VD_FUZZ, else the corpus replayed by CTest
