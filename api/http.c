@@ -635,6 +635,7 @@ static int listen_open(
         .private_key_file = config->private_key_file,
         .wants_certificates = config->upgrade.path != NULL,
         .read_max_bytes = body_max(http) + HEADER_MAX_BYTES,
+        .address_connects_per_s = config->address_connects_per_s,
         .request_deadline_ms = config->request_deadline_ms,
     };
     struct evconnlistener *listener;

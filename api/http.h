@@ -107,8 +107,10 @@ struct vd_http_config {
     uint16_t port;                /* 0: any free one, see vd_http_port */
     const char *certificate_file; /* PEM, both */
     const char *private_key_file;
-    int request_deadline_ms; /* over TLS, until a request is whole; 0: as in api/http_tls.h */
-    unsigned workers;        /* threads that call faces: 1 to 64 */
+    uint32_t
+        address_connects_per_s; /* over TLS: handshakes of an IPv4 address or IPv6 /64; 0: any */
+    int request_deadline_ms;    /* over TLS, until a request is whole; 0: as in api/http_tls.h */
+    unsigned workers;           /* threads that call faces: 1 to 64 */
     const struct vd_http_face
         *faces; /* the first whose prefix fits takes a request; copied, their context is not */
     size_t face_count; /* 1 to 8 */

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hub/limiter.h"
 #include "hub/limits.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -33,6 +34,7 @@ struct connection {
     struct bufferevent *stream;
     size_t pending;      /* bytes of a request that is not whole yet */
     int64_t deadline_ms; /* monotonic; 0: a request is being answered */
+    bool has_greeted;    /* its handshake was counted */
     bool is_cut;         /* shut down: evhttp is about to hear of it */
 };
 
@@ -45,6 +47,9 @@ struct vd_http_tls {
     size_t pending; /* of all connections */
     size_t read_max_bytes;
     int request_deadline_ms;
+    struct vd_limiter *handshakes; /* by address */
+    uint32_t address_connects_per_s;
+    struct vd_log_limit log_rate;
     struct vd_log_limit log_slow;
     struct vd_log_limit log_full;
 };
@@ -156,6 +161,35 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
     (void)context;
     vd_log(VD_LOG_ERROR, "api.accept_failed", "errno=%d", errno);
     evconnlistener_disable(listener);
+}
+
+/* Called when a handshake has begun and nothing dear was done for it: a signature costs more than all else. */
+static int on_hello(SSL *ssl, int *alert, void *context)
+{
+    struct vd_http_tls *tls = context;
+    struct connection *connection = SSL_get_ex_data(ssl, connection_index);
+    const int64_t now_ms = vd_clock_monotonic_ms();
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    struct peer_key peer;
+    uint32_t held_back;
+
+    if (connection == NULL || connection->has_greeted ||
+        getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&address, &length) !=
+            0) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+    connection->has_greeted = true;
+    peer = vd_peer_key_of((const struct sockaddr *)&address);
+    if (vd_limiter_take(tls->handshakes, peer.bytes, peer.length, now_ms)) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+    if (vd_log_allowed(&tls->log_rate, now_ms, &held_back)) {
+        vd_log(VD_LOG_WARN, "api.connect_rate", "limit=%u held_back=%u",
+            tls->address_connects_per_s, held_back);
+    }
+    *alert = SSL_AD_USER_CANCELLED;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
 /* ---- A connection's life ---- */
@@ -336,6 +370,16 @@ static int timer_start(struct vd_http_tls *tls, struct event_base *base)
     return tls->sweep != NULL && event_add(tls->sweep, &every) == 0 ? VD_OK : VD_E_NOMEM;
 }
 
+static int limit_start(struct vd_http_tls *tls, uint32_t address_connects_per_s)
+{
+    const struct vd_rate rate = vd_rate_by_second(address_connects_per_s);
+
+    tls->address_connects_per_s = address_connects_per_s;
+    tls->handshakes = vd_limiter_new(VD_HUB_LIMITER_PLACES, &rate);
+    SSL_CTX_set_client_hello_cb(tls->context, on_hello, tls);
+    return tls->handshakes != NULL ? VD_OK : VD_E_NOMEM;
+}
+
 int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *base,
     struct evhttp *server, struct evconnlistener *listener, struct vd_http_tls **out,
     char *error_text, size_t error_size)
@@ -353,10 +397,14 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     tls->read_max_bytes = config->read_max_bytes;
     tls->request_deadline_ms = config->request_deadline_ms > 0 ? config->request_deadline_ms
                                                                : VD_HTTP_TLS_REQUEST_DEADLINE_MS;
+    tls->log_rate.burst = LOG_BURST;
     tls->log_slow.burst = LOG_BURST;
     tls->log_full.burst = LOG_BURST;
     error = vd_tls_context_new(
         config->certificate_file, config->private_key_file, &tls->context, error_text, error_size);
+    if (error == VD_OK) {
+        error = limit_start(tls, config->address_connects_per_s);
+    }
     if (error == VD_OK) {
         error = timer_start(tls, base);
     }
@@ -395,5 +443,6 @@ void vd_http_tls_free(struct vd_http_tls *tls)
         event_free(tls->sweep);
     }
     SSL_CTX_free(tls->context);
+    vd_limiter_free(tls->handshakes);
     free(tls);
 }

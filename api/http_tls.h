@@ -29,7 +29,8 @@ struct vd_http_tls_config {
     bool
         wants_certificates; /* clients are asked for one, and pass with any or none: see hub/tls.h */
     size_t read_max_bytes;  /* the largest request: what one connection may hold unread */
-    int request_deadline_ms; /* 0: as above */
+    uint32_t address_connects_per_s; /* as in api/http.h */
+    int request_deadline_ms;         /* 0: as above */
 };
 
 /*

@@ -332,6 +332,7 @@ static int start_https_server(
         .certificate_file = certificate,
         .private_key_file = key,
         .workers = HTTPS_WORKERS,
+        .address_connects_per_s = service->config.hub_address_connects,
         .faces = faces,
         .face_count = sizeof faces / sizeof faces[0],
         .upgrade = {VD_HUB_WEBSOCKET_PATH, VD_HUB_WEBSOCKET_PROTOCOL, service->hub},

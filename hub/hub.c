@@ -237,24 +237,6 @@ static void address_text(const struct sockaddr *address, char *out, size_t size)
     }
 }
 
-/* IPv6 hosts choose the lower half of their addresses as they like. */
-static struct peer_key peer_key_of(const struct sockaddr *address)
-{
-    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
-    struct peer_key key = {.length = 4};
-
-    if (address->sa_family == AF_INET) {
-        memcpy(key.bytes, &four->sin_addr, 4);
-    } else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-        memcpy(key.bytes, six->sin6_addr.s6_addr + 12, 4);
-    } else {
-        key.length = 8;
-        memcpy(key.bytes, six->sin6_addr.s6_addr, 8);
-    }
-    return key;
-}
-
 /* A connection is closed before anything is spent on it. */
 static void turn_away(struct vd_hub *hub, const char *event, const char *address, uint32_t limit)
 {
@@ -269,7 +251,7 @@ static void turn_away(struct vd_hub *hub, const char *event, const char *address
 bool vd_hub_admits(
     struct vd_hub *hub, const struct sockaddr *address, char *text, struct peer_key *peer)
 {
-    *peer = peer_key_of(address);
+    *peer = vd_peer_key_of(address);
     address_text(address, text, INET6_ADDRSTRLEN);
     if (hub->first_free == NO_SLOT) {
         turn_away(hub, "hub.connection_limit", text, hub->max_connections);
@@ -354,14 +336,6 @@ static int make_slots(struct vd_hub *hub)
     return VD_OK;
 }
 
-static struct vd_rate by_second(uint64_t count)
-{
-    const uint64_t most = UINT32_MAX / VD_HUB_BURST_S;
-    const uint32_t kept = (uint32_t)(count < most ? count : most);
-
-    return (struct vd_rate){kept, 1000, kept * VD_HUB_BURST_S};
-}
-
 static struct vd_rate by_minute(uint32_t count)
 {
     return (struct vd_rate){count, 60000, count};
@@ -369,7 +343,7 @@ static struct vd_rate by_minute(uint32_t count)
 
 static int make_limiters(struct vd_hub *hub, const struct vd_hub_rates *rates)
 {
-    const struct vd_rate by_address = by_second(rates->address_connects_per_s);
+    const struct vd_rate by_address = vd_rate_by_second(rates->address_connects_per_s);
     const struct vd_rate failures = by_minute(rates->failed_logins_per_min);
     const struct vd_rate logins = by_minute(rates->identity_logins_per_min);
 
@@ -377,8 +351,8 @@ static int make_limiters(struct vd_hub *hub, const struct vd_hub_rates *rates)
     hub->connects_by_address = vd_limiter_new(VD_HUB_LIMITER_PLACES, &by_address);
     hub->failures = vd_limiter_new(VD_HUB_LIMITER_PLACES, &failures);
     hub->logins = vd_limiter_new(VD_HUB_LIMITER_PLACES, &logins);
-    hub->message_rate = by_second(rates->identity_messages_per_s);
-    hub->byte_rate = by_second((uint64_t)rates->identity_kib_per_s * 1024);
+    hub->message_rate = vd_rate_by_second(rates->identity_messages_per_s);
+    hub->byte_rate = vd_rate_by_second((uint64_t)rates->identity_kib_per_s * 1024);
     return hub->connects_by_address != NULL && hub->failures != NULL && hub->logins != NULL
         ? VD_OK
         : VD_E_NOMEM;

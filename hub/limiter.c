@@ -3,9 +3,12 @@
 
 #include "hub/limiter.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
+#include "hub/limits.h"
 #include "hub/siphash.h"
 
 /* Places in which a key may lie: one line of a cache. */
@@ -143,4 +146,30 @@ bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length,
     }
     *chosen = (struct place){.tag = tag};
     return vd_pace_take(&chosen->pace, &limiter->rate, now_ms);
+}
+
+struct vd_rate vd_rate_by_second(uint64_t count)
+{
+    const uint64_t most = UINT32_MAX / VD_HUB_BURST_S;
+    const uint32_t kept = (uint32_t)(count < most ? count : most);
+
+    return (struct vd_rate){kept, 1000, kept * VD_HUB_BURST_S};
+}
+
+/* IPv6 hosts choose the lower half of their addresses as they like. */
+struct peer_key vd_peer_key_of(const struct sockaddr *address)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    struct peer_key key = {.length = 4};
+
+    if (address->sa_family == AF_INET) {
+        memcpy(key.bytes, &four->sin_addr, 4);
+    } else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+        memcpy(key.bytes, six->sin6_addr.s6_addr + 12, 4);
+    } else {
+        key.length = 8;
+        memcpy(key.bytes, six->sin6_addr.s6_addr, 8);
+    }
+    return key;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* Times are monotonic milliseconds, at least 0; a clock that goes back makes nobody wait longer than a burst takes. */
 
@@ -16,6 +17,18 @@ struct vd_rate {
     uint32_t period_ms; /* in which so many; at least 1 */
     uint32_t burst;     /* at least 1 where there is a limit */
 };
+
+/* So many a second, and VD_HUB_BURST_S seconds' worth at once; 0: no limit. What a rate cannot count is cut to that. */
+struct vd_rate vd_rate_by_second(uint64_t count);
+
+/* Whom a rate takes for one: an IPv4 address, or the network of an IPv6 address, whose hosts choose the rest. */
+struct peer_key {
+    uint8_t bytes[8];
+    uint8_t length;
+};
+
+/* Of an IPv4 or IPv6 address; one that came in over an IPv6 socket is IPv4. */
+struct peer_key vd_peer_key_of(const struct sockaddr *address);
 
 /* One who is limited: when his burst will be whole again, in microseconds. Zero-initialised it is. */
 struct vd_pace {

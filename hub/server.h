@@ -150,12 +150,6 @@ VD_NODISCARD int vd_hub_start_timed(const struct vd_hub_config *config,
 bool vd_hub_slot_take(struct vd_hub *hub, struct connection *connection, uint32_t *slot);
 void vd_hub_slot_release(struct vd_hub *hub, uint32_t slot);
 
-/* Whom a rate takes for one: an IPv4 address, or the network of an IPv6 address, whose hosts choose the rest. */
-struct peer_key {
-    uint8_t bytes[8];
-    uint8_t length;
-};
-
 /* Whether there is a place for a connection from that address, and its rate allows it; its text (of INET6_ADDRSTRLEN) and
  * key are set in any case. One that is not let in is counted and logged; closing it is left to the caller. */
 bool vd_hub_admits(

@@ -50,8 +50,8 @@ static const struct property properties[] = {
         "the service raises its own limit as far as the system lets it."},
     {"hub.address_connects", PROPERTY_NUMBER, AT(hub_address_connects), "200", 0, 1000000,
         "connections/s",
-        "New connections a second from one IPv4 address or IPv6 /64; after a rest ten seconds' worth at once. "
-        "One more is closed at once. 0: no limit."},
+        "New connections a second from one IPv4 address or IPv6 /64, and likewise over HTTPS; after a rest ten seconds' "
+        "worth at once. One more is closed at once. 0: no limit."},
     {"hub.failed_logins", PROPERTY_NUMBER, AT(hub_failed_logins), "30", 0, 1000000, "logins/min",
         "Logins a minute that one device may fail from one address; further ones are refused unjudged. "
         "0: no limit."},

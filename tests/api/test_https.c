@@ -56,7 +56,7 @@ static void refuse(int status, struct vd_http_answer *answer)
     answer->body = json_pack("{s:i}", "refused", status);
 }
 
-static void start(int request_deadline_ms)
+static void start_limited(int request_deadline_ms, uint32_t address_connects_per_s)
 {
     const struct vd_http_face faces[] = {
         {"/one", NULL, 1000, echo, refuse, "one"},
@@ -67,6 +67,7 @@ static void start(int request_deadline_ms)
         .certificate_file = certificate,
         .private_key_file = key,
         .request_deadline_ms = request_deadline_ms,
+        .address_connects_per_s = address_connects_per_s,
         .workers = 2,
         .faces = faces,
         .face_count = COUNT(faces),
@@ -77,6 +78,11 @@ static void start(int request_deadline_ms)
         fail_msg("%s", reason);
     }
     assert_int_not_equal(vd_http_port(http), 0);
+}
+
+static void start(int request_deadline_ms)
+{
+    start_limited(request_deadline_ms, 0);
 }
 
 static int tear_down(void **state)
@@ -380,6 +386,28 @@ static void test_https__stop_under_load(void **state)
     }
 }
 
+/* Handshakes of one address beyond its rate fail; who is in stays in. */
+static void test_https__handshake_rate(void **state)
+{
+    struct tls_client first;
+    struct tls_client client;
+    int status = 0;
+    int opened = 1;
+
+    (void)state;
+    start_limited(0, 1);
+    open_client(&first);
+    while (opened < 100 && tls_client_open(&client, vd_http_port(http), certificate, 0)) {
+        tls_client_close(&client);
+        opened++;
+    }
+    assert_in_range(opened, 10, 10 + 20);
+    assert_true(tls_client_write(&first, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 28));
+    json_decref(read_answer(&first, &status, NULL, 0));
+    assert_int_equal(status, 200);
+    tls_client_close(&first);
+}
+
 static void test_https__cannot_start(void **state)
 {
     const struct vd_http_face face = {"", NULL, 1, echo, refuse, NULL};
@@ -454,6 +482,7 @@ int main(void)
         TEST(greedy_clients),
         TEST(connection_limit),
         TEST(stop_under_load),
+        TEST(handshake_rate),
         TEST(cannot_start),
     };
 
