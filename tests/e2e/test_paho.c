@@ -39,9 +39,9 @@ struct login {
 
 static void make_login(struct login *login, const struct way *way, const char *key)
 {
+    const unsigned port = way->is_websocket ? hub.https_port : hub.port;
     snprintf(login->connection, sizeof(login->connection), "%s://localhost:%u%s",
-        way->is_websocket ? "wss" : "ssl", way->is_websocket ? hub.https_port : hub.port,
-        way->is_websocket ? "/$iothub/websocket" : "");
+        way->is_websocket ? "wss" : "ssl", port, way->is_websocket ? "/$iothub/websocket" : "");
     e2e_user_name(login->user_name, sizeof(login->user_name), "device-1");
     e2e_token(login->token, sizeof(login->token), "device-1", key, (int64_t)time(NULL) + LIFE_S);
 }
