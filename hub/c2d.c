@@ -161,6 +161,22 @@ bool vd_c2d_settle(struct vd_c2d_queue *queue, const char *lock, enum vd_c2d_eve
     return false;
 }
 
+bool vd_c2d_acknowledge(struct vd_c2d_queue *queue, int64_t sequence, const char *lock)
+{
+    for (size_t i = 0; i < queue->count; i++) {
+        struct vd_c2d_entry *entry = &queue->entries[i];
+
+        if (entry->sequence != sequence || vd_c2d_is_over(entry->state) ||
+            (entry->state == VD_C2D_LOCKED && strcmp(entry->lock, lock) != 0)) {
+            continue;
+        }
+        apply(entry, VD_C2D_TAKE); /* it never was anybody else's */
+        apply(entry, VD_C2D_COMPLETE);
+        return true;
+    }
+    return false;
+}
+
 void vd_c2d_release(struct vd_c2d_queue *queue)
 {
     for (size_t i = 0; i < queue->count; i++) {

@@ -96,6 +96,10 @@ struct vd_c2d_entry *vd_c2d_take(struct vd_c2d_queue *queue, const char lock[VD_
 /* A device's answer (VD_C2D_COMPLETE, _REJECT, _ABANDON) to what it has under `lock`. False: there is no such lock. */
 bool vd_c2d_settle(struct vd_c2d_queue *queue, const char *lock, enum vd_c2d_event answer);
 
+/* The device has the message, which it was given under `lock`: completes it, also when that lock has ended meanwhile. False: it
+ * is over, or was given out anew since. */
+bool vd_c2d_acknowledge(struct vd_c2d_queue *queue, int64_t sequence, const char *lock);
+
 /* Abandons all that is locked: the connection that had it is gone. */
 void vd_c2d_release(struct vd_c2d_queue *queue);
 

@@ -5,6 +5,7 @@
 
 #include "hub/connection.h"
 #include "hub/delivery.h"
+#include "hub/session_reply.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
@@ -123,6 +124,17 @@ bool vd_commands_stop_asked(struct vd_hub *hub)
 
 /* ---- The loop ---- */
 
+/* Ends a connection that the filter refuses. Of those that are not let in yet only the ones were judged already that wait to
+ * hear what is kept of them: the rest is judged by the filter when its CONNECT comes. */
+static void filter_out(struct vd_session *session)
+{
+    if (session->state == VD_SESSION_CONNECTED) {
+        vd_session_apply(session, VD_SESSION_FILTERED);
+    } else if (session->state == VD_SESSION_CONNECTING && session->is_waiting) {
+        vd_session_refuse(session, VD_REFUSED_ADDRESS);
+    }
+}
+
 /* Takes over a filter that another thread has set, and ends the connections that it refuses. */
 static void take_ip_filter(struct vd_hub *hub)
 {
@@ -138,9 +150,8 @@ static void take_ip_filter(struct vd_hub *hub)
     for (uint32_t i = 0; is_new && i < hub->max_connections; i++) {
         struct connection *c = hub->slots[i].connection;
 
-        if (c != NULL && c->session.state == VD_SESSION_CONNECTED &&
-            !vd_ip_filter_accepts(&hub->ip_filter, c->peer.bytes, c->peer.length)) {
-            vd_session_apply(&c->session, VD_SESSION_FILTERED);
+        if (c != NULL && !vd_ip_filter_accepts(&hub->ip_filter, c->peer.bytes, c->peer.length)) {
+            filter_out(&c->session);
         }
     }
 }

@@ -28,11 +28,13 @@ void vd_delivery_desired(struct vd_session *session, int64_t version, struct vd_
 
         error = vd_mqtt_write_publish(&publish, &packet);
     }
-    if (error == VD_OK) {
-        /* One who does not read is ended by that, and reads its twin when it is back. */
+    if (error != VD_OK) {
+        vd_session_apply(session, VD_SESSION_NO_MEMORY);
+    } else if (vd_connection_has_room(session, packet.length)) {
         session->host->send(session, packet.data, packet.length);
     } else {
-        vd_session_apply(session, VD_SESSION_NO_MEMORY);
+        /* It does not read; it reads its twin when it is back. */
+        vd_session_apply(session, VD_SESSION_SLOW_READER);
     }
     vd_buf_release(&topic);
     vd_buf_release(&packet);
@@ -64,8 +66,8 @@ struct taking {
 struct settling {
     struct vd_job job; /* first */
     int64_t now_ms;
-    enum vd_c2d_event answer;
-    char lock[VD_UUID_TEXT_SIZE]; /* "": all that are locked are given up */
+    int64_t sequence;             /* of the message that the device has; 0: it is given back */
+    char lock[VD_UUID_TEXT_SIZE]; /* "": all that are locked are given back */
 };
 
 static int run_take(void *context, struct vd_state_store *store)
@@ -79,12 +81,17 @@ static int run_take(void *context, struct vd_state_store *store)
 static int run_settle(void *context, struct vd_state_store *store)
 {
     struct settling *settling = context;
+    const struct vd_state_key *key = &settling->job.key;
+    struct vd_c2d_endings *endings = &settling->job.endings;
     bool found;
 
-    return settling->lock[0] == '\0'
-        ? vd_state_c2d_release(store, &settling->job.key, settling->now_ms, &settling->job.endings)
-        : vd_state_c2d_settle(store, &settling->job.key, settling->lock, settling->answer,
-              settling->now_ms, &found, &settling->job.endings);
+    if (settling->sequence != 0) {
+        return vd_state_c2d_acknowledge(
+            store, key, settling->sequence, settling->lock, settling->now_ms, endings);
+    }
+    return settling->lock[0] == '\0' ? vd_state_c2d_release(store, key, settling->now_ms, endings)
+                                     : vd_state_c2d_settle(store, key, settling->lock,
+                                           VD_C2D_ABANDON, settling->now_ms, &found, endings);
 }
 
 static void settled(struct vd_job *job, struct connection *c)
@@ -93,8 +100,8 @@ static void settled(struct vd_job *job, struct connection *c)
     free(job);
 }
 
-/* `lock` empty: all that the device has is given back. What the writer does not take is left to the lock, which ends by itself. */
-static void settle(struct connection *c, const char *lock, enum vd_c2d_event answer)
+/* As the members of struct settling are. What the writer does not take is left to the lock, which ends by itself. */
+static void settle(struct connection *c, const char *lock, int64_t sequence)
 {
     struct settling *settling = calloc(1, sizeof *settling);
 
@@ -106,7 +113,7 @@ static void settle(struct connection *c, const char *lock, enum vd_c2d_event ans
     settling->job.request.context = settling;
     settling->job.done = settled;
     settling->now_ms = c->session.host->utc_ms();
-    settling->answer = answer;
+    settling->sequence = sequence;
     if (vd_text_copy(lock, settling->lock, sizeof settling->lock) != VD_OK ||
         vd_job_submit(c->hub, &settling->job) != VD_OK) {
         free(settling);
@@ -157,7 +164,7 @@ static void meet(
         memcpy(item->lock, message->lock, sizeof item->lock);
     } else {
         c->delivery->is_held = true;
-        settle(c, message->lock, VD_C2D_ABANDON);
+        settle(c, message->lock, 0);
     }
 }
 
@@ -184,10 +191,20 @@ static void send_message(struct connection *c, const struct vd_c2d_delivery *mes
     } else {
         c->session.host->send(&c->session, packet.data, packet.length);
         if (packet_id == 0) {
-            settle(c, message->lock, VD_C2D_COMPLETE);
+            settle(c, message->lock, message->sequence);
         }
     }
     vd_buf_release(&packet);
+}
+
+/* What was found while the device unsubscribed waits on: nothing is sent behind UNSUBACK [MQTT-3.10.4-2]. */
+static void send_or_return(struct connection *c, const struct vd_c2d_delivery *message)
+{
+    if ((c->session.filters & VD_FILTER_DEVICEBOUND) != 0) {
+        send_message(c, message);
+    } else {
+        settle(c, message->lock, 0);
+    }
 }
 
 static void taken(struct vd_job *job, struct connection *c)
@@ -201,7 +218,7 @@ static void taken(struct vd_job *job, struct connection *c)
         c->delivery->is_wanted |= job->request.error != VD_OK || taking->found;
         if (job->request.error == VD_OK) {
             if (taking->found) {
-                send_message(c, &taking->message);
+                send_or_return(c, &taking->message);
             }
             vd_delivery_go_on(c);
         }
@@ -268,7 +285,7 @@ void vd_delivery_acknowledged(struct connection *c, uint16_t packet_id)
     if (item == NULL) {
         return;
     }
-    settle(c, item->lock, VD_C2D_COMPLETE);
+    settle(c, item->lock, item->sequence);
     delivery->is_held = false;
     delivery->count--;
     memmove(item, item + 1, (size_t)(delivery->items + delivery->count - item) * sizeof *item);
@@ -278,7 +295,7 @@ void vd_delivery_acknowledged(struct connection *c, uint16_t packet_id)
 void vd_delivery_gone(struct connection *c)
 {
     if (c->delivery != NULL && (c->delivery->count > 0 || c->delivery->is_taking)) {
-        settle(c, "", VD_C2D_ABANDON);
+        settle(c, "", 0);
     }
     free(c->delivery);
     c->delivery = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Within the session: what its packets and the replies to its questions have in common. */
+/* Within the session: what its packets, the replies to its questions, and a filter that comes between have in common. */
 
 #ifndef VEDETTE_HUB_SESSION_REPLY_H
 #define VEDETTE_HUB_SESSION_REPLY_H

@@ -321,6 +321,18 @@ int vd_state_c2d_settle(struct vd_state_store *store, const struct vd_state_key 
     return error;
 }
 
+int vd_state_c2d_acknowledge(struct vd_state_store *store, const struct vd_state_key *key,
+    int64_t sequence, const char *lock, int64_t now_ms, struct vd_c2d_endings *endings)
+{
+    struct opened opened = {.store = store, .key = key, .endings = endings, .now_ms = now_ms};
+    int error = open_queue(&opened);
+
+    if (error == VD_OK && vd_c2d_acknowledge(&opened.queue, sequence, lock)) {
+        error = save(&opened);
+    }
+    return error;
+}
+
 int vd_state_c2d_release(struct vd_state_store *store, const struct vd_state_key *key,
     int64_t now_ms, struct vd_c2d_endings *endings)
 {

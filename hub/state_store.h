@@ -140,6 +140,12 @@ VD_NODISCARD int vd_state_c2d_settle(struct vd_state_store *store, const struct 
     const char *lock, enum vd_c2d_event answer, int64_t now_ms, bool *found,
     struct vd_c2d_endings *endings);
 
+/* PUBACK: completes the message that was taken under `lock`, also when that lock has ended meanwhile, unless it was taken anew
+ * since. One that is over changes nothing. */
+VD_NODISCARD int vd_state_c2d_acknowledge(struct vd_state_store *store,
+    const struct vd_state_key *key, int64_t sequence, const char *lock, int64_t now_ms,
+    struct vd_c2d_endings *endings);
+
 /* Abandons all that is locked: the connection that had it is gone, or the hub was started anew. */
 VD_NODISCARD int vd_state_c2d_release(struct vd_state_store *store, const struct vd_state_key *key,
     int64_t now_ms, struct vd_c2d_endings *endings);

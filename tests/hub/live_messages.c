@@ -45,7 +45,25 @@ static int run_feedback(void *context, struct vd_state_store *store)
     return vd_state_feedback_next(store, 0, &((struct work *)context)->feedback);
 }
 
+static int run_release(void *context, struct vd_state_store *store)
+{
+    return vd_state_c2d_release(store, &((struct work *)context)->key, vd_clock_utc_ms(), NULL);
+}
+
+void live_end_locks(struct live_hub *f)
+{
+    struct work work = {.key = key_of_dev1(f)};
+
+    assert_int_equal(vd_state_do(f->state, run_release, &work), VD_OK);
+}
+
 void live_send_message(struct live_hub *f, const char *body, int64_t expires_ms)
+{
+    live_put_message(f, body, expires_ms);
+    vd_hub_c2d_waiting(f->hub, "dev1");
+}
+
+void live_put_message(struct live_hub *f, const char *body, int64_t expires_ms)
 {
     struct work work = {
         .key = key_of_dev1(f),
@@ -60,7 +78,6 @@ void live_send_message(struct live_hub *f, const char *body, int64_t expires_ms)
     };
 
     assert_int_equal(vd_state_do(f->state, run_send, &work), VD_OK);
-    vd_hub_c2d_waiting(f->hub, "dev1");
 }
 
 size_t live_messages_waiting(struct live_hub *f)

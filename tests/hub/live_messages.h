@@ -8,6 +8,11 @@
 
 /* The bag is a=b, and the sender wants to know the end. expires_ms: UTC; 0: later than any test. */
 void live_send_message(struct live_hub *f, const char *body, int64_t expires_ms);
+/* The same, and nobody is told. */
+void live_put_message(struct live_hub *f, const char *body, int64_t expires_ms);
+
+/* As if the locks of all that are on their way had ended. */
+void live_end_locks(struct live_hub *f);
 
 /* Those that wait or are on their way. */
 size_t live_messages_waiting(struct live_hub *f);

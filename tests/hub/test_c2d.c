@@ -291,6 +291,38 @@ static void end_all(struct vd_c2d_queue *queue, struct model *model)
     }
 }
 
+/* What the device has is over, whatever became of its lock, unless it was given out anew. */
+static void test_c2d__is_acknowledged_by_whoever_has_it(void **state)
+{
+    static const char first[VD_UUID_TEXT_SIZE] = "first";
+    static const char second[VD_UUID_TEXT_SIZE] = "second";
+    struct vd_c2d_queue queue = {0};
+
+    (void)state;
+    for (int64_t sequence = 1; sequence <= 3; sequence++) {
+        assert_int_equal(vd_c2d_put(&queue, sequence, VD_C2D_ACK_FULL, 0, START_MS), VD_OK);
+    }
+    assert_non_null(vd_c2d_take(&queue, first, 1000, START_MS));
+    assert_true(vd_c2d_acknowledge(&queue, 1, first));
+    assert_false(vd_c2d_acknowledge(&queue, 1, first));
+    assert_int_equal(queue.entries[0].state, VD_C2D_COMPLETED);
+
+    assert_non_null(vd_c2d_take(&queue, first, 1000, START_MS));
+    vd_c2d_tick(&queue, START_MS + 1000);
+    assert_int_equal(queue.entries[1].state, VD_C2D_ENQUEUED);
+    assert_non_null(vd_c2d_take(&queue, second, 1000, START_MS + 1000));
+    assert_false(vd_c2d_acknowledge(&queue, 2, first));
+    assert_int_equal(queue.entries[1].state, VD_C2D_LOCKED);
+    vd_c2d_tick(&queue, START_MS + 2000);
+    assert_true(vd_c2d_acknowledge(&queue, 2, first));
+    assert_int_equal(queue.entries[1].state, VD_C2D_COMPLETED);
+    assert_true(queue.entries[1].is_changed);
+    assert_int_equal(queue.entries[1].deliveries, 2);
+
+    assert_false(vd_c2d_acknowledge(&queue, 4, first));
+    assert_int_equal(queue.entries[2].state, VD_C2D_ENQUEUED);
+}
+
 static void test_c2d__holds_to_the_model(void **state)
 {
     static struct model model;
@@ -337,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_c2d__next_is_the_whole_matrix),
         cmocka_unit_test(test_c2d__feedback_is_for_those_who_asked),
         cmocka_unit_test(test_c2d__lives_as_long_as_asked),
+        cmocka_unit_test(test_c2d__is_acknowledged_by_whoever_has_it),
         cmocka_unit_test(test_c2d__holds_to_the_model),
     };
 
