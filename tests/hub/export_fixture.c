@@ -26,6 +26,7 @@ int export_set_up(void **state)
     struct export_fixture *f = calloc(1, sizeof *f);
     char registry[96];
 
+    *state = f;
     vd_log_set_level(VD_LOG_ERROR);
     snprintf(f->folder, sizeof f->folder, "/tmp/vedette-export-XXXXXX");
     if (mkdtemp(f->folder) == NULL) {
@@ -35,7 +36,6 @@ int export_set_up(void **state)
     snprintf(f->places_file, sizeof f->places_file, "%s/exports.json", f->folder);
     snprintf(f->files, sizeof f->files, "%s/files", f->folder);
     snprintf(registry, sizeof registry, "%s/registry.db", f->folder);
-    *state = f;
     return vd_event_log_sqlite_open(f->log_file, &f->log) == VD_OK &&
             vd_registry_sqlite_open(registry, master, &f->registry) == VD_OK
         ? 0
