@@ -37,7 +37,8 @@ struct rows {
     struct vd_twins twins;
     bool of_modules;
     bool needs_state; /* else identities alone make the rows */
-    bool has_status;  /* only those that are enabled, or are not, can be among them */
+    bool needs_message_count;
+    bool has_status; /* only those that are enabled, or are not, can be among them */
     bool enabled;
     bool is_named; /* only the devices below can be among them */
     struct vd_twin_query_devices devices;
@@ -183,7 +184,7 @@ static int read_some(void *context, struct vd_state_store *store)
         vd_buf_clear(&item->twin);
         error = vd_state_twin_get(store, &key, &item->twin, &revision);
         error = error == VD_E_NOT_FOUND ? VD_OK : error;
-        if (error == VD_OK) {
+        if (error == VD_OK && rows->needs_message_count) {
             error = vd_state_c2d_count(store, &key, rows->now_ms, &item->c2d_messages, NULL);
         }
         bytes += item->twin.length;
@@ -262,6 +263,7 @@ static int run(const struct vd_twin_query *query, struct rows *rows, size_t max_
 
     rows->of_modules = vd_twin_query_is_of_modules(query);
     rows->needs_state = vd_twin_query_needs_state(query);
+    rows->needs_message_count = vd_twin_query_needs_message_count(query);
     rows->has_status = vd_twin_query_names_status(query, &rows->enabled);
     rows->is_named = vd_twin_query_names_devices(query, &rows->devices);
     rows->is_paged = !vd_twin_query_is_grouped(query);

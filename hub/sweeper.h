@@ -9,7 +9,8 @@
 
 /*
  * A thread that looks at a few owners of state at a time, asks the registry for them, and has the state's writer remove
- * those that are gone. Nothing depends on when it does: nobody sees the state of another generation.
+ * those that are gone. Nothing depends on when it does: nobody sees the state of another generation. What a request that was
+ * under way during a removal writes later is for the next start.
  */
 struct vd_sweeper;
 

@@ -87,6 +87,9 @@ bool vd_twin_query_names_status(const struct vd_twin_query *query, bool *enabled
  * statusUpdateTime, connectionState, authenticationType, x509Thumbprint): whatever else a row holds makes no difference. */
 bool vd_twin_query_needs_state(const struct vd_twin_query *query);
 
+/* False: it does not look at cloudToDeviceMessageCount. */
+bool vd_twin_query_needs_message_count(const struct vd_twin_query *query);
+
 /* True: WHERE holds for the row, or there is none. */
 bool vd_twin_query_matches(const struct vd_twin_query *query, const json_t *row);
 

@@ -143,34 +143,49 @@ bool vd_twin_query_names_status(const struct vd_twin_query *query, bool *enabled
     return false;
 }
 
-static bool is_of_identity(const struct vd_twin_query *query, size_t path)
+/* True if what `is` says holds for the first name of a path in the query. */
+static bool any_path(const struct vd_twin_query *query, bool (*is)(const char *name))
 {
-    static const char *const names[] = {"deviceId", "moduleId", "deviceEtag", "status",
+    bool found = false;
+
+    for (size_t i = 1; i <= query->node_count && !found; i++) {
+        found = query->nodes[i].kind == VD_NODE_PATH && is(query->names + query->nodes[i].detail);
+    }
+    for (size_t i = 0; i < query->column_count && !found; i++) {
+        found = query->columns[i].aggregate != VD_AGGREGATE_COUNT &&
+            is(query->names + query->columns[i].path);
+    }
+    for (size_t i = 0; i < query->group_by_count && !found; i++) {
+        found = is(query->names + query->group_by[i]);
+    }
+    return found;
+}
+
+static bool is_of_state(const char *name)
+{
+    static const char *const of_identity[] = {"deviceId", "moduleId", "deviceEtag", "status",
         "statusReason", "statusUpdateTime", "connectionState", "authenticationType",
         "x509Thumbprint"};
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(query->names + path, names[i]) == 0) {
-            return true;
+    for (size_t i = 0; i < sizeof of_identity / sizeof of_identity[0]; i++) {
+        if (strcmp(name, of_identity[i]) == 0) {
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 bool vd_twin_query_needs_state(const struct vd_twin_query *query)
 {
-    bool needs = query->whole;
+    return query->whole || any_path(query, is_of_state);
+}
 
-    for (size_t i = 1; i <= query->node_count && !needs; i++) {
-        needs =
-            query->nodes[i].kind == VD_NODE_PATH && !is_of_identity(query, query->nodes[i].detail);
-    }
-    for (size_t i = 0; i < query->column_count && !needs; i++) {
-        needs = query->columns[i].aggregate != VD_AGGREGATE_COUNT &&
-            !is_of_identity(query, query->columns[i].path);
-    }
-    for (size_t i = 0; i < query->group_by_count && !needs; i++) {
-        needs = !is_of_identity(query, query->group_by[i]);
-    }
-    return needs;
+static bool is_message_count(const char *name)
+{
+    return strcmp(name, "cloudToDeviceMessageCount") == 0;
+}
+
+bool vd_twin_query_needs_message_count(const struct vd_twin_query *query)
+{
+    return query->whole || any_path(query, is_message_count);
 }

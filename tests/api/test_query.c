@@ -84,6 +84,12 @@ static void test_query__rows(void **state)
         "[{\"deviceId\":\"c\",\"moduleId\":\"m2\"}]");
     expect_rows("SELECT status, COUNT() AS n FROM devices GROUP BY status",
         "[{\"n\":2,\"status\":\"enabled\"},{\"n\":1,\"status\":\"disabled\"}]");
+    expect_with(204, "POST", "/devices/a/messages/devicebound", (const struct header[]){{0}},
+        vd_str_from("payload"));
+    expect_rows("SELECT deviceId, cloudToDeviceMessageCount AS n FROM devices WHERE "
+                "cloudToDeviceMessageCount > 0",
+        "[{\"deviceId\":\"a\",\"n\":1}]");
+    expect_rows("SELECT SUM(cloudToDeviceMessageCount) AS n FROM devices", "[{\"n\":1}]");
     /* SELECT * gives what GET gives. */
     assert_int_equal(query("SELECT * FROM devices WHERE deviceId = 'a'", NULL, NULL), 200);
     assert_string_equal(answer_header("x-ms-item-type"), "Twin");
