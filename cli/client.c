@@ -267,6 +267,20 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
     return NULL;
 }
 
+int vd_cli_deleted(const struct vd_invocation *invocation, json_t *answer)
+{
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    json_decref(answer);
+    if (invocation->output == VD_OUTPUT_JSON) {
+        puts("{}");
+    } else {
+        printf("deleted %s\n", invocation->arguments[0]);
+    }
+    return VD_EXIT_OK;
+}
+
 char *vd_client_encode(const char *text)
 {
     char *encoded = curl_easy_escape(NULL, text, 0);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "api/api.h"
+#include "cli/command.h"
 
 /*
  * Answers the request by the service that runs on the data directory, or else by opening the stores here.
@@ -18,6 +19,10 @@ VD_NODISCARD int vd_client_call(const char *data_dir, const struct vd_api_reques
 
 /* The same, with faults of either kind said on stderr: the answer's JSON (of a 204: null), the caller's to free; NULL. */
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request);
+
+/* The end of a command that has removed what its first argument names: says so. `answer` is the call's, and taken; NULL: it
+ * failed, and why was said. */
+int vd_cli_deleted(const struct vd_invocation *invocation, json_t *answer);
 
 /* Percent-encodes `text` as one segment of a path, or a value of a query; the caller's to free. NULL: out of memory. */
 char *vd_client_encode(const char *text);

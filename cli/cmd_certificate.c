@@ -176,18 +176,7 @@ static int certificate_verify(const struct vd_invocation *invocation)
 
 static int certificate_delete(const struct vd_invocation *invocation)
 {
-    json_t *answer = call_certificate(invocation, "DELETE", "", "");
-
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    json_decref(answer);
-    if (invocation->output == VD_OUTPUT_JSON) {
-        puts("{}");
-    } else {
-        printf("deleted %s\n", invocation->arguments[0]);
-    }
-    return VD_EXIT_OK;
+    return vd_cli_deleted(invocation, call_certificate(invocation, "DELETE", "", ""));
 }
 
 static const struct vd_option add_options[] = {

@@ -233,18 +233,8 @@ static int device_show(const struct vd_invocation *invocation)
 
 static int device_delete(const struct vd_invocation *invocation)
 {
-    json_t *answer = vd_device_call(invocation, "DELETE", "", NULL, VD_STR_LITERAL(""));
-
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    json_decref(answer);
-    if (invocation->output == VD_OUTPUT_JSON) {
-        puts("{}");
-    } else {
-        printf("deleted %s\n", invocation->arguments[0]);
-    }
-    return VD_EXIT_OK;
+    return vd_cli_deleted(
+        invocation, vd_device_call(invocation, "DELETE", "", NULL, VD_STR_LITERAL("")));
 }
 
 static const struct vd_option create_options[] = {

@@ -123,18 +123,7 @@ static int policy_rotate(const struct vd_invocation *invocation)
 
 static int policy_delete(const struct vd_invocation *invocation)
 {
-    json_t *answer = call_policy(invocation, "DELETE", "", "");
-
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    json_decref(answer);
-    if (invocation->output == VD_OUTPUT_JSON) {
-        puts("{}");
-    } else {
-        printf("deleted %s\n", invocation->arguments[0]);
-    }
-    return VD_EXIT_OK;
+    return vd_cli_deleted(invocation, call_policy(invocation, "DELETE", "", ""));
 }
 
 static const struct vd_option create_options[] = {

@@ -175,16 +175,7 @@ static int token_delete(const struct vd_invocation *invocation)
     request.path = (const char *)path.data;
     answer = vd_client_json(invocation->data_dir, &request);
     vd_buf_release(&path);
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    json_decref(answer);
-    if (invocation->output == VD_OUTPUT_JSON) {
-        puts("{}");
-    } else {
-        printf("deleted %s\n", invocation->arguments[0]);
-    }
-    return VD_EXIT_OK;
+    return vd_cli_deleted(invocation, answer);
 }
 
 static const struct vd_option create_options[] = {

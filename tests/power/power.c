@@ -58,6 +58,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs power_vfs;
 static char watched[PATH_SIZE];
+static char other[PATH_SIZE]; /* where images are written */
 static struct track tracks[FILES_MAX];
 static size_t track_count;
 static struct image *images[IMAGES_MAX];
@@ -415,10 +416,20 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int is_synced)
 
 /* ---- For the tests ---- */
 
-void power_begin(const char *folder)
+static void folder_make(char path[PATH_SIZE])
 {
+    snprintf(path, PATH_SIZE, "/tmp/vd-power-XXXXXX");
+    if (mkdtemp(path) == NULL) {
+        abort();
+    }
+}
+
+int power_set_up(void **state)
+{
+    (void)state;
+    folder_make(watched);
+    folder_make(other);
     real_vfs = sqlite3_vfs_find(NULL);
-    snprintf(watched, sizeof watched, "%s", folder);
     power_vfs = *real_vfs;
     power_vfs.zName = "power";
     power_vfs.pNext = NULL;
@@ -428,10 +439,31 @@ void power_begin(const char *folder)
     if (sqlite3_vfs_register(&power_vfs, 1) != SQLITE_OK) {
         abort();
     }
+    return 0;
 }
 
-void power_end(void)
+static void remove_files(const char *path)
 {
+    DIR *folder = opendir(path);
+
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
+}
+
+static void folder_remove(char path[PATH_SIZE])
+{
+    remove_files(path);
+    rmdir(path);
+    path[0] = '\0';
+}
+
+int power_tear_down(void **state)
+{
+    (void)state;
     sqlite3_vfs_unregister(&power_vfs);
     sqlite3_vfs_register(real_vfs, 1);
     power_images_drop();
@@ -441,7 +473,25 @@ void power_end(void)
     }
     memset(tracks, 0, sizeof tracks);
     track_count = 0;
-    watched[0] = '\0';
+    folder_remove(watched);
+    folder_remove(other);
+    return 0;
+}
+
+const char *power_path(const char *name)
+{
+    static char path[2 * PATH_SIZE];
+
+    snprintf(path, sizeof path, "%s/%s", watched, name);
+    return path;
+}
+
+const char *power_image_path(const char *name)
+{
+    static char path[2 * PATH_SIZE];
+
+    snprintf(path, sizeof path, "%s/%s", other, name);
+    return path;
 }
 
 void power_cut(void)
@@ -461,22 +511,10 @@ size_t power_images(void)
     return count;
 }
 
-static void remove_files(const char *path)
-{
-    DIR *folder = opendir(path);
-
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        if (entry->d_name[0] != '.') {
-            unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    closedir(folder);
-}
-
-void power_image_write(size_t index, const char *folder)
+void power_image_write(size_t index)
 {
     pthread_mutex_lock(&lock);
-    remove_files(folder);
+    remove_files(other);
     for (size_t i = 0; i < track_count; i++) {
         const struct bytes *bytes = &images[index]->files[i].bytes;
         char path[2 * PATH_SIZE];
@@ -485,7 +523,7 @@ void power_image_write(size_t index, const char *folder)
         if (!images[index]->files[i].is_there) {
             continue;
         }
-        snprintf(path, sizeof path, "%s%s", folder, tracks[i].path + strlen(watched));
+        snprintf(path, sizeof path, "%s%s", other, tracks[i].path + strlen(watched));
         file = fopen(path, "wx");
         if (file == NULL ||
             (bytes->length > 0 && fwrite(bytes->data, bytes->length, 1, file) != 1) ||
@@ -507,18 +545,4 @@ void power_images_drop(void)
     }
     image_count = 0;
     pthread_mutex_unlock(&lock);
-}
-
-void power_folder_make(char *path, size_t size)
-{
-    snprintf(path, size, "/tmp/vd-power-XXXXXX");
-    if (mkdtemp(path) == NULL) {
-        abort();
-    }
-}
-
-void power_folder_remove(const char *path)
-{
-    remove_files(path);
-    rmdir(path);
 }

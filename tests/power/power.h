@@ -8,26 +8,27 @@
 #include <stdint.h>
 
 /*
- * From now on SQLite's default VFS watches the files in `folder`. Nothing is really synced.
+ * As cmocka calls them: two folders below /tmp, of which SQLite's default VFS watches the files in the first. Nothing is
+ * really synced.
  * At each sync two images are kept of what a loss of power would leave of them: before it, when of what was not synced
  * any part may survive (each write whole, in part, or not at all, by chance); and after it, when only what was
  * synced does. A file that was removed is there again until its folder was synced, which comes with the first sync of a journal
  * or WAL that SQLite has made.
  */
-void power_begin(const char *folder);
-void power_end(void);
+int power_set_up(void **state);
+int power_tear_down(void **state);
 
 /* Keeps an image of this moment likewise: in which nothing survives that was not synced. */
 void power_cut(void);
 
 /* Images that are kept. */
 size_t power_images(void);
-/* Writes the files of one into `folder`, in which only they are then. */
-void power_image_write(size_t index, const char *folder);
+/* Writes the files of one into the second folder, in which only they are then. */
+void power_image_write(size_t index);
 void power_images_drop(void);
 
-/* A folder below /tmp, made, or removed with the files in it. */
-void power_folder_make(char *path, size_t size);
-void power_folder_remove(const char *path);
+/* The path of a file in the watched folder, or of one in the folder for images; good until the next call of the same. */
+const char *power_path(const char *name);
+const char *power_image_path(const char *name);
 
 #endif

@@ -13,9 +13,6 @@
 
 #define BATCHES 60
 
-static char folder[64];
-static char other[64]; /* where images are looked at */
-static char path[96];
 static uint64_t trimmed; /* records before it need not be there */
 
 static uint32_t random_below(uint32_t limit)
@@ -68,12 +65,10 @@ static bool log_holds(struct vd_event_log *log, uint64_t from, uint64_t end)
 static bool image_holds(size_t index, uint64_t end)
 {
     struct vd_event_log *log = NULL;
-    char image_path[96];
     bool holds = false;
 
-    snprintf(image_path, sizeof image_path, "%s/events.db", other);
-    power_image_write(index, other);
-    if (vd_event_log_sqlite_open(image_path, &log) == VD_OK) {
+    power_image_write(index);
+    if (vd_event_log_sqlite_open(power_image_path("events.db"), &log) == VD_OK) {
         holds = log_holds(log, trimmed, end);
     }
     vd_event_log_close(log);
@@ -100,7 +95,7 @@ static void test_power_event_log__keeps_what_was_appended(void **state)
     uint64_t end = 0;
 
     (void)state;
-    assert_int_equal(vd_event_log_sqlite_open(path, &log), VD_OK);
+    assert_int_equal(vd_event_log_sqlite_open(power_path("events.db"), &log), VD_OK);
     power_images_drop();
     for (unsigned i = 0; i < BATCHES; i++) {
         uint32_t count = 1 + random_below(20);
@@ -129,30 +124,11 @@ static void test_power_event_log__keeps_what_was_appended(void **state)
     check_images(end, end);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    power_folder_make(folder, sizeof folder);
-    power_folder_make(other, sizeof other);
-    snprintf(path, sizeof path, "%s/events.db", folder);
-    power_begin(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    power_end();
-    power_folder_remove(folder);
-    power_folder_remove(other);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            test_power_event_log__keeps_what_was_appended, set_up, tear_down),
+            test_power_event_log__keeps_what_was_appended, power_set_up, power_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

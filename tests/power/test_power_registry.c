@@ -25,9 +25,6 @@ struct model {
     char policy_key; /* 32 of which are the primary key of a policy of ours; 0: it is not there */
 };
 
-static char folder[64];
-static char other[64]; /* where images are looked at */
-static char path[96];
 static struct model before;
 static struct model after;
 static unsigned change; /* the number of the one that is made */
@@ -154,12 +151,10 @@ static const char *registry_differs(struct vd_registry *registry, const struct m
 static const char *image_differs(size_t index, const struct model *model)
 {
     struct vd_registry *registry = NULL;
-    char image_path[96];
     const char *differs = "a file that does not open";
 
-    snprintf(image_path, sizeof image_path, "%s/registry.db", other);
-    power_image_write(index, other);
-    if (vd_registry_sqlite_open(image_path, master, &registry) == VD_OK) {
+    power_image_write(index);
+    if (vd_registry_sqlite_open(power_image_path("registry.db"), master, &registry) == VD_OK) {
         differs = registry_differs(registry, model);
     }
     vd_registry_close(registry);
@@ -188,7 +183,7 @@ static void test_power_registry__keeps_what_was_answered(void **state)
     struct vd_registry *registry = NULL;
 
     (void)state;
-    assert_int_equal(vd_registry_sqlite_open(path, master, &registry), VD_OK);
+    assert_int_equal(vd_registry_sqlite_open(power_path("registry.db"), master, &registry), VD_OK);
     power_images_drop();
     for (change = 1; change <= CHANGES; change++) {
         uint32_t kind = random_below(10);
@@ -211,30 +206,11 @@ static void test_power_registry__keeps_what_was_answered(void **state)
     check_images();
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    power_folder_make(folder, sizeof folder);
-    power_folder_make(other, sizeof other);
-    snprintf(path, sizeof path, "%s/registry.db", folder);
-    power_begin(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    power_end();
-    power_folder_remove(folder);
-    power_folder_remove(other);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            test_power_registry__keeps_what_was_answered, set_up, tear_down),
+            test_power_registry__keeps_what_was_answered, power_set_up, power_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,9 +13,6 @@
 #define TRANSACTIONS 150
 #define STEPS        4
 
-static char folder[64];
-static char other[64]; /* where images are looked at */
-static char path[96];
 static struct state_model before;
 static struct state_model after;
 static unsigned looked_at;
@@ -25,12 +22,10 @@ static unsigned as_before;
 static const char *image_differs(size_t index, const struct state_model *model)
 {
     struct vd_state_store *store = NULL;
-    char image_path[96];
     const char *differs = "a file that does not open";
 
-    snprintf(image_path, sizeof image_path, "%s/state.db", other);
-    power_image_write(index, other);
-    if (vd_state_store_open(image_path, &store) == VD_OK) {
+    power_image_write(index);
+    if (vd_state_store_open(power_image_path("state.db"), &store) == VD_OK) {
         assert_int_equal(vd_state_store_begin(store), VD_OK);
         differs = state_model_differs(model, store);
     }
@@ -76,14 +71,14 @@ static void test_power_state__keeps_what_was_answered(void **state)
 
     (void)state;
     state_model_init(&after);
-    assert_int_equal(vd_state_store_open(path, &store), VD_OK);
+    assert_int_equal(vd_state_store_open(power_path("state.db"), &store), VD_OK);
     power_images_drop();
     for (unsigned i = 0; i < TRANSACTIONS; i++) {
         run_transaction(store);
         if (state_random(50) == 0) {
             before = after;
             vd_state_store_close(store);
-            assert_int_equal(vd_state_store_open(path, &store), VD_OK);
+            assert_int_equal(vd_state_store_open(power_path("state.db"), &store), VD_OK);
             check_images();
         }
     }
@@ -95,30 +90,11 @@ static void test_power_state__keeps_what_was_answered(void **state)
     assert_in_range(as_before, TRANSACTIONS / 2, looked_at - TRANSACTIONS);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    power_folder_make(folder, sizeof folder);
-    power_folder_make(other, sizeof other);
-    snprintf(path, sizeof path, "%s/state.db", folder);
-    power_begin(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    power_end();
-    power_folder_remove(folder);
-    power_folder_remove(other);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            test_power_state__keeps_what_was_answered, set_up, tear_down),
+            test_power_state__keeps_what_was_answered, power_set_up, power_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
