@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What holds for devices over WebSocket as for others: certificates, deadlines, rates, filter, and how many may come. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -181,6 +182,98 @@ static void test_websocket__the_hub_is_full(void **state)
     tls_client_close(&in);
 }
 
+/* ---- Many at once, who leave whenever they like ---- */
+
+#define CHURNERS     4
+#define CHURN_ROUNDS 60
+
+struct churner {
+    pthread_t thread;
+    uint16_t port;
+    const char *certificate;
+};
+
+/* One connection that ends at its `kind`th station. */
+static void come_and_go(struct tls_client *client, unsigned kind)
+{
+    static const char request[] = WEBSOCKET_REQUEST("", "");
+    static const char noise[] = "this is no frame";
+    size_t length = 0;
+    char byte;
+
+    (void)tls_client_write(client, request, kind == 1 ? 50 : kind == 0 ? 0 : sizeof request - 1);
+    if (kind == 3) {
+        (void)tls_client_write(client, noise, sizeof noise);
+        (void)tls_client_read_end(client, &length);
+    } else if (kind >= 4 && tls_client_read(client, &byte, 1)) {
+        (void)tls_client_write(client, "\x89\x80\0\0\0\0", 6);
+    }
+    if (kind == 5) {
+        (void)tls_client_write(client, "\x88\x80\0\0\0\0", 6);
+        (void)tls_client_read_end(client, &length);
+    }
+}
+
+static void *churn(void *context)
+{
+    const struct churner *self = context;
+
+    for (unsigned i = 0; i < CHURN_ROUNDS; i++) {
+        struct tls_client client;
+
+        if (!tls_client_open(&client, self->port, self->certificate, 0)) {
+            break; /* the server stops */
+        }
+        come_and_go(&client, i % 6);
+        tls_client_close(&client);
+    }
+    return NULL;
+}
+
+static void begin_churn(struct websocket_hub *f, struct churner churners[CHURNERS])
+{
+    for (size_t i = 0; i < CHURNERS; i++) {
+        churners[i].port = vd_http_port(f->http);
+        churners[i].certificate = f->hub->certificate;
+        assert_int_equal(pthread_create(&churners[i].thread, NULL, churn, &churners[i]), 0);
+    }
+}
+
+static void end_churn(struct churner churners[CHURNERS])
+{
+    for (size_t i = 0; i < CHURNERS; i++) {
+        pthread_join(churners[i].thread, NULL);
+    }
+}
+
+static void test_websocket__comings_and_goings(void **state)
+{
+    struct websocket_hub *f = websocket_start_patient(state);
+    static struct churner churners[CHURNERS];
+    struct tls_client client;
+
+    begin_churn(f, churners);
+    end_churn(churners);
+    LIVE_AWAIT(live_stats(f->hub).connections == 0);
+    websocket_log_in(f, &client, "dev1");
+    tls_client_close(&client);
+}
+
+/* Whatever was on its way when the server and then the hub stop is closed. */
+static void test_websocket__a_stop_among_comings_and_goings(void **state)
+{
+    struct websocket_hub *f = websocket_start_patient(state);
+    static struct churner churners[CHURNERS];
+
+    begin_churn(f, churners);
+    LIVE_AWAIT(live_stats(f->hub).protocol_errors >= 2);
+    assert_true(vd_http_stop(f->http, 20000));
+    f->http = NULL;
+    vd_hub_stop(f->hub->hub);
+    f->hub->hub = NULL;
+    end_churn(churners);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +285,8 @@ int main(void)
         WEBSOCKET_TEST(test_websocket__ip_filter),
         WEBSOCKET_TEST(test_websocket__more_than_the_server_serves),
         WEBSOCKET_TEST(test_websocket__the_hub_is_full),
+        WEBSOCKET_TEST(test_websocket__comings_and_goings),
+        WEBSOCKET_TEST(test_websocket__a_stop_among_comings_and_goings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
