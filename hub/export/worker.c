@@ -31,7 +31,8 @@ struct vd_export_worker {
     struct vd_export_place place;
     size_t count_max;    /* less than the configuration's after a batch that was too large */
     unsigned deliveries; /* since then, or since it was last enlarged */
-    int64_t saved_ms;    /* monotonic */
+    uint64_t saved;      /* where the stored place is */
+    int64_t saved_ms;    /* monotonic, when it was stored; 0: it could not be */
     int64_t checked_ms;
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t changed;
@@ -63,9 +64,8 @@ static int save_place(struct vd_export_worker *worker)
 {
     const int error = vd_export_places_move(worker->config.places, &worker->place);
 
-    if (error == VD_OK) {
-        worker->saved_ms = vd_clock_monotonic_ms();
-    }
+    worker->saved = error == VD_OK ? worker->place.offset : worker->saved;
+    worker->saved_ms = error == VD_OK ? vd_clock_monotonic_ms() : 0;
     return error;
 }
 
@@ -215,14 +215,18 @@ static void note_failure(struct vd_export_worker *worker, const char *reason)
 /* The lines are where they belong, or there were none. */
 static int advance(struct vd_export_worker *worker)
 {
-    const bool was_idle = worker->lines.count == 0;
-
     worker->place.offset = worker->lines.next;
     publish_place(worker);
-    if (was_idle && vd_clock_monotonic_ms() - worker->saved_ms < SAVE_IDLE_MS) {
-        return VD_OK;
-    }
-    return save_place(worker);
+    return worker->lines.count > 0 ? save_place(worker) : VD_OK;
+}
+
+/* Stores the place now and then where it moves over nothing, and once more where that failed: what is stored holds the log. */
+static int save_now_and_then(struct vd_export_worker *worker)
+{
+    return worker->place.offset != worker->saved &&
+            vd_clock_monotonic_ms() - worker->saved_ms >= SAVE_IDLE_MS
+        ? save_place(worker)
+        : VD_OK;
 }
 
 static int turn(struct vd_export_worker *worker, struct vd_export_failure *failure)
@@ -298,17 +302,22 @@ static void *worker_main(void *argument)
     while (!is_stopping(worker)) {
         struct vd_export_failure failure = {{0}, false, false, 0};
         int error = check_backlog(worker);
+        bool is_at_end;
 
         if (error == VD_OK) {
             error = turn(worker, &failure);
         }
-        if (error == VD_OK || error == VD_E_NOT_FOUND) {
+        is_at_end = error == VD_E_NOT_FOUND;
+        if (error == VD_OK || is_at_end) {
+            error = save_now_and_then(worker);
+        }
+        if (error == VD_OK) {
             note_success(worker);
             tries = 0;
         } else if (!is_stopping(worker)) {
             recover(worker, error, &failure, ++tries);
         }
-        if (error == VD_E_NOT_FOUND) {
+        if (is_at_end) {
             wait_for_more(worker);
         }
     }
@@ -339,6 +348,7 @@ int vd_export_worker_start(const struct vd_export_worker_config *config, uint32_
     worker->config = *config;
     worker->place = config->place;
     worker->count_max = config->count_max;
+    worker->saved = config->place.offset;
     worker->stats.offset = config->place.offset;
     worker->stats.skipped = config->place.skipped;
     atomic_init(&worker->categories, categories);

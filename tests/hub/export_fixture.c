@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,6 +59,7 @@ int export_tear_down(void **state)
     vd_export_stop(f->exporter);
     vd_event_log_close(f->log);
     vd_registry_close(f->registry);
+    umount(f->files); /* by a test that ended before it could */
     result = nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(f);
     return result;
