@@ -349,7 +349,7 @@ static void test_websocket__the_client_closes(void **state)
     assert_int_equal(live_stats(f->hub).protocol_errors, 0);
 }
 
-/* What came before the Close frame is taken, even where it has to wait. */
+/* What came before the Close frame is taken. */
 static void test_websocket__a_close_behind_messages(void **state)
 {
     struct websocket_hub *f = websocket_start_patient(state);
@@ -368,6 +368,38 @@ static void test_websocket__a_close_behind_messages(void **state)
     live_expect_end(&client);
     assert_true(fault_log_await_records(&f->hub->log, 100));
     vd_buf_release(&packet);
+}
+
+/* Also where it has to wait: for the answer to a question about the twin. */
+static void test_websocket__a_close_behind_a_question(void **state)
+{
+    static const char answer[] = "$iothub/twin/res/200/?$rid=1";
+    struct websocket_hub *f = *state;
+    struct tls_client client;
+    struct vd_buf frames = {0};
+    struct vd_buf packet = {0};
+    uint8_t head[4];
+    char rest[256];
+
+    live_open_state(f->hub);
+    live_start(f->hub, &live_patient, 0);
+    websocket_start(f, 0);
+    websocket_log_in(f, &client, "dev1");
+    packet_subscribe(&packet, 1, "$iothub/twin/res/#", 0);
+    websocket_packet(&client, &packet);
+    websocket_expect(&client, "\x82\x05\x90\x03\x00\x01\x00", 7);
+    packet_publish(&packet, 0, "$iothub/twin/GET/?$rid=1", 0, "", 0);
+    vd_buf_append(&packet, "\xc0\x00", 2);
+    frame_append(&frames, FRAME_BINARY, 3, packet.data, packet.length);
+    frame_append(&frames, FRAME_CLOSE, 3, "\x03\xe8", 2);
+    vd_buf_release(&packet);
+    live_send(&client, &frames);
+    assert_true(tls_client_read(&client, head, sizeof head)); /* the answer's frame and packet */
+    assert_true(head[0] == FRAME_BINARY && head[1] == head[3] + 2 && head[2] == 0x30);
+    assert_true(tls_client_read(&client, rest, head[3]));
+    assert_memory_equal(rest + 2, answer, sizeof answer - 1);
+    websocket_expect(&client, "\x82\x02\xd0\x00", 4);
+    websocket_expect_close(&client, 1000);
 }
 
 static void test_websocket__violations(void **state)
@@ -441,6 +473,7 @@ int main(void)
         WEBSOCKET_TEST(test_websocket__a_refused_login),
         WEBSOCKET_TEST(test_websocket__the_client_closes),
         WEBSOCKET_TEST(test_websocket__a_close_behind_messages),
+        WEBSOCKET_TEST(test_websocket__a_close_behind_a_question),
         WEBSOCKET_TEST(test_websocket__violations),
         WEBSOCKET_TEST(test_websocket__takeover_and_stop),
     };
