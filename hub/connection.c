@@ -135,7 +135,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     vd_connection_begin_minute(c);
     if (c->rests_until_ms != 0 && c->rests_until_ms <= now_ms) {
         c->rests_until_ms = 0;
-        read_on(c, now_ms);
+        vd_connection_go_on(c);
     }
     if (next_deadline(c, now_ms, &event) <= now_ms) {
         vd_session_apply(&c->session, event);
@@ -483,7 +483,10 @@ void vd_connection_go_on(struct connection *c)
     }
     c->progress_ms = now_ms;
     vd_connection_begin_minute(c);
-    if (!c->is_paused) {
+    if (c->messages_taken > 0) {
+        vd_connection_keep_rate(c, 0, now_ms);
+    }
+    if (is_read(c)) {
         feed_kept(c);
         note_progress(c, now_ms);
         rest_if_blocked(c);

@@ -67,7 +67,7 @@ void vd_connection_flush(struct connection *connection);
 /* Reads on after a pause. */
 void vd_connection_resume(struct connection *connection);
 
-/* Goes on after its session's question was answered. */
+/* Goes on after its session's question was answered, or it has rested. */
 void vd_connection_go_on(struct connection *connection);
 
 /* Records an operation of the connection's client: who it is is set here. */

@@ -6,6 +6,7 @@
 #include "hub/connection.h"
 #include "hub/delivery.h"
 #include "hub/operation.h"
+#include "hub/paces.h"
 #include "lib/clock.h"
 
 #define MINUTE_MS          60000
@@ -256,7 +257,8 @@ static void host_ask(struct vd_session *session, const struct vd_session_ask *as
 {
     struct connection *c = of_session(session);
 
-    c->messages_taken += ask->kind == VD_ASK_TWIN_GET || ask->kind == VD_ASK_TWIN_PATCH ? 1 : 0;
+    /* Each costs the writer of the state what a message costs that of the log. */
+    c->messages_taken += ask->kind != VD_ASK_OPEN ? 1 : 0;
     vd_asks_begin(c, ask);
 }
 
@@ -353,7 +355,9 @@ static void host_changed(
     count_change(c->hub, from, event);
     if (event == VD_SESSION_ACCEPTED) {
         record_connection(c, "deviceConnect", (struct vd_result){0, ""}, NULL);
+        vd_paces_begin(c);
     } else if (from == VD_SESSION_CONNECTED) {
+        vd_paces_end(c);
         record_count(c);
         record_connection(
             c, "deviceDisconnect", vd_result_of_event(event), vd_session_event_text(event));

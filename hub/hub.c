@@ -16,6 +16,7 @@
 #include "hub/connection.h"
 #include "hub/delivery.h"
 #include "hub/jobs.h"
+#include "hub/paces.h"
 #include "hub/posts.h"
 #include "lib/clock.h"
 #include "lib/listen.h"
@@ -422,6 +423,7 @@ static void hub_free(struct vd_hub *hub)
     vd_limiter_free(hub->connects_by_address);
     vd_limiter_free(hub->failures);
     vd_limiter_free(hub->logins);
+    vd_paces_release(hub);
     vd_arrivals_release(hub);
     vd_commands_release(hub);
     vd_record_queue_release(&hub->record_queue);
@@ -485,7 +487,7 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
         error = make_limiters(self, &config->rates);
     }
     if (error == VD_OK) {
-        error = vd_posts_start(self);
+        error = vd_paces_start(self);
     }
     if (error == VD_OK) {
         error = make_loop(self);

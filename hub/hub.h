@@ -131,7 +131,7 @@ typedef void vd_post_done(void *context, int error);
 /*
  * Takes a message of a device that came otherwise than over MQTT (its event's kind, ids and bounds are the caller's to check).
  * Any thread; does not wait: it is copied, and `done` tells the end if this returns VD_OK.
- * VD_E_LIMIT: the device is over its rate of messages, or too many wait. VD_E_CLOSED, VD_E_NOMEM.
+ * VD_E_LIMIT: the device is over its rate of messages or bytes, or too many wait. VD_E_CLOSED, VD_E_NOMEM.
  */
 VD_NODISCARD int vd_hub_post(
     struct vd_hub *hub, const struct vd_event *event, vd_post_done *done, void *context);

@@ -116,36 +116,90 @@ static size_t set_of(const struct vd_limiter *self, uint64_t tag)
     return (size_t)(tag & (self->sets - 1)) * WAYS;
 }
 
-bool vd_limiter_may(
-    const struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+/* NULL: it is not remembered. */
+static const struct place *find(const struct vd_limiter *self, const void *key, size_t length)
 {
-    const uint64_t tag = vd_siphash(limiter->key, key, length);
-    const struct place *set = limiter->places + set_of(limiter, tag);
+    const uint64_t tag = vd_siphash(self->key, key, length);
+    const struct place *set = self->places + set_of(self, tag);
 
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].tag == tag) {
-            return vd_pace_may(&set[i].pace, &limiter->rate, now_ms);
+            return &set[i];
         }
     }
-    return true;
+    return NULL;
 }
 
-bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+/* The place of the tag, or the one that is best made free for it. */
+static struct place *choose(struct vd_limiter *self, uint64_t tag)
 {
-    const uint64_t tag = vd_siphash(limiter->key, key, length);
-    struct place *set = limiter->places + set_of(limiter, tag);
+    struct place *set = self->places + set_of(self, tag);
     struct place *chosen = set;
 
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].tag == tag) {
-            return vd_pace_take(&set[i].pace, &limiter->rate, now_ms);
+            return &set[i];
         }
         if (set[i].pace.whole_us < chosen->pace.whole_us) {
             chosen = &set[i];
         }
     }
-    *chosen = (struct place){.tag = tag};
-    return vd_pace_take(&chosen->pace, &limiter->rate, now_ms);
+    return chosen;
+}
+
+static struct vd_pace *pace_of(struct vd_limiter *self, const void *key, size_t length)
+{
+    const uint64_t tag = vd_siphash(self->key, key, length);
+    struct place *place = choose(self, tag);
+
+    if (place->tag != tag) {
+        *place = (struct place){.tag = tag};
+    }
+    return &place->pace;
+}
+
+bool vd_limiter_may(
+    const struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+{
+    const struct place *place = find(limiter, key, length);
+
+    return place == NULL || vd_pace_may(&place->pace, &limiter->rate, now_ms);
+}
+
+bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms)
+{
+    return vd_pace_take(pace_of(limiter, key, length), &limiter->rate, now_ms);
+}
+
+bool vd_limiter_spend(
+    struct vd_limiter *limiter, const void *key, size_t length, uint32_t cost, int64_t now_ms)
+{
+    struct vd_pace *pace = pace_of(limiter, key, length);
+
+    if (limiter->rate.count != 0 &&
+        ahead_us(pace, now_ms) > time_of(&limiter->rate, limiter->rate.burst)) {
+        return false;
+    }
+    (void)vd_pace_spend(pace, &limiter->rate, cost, now_ms);
+    return true;
+}
+
+struct vd_pace vd_limiter_recall(const struct vd_limiter *limiter, const void *key, size_t length)
+{
+    const struct place *place = find(limiter, key, length);
+
+    return place != NULL ? place->pace : (struct vd_pace){0};
+}
+
+void vd_limiter_remember(
+    struct vd_limiter *limiter, const void *key, size_t length, const struct vd_pace *pace)
+{
+    const uint64_t tag = vd_siphash(limiter->key, key, length);
+    struct place *place = choose(limiter, tag);
+
+    if (pace->whole_us > place->pace.whole_us) {
+        *place = (struct place){tag, *pace};
+    }
 }
 
 struct vd_rate vd_rate_by_second(uint64_t count)

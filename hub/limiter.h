@@ -61,4 +61,15 @@ bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length,
 bool vd_limiter_may(
     const struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms);
 
+/* True, and `cost` is counted, unless what was counted before is more than a burst: as who rests by vd_pace_spend. */
+bool vd_limiter_spend(
+    struct vd_limiter *limiter, const void *key, size_t length, uint32_t cost, int64_t now_ms);
+
+/* The pace of the one whom the key names; whole if none is remembered. */
+struct vd_pace vd_limiter_recall(const struct vd_limiter *limiter, const void *key, size_t length);
+
+/* Remembers it, unless those that are remembered in its place have more to make up for. */
+void vd_limiter_remember(
+    struct vd_limiter *limiter, const void *key, size_t length, const struct vd_pace *pace);
+
 #endif

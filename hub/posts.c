@@ -3,7 +3,7 @@
 
 #include "hub/posts.h"
 
-#include "lib/clock.h"
+#include "hub/paces.h"
 
 struct vd_post {
     STAILQ_ENTRY(vd_post) next;
@@ -31,13 +31,11 @@ static struct vd_post *post_new(const struct vd_event *event, vd_post_done *done
 /* With the lock. */
 static int enqueue(struct vd_hub *hub, struct vd_post *post)
 {
-    const struct vd_str device = post->event.device_id;
-
     if (hub->stop_asked) {
         return VD_E_CLOSED;
     }
     if (post->bytes > VD_HUB_POSTS_WAITING_MAX_BYTES - hub->post_bytes ||
-        !vd_limiter_take(hub->post_rates, device.data, device.length, vd_clock_monotonic_ms())) {
+        !vd_paces_may_post(hub, post->event.device_id, vd_event_text_bytes(&post->event))) {
         return VD_E_LIMIT;
     }
     hub->post_bytes += post->bytes;
@@ -65,12 +63,6 @@ int vd_hub_post(struct vd_hub *hub, const struct vd_event *event, vd_post_done *
 }
 
 /* ---- The loop ---- */
-
-int vd_posts_start(struct vd_hub *hub)
-{
-    hub->post_rates = vd_limiter_new(VD_HUB_LIMITER_PLACES, &hub->message_rate);
-    return hub->post_rates != NULL ? VD_OK : VD_E_NOMEM;
-}
 
 static void end(struct vd_hub *hub, struct vd_post *post, int error)
 {
@@ -150,5 +142,4 @@ void vd_posts_release(struct vd_hub *hub)
         STAILQ_REMOVE_HEAD(&hub->posted, next);
         end(hub, post, VD_E_CLOSED);
     }
-    vd_limiter_free(hub->post_rates);
 }

@@ -6,10 +6,7 @@
 
 #include "hub/server.h"
 
-/* What hub/hub.h says of vd_hub_post is here too. On the loop, but for making and releasing: */
-
-/* VD_E_NOMEM. */
-VD_NODISCARD int vd_posts_start(struct vd_hub *hub);
+/* What hub/hub.h says of vd_hub_post is here too. On the loop: */
 
 /* Puts those that wait into the batch, as far as there is room. */
 void vd_posts_take(struct vd_hub *hub);

@@ -119,10 +119,11 @@ struct vd_hub {
     size_t method_bytes; /* and their payloads */
     bool methods_refused;
     struct vd_record_queue record_queue;
-    struct post_list posts;        /* not in a batch, the oldest first */
-    size_t post_bytes;             /* theirs and those of `posted` */
-    struct vd_limiter *post_rates; /* by device */
-    struct post_list posted;       /* the loop's: in a batch, the oldest first */
+    struct post_list posts;           /* not in a batch, the oldest first */
+    size_t post_bytes;                /* theirs and those of `posted` */
+    struct vd_limiter *message_paces; /* by identity, as their last connections left them, */
+    struct vd_limiter *byte_paces;    /* and with what was posted */
+    struct post_list posted;          /* the loop's: in a batch, the oldest first */
 
     /* Written by the loop, read by any thread. */
     _Atomic uint64_t connects_accepted;

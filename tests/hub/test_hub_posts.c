@@ -85,6 +85,27 @@ static void test_posts__rate(void **state)
     LIVE_AWAIT(outcome.ended == taken + 1);
 }
 
+static void test_posts__rate_of_bytes(void **state)
+{
+    static char body[100 * 1024 + 1];
+    struct live_hub *f = *state;
+    struct outcome outcome = {0};
+    int error = VD_OK;
+    int taken = 0;
+
+    memset(body, 'x', sizeof body - 1);
+    f->rates.identity_kib_per_s = 100;
+    live_start(f, &live_patient, 0);
+    while (taken < 1000 && (error = post(f, "dev1", body, &outcome)) == VD_OK) {
+        taken++;
+    }
+    assert_int_equal(error, VD_E_LIMIT);
+    assert_in_range(taken, VD_HUB_BURST_S, VD_HUB_BURST_S + 5);
+    assert_int_equal(post(f, "dev1", "x", &outcome), VD_E_LIMIT);
+    assert_int_equal(post(f, "dev2", "x", &outcome), VD_OK);
+    LIVE_AWAIT(outcome.ended == taken + 1);
+}
+
 /* Far more than fit: what is taken ends, each once. */
 static void test_posts__bounded(void **state)
 {
@@ -133,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE_TEST(test_posts__durable),
         LIVE_TEST(test_posts__rate),
+        LIVE_TEST(test_posts__rate_of_bytes),
         LIVE_TEST(test_posts__bounded),
         LIVE_TEST(test_posts__stop),
     };

@@ -147,6 +147,57 @@ static void test_rates__messages_wait_and_none_is_lost(void **state)
     tls_client_close(&quiet);
 }
 
+/* Nobody has his burst anew by connecting again: not for what he sends, nor for what he sends behind CONNECT. */
+static void test_rates__hold_from_one_connection_to_the_next(void **state)
+{
+    const struct vd_key key = memory_key('a');
+    struct live_hub *f = *state;
+    struct tls_client noisy;
+    struct vd_buf packets = {0};
+    int64_t begin_ms;
+
+    f->rates.identity_messages_per_s = 300;
+    live_open_state(f);
+    live_start(f, &live_patient, 0);
+    live_log_in_kept(f, &noisy, "dev1", false);
+    begin_ms = vd_clock_monotonic_ms();
+    (void)publish_many(&noisy, 300 * VD_HUB_BURST_S + 300, 4);
+    tls_client_close(&noisy);
+    live_open(f, &noisy);
+    packet_connect_device(&packets, "dev1", NULL, &key, live_in_s(3600), 60);
+    for (unsigned i = 1; i <= 600; i++) {
+        packet_publish(&packets, 2, TOPIC1, (uint16_t)i, "body", 4);
+    }
+    live_send(&noisy, &packets);
+    live_expect(&noisy, "\x20\x02\x00\x00", 4);
+    for (unsigned i = 1; i <= 600; i++) {
+        live_expect_puback(&noisy, (uint16_t)i);
+    }
+    assert_true(vd_clock_monotonic_ms() - begin_ms >= 900);
+    tls_client_close(&noisy);
+}
+
+/* Subscriptions that are kept are written, as messages are. */
+static void test_rates__subscriptions_count(void **state)
+{
+    static const char filter[] = "$iothub/twin/res/#";
+    struct live_hub *f = *state;
+    struct tls_client noisy;
+    struct vd_buf packets = {0};
+
+    f->rates.identity_messages_per_s = 1;
+    live_open_state(f);
+    live_start(f, &live_patient, 0);
+    live_log_in_kept(f, &noisy, "dev1", false);
+    for (unsigned i = 0; i < 2 * VD_HUB_BURST_S; i++) {
+        packet_subscribe(&packets, 7, filter, 0);
+        packet_raw(&packets, 0xa2, "\x00\x06\x00\x12$iothub/twin/res/#", 4 + sizeof filter - 1);
+    }
+    live_send(&noisy, &packets);
+    LIVE_AWAIT(live_stats(f).throttled > 0);
+    tls_client_close(&noisy);
+}
+
 static void test_rates__bytes_wait_likewise(void **state)
 {
     struct live_hub *f = *state;
@@ -173,6 +224,8 @@ int main(void)
         LIVE(test_rates__failed_logins_are_refused_unjudged),
         LIVE(test_rates__logins_of_an_identity_are_counted_where_they_succeed),
         LIVE(test_rates__messages_wait_and_none_is_lost),
+        LIVE(test_rates__hold_from_one_connection_to_the_next),
+        LIVE(test_rates__subscriptions_count),
         LIVE(test_rates__bytes_wait_likewise),
     };
 

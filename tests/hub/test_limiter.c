@@ -159,6 +159,36 @@ static void test_limiter__made_up_keys_do_not_free_the_limited(void **state)
     vd_limiter_free(limiter);
 }
 
+/* Spending goes on until a burst is passed, and then waits; what is remembered of another table counts the same. */
+static void test_limiter__spends_and_remembers(void **state)
+{
+    const struct vd_rate rate = {10, 1000, 50};
+    struct vd_limiter *limiter = vd_limiter_new(256, &rate);
+    const struct vd_pace little = {1000 * 1000 + 1};
+    struct vd_pace pace;
+
+    (void)state;
+    assert_non_null(limiter);
+    assert_int_equal(vd_limiter_recall(limiter, "a", 1).whole_us, 0);
+    assert_true(vd_limiter_spend(limiter, "a", 1, 50, 1000));
+    assert_true(vd_limiter_spend(limiter, "a", 1, 30, 1000));
+    assert_false(vd_limiter_spend(limiter, "a", 1, 1, 3999));
+    assert_true(vd_limiter_spend(limiter, "a", 1, 1, 4000));
+    assert_true(vd_limiter_spend(limiter, "b", 1, 1, 1000));
+    pace = vd_limiter_recall(limiter, "a", 1);
+    assert_true(vd_pace_spend(&pace, &rate, 0, 4000) > 0);
+    vd_limiter_remember(limiter, "a", 1, &little);
+    assert_true(vd_limiter_recall(limiter, "a", 1).whole_us > little.whole_us);
+    vd_limiter_remember(limiter, "c", 1, &pace);
+    assert_int_equal(vd_limiter_recall(limiter, "c", 1).whole_us, pace.whole_us);
+    assert_false(vd_limiter_spend(limiter, "c", 1, 1, 4000));
+    for (uint32_t other = 0; other < 10000; other++) {
+        vd_limiter_remember(limiter, &other, sizeof other, &little);
+    }
+    assert_int_equal(vd_limiter_recall(limiter, "c", 1).whole_us, pace.whole_us);
+    vd_limiter_free(limiter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_pace__a_clock_that_goes_back_locks_nobody_out),
         cmocka_unit_test(test_limiter__keeps_each_key_apart),
         cmocka_unit_test(test_limiter__made_up_keys_do_not_free_the_limited),
+        cmocka_unit_test(test_limiter__spends_and_remembers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
