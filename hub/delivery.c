@@ -53,7 +53,10 @@ struct delivery {
     bool is_taking; /* the writer is asked for the next */
     bool is_held;   /* nothing is taken before a PUBACK */
     uint8_t count;
+    uint8_t done_count;
     struct in_flight items[VD_HUB_C2D_IN_FLIGHT];
+    int64_t
+        done[VD_HUB_C2D_IN_FLIGHT]; /* sequences that were acknowledged while the writer is asked */
 };
 
 struct taking {
@@ -197,10 +200,23 @@ static void send_message(struct connection *c, const struct vd_c2d_delivery *mes
     vd_buf_release(&packet);
 }
 
-/* What was found while the device unsubscribed waits on: nothing is sent behind UNSUBACK [MQTT-3.10.4-2]. */
-static void send_or_return(struct connection *c, const struct vd_c2d_delivery *message)
+static bool is_done(const struct delivery *delivery, int64_t sequence)
 {
-    if ((c->session.filters & VD_FILTER_DEVICEBOUND) != 0) {
+    for (uint8_t i = 0; i < delivery->done_count; i++) {
+        if (delivery->done[i] == sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Meanwhile the device may have unsubscribed: nothing is sent behind UNSUBACK [MQTT-3.10.4-2]. Or the message is one whose lock had
+ * ended, and its PUBACK came. */
+static void send_if_due(struct connection *c, const struct vd_c2d_delivery *message)
+{
+    if (is_done(c->delivery, message->sequence)) {
+        settle(c, message->lock, message->sequence);
+    } else if ((c->session.filters & VD_FILTER_DEVICEBOUND) != 0) {
         send_message(c, message);
     } else {
         settle(c, message->lock, 0);
@@ -218,7 +234,7 @@ static void taken(struct vd_job *job, struct connection *c)
         c->delivery->is_wanted |= job->request.error != VD_OK || taking->found;
         if (job->request.error == VD_OK) {
             if (taking->found) {
-                send_or_return(c, &taking->message);
+                send_if_due(c, &taking->message);
             }
             vd_delivery_go_on(c);
         }
@@ -259,6 +275,7 @@ void vd_delivery_go_on(struct connection *c)
         return;
     }
     c->delivery->is_taking = true;
+    c->delivery->done_count = 0;
     c->delivery->is_wanted = false;
 }
 
@@ -286,6 +303,10 @@ void vd_delivery_acknowledged(struct connection *c, uint16_t packet_id)
         return;
     }
     settle(c, item->lock, item->sequence);
+    if (delivery->is_taking) {
+        delivery->done[delivery->done_count++] =
+            item->sequence; /* nothing is sent meanwhile: they are no more than were */
+    }
     delivery->is_held = false;
     delivery->count--;
     memmove(item, item + 1, (size_t)(delivery->items + delivery->count - item) * sizeof *item);

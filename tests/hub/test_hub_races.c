@@ -221,6 +221,38 @@ static void test_races__acknowledges_after_the_lock(void **state)
     tls_client_close(&client);
 }
 
+/* Likewise when the message, whose lock has ended, is just being taken anew. */
+static void test_races__acknowledges_while_it_is_taken_anew(void **state)
+{
+    struct live_hub *f = *state;
+    struct hold hold = HOLD(f);
+    struct tls_client client;
+    uint16_t ids[2];
+
+    start(f);
+    send_connect(f, &client, false);
+    live_expect(&client, "\x20\x02\x00\x00", 4);
+    subscribe(&client, DEVICEBOUND, 1);
+    for (int i = 0; i < 2; i++) {
+        live_send_message(f, "x", 0);
+        ids[i] = expect_message(&client, "x");
+    }
+    await_loop(&client);
+    assert_int_equal(live_messages_waiting(f), 2); /* it looked for more, and found none */
+    await_loop(&client);
+    live_end_locks(f);
+    hold_writer(&hold);
+    vd_hub_c2d_waiting(f->hub, "dev1");
+    await_loop(&client);
+    acknowledge(&client, ids[0]);
+    acknowledge(&client, ids[1]);
+    await_loop(&client);
+    let_writer_go(&hold);
+    LIVE_AWAIT(live_messages_waiting(f) == 0);
+    await_loop(&client); /* nothing was sent again */
+    tls_client_close(&client);
+}
+
 /* ---- Filters and twins ---- */
 
 /* A filter that comes while a good CONNECT waits to hear what was kept refuses it. */
@@ -295,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE_TEST(test_races__unsubscribes_while_a_message_is_taken),
         LIVE_TEST(test_races__acknowledges_after_the_lock),
+        LIVE_TEST(test_races__acknowledges_while_it_is_taken_anew),
         LIVE_TEST(test_races__is_filtered_while_it_connects),
         LIVE_TEST(test_races__many_changes_while_the_loop_is_busy),
     };
