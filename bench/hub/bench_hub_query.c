@@ -228,7 +228,7 @@ static double peak_mib(void)
 }
 
 /* Prints: one that names its device in us, one that names 100 in ms, the first that reads all in s, its longest page in ms,
- * one by status in s, groups in s (0: refused for its time), the longest wait of a writer beside one that reads all in ms,
+ * one by status in ms, groups in s (0: refused for its time), the longest wait of a writer beside one that reads all in ms,
  * and the process's peak in MiB. */
 static void measure(unsigned count)
 {
@@ -254,8 +254,8 @@ static void measure(unsigned count)
         die("query", all.error);
     }
     printf("%.1f %.3f %.3f %.1f %.3f %.3f %.2f %.1f\n", named, many.total_ms, all.total_ms / 1000,
-        all.longest_page_ms, by_status.total_ms / 1000,
-        groups.error == VD_OK ? groups.total_ms / 1000 : 0, wait_ms, peak_mib());
+        all.longest_page_ms, by_status.total_ms, groups.error == VD_OK ? groups.total_ms / 1000 : 0,
+        wait_ms, peak_mib());
     vd_buf_release(&hundred);
 }
 
