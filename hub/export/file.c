@@ -182,12 +182,24 @@ static int move_up(const struct file_sink *self, unsigned number)
     return VD_OK;
 }
 
+/* Those that an earlier configuration kept beyond what this one does. */
+static void remove_surplus(const struct file_sink *self)
+{
+    char path[PATH_MAX];
+    unsigned number = self->kept;
+
+    do {
+        snprintf(path, sizeof path, "%s.%u", self->path, ++number);
+    } while (unlink(path) == 0);
+}
+
 /* The oldest is overwritten by the one before it. */
 static int rotate(struct file_sink *self)
 {
     int error = VD_OK;
 
     file_close(self);
+    remove_surplus(self);
     for (unsigned number = self->kept; error == VD_OK && number > 0; number--) {
         error = move_up(self, number - 1);
     }

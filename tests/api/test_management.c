@@ -180,6 +180,9 @@ static void test_management__diagnostic_categories(void **state)
     expect(200, NULL, "GET", CATEGORIES "/twinqueries", NULL, NULL);
     assert_string_equal(json_string_value(json_object_get(answer.body, "name")), "TwinQueries");
     assert_string_equal(json_string_value(property("categoryType")), "Logs");
+    assert_int_equal(json_array_size(property("categoryGroups")), 2); /* allLogs, audit */
+    expect(200, NULL, "GET", CATEGORIES "/Connections", NULL, NULL);
+    assert_int_equal(json_array_size(property("categoryGroups")), 1);
     expect(200, NULL, "GET", CATEGORIES "/AllMetrics", NULL, NULL);
     assert_string_equal(json_string_value(property("categoryType")), "Metrics");
     expect(404, "ResourceNotFound", "GET", CATEGORIES "/Nothing", NULL, NULL);

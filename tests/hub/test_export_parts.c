@@ -367,6 +367,12 @@ static void test_export__file_rotates(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     sink->ops->free(sink);
+    sink = file_sink(f, "one", 10, 1); /* fewer are kept from now on */
+    assert_int_equal(deliver(sink, "eeeeeeeee\n"), VD_OK);
+    expect_file(f, "one.jsonl", "eeeeeeeee\n");
+    expect_file(f, "one.jsonl.1", "d\n");
+    expect_file(f, "one.jsonl.2", "");
+    sink->ops->free(sink);
 }
 
 /* What a kill left of a line goes, however long it is; what was whole stays. */
