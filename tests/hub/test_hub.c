@@ -57,7 +57,6 @@ static void test_hub__old_tls(void **state)
     LIVE_AWAIT(live_stats(f).connections == 0);
 }
 
-/* Every code reaches the client before the connection ends. */
 /* The hub forgets the keys of the exchange; what it needs to change keys later it still has. */
 static void test_hub__key_update(void **state)
 {
@@ -75,6 +74,7 @@ static void test_hub__key_update(void **state)
     tls_client_close(&client);
 }
 
+/* Every code reaches the client before the connection ends. */
 static void test_hub__refusals(void **state)
 {
     static const struct {
