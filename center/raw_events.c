@@ -3,8 +3,8 @@
 
 #include "center/raw_events.h"
 
-#include "center/json_text.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 
 #define VERSION_TEXT_SIZE 16
 

@@ -3,8 +3,8 @@
 
 #include "center/detect/ti_connection.h"
 
-#include "center/json_text.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 
 static const char *const remediation_steps[] = {
     "Find out which program on the device talks to this address, and whether it has a reason to.",

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "center/json_text.h"
 #include "center/store/alert_store_internal.h"
+#include "lib/json_text.h"
 #include "lib/log.h"
 
 /* "VdAl", and the version of the schema below. */

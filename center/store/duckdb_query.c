@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Read-only SQL over the query tables: guarded, bounded in rows, bytes, time and memory. */
 
-#include "center/json_text.h"
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 
 /* ---- A query under way ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Escaping of strings for JSON, with repair of what is not UTF-8. */
 
-#include "center/json_text.h"
+#include "lib/json_text.h"
 
 /* Bytes of the well-formed UTF-8 sequence at `at` (RFC 3629); 0 if there is none. */
 static size_t utf8_sequence(const uint8_t *at, size_t left)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON written straight into a buffer: what devices sent becomes valid UTF-8 and properly escaped. */
 
-#ifndef VEDETTE_CENTER_JSON_TEXT_H
-#define VEDETTE_CENTER_JSON_TEXT_H
+#ifndef VEDETTE_LIB_JSON_TEXT_H
+#define VEDETTE_LIB_JSON_TEXT_H
 
 #include <jansson.h>
 

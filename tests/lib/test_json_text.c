@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "center/json_text.h"
+#include "lib/json_text.h"
 
 struct json_case {
     const char *text;
