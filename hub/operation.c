@@ -3,9 +3,8 @@
 
 #include "hub/operation.h"
 
-#include <jansson.h>
-
 #include "lib/clock.h"
+#include "lib/json_text.h"
 #include "lib/url.h"
 
 /* A client says what it is in some words; more is cut off. */
@@ -121,17 +120,16 @@ void vd_address_mask(const char *address, char *out, size_t size)
     memcpy(out + kept, kept > 0 ? "XXX" : "", kept > 0 ? sizeof "XXX" : 1);
 }
 
-/* The client's own word for itself; NULL if it says none that can be written. */
-static json_t *client_json(struct vd_str encoded)
+/* The client's own word for itself, unless it says none that can be written. */
+static void put_client(struct vd_buf *out, struct vd_str encoded)
 {
     char text[CLIENT_TYPE_MAX];
     size_t length = 0;
 
-    if (encoded.length == 0 || vd_url_decode(encoded, text, sizeof text, &length) != VD_OK ||
-        !vd_utf8_is_valid((struct vd_str){text, length})) {
-        return NULL;
+    if (encoded.length > 0 && vd_url_decode(encoded, text, sizeof text, &length) == VD_OK &&
+        vd_utf8_is_valid((struct vd_str){text, length})) {
+        vd_json_append_text_member(out, "sdkVersion", (struct vd_str){text, length});
     }
-    return json_stringn(text, length);
 }
 
 const char *vd_operation_auth_type(const struct vd_principal *principal)
@@ -143,8 +141,8 @@ const char *vd_operation_auth_type(const struct vd_principal *principal)
                                 : "{\"scope\":\"device\",\"type\":\"sas\",\"issuer\":\"iothub\"}";
 }
 
-/* Adds text that is there, as far as it may go; without memory nothing is added. */
-static void set_text(json_t *object, const char *name, const char *text)
+/* Adds text that is there, as far as it may go. */
+static void put_text(struct vd_buf *out, const char *name, const char *text)
 {
     struct vd_str shown = {text, text != NULL ? strnlen(text, VD_OPERATION_TEXT_MAX) : 0};
     const bool may_be_cut = shown.length == VD_OPERATION_TEXT_MAX;
@@ -153,114 +151,112 @@ static void set_text(json_t *object, const char *name, const char *text)
     for (int i = 0; i < 3 && may_be_cut && !vd_utf8_is_valid(shown); i++) {
         shown.length--;
     }
-    if (shown.length > 0) {
-        (void)json_object_set_new(object, name, json_stringn(shown.data, shown.length));
+    if (shown.length > 0 && vd_utf8_is_valid(shown)) {
+        vd_json_append_text_member(out, name, shown);
     }
 }
 
-static void set_status(json_t *properties, uint32_t code)
+/* The properties as text. */
+static void write_properties(const struct vd_operation *operation, struct vd_buf *out)
 {
-    (void)json_object_set_new(
-        properties, "statusCode", json_integer((json_int_t)(code != 0 ? code / 1000 : 200)));
-}
-
-/* The properties as text; the caller's, NULL without memory. */
-static char *properties_text(const struct vd_operation *operation)
-{
+    const uint32_t code = operation->result.code;
     char masked[64];
-    json_t *properties = json_object();
-    char *text;
 
-    set_text(properties, "deviceId", operation->device_id);
-    set_text(properties, "moduleId", operation->module_id);
-    set_text(properties, "protocol", operation->protocol);
-    set_text(properties, "authType", operation->auth_type);
+    vd_buf_append(out, "{", 1);
+    put_text(out, "deviceId", operation->device_id);
+    put_text(out, "moduleId", operation->module_id);
+    put_text(out, "protocol", operation->protocol);
+    put_text(out, "authType", operation->auth_type);
     if (operation->address != NULL) {
         vd_address_mask(operation->address, masked, sizeof masked);
-        set_text(properties, "maskedIpAddress", masked);
+        put_text(out, "maskedIpAddress", masked);
     }
-    set_status(properties, operation->result.code);
-    set_text(properties, "reason", operation->reason);
-    if (operation->client_type.length > 0) {
-        /* A value that is none is not set. */
-        (void)json_object_set_new(properties, "sdkVersion", client_json(operation->client_type));
-    }
+    vd_json_append_number_member(out, "statusCode", code != 0 ? code / 1000 : 200);
+    put_text(out, "reason", operation->reason);
+    put_client(out, operation->client_type);
     for (size_t i = 0; i < VD_OPERATION_PROPERTIES_MAX && operation->properties[i].name != NULL;
          i++) {
         const struct vd_operation_property *p = &operation->properties[i];
 
         if (p->text != NULL) {
-            set_text(properties, p->name, p->text);
+            put_text(out, p->name, p->text);
         } else {
-            (void)json_object_set_new(properties, p->name, json_integer(p->number));
+            vd_json_append_signed_member(out, p->name, p->number);
         }
     }
-    text = json_dumps(properties, JSON_COMPACT);
-    json_decref(properties);
-    return text;
+    vd_buf_append(out, "}", 1);
+}
+
+/* Moves what was made aside to where it belongs, or the failure to make it. */
+static void put_scratch(struct vd_buf *out, const char *name, struct vd_buf *scratch)
+{
+    vd_json_append_text_member(
+        out, name, (struct vd_str){(const char *)scratch->data, scratch->length});
+    if (scratch->error != VD_OK) {
+        out->error = scratch->error;
+    }
+    vd_buf_clear(scratch);
+}
+
+/* Members that are there even if they are empty. */
+static void put_always(struct vd_buf *out, const char *name, const char *text)
+{
+    vd_json_append_text_member(out, name, vd_str_from(text != NULL ? text : ""));
 }
 
 /* As records show it: in capitals. */
-static json_t *resource_id_json(const char *resource_id)
+static void put_resource_id(struct vd_buf *out, const char *resource_id, struct vd_buf *scratch)
 {
-    char *text = strdup(resource_id);
-    json_t *json;
+    vd_buf_append_text(scratch, resource_id);
+    for (size_t i = 0; i < scratch->length; i++) {
+        const uint8_t c = scratch->data[i];
 
-    for (char *at = text; at != NULL && *at != '\0'; at++) {
-        if (*at >= 'a' && *at <= 'z') {
-            *at = (char)(*at - 'a' + 'A');
+        if (c >= 'a' && c <= 'z') {
+            scratch->data[i] = (uint8_t)(c - 'a' + 'A');
         }
     }
-    json = text != NULL ? json_string(text) : NULL;
-    free(text);
-    return json;
+    put_scratch(out, "resourceId", scratch);
 }
 
-/* The record as text; the caller's, NULL without memory. */
-static char *record_text(
-    const struct vd_operation *operation, int64_t time_ms, const char *resource_id)
+/* The record as text. `scratch` is empty, before and after. */
+static void write_record(const struct vd_operation *operation, int64_t time_ms,
+    const char *resource_id, struct vd_buf *scratch, struct vd_buf *out)
 {
     const struct vd_result *result = &operation->result;
     char time[VD_TIME_TEXT_SIZE];
     char code[16] = "";
     char duration[24];
-    char *properties = properties_text(operation);
-    char *text = NULL;
-    json_t *record = NULL;
 
     vd_time_format(time_ms, time);
     snprintf(duration, sizeof duration, "%lld", (long long)operation->duration_ms);
     if (result->code != 0) {
         snprintf(code, sizeof code, "%u", result->code);
     }
-    if (properties != NULL) {
-        record = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "time", time,
-            "resourceId", resource_id_json(resource_id), "operationName", operation->name,
-            "category", vd_operation_category_text(operation->category), "level",
-            result->code != 0 ? "Error" : "Information", "resultType", code, "resultDescription",
-            result->text != NULL ? result->text : "", "durationMs", duration, "properties",
-            properties, "location", "");
-    }
-    if (record != NULL) {
-        text = json_dumps(record, JSON_COMPACT);
-    }
-    json_decref(record);
-    free(properties);
-    return text;
+    vd_buf_append(out, "{", 1);
+    put_always(out, "time", time);
+    put_resource_id(out, resource_id, scratch);
+    put_always(out, "operationName", operation->name);
+    put_always(out, "category", vd_operation_category_text(operation->category));
+    put_always(out, "level", result->code != 0 ? "Error" : "Information");
+    put_always(out, "resultType", code);
+    put_always(out, "resultDescription", result->text);
+    put_always(out, "durationMs", duration);
+    write_properties(operation, scratch);
+    put_scratch(out, "properties", scratch);
+    put_always(out, "location", "");
+    vd_buf_append(out, "}", 1);
 }
 
 int vd_operation_event(const struct vd_operation *operation, const char *resource_id,
     struct vd_buf *body, struct vd_event *event)
 {
     const int64_t time_ms = operation->time_ms != 0 ? operation->time_ms : vd_clock_utc_ms();
-    char *text = record_text(operation, time_ms, resource_id);
+    struct vd_buf scratch = {0};
 
-    if (text != NULL) {
-        vd_buf_append_text(body, text);
-    }
-    free(text);
-    if (text == NULL || body->error != VD_OK) {
-        return VD_E_NOMEM;
+    write_record(operation, time_ms, resource_id, &scratch, body);
+    vd_buf_release(&scratch);
+    if (body->error != VD_OK) {
+        return body->error;
     }
     *event = (struct vd_event){
         .kind = VD_EVENT_OPERATION,

@@ -100,17 +100,29 @@ void vd_json_append_text_member(struct vd_buf *out, const char *name, struct vd_
     vd_json_append_string(out, value);
 }
 
-void vd_json_append_number_member(struct vd_buf *out, const char *name, uint64_t value)
+static void append_digits(struct vd_buf *out, uint64_t value)
 {
     char digits[21];
     char *at = digits + sizeof digits;
 
-    append_name(out, name);
     do {
         *--at = (char)('0' + value % 10);
         value /= 10;
     } while (value != 0);
     vd_buf_append(out, at, (size_t)(digits + sizeof digits - at));
+}
+
+void vd_json_append_number_member(struct vd_buf *out, const char *name, uint64_t value)
+{
+    append_name(out, name);
+    append_digits(out, value);
+}
+
+void vd_json_append_signed_member(struct vd_buf *out, const char *name, int64_t value)
+{
+    append_name(out, name);
+    vd_buf_append(out, "-", value < 0 ? 1 : 0);
+    append_digits(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 json_t *vd_json_text(struct vd_str text)

@@ -17,5 +17,6 @@ json_t *vd_json_text(struct vd_str text);
 /* Append `"name":value`, with a comma unless the object has just been opened. */
 void vd_json_append_text_member(struct vd_buf *out, const char *name, struct vd_str value);
 void vd_json_append_number_member(struct vd_buf *out, const char *name, uint64_t value);
+void vd_json_append_signed_member(struct vd_buf *out, const char *name, int64_t value);
 
 #endif

@@ -46,9 +46,30 @@ static void test_json_text__escapes_and_repairs(void **state)
     }
 }
 
+/* Members of every kind, with a comma between. */
+static void test_json_text__members(void **state)
+{
+    struct vd_buf out = {0};
+
+    (void)state;
+    vd_buf_append(&out, "{", 1);
+    vd_json_append_text_member(&out, "t", VD_STR_LITERAL("a\"{"));
+    vd_json_append_number_member(&out, "n", UINT64_MAX);
+    vd_json_append_signed_member(&out, "z", 0);
+    vd_json_append_signed_member(&out, "p", INT64_MAX);
+    vd_json_append_signed_member(&out, "m", INT64_MIN);
+    vd_buf_append(&out, "}", 2);
+    assert_int_equal(out.error, VD_OK);
+    assert_string_equal((const char *)out.data,
+        "{\"t\":\"a\\\"{\",\"n\":18446744073709551615,\"z\":0,\"p\":9223372036854775807,"
+        "\"m\":-9223372036854775808}");
+    vd_buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_text__members),
         cmocka_unit_test(test_json_text__escapes_and_repairs),
     };
 
