@@ -17,6 +17,7 @@ struct work {
     size_t purged;
     size_t counted;
     int send_error;
+    struct vd_c2d_endings endings;
 };
 
 /* Whose queue it is. */
@@ -34,6 +35,16 @@ static int work_begin(const struct vd_commands *commands, const char *device_id,
     }
     vd_secret_wipe(&identity, sizeof identity);
     return error;
+}
+
+/* The end of it, with the result of the state. */
+static void work_end(struct work *work, int error)
+{
+    if (error == VD_OK) {
+        vd_record_endings(work->commands->recorder, NULL, &work->endings);
+    } else {
+        vd_c2d_endings_release(&work->endings);
+    }
 }
 
 /* ---- Sending ---- */
@@ -132,7 +143,8 @@ static int run_send(void *context, struct vd_state_store *store)
 {
     struct work *work = context;
 
-    work->send_error = vd_state_c2d_send(store, &work->key, &work->message, work->now_ms, NULL);
+    work->send_error =
+        vd_state_c2d_send(store, &work->key, &work->message, work->now_ms, &work->endings);
     /* What was over is taken out of a queue even if it is full all the same. */
     return work->send_error == VD_E_LIMIT ? VD_OK : work->send_error;
 }
@@ -172,6 +184,7 @@ static int send_message(
             .expires_ms = expires_ms,
         };
         error = vd_state_do_and_tell(work->commands->state, run_send, wake_hub, work);
+        work_end(work, error);
     }
     if (error == VD_OK && work->send_error == VD_E_LIMIT) {
         result->is_queue_full = true;
@@ -210,7 +223,7 @@ static int run_purge(void *context, struct vd_state_store *store)
 {
     struct work *work = context;
 
-    return vd_state_c2d_purge(store, &work->key, work->now_ms, &work->purged, NULL);
+    return vd_state_c2d_purge(store, &work->key, work->now_ms, &work->purged, &work->endings);
 }
 
 int vd_commands_purge(const struct vd_commands *commands, const char *device_id, size_t *purged)
@@ -220,6 +233,7 @@ int vd_commands_purge(const struct vd_commands *commands, const char *device_id,
 
     if (error == VD_OK) {
         error = vd_state_do(commands->state, run_purge, &work);
+        work_end(&work, error);
     }
     if (error == VD_OK) {
         *purged = work.purged;
@@ -233,7 +247,7 @@ static int run_count(void *context, struct vd_state_store *store)
 {
     struct work *work = context;
 
-    return vd_state_c2d_count(store, &work->key, work->now_ms, &work->counted, NULL);
+    return vd_state_c2d_count(store, &work->key, work->now_ms, &work->counted, &work->endings);
 }
 
 int vd_commands_count(const struct vd_commands *commands, const char *device_id, size_t *count)
@@ -243,6 +257,7 @@ int vd_commands_count(const struct vd_commands *commands, const char *device_id,
 
     if (error == VD_OK) {
         error = vd_state_do(commands->state, run_count, &work);
+        work_end(&work, error);
     }
     if (error == VD_OK) {
         *count = work.counted;

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "api/record.h"
 #include "hub/registry.h"
 #include "hub/state.h"
 #include "lib/bus.h"
@@ -15,6 +16,8 @@ struct vd_commands {
     struct vd_registry *registry;
     struct vd_state *state; /* NULL: everything is VD_E_CLOSED */
     struct vd_bus *bus;     /* NULL: no hub is running; the message waits */
+    const struct vd_recorder
+        *recorder; /* of messages that are found to be over; NULL: they are not recorded */
 };
 
 struct vd_command_property {

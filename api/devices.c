@@ -299,7 +299,7 @@ void vd_api_device_create(
 /* Adds how many messages wait; false (answer set) if that cannot be told. */
 static bool add_waiting(const struct vd_api *api, json_t *device, struct vd_api_answer *answer)
 {
-    const struct vd_commands commands = {api->registry, api->state, api->bus};
+    const struct vd_commands commands = {api->registry, api->state, api->bus, api->recorder};
     size_t count = 0;
     int error = vd_commands_count(
         &commands, json_string_value(json_object_get(device, "deviceId")), &count);

@@ -12,7 +12,7 @@
 
 static struct vd_commands commands_of(const struct vd_api *api)
 {
-    return (struct vd_commands){api->registry, api->state, api->bus};
+    return (struct vd_commands){api->registry, api->state, api->bus, api->recorder};
 }
 
 /* ---- What is sent ---- */

@@ -51,3 +51,18 @@ void vd_record_operation(const struct vd_recorder *recorder, const struct vd_ope
     }
     vd_buf_release(&body);
 }
+
+void vd_record_endings(
+    const struct vd_recorder *recorder, const char *protocol, struct vd_c2d_endings *endings)
+{
+    for (size_t i = 0; recorder != NULL && i < endings->count; i++) {
+        char expiry[VD_TIME_TEXT_SIZE];
+        struct vd_operation operation;
+
+        if (vd_operation_of_ending(&endings->items[i], expiry, &operation)) {
+            operation.protocol = protocol;
+            vd_record_operation(recorder, &operation);
+        }
+    }
+    vd_c2d_endings_release(endings);
+}

@@ -5,6 +5,7 @@
 #define VEDETTE_API_RECORD_H
 
 #include "hub/operation.h"
+#include "hub/state_store.h"
 #include "lib/bus.h"
 #include "lib/event_log.h"
 
@@ -21,5 +22,10 @@ struct vd_recorder {
  */
 void vd_record_operation(const struct vd_recorder *recorder, const struct vd_operation *operation);
 void vd_record_event(const struct vd_recorder *recorder, const struct vd_event *event);
+
+/* Records messages that a change of the state has found or made to be over, once that is durable; then releases them.
+ * protocol  what brought them to their end; NULL: none did, time has passed */
+void vd_record_endings(
+    const struct vd_recorder *recorder, const char *protocol, struct vd_c2d_endings *endings);
 
 #endif

@@ -21,8 +21,8 @@
 
 static struct vd_commands commands_of(const struct vd_service *service)
 {
-    return (struct vd_commands){
-        service->config.registry, service->config.state, service->config.bus};
+    return (struct vd_commands){service->config.registry, service->config.state,
+        service->config.bus, service->config.recorder};
 }
 
 /* ---- Sending ---- */
@@ -163,6 +163,7 @@ struct counting {
     json_t *items; /* identities as they are answered */
     size_t first;
     int64_t now_ms;
+    struct vd_c2d_endings endings;
 };
 
 /* False: it is no identity. */
@@ -182,7 +183,7 @@ static bool key_read(const json_t *item, struct vd_state_key *key)
 /* In the writer's thread. */
 static int run_count(void *context, struct vd_state_store *store)
 {
-    const struct counting *counting = context;
+    struct counting *counting = context;
     const size_t end = counting->first + COUNT_CHUNK;
     int error = VD_OK;
 
@@ -195,7 +196,7 @@ static int run_count(void *context, struct vd_state_store *store)
         if (!key_read(item, &key)) {
             return VD_E_INVALID;
         }
-        error = vd_state_c2d_count(store, &key, counting->now_ms, &count, NULL);
+        error = vd_state_c2d_count(store, &key, counting->now_ms, &count, &counting->endings);
         if (error == VD_OK && count > 0 &&
             json_object_set_new(
                 item, "cloudToDeviceMessageCount", json_integer((json_int_t)count)) != 0) {
@@ -214,6 +215,10 @@ int vd_service_count_messages(const struct vd_service *service, json_t *identiti
          counting.first < json_array_size(identities);
          counting.first += COUNT_CHUNK) {
         error = vd_state_do(service->config.state, run_count, &counting);
+        if (error == VD_OK) {
+            vd_record_endings(service->config.recorder, NULL, &counting.endings);
+        }
     }
+    vd_c2d_endings_release(&counting.endings);
     return error;
 }

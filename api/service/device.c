@@ -185,19 +185,6 @@ static int run(void *context, struct vd_state_store *store)
                                     work->now_ms, &work->found, &work->endings);
 }
 
-static void record_endings(const struct vd_service *service, const struct vd_c2d_endings *endings)
-{
-    for (size_t i = 0; service->config.recorder != NULL && i < endings->count; i++) {
-        char expiry[VD_TIME_TEXT_SIZE];
-        struct vd_operation operation;
-
-        if (vd_operation_of_ending(&endings->items[i], expiry, &operation)) {
-            operation.protocol = "Https";
-            vd_record_operation(service->config.recorder, &operation);
-        }
-    }
-}
-
 static void work_release(struct work *work)
 {
     vd_c2d_delivery_release(&work->delivery);
@@ -224,7 +211,7 @@ static bool work_do(struct vd_service *service, const struct vd_service_args *ar
         vd_service_fail(answer, vd_service_fault_of_state(error, false), NULL);
         return false;
     }
-    record_endings(service, &work->endings);
+    vd_record_endings(service->config.recorder, "Https", &work->endings);
     return true;
 }
 

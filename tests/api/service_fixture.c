@@ -79,6 +79,7 @@ static int note_record(struct vd_bus *from, const struct vd_event *event)
     pthread_mutex_lock(&lock);
     noting->records++;
     snprintf(noting->recorded, sizeof noting->recorded, "%.*s", VD_STR_ARG(event->body));
+    noting->expired += strstr(noting->recorded, "messageExpired") != NULL ? 1 : 0;
     pthread_mutex_unlock(&lock);
     return VD_OK;
 }

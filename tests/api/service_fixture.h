@@ -25,7 +25,8 @@ struct noting_bus {
     char waiting[300];
     unsigned wakes;
     char recorded[2048]; /* the last record, JSON, */
-    unsigned records;    /* and how many there were */
+    unsigned records;    /* and how many there were, */
+    unsigned expired;    /* of them of messages that were over by time */
 };
 
 extern struct vd_registry *registry;

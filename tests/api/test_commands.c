@@ -270,6 +270,33 @@ static void test_commands__faults(void **state)
     free(text);
 }
 
+/* Whichever request finds that a message has expired, it is recorded, once. */
+static void test_commands__expired_are_recorded(void **state)
+{
+    static const struct header late[] = {{"iothub-expiry", "2020-01-31T12:00:00Z"}, {0}};
+    static const struct {
+        int status;
+        const char *method;
+        const char *path;
+    } finders[] = {
+        {204, "POST", SEND},
+        {200, "GET", "/devices/d"},
+        {200, "GET", "/devices"},
+        {200, "DELETE", "/devices/d/commands"},
+    };
+    unsigned before;
+
+    (void)state;
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    before = bus.expired;
+    for (unsigned i = 0; i < sizeof finders / sizeof finders[0]; i++) {
+        expect_with(204, "POST", SEND, late, VD_STR_LITERAL("x"));
+        assert_int_equal(bus.expired - before, i);
+        expect(finders[i].status, finders[i].method, finders[i].path, NULL, i == 0 ? "y" : NULL);
+        assert_int_equal(bus.expired - before, i + 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_commands__##name, set_up, tear_down)
 
 int main(void)
@@ -279,6 +306,7 @@ int main(void)
         TEST(named),
         TEST(full_and_purged),
         TEST(feedback),
+        TEST(expired_are_recorded),
         TEST(faults),
     };
 
