@@ -83,13 +83,16 @@ static void resize(struct bytes *bytes, size_t length)
     if (length > bytes->length) {
         memset(data + bytes->length, 0, length - bytes->length);
     }
-    *bytes = (struct bytes){data, length};
+    bytes->data = data;
+    bytes->length = length;
 }
 
 static void put(struct bytes *bytes, int64_t offset, const void *data, size_t length)
 {
-    if ((size_t)offset + length > bytes->length) {
-        resize(bytes, (size_t)offset + length);
+    size_t end = (size_t)offset + length;
+
+    if (bytes->data == NULL || end > bytes->length) {
+        resize(bytes, end > bytes->length ? end : bytes->length);
     }
     memcpy(bytes->data + offset, data, length);
 }
@@ -155,7 +158,7 @@ static void note_write(struct track *track, int64_t offset, const void *data, si
     }
     track->writes = writes;
     writes[track->write_count] = (struct unsynced){.offset = offset};
-    if (length > 0) {
+    if (data != NULL) {
         put(&writes[track->write_count].bytes, 0, data, length);
     }
     track->write_count++;
@@ -446,7 +449,10 @@ static void remove_files(const char *path)
 {
     DIR *folder = opendir(path);
 
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+    if (folder == NULL) {
+        abort();
+    }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (entry->d_name[0] != '.') {
             unlinkat(dirfd(folder), entry->d_name, 0);
         }
