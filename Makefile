@@ -11,7 +11,7 @@ help:
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
-	@echo 'make figures measure the device module and write docs/figures.md'
+	@echo 'make figures measure the device module and write docs/figures.md; hub-figures: the hub, docs/hub-figures.md'
 
 check:
 	@cmake --preset asan >/dev/null
@@ -50,7 +50,10 @@ size:
 figures: size bench-device
 	@tools/figures write
 
+hub-figures: bench-hub
+	@tools/hub-figures
+
 clean:
 	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size
 
-.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures clean
+.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures hub-figures clean
