@@ -136,6 +136,10 @@ typedef void vd_post_done(void *context, int error);
 VD_NODISCARD int vd_hub_post(
     struct vd_hub *hub, const struct vd_event *event, vd_post_done *done, void *context);
 
+/* True, and counted as a message, if a device may ask something now otherwise than over MQTT: it is within its rates. Any
+ * thread. */
+bool vd_hub_may_ask(struct vd_hub *hub, const char *device_id);
+
 void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
 
 /* Takes no more messages, acknowledges what is durable, closes all connections, ends the threads, frees. NULL is allowed. */

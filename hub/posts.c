@@ -62,6 +62,16 @@ int vd_hub_post(struct vd_hub *hub, const struct vd_event *event, vd_post_done *
     return VD_OK;
 }
 
+bool vd_hub_may_ask(struct vd_hub *hub, const char *device_id)
+{
+    bool may;
+
+    pthread_mutex_lock(&hub->lock);
+    may = vd_paces_may_post(hub, vd_str_from(device_id), 0);
+    pthread_mutex_unlock(&hub->lock);
+    return may;
+}
+
 /* ---- The loop ---- */
 
 static void end(struct vd_hub *hub, struct vd_post *post, int error)

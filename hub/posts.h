@@ -6,7 +6,7 @@
 
 #include "hub/server.h"
 
-/* What hub/hub.h says of vd_hub_post is here too. On the loop: */
+/* What hub/hub.h says of vd_hub_post and vd_hub_may_ask is here too. On the loop: */
 
 /* Puts those that wait into the batch, as far as there is room. */
 void vd_posts_take(struct vd_hub *hub);

@@ -196,8 +196,13 @@ static bool work_do(struct vd_service *service, const struct vd_service_args *ar
     struct work *work, struct vd_http_answer *answer)
 {
     struct vd_identity identity = {0};
-    int error = vd_registry_get(service->config.registry, args->device_id, "", &identity);
+    int error;
 
+    if (service->config.hub != NULL && !vd_hub_may_ask(service->config.hub, args->device_id)) {
+        vd_service_fail(answer, VD_FAULT_ThrottlingException, NULL);
+        return false;
+    }
+    error = vd_registry_get(service->config.registry, args->device_id, "", &identity);
     if (error == VD_OK && service->config.state == NULL) {
         error = VD_E_CLOSED;
     }

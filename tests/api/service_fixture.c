@@ -103,6 +103,8 @@ struct vd_http_answer answer;
 
 static const struct vd_recorder recorder = {.bus = &bus.base, .resource_id = HOST};
 
+struct vd_hub *service_hub;
+
 static int start_service(void)
 {
     const struct vd_service_config config = {
@@ -110,6 +112,7 @@ static int start_service(void)
         .state = hub_state,
         .sweeper = sweeper,
         .bus = &bus.base,
+        .hub = service_hub,
         .host_name = HOST,
         .recorder = &recorder,
     };

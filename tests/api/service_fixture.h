@@ -42,6 +42,7 @@ int tear_down(void **unused);
 
 /* Another service on the same stores: counts of refusals begin anew. */
 void service_again(void);
+extern struct vd_hub *service_hub; /* what it is started with; NULL: none */
 
 int64_t in_an_hour(void);
 

@@ -12,6 +12,7 @@
 
 #include "hub/sas.h"
 #include "tests/api/service_fixture.h"
+#include "tests/hub/live_hub.h"
 
 #define RECEIVE "/devices/d/messages/devicebound"
 
@@ -198,6 +199,33 @@ static void test_device__posts_need_a_hub(void **state)
     assert_fault("ServiceUnavailable");
 }
 
+/* What it asks counts as what it sends: nobody keeps the back ends' workers busy. */
+static void test_device__has_a_rate(void **state)
+{
+    struct live_hub *f;
+    void *live = NULL;
+    int asked = 0;
+
+    (void)state;
+    assert_int_equal(live_setup(&live), 0);
+    f = live;
+    f->rates.identity_messages_per_s = 1;
+    live_start(f, &live_patient, 0);
+    service_hub = f->hub;
+    service_again();
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    while (asked < 1000 && device("GET", RECEIVE, NULL) == 204) {
+        asked++;
+    }
+    assert_fault("ThrottlingException");
+    assert_in_range(asked, VD_HUB_BURST_S, VD_HUB_BURST_S + 10);
+    assert_int_equal(device("DELETE", RECEIVE "/00000000-0000-0000-0000-000000000000", NULL), 429);
+    expect(200, "GET", "/devices/d", NULL, NULL);
+    service_hub = NULL;
+    service_again();
+    assert_int_equal(live_teardown(&live), 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -209,6 +237,7 @@ int main(void)
         TEST(test_device__authorised),
         TEST(test_device__refusals_are_recorded),
         TEST(test_device__posts_need_a_hub),
+        TEST(test_device__has_a_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
