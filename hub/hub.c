@@ -77,12 +77,19 @@ static void resume_paused(struct vd_hub *hub)
     }
 }
 
-/* Gives the committer what there is; whoever waited for room goes on. */
+/* Gives the committer what there is; whoever waited for room goes on. Connections and posts can each fill a batch alone, so they
+ * take turns in going first. */
 static void hand_over(struct vd_hub *hub)
 {
     while (vd_committer_hand_over(hub->committer)) {
-        vd_posts_take(hub);
-        resume_paused(hub);
+        hub->posts_go_first = !hub->posts_go_first;
+        if (hub->posts_go_first) {
+            vd_posts_take(hub);
+            resume_paused(hub);
+        } else {
+            resume_paused(hub);
+            vd_posts_take(hub);
+        }
     }
 }
 

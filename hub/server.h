@@ -89,8 +89,9 @@ struct vd_hub {
     uint32_t first_free;
     struct connection_list dirty; /* has output or a change to settle */
     struct connection_list
-        paused;       /* not read until there is room in the batch; the longest wait first */
-    bool is_draining; /* stopping: nothing is read any more */
+        paused;          /* not read until there is room in the batch; the longest wait first */
+    bool posts_go_first; /* into the batch, the last time that there was room again */
+    bool is_draining;    /* stopping: nothing is read any more */
     bool is_ended; /* and all sessions are ended: what is recorded of them is still to be written */
 
     struct vd_tls_input input;

@@ -130,6 +130,42 @@ static void test_posts__bounded(void **state)
     LIVE_AWAIT(outcome.ended == taken + 1);
 }
 
+/* However many wait, a message over MQTT does not wait for all of them. */
+static void test_posts__take_turns_with_connections(void **state)
+{
+    static char body[VD_MESSAGE_BODY_MAX_BYTES + 1];
+    struct live_hub *f = *state;
+    struct outcome outcome = {0};
+    struct tls_client client;
+    struct tls_client witness;
+    struct vd_event event = {0};
+    uint32_t at = 0;
+    int taken = 0;
+
+    memset(body, 'x', sizeof body - 1);
+    live_start(f, &live_patient, 0);
+    live_log_in(f, &client, "dev1");
+    live_log_in(f, &witness, "dev2");
+    fault_log_hold(&f->log, true);
+    while (taken < 1000 && post(f, "dev2", body, &outcome) == VD_OK) {
+        taken++;
+    }
+    assert_true(taken >= 40);
+    live_ping(&witness);
+    live_publish(&client, LIVE_TOPIC, 1);
+    live_ping(&witness);
+    live_ping(&witness);
+    fault_log_hold(&f->log, false);
+    live_expect_puback(&client, 1);
+    LIVE_AWAIT(outcome.ended == taken);
+    while (fault_log_get(&f->log, at, &event) && !vd_str_equal_text(event.body, "body")) {
+        at++;
+    }
+    assert_true(at < (uint32_t)taken - 10);
+    tls_client_close(&client);
+    tls_client_close(&witness);
+}
+
 /* A hub that is stopped tells all: what is durable, and of the rest that it may not be. */
 static void test_posts__stop(void **state)
 {
@@ -156,6 +192,7 @@ int main(void)
         LIVE_TEST(test_posts__rate),
         LIVE_TEST(test_posts__rate_of_bytes),
         LIVE_TEST(test_posts__bounded),
+        LIVE_TEST(test_posts__take_turns_with_connections),
         LIVE_TEST(test_posts__stop),
     };
 
