@@ -3,6 +3,7 @@
 
 #include "hub/limiter.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,4 +227,17 @@ struct peer_key vd_peer_key_of(const struct sockaddr *address)
         memcpy(key.bytes, six->sin6_addr.s6_addr, 8);
     }
     return key;
+}
+
+struct peer_key vd_peer_key_of_text(const char *address)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+
+    if (inet_pton(AF_INET, address, &four.sin_addr) == 1) {
+        return vd_peer_key_of((const struct sockaddr *)&four);
+    }
+    return inet_pton(AF_INET6, address, &six.sin6_addr) == 1
+        ? vd_peer_key_of((const struct sockaddr *)&six)
+        : (struct peer_key){.length = 0};
 }

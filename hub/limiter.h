@@ -30,6 +30,9 @@ struct peer_key {
 /* Of an IPv4 or IPv6 address; one that came in over an IPv6 socket is IPv4. */
 struct peer_key vd_peer_key_of(const struct sockaddr *address);
 
+/* The same of an address as text; all that is none has one key. */
+struct peer_key vd_peer_key_of_text(const char *address);
+
 /* One who is limited: when his burst will be whole again, in microseconds. Zero-initialised it is. */
 struct vd_pace {
     int64_t whole_us;

@@ -15,12 +15,13 @@
 static void refused(
     struct vd_management *management, const struct vd_http_request *request, const char *why)
 {
+    const struct peer_key peer = vd_peer_key_of_text(request->peer);
     const int64_t now_ms = vd_clock_monotonic_ms();
     uint32_t held_back = 0;
     bool log;
 
     pthread_mutex_lock(&management->lock);
-    (void)vd_limiter_take(management->refusals, request->peer, strlen(request->peer), now_ms);
+    (void)vd_limiter_take(management->refusals, peer.bytes, peer.length, now_ms);
     log = vd_log_allowed(&management->log_refused, now_ms, &held_back);
     pthread_mutex_unlock(&management->lock);
     if (log) {
@@ -31,10 +32,11 @@ static void refused(
 
 static bool may_try(struct vd_management *management, const char *peer)
 {
+    const struct peer_key key = vd_peer_key_of_text(peer);
     bool may;
 
     pthread_mutex_lock(&management->lock);
-    may = vd_limiter_may(management->refusals, peer, strlen(peer), vd_clock_monotonic_ms());
+    may = vd_limiter_may(management->refusals, key.bytes, key.length, vd_clock_monotonic_ms());
     pthread_mutex_unlock(&management->lock);
     return may;
 }

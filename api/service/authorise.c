@@ -105,12 +105,13 @@ static const char *judge(const struct vd_service *service, const struct vd_http_
 static void refused(struct vd_service *service, const struct vd_http_request *request,
     const char *policy, const char *why)
 {
+    const struct peer_key peer = vd_peer_key_of_text(request->peer);
     int64_t now_ms = vd_clock_monotonic_ms();
     uint32_t held_back = 0;
     bool log;
 
     pthread_mutex_lock(&service->lock);
-    (void)vd_limiter_take(service->refusals, request->peer, strlen(request->peer), now_ms);
+    (void)vd_limiter_take(service->refusals, peer.bytes, peer.length, now_ms);
     log = vd_log_allowed(&service->log_refused, now_ms, &held_back);
     pthread_mutex_unlock(&service->lock);
     if (log) {
@@ -122,10 +123,11 @@ static void refused(struct vd_service *service, const struct vd_http_request *re
 
 static bool may_try(struct vd_service *service, const char *peer)
 {
+    const struct peer_key key = vd_peer_key_of_text(peer);
     bool may;
 
     pthread_mutex_lock(&service->lock);
-    may = vd_limiter_may(service->refusals, peer, strlen(peer), vd_clock_monotonic_ms());
+    may = vd_limiter_may(service->refusals, key.bytes, key.length, vd_clock_monotonic_ms());
     pthread_mutex_unlock(&service->lock);
     return may;
 }

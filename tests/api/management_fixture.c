@@ -17,6 +17,7 @@
 
 #include "lib/log.h"
 
+const char *peer = "192.0.2.1";
 struct vd_registry *registry;
 struct vd_management *management;
 struct vd_http_answer answer;
@@ -105,7 +106,7 @@ int call_with(const char *authorization, const char *method, const char *target,
         .path = text,
         .query = query != NULL ? query + 1 : "",
         .headers = &headers,
-        .peer = "192.0.2.1",
+        .peer = peer,
         .body = vd_str_from(body != NULL ? body : ""),
     };
 

@@ -13,6 +13,7 @@
 #define GROUP "/subscriptions/" SUB "/resourceGroups/fleet"
 #define HUB   GROUP "/providers/Microsoft.Devices/IotHubs/hub"
 
+extern const char *peer; /* whose address requests come from */
 extern struct vd_registry *registry;
 extern struct vd_management *management;
 extern struct vd_http_answer answer;       /* of the last request */

@@ -93,6 +93,7 @@ static const struct vd_bus_ops noting_ops = {
     .record = note_record,
 };
 
+const char *peer = "192.0.2.1";
 static char folder[64];
 struct vd_registry *registry;
 struct vd_state *hub_state;
@@ -198,7 +199,7 @@ void service_call(const struct vd_http_face *face, const char *authorization, co
         .path = text,
         .query = query != NULL ? query + 1 : "",
         .headers = &headers,
-        .peer = "192.0.2.1",
+        .peer = peer,
         .body = body,
     };
 

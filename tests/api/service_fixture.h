@@ -29,6 +29,7 @@ struct noting_bus {
     unsigned expired;    /* of them of messages that were over by time */
 };
 
+extern const char *peer; /* whose address requests come from */
 extern struct vd_registry *registry;
 extern struct vd_state *hub_state;
 extern struct vd_sweeper *sweeper;

@@ -51,6 +51,23 @@ static void test_management__refusals_are_limited(void **state)
     assert_string_equal(header_of("Retry-After"), "2");
 }
 
+static void test_management__refusals_of_a_network_are_limited(void **state)
+{
+    const char *const own = peer;
+    char text[64];
+    int status = 401;
+
+    (void)state;
+    for (int tries = 0; status == 401 && tries < 100; tries++) {
+        snprintf(text, sizeof text, "2001:db8:0:1::%x", (unsigned)tries);
+        peer = text;
+        status = call_with("Bearer vdt_x", "GET", OPERATIONS, NULL, NULL);
+    }
+    peer = own;
+    assert_int_equal(status, 429);
+    assert_int_equal(call_as(VD_ROLE_READER, "GET", OPERATIONS, NULL, NULL), 200);
+}
+
 static void test_management__paths(void **state)
 {
     (void)state;
@@ -197,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tokens),
         TEST(refusals_are_limited),
+        TEST(refusals_of_a_network_are_limited),
         TEST(paths),
         TEST(faces),
         TEST(diagnostic_settings),

@@ -166,6 +166,26 @@ static void test_service__guessing(void **state)
     assert_int_equal(call("GET", "/devices", NULL, NULL), 429);
 }
 
+/* Nobody guesses on from the next address of his network. */
+static void test_service__guessing_from_a_network(void **state)
+{
+    const char *const own = peer;
+    char text[64];
+    int status = 401;
+
+    (void)state;
+    for (int tries = 0; status == 401 && tries < 1000; tries++) {
+        snprintf(text, sizeof text, "2001:db8:0:1::%x", (unsigned)tries);
+        peer = text;
+        status = call_with(NULL, "GET", "/devices", NULL, NULL);
+    }
+    assert_int_equal(status, 429);
+    peer = "2001:db8:0:2::1";
+    assert_int_equal(call("GET", "/devices", NULL, NULL), 200);
+    peer = own;
+    assert_int_equal(call("GET", "/devices", NULL, NULL), 200);
+}
+
 /* The hub's IP filter holds here too, from the moment that it is set. */
 static void test_service__ip_filter(void **state)
 {
@@ -685,6 +705,7 @@ int main(void)
         TEST(bad_tokens),
         TEST(rights),
         TEST(guessing),
+        TEST(guessing_from_a_network),
         TEST(ip_filter),
         TEST(device_life),
         TEST(answer_is_accepted),

@@ -189,6 +189,33 @@ static void test_limiter__spends_and_remembers(void **state)
     vd_limiter_free(limiter);
 }
 
+static void test_peer__is_an_address_or_a_network(void **state)
+{
+    static const struct {
+        const char *one;
+        const char *other;
+        bool are_one;
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"192.0.2.1", "::ffff:192.0.2.1", true},
+        {"2001:db8::1", "2001:db8::ffff:0:0:1", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false},
+        {"", "nothing", true},
+        {"", "0.0.0.0", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct peer_key one = vd_peer_key_of_text(rows[i].one);
+        const struct peer_key other = vd_peer_key_of_text(rows[i].other);
+
+        assert_int_equal(
+            one.length == other.length && memcmp(one.bytes, other.bytes, one.length) == 0,
+            rows[i].are_one);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_limiter__keeps_each_key_apart),
         cmocka_unit_test(test_limiter__made_up_keys_do_not_free_the_limited),
         cmocka_unit_test(test_limiter__spends_and_remembers),
+        cmocka_unit_test(test_peer__is_an_address_or_a_network),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
