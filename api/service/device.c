@@ -82,7 +82,8 @@ static void answer_posted(void *context, struct vd_http_answer *answer)
     free(posting);
 }
 
-static void bag_of_headers(const struct vd_http_request *request, struct vd_buf *bag)
+/* False: a header would be a property of the system's, or of no name. */
+static bool bag_of_headers(const struct vd_http_request *request, struct vd_buf *bag)
 {
     for (size_t i = 0; i < SYSTEM_PROPERTIES; i++) {
         const char *value = vd_http_header(request, system_properties[i].header);
@@ -93,10 +94,17 @@ static void bag_of_headers(const struct vd_http_request *request, struct vd_buf 
     }
     for (const struct evkeyval *at = request->headers->tqh_first; at != NULL;
          at = at->next.tqe_next) {
-        if (strncasecmp(at->key, PROPERTY_PREFIX, sizeof PROPERTY_PREFIX - 1) == 0) {
-            vd_bag_add(bag, at->key + sizeof PROPERTY_PREFIX - 1, at->value);
+        const char *name = at->key + sizeof PROPERTY_PREFIX - 1;
+
+        if (strncasecmp(at->key, PROPERTY_PREFIX, sizeof PROPERTY_PREFIX - 1) != 0) {
+            continue;
         }
+        if (name[0] == '\0' || name[0] == '$') {
+            return false;
+        }
+        vd_bag_add(bag, name, at->value);
     }
+    return true;
 }
 
 static bool bag_is_valid(struct vd_str text)
@@ -149,11 +157,14 @@ void vd_service_post_event(
         .address = vd_str_from(args->request->peer),
         .body = args->request->body,
     };
+    const bool is_named = bag_of_headers(args->request, &bag);
 
-    bag_of_headers(args->request, &bag);
     event.properties = (struct vd_str){(const char *)bag.data, bag.length};
     if (service->config.hub == NULL) {
         vd_service_fail(answer, VD_FAULT_ServiceUnavailable, NULL);
+    } else if (!is_named) {
+        vd_service_fail(
+            answer, VD_FAULT_ArgumentInvalid, "a property's name is empty or begins with '$'");
     } else if (bag.error != VD_OK || !bag_is_valid(event.properties)) {
         vd_service_fail(answer, VD_FAULT_ArgumentInvalid,
             "the properties are longer than 16 KiB, too many, or not UTF-8");

@@ -199,6 +199,42 @@ static void test_device__posts_need_a_hub(void **state)
     assert_fault("ServiceUnavailable");
 }
 
+/* A property of the sender's is none of the system's: those decide where a message goes. */
+static void test_device__properties_are_its_own(void **state)
+{
+    static const struct {
+        struct header headers[2];
+        int status;
+    } rows[] = {
+        {{{"iothub-app-$.ifid", VD_INTERFACE_SECURITY}, {0}}, 400},
+        {{{"IoTHub-App-$.mid", "x"}, {0}}, 400}, {{{"iothub-app-", "x"}, {0}}, 400},
+        {{{"iothub-app-a$", "x"}, {0}}, 503}, /* which nobody waits for */
+    };
+    struct live_hub *f;
+    struct vd_key key;
+    void *live = NULL;
+    char token[VD_SAS_TOKEN_MAX];
+
+    (void)state;
+    assert_int_equal(live_setup(&live), 0);
+    f = live;
+    live_start(f, &live_patient, 0);
+    service_hub = f->hub;
+    service_again();
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    key = key_of("d");
+    assert_int_equal(
+        vd_sas_make(HOST "/devices/d", &key, in_an_hour(), NULL, token, sizeof token), VD_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(call_with_headers(token, "POST", "/devices/d/messages/events",
+                             rows[i].headers, VD_STR_LITERAL("x")),
+            rows[i].status);
+    }
+    service_hub = NULL;
+    service_again();
+    assert_int_equal(live_teardown(&live), 0);
+}
+
 /* What it asks counts as what it sends: nobody keeps the back ends' workers busy. */
 static void test_device__has_a_rate(void **state)
 {
@@ -237,6 +273,7 @@ int main(void)
         TEST(test_device__authorised),
         TEST(test_device__refusals_are_recorded),
         TEST(test_device__posts_need_a_hub),
+        TEST(test_device__properties_are_its_own),
         TEST(test_device__has_a_rate),
     };
 
