@@ -61,4 +61,21 @@ async function until(done, what, timeoutMs = 15000) {
     }
 }
 
-module.exports = { host, ca, primaryKey, secondaryKey, vedette, vedetteMeanwhile, connectionString, until };
+// The device SDK does not say when its subscription to desired properties stands, and changes before that pass it by: has
+// `update` change them until one has come.
+async function subscribed(twin, update) {
+    twin.on('properties.desired', () => {});
+    for (let probe = 1; ; probe++) {
+        await update({ properties: { desired: { probe } } });
+        const has = await until(() => twin.properties.desired.probe === probe, 'a probe', 1000).catch(() => false);
+        if (has) {
+            return;
+        }
+        if (probe === 20) {
+            throw new Error('no desired properties come');
+        }
+    }
+}
+
+module.exports = { host, ca, primaryKey, secondaryKey, vedette, vedetteMeanwhile, connectionString, until,
+    subscribed };

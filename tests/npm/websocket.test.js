@@ -70,6 +70,8 @@ test('a twin', async () => {
         twin.properties.reported.update({ battery: { percent: 80 } },
             (error) => (error ? reject(error) : resolve()));
     });
+    await hub.subscribed(twin, (patch) => hub.vedetteMeanwhile('device', 'twin', 'device-1',
+        '--patch', JSON.stringify(patch)));
     const changed = new Promise((resolve) => {
         twin.on('properties.desired.interval', resolve);
     });
