@@ -16,7 +16,7 @@ const char *vd_twin_error_text(enum vd_twin_error error)
         [VD_TWIN_TOO_DEEP] = "nested too deep",
         [VD_TWIN_BAD_KEY] =
             "a name is empty, too long, or has a control character, '.', '$' or a space",
-        [VD_TWIN_BAD_VALUE] = "an integer out of range, or a string too long",
+        [VD_TWIN_BAD_VALUE] = "a number out of range",
         [VD_TWIN_VERSION_MISMATCH] = "the ETag is not the twin's",
         [VD_TWIN_NO_MEMORY] = "out of memory",
     };

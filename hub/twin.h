@@ -16,7 +16,7 @@
  * - Bytes of a section are counted as its values, not as its text: a name and a string count their bytes in UTF-8
  *   without control characters (U+0000 to U+001F, U+007F to U+009F), a number 8, a boolean or null 4, an object what is
  *   in it, an array that and 2 an element (else empty ones would be free). `$version` and `$metadata` do not count.
- *   The merged section is held to the limit.
+ *   The merged section is held to the limit; a string alone may fill it.
  * - Depth: VD_TWIN_DEPTH_MAX objects or arrays inside one another below tags, desired or reported.
  * - Arrays are values: replaced whole, described by one metadata. null in an array is an element and deletes nothing.
  * - `$version` and `$metadata` in what comes in are ours to write, so they are passed over, at the top of a section only;
@@ -31,11 +31,10 @@
 #define VD_TWIN_TAGS_MAX_BYTES       8192u
 #define VD_TWIN_PROPERTIES_MAX_BYTES 32768u
 #define VD_TWIN_DEPTH_MAX            10u
-/* From the old hub: a name, a string, an integer (53 bits, so that every double holds it). */
-#define VD_TWIN_KEY_MAX_BYTES    1024u
-#define VD_TWIN_STRING_MAX_BYTES 4096u
-#define VD_TWIN_INTEGER_MAX      4503599627370495LL
-#define VD_TWIN_INTEGER_MIN      (-4503599627370496LL)
+/* From the old hub: a name, an integer (53 bits, so that every double holds it). */
+#define VD_TWIN_KEY_MAX_BYTES 1024u
+#define VD_TWIN_INTEGER_MAX   4503599627370495LL
+#define VD_TWIN_INTEGER_MIN   (-4503599627370496LL)
 /* Text of an update: the largest message; escapes and blanks make text longer than what it says. */
 #define VD_TWIN_TEXT_MAX_BYTES 262144u
 /* What a problem says of where it is. */
@@ -49,7 +48,7 @@ enum vd_twin_error {
     VD_TWIN_TOO_LARGE,
     VD_TWIN_TOO_DEEP,
     VD_TWIN_BAD_KEY,   /* empty, too long, or with a control character, '.', '$' or a space */
-    VD_TWIN_BAD_VALUE, /* an integer out of range, or a string too long */
+    VD_TWIN_BAD_VALUE, /* a number out of range */
     VD_TWIN_VERSION_MISMATCH,
     VD_TWIN_NO_MEMORY,
 };

@@ -417,16 +417,17 @@ static void test_twin__lengths(void **state)
     } cases[] = {
         {"{\"", VD_TWIN_KEY_MAX_BYTES, "\":1}", VD_TWIN_OK},
         {"{\"", VD_TWIN_KEY_MAX_BYTES + 1, "\":1}", VD_TWIN_BAD_KEY},
-        {"{\"a\":\"", VD_TWIN_STRING_MAX_BYTES, "\"}", VD_TWIN_OK},
-        {"{\"a\":\"", VD_TWIN_STRING_MAX_BYTES + 1, "\"}", VD_TWIN_BAD_VALUE},
-        {"{\"a\":[\"", VD_TWIN_STRING_MAX_BYTES + 1, "\"]}", VD_TWIN_BAD_VALUE},
-        {"{\"a\":\"", VD_TWIN_TEXT_MAX_BYTES - 8, "\"}", VD_TWIN_BAD_VALUE},
+        /* One string may fill a section. */
+        {"{\"a\":\"", VD_TWIN_PROPERTIES_MAX_BYTES, "\"}", VD_TWIN_TOO_LARGE},
+        {"{\"a\":[\"", VD_TWIN_PROPERTIES_MAX_BYTES - 3, "\"]}", VD_TWIN_OK},
+        {"{\"a\":\"", VD_TWIN_PROPERTIES_MAX_BYTES - 1, "\"}", VD_TWIN_OK},
+        {"{\"a\":\"", VD_TWIN_TEXT_MAX_BYTES - 8, "\"}", VD_TWIN_TOO_LARGE},
         {"{\"a\":\"", VD_TWIN_TEXT_MAX_BYTES - 7, "\"}", VD_TWIN_TOO_LARGE},
     };
-    struct vd_twin twin = twin_new();
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_twin twin = twin_new();
         struct vd_twin_problem problem;
         struct vd_buf patch = {0};
 
@@ -436,8 +437,8 @@ static void test_twin__lengths(void **state)
         }
         assert_true(strlen(problem.path) < VD_TWIN_PATH_SIZE);
         vd_buf_release(&patch);
+        vd_twin_release(&twin);
     }
-    vd_twin_release(&twin);
 }
 
 static void test_twin__for_back_end(void **state)
