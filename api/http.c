@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "api/http_internal.h"
+#include "lib/clock.h"
 #include "lib/listen.h"
 #include "lib/log.h"
 
@@ -22,6 +23,9 @@
 /* A client that sends or reads nothing for so long is dropped. */
 #define IDLE_TIMEOUT_S   30
 #define HEADER_MAX_BYTES 16384
+/* Log lines that clients can cause, in 10 s. */
+#define LOG_BURST       20
+#define PATH_LOGGED_MAX 200
 
 /* ---- The loop ---- */
 
@@ -40,8 +44,28 @@ static void add_content(
     evbuffer_add(body, content->body.data, content->body.length);
 }
 
-static void send_answer(
-    struct evhttp_request *request, const struct vd_http_answer *answer, const char *text)
+/* Not of 401: the face that judged the client has told why. */
+static void log_refusal(struct vd_http *http, struct evhttp_request *request, int status)
+{
+    const char *target = evhttp_request_get_uri(request);
+    const int length = target != NULL ? (int)strcspn(target, "?#") : 0;
+    char *address = NULL;
+    ev_uint16_t port = 0;
+    uint32_t held_back;
+
+    if (http->tls == NULL || status < 400 || status == 401 ||
+        !vd_log_allowed(&http->log_refused, vd_clock_monotonic_ms(), &held_back)) {
+        return;
+    }
+    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
+    vd_log(VD_LOG_INFO, "api.refused", "status=%d method=%s address=%s held_back=%u path=\"%.*s\"",
+        status, vd_http_method_name(evhttp_request_get_command(request)),
+        address != NULL ? address : "", held_back,
+        length < PATH_LOGGED_MAX ? length : PATH_LOGGED_MAX, target != NULL ? target : "");
+}
+
+static void send_answer(struct vd_http *http, struct evhttp_request *request,
+    const struct vd_http_answer *answer, const char *text)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *body = evbuffer_new();
@@ -58,6 +82,7 @@ static void send_answer(
     for (size_t i = 0; i < answer->header_count; i++) {
         evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
     }
+    log_refusal(http, request, answer->status);
     vd_http_tls_end(request);
     evhttp_send_reply(request, answer->status, NULL, body);
     if (body != NULL) {
@@ -66,7 +91,8 @@ static void send_answer(
 }
 
 /* Answers without a worker. */
-static void refuse(struct evhttp_request *request, const struct vd_http_face *face, int status)
+static void refuse(struct vd_http *http, struct evhttp_request *request,
+    const struct vd_http_face *face, int status)
 {
     struct vd_http_answer answer = {.status = status};
     char *text = NULL;
@@ -78,7 +104,7 @@ static void refuse(struct evhttp_request *request, const struct vd_http_face *fa
         text = json_dumps(answer.body, JSON_COMPACT);
         json_decref(answer.body);
     }
-    send_answer(request, &answer, text);
+    send_answer(http, request, &answer, text);
     free(text);
 }
 
@@ -94,7 +120,7 @@ static void job_answer(struct job *job)
 {
     if (job->request != NULL) {
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
-        send_answer(job->request, &job->answer, job->text);
+        send_answer(job->later.to, job->request, &job->answer, job->text);
     }
     vd_job_free(job);
 }
@@ -159,7 +185,7 @@ static void on_request(struct evhttp_request *request, void *context)
     struct job *job;
 
     if (http->tls != NULL && !vd_http_tls_begin(request)) {
-        refuse(request, NULL, 503);
+        refuse(http, request, NULL, 503);
         return;
     }
     if (http->tls != NULL && !is_stopping(http) && vd_upgrade_takes(&http->upgrade, request)) {
@@ -168,16 +194,16 @@ static void on_request(struct evhttp_request *request, void *context)
     job = vd_job_new(http, request);
     face = job != NULL ? job->face : NULL;
     if (job == NULL) {
-        refuse(request, NULL, 503);
+        refuse(http, request, NULL, 503);
     } else if (face == NULL) {
         vd_job_free(job);
-        refuse(request, NULL, 404);
+        refuse(http, request, NULL, 404);
     } else if (job->body_length > face->body_max_bytes) {
         vd_job_free(job);
-        refuse(request, face, 413);
+        refuse(http, request, face, 413);
     } else if (!job_queue_up(http, job)) {
         vd_job_free(job);
-        refuse(request, face, 503);
+        refuse(http, request, face, 503);
     }
 }
 
@@ -282,6 +308,7 @@ static int listen_open(
 
 static int server_setup(struct vd_http *http)
 {
+    http->log_refused.burst = LOG_BURST;
     http->base = event_base_new();
     http->server = http->base != NULL ? evhttp_new(http->base) : NULL;
     if (http->server == NULL) {

@@ -13,6 +13,7 @@
 
 #include "api/http_tls.h"
 #include "api/upgrade.h"
+#include "lib/log.h"
 
 #define VD_HTTP_WORKERS_MAX 64
 #define VD_HTTP_FACES_MAX   8
@@ -62,6 +63,7 @@ struct vd_http {
     struct vd_http_tls *tls; /* NULL on a unix socket */
     struct event *wake;      /* on wake_fd: answers are ready, or the end */
     int wake_fd;
+    struct vd_log_limit log_refused; /* the loop's */
     pthread_t loop;
     pthread_t workers[VD_HTTP_WORKERS_MAX];
     unsigned threads; /* workers that were started */
@@ -76,6 +78,9 @@ struct vd_http {
     unsigned parked;  /* requests that are answered later */
     bool stopping;
 };
+
+/* "OTHER" for one that no face knows; static. */
+const char *vd_http_method_name(enum evhttp_cmd_type method);
 
 /* Copies what the face needs: the request itself belongs to the loop. On the loop. NULL: no memory. */
 struct job *vd_job_new(struct vd_http *http, struct evhttp_request *request);

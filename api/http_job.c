@@ -102,7 +102,7 @@ void vd_job_free(struct job *job)
     free(job);
 }
 
-static const char *method_name(enum evhttp_cmd_type method)
+const char *vd_http_method_name(enum evhttp_cmd_type method)
 {
     switch (method) {
     case EVHTTP_REQ_GET:
@@ -202,7 +202,7 @@ struct job *vd_job_new(struct vd_http *http, struct evhttp_request *request)
     job->later.to = http;
     job->request = request;
     job->body_length = evbuffer_get_length(body);
-    job->method = method_name(evhttp_request_get_command(request));
+    job->method = vd_http_method_name(evhttp_request_get_command(request));
     target_copy(job, request);
     job->peer = peer_of(request);
     job->has_user = http->tls == NULL && user_of(request, &job->user);

@@ -8,6 +8,7 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -32,10 +33,11 @@ struct connection {
     struct connection **link; /* what points here */
     struct vd_http_tls *tls;
     struct bufferevent *stream;
-    size_t pending;      /* bytes of a request that is not whole yet */
-    int64_t deadline_ms; /* monotonic; 0: a request is being answered */
-    bool has_greeted;    /* its handshake was counted */
-    bool is_cut;         /* shut down: evhttp is about to hear of it */
+    size_t pending;                  /* bytes of a request that is not whole yet */
+    int64_t deadline_ms;             /* monotonic; 0: a request is being answered */
+    struct sockaddr_storage address; /* once it has greeted */
+    bool has_greeted;                /* its handshake was counted */
+    bool is_cut;                     /* shut down: evhttp is about to hear of it */
 };
 
 struct vd_http_tls {
@@ -52,6 +54,7 @@ struct vd_http_tls {
     struct vd_log_limit log_rate;
     struct vd_log_limit log_slow;
     struct vd_log_limit log_full;
+    struct vd_log_limit log_broken;
 };
 
 /* ---- A connection ends with its SSL, whoever frees that ---- */
@@ -59,19 +62,8 @@ struct vd_http_tls {
 static int connection_index = -1;
 static pthread_once_t connection_index_once = PTHREAD_ONCE_INIT;
 
-static void connection_ends(
-    void *ssl, void *data, CRYPTO_EX_DATA *ex_data, int index, long number, void *pointer)
+static void connection_end(struct connection *connection)
 {
-    struct connection *connection = data;
-
-    (void)ssl;
-    (void)ex_data;
-    (void)index;
-    (void)number;
-    (void)pointer;
-    if (connection == NULL) {
-        return;
-    }
     *connection->link = connection->next;
     if (connection->next != NULL) {
         connection->next->link = connection->link;
@@ -84,9 +76,42 @@ static void connection_ends(
     free(connection);
 }
 
+/* What came in was no request: evhttp, which says nothing to us, has answered it itself, or the client has gone. */
+static void log_broken(const struct connection *connection)
+{
+    char address[INET6_ADDRSTRLEN] = "";
+    uint32_t held_back;
+
+    if (vd_log_allowed(&connection->tls->log_broken, vd_clock_monotonic_ms(), &held_back)) {
+        (void)getnameinfo((const struct sockaddr *)&connection->address, sizeof connection->address,
+            address, sizeof address, NULL, 0, NI_NUMERICHOST);
+        vd_log(VD_LOG_INFO, "api.request_broken", "address=%s pending_bytes=%zu held_back=%u",
+            address, connection->pending, held_back);
+    }
+}
+
+static void on_ssl_end(
+    void *ssl, void *data, CRYPTO_EX_DATA *ex_data, int index, long number, void *pointer)
+{
+    struct connection *connection = data;
+
+    (void)ssl;
+    (void)ex_data;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    if (connection == NULL) {
+        return;
+    }
+    if (connection->pending > 0 && !connection->is_cut && connection->tls->listener != NULL) {
+        log_broken(connection);
+    }
+    connection_end(connection);
+}
+
 static void connection_index_make(void)
 {
-    connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ends);
+    connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_end);
 }
 
 /* evhttp hears of the end as if the client had gone: it has no call to close a connection under a request. */
@@ -169,18 +194,17 @@ static int on_hello(SSL *ssl, int *alert, void *context)
     struct vd_http_tls *tls = context;
     struct connection *connection = SSL_get_ex_data(ssl, connection_index);
     const int64_t now_ms = vd_clock_monotonic_ms();
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof address;
+    socklen_t length = sizeof connection->address;
     struct peer_key peer;
     uint32_t held_back;
 
     if (connection == NULL || connection->has_greeted ||
-        getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&address, &length) !=
-            0) {
+        getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&connection->address,
+            &length) != 0) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     connection->has_greeted = true;
-    peer = vd_peer_key_of((const struct sockaddr *)&address);
+    peer = vd_peer_key_of((const struct sockaddr *)&connection->address);
     if (vd_limiter_take(tls->handshakes, peer.bytes, peer.length, now_ms)) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
@@ -242,7 +266,7 @@ static struct bufferevent *stream_new(struct event_base *base, void *context)
     bufferevent_setwatermark(stream, EV_READ, 0, tls->read_max_bytes);
     connection_begins(tls, connection, stream);
     if (SSL_set_ex_data(ssl, connection_index, connection) != 1) {
-        connection_ends(NULL, connection, NULL, 0, 0, NULL);
+        connection_end(connection);
         bufferevent_free(stream);
         return NULL;
     }
@@ -350,7 +374,7 @@ bool vd_http_tls_take(struct evhttp_request *request,
     bufferevent_disable(stream, EV_READ | EV_WRITE);
     SSL_up_ref(ssl);
     SSL_set_ex_data(ssl, connection_index, NULL);
-    connection_ends(NULL, connection, NULL, 0, 0, NULL);
+    connection_end(connection);
     SSL_set_bio(ssl, NULL, NULL);
     /* evhttp shuts down what its number for the socket stands for: let that be something else. */
     dup3(nothing, fd, O_CLOEXEC);
@@ -400,6 +424,7 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     tls->log_rate.burst = LOG_BURST;
     tls->log_slow.burst = LOG_BURST;
     tls->log_full.burst = LOG_BURST;
+    tls->log_broken.burst = LOG_BURST;
     error = vd_tls_context_new(
         config->certificate_file, config->private_key_file, &tls->context, error_text, error_size);
     if (error == VD_OK) {

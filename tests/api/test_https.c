@@ -85,6 +85,30 @@ static void start(int request_deadline_ms)
     start_limited(request_deadline_ms, 0);
 }
 
+/* ---- The log ---- */
+
+static FILE *log_file; /* NULL: it is not caught */
+static int log_before;
+
+/* Before the server starts. */
+static void log_catch(void)
+{
+    log_file = tmpfile();
+    log_before = dup(STDERR_FILENO);
+    vd_log_set_level(VD_LOG_INFO);
+    assert_non_null(log_file);
+    assert_true(log_before >= 0 && dup2(fileno(log_file), STDERR_FILENO) >= 0);
+}
+
+static void log_let_go(void)
+{
+    vd_log_set_level(VD_LOG_ERROR);
+    assert_true(dup2(log_before, STDERR_FILENO) >= 0);
+    close(log_before);
+    fclose(log_file);
+    log_file = NULL;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -92,6 +116,9 @@ static int tear_down(void **state)
         return -1;
     }
     http = NULL;
+    if (log_file != NULL) {
+        log_let_go();
+    }
     return 0;
 }
 
@@ -218,6 +245,52 @@ static void test_https__too_large(void **state)
     assert_false(tls_client_is_silent(&client, 20000)); /* refused before it is sent */
     tls_client_close(&client);
     assert_int_equal(atomic_load(&calls), 1);
+}
+
+static void log_await(const char *text)
+{
+    const int64_t deadline_ms = vd_clock_monotonic_ms() + 20000;
+    char lines[4096];
+    ssize_t length;
+
+    do {
+        length = pread(fileno(log_file), lines, sizeof lines - 1, 0);
+        assert_true(length >= 0 && vd_clock_monotonic_ms() < deadline_ms);
+        lines[length] = '\0';
+    } while (strstr(lines, text) == NULL);
+}
+
+/* Whatever is refused leaves a line, also where no face was asked. */
+static void test_https__refusals_are_logged(void **state)
+{
+    static const struct {
+        const char *head;
+        size_t body_length;
+        const char *logged;
+    } cases[] = {
+        {"POST /one/more?secret=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", 1001,
+            "event=api.refused status=413 method=POST address=127.0.0.1 held_back=0 "
+            "path=\"/one/more\"\n"},
+        {"POST /one HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n", 0,
+            "event=api.request_broken address=127.0.0.1 pending_bytes=56 held_back=0\n"},
+        {"no request\r\n\r\n", 0,
+            "event=api.request_broken address=127.0.0.1 pending_bytes=14 held_back=0\n"},
+    };
+    static char body[1001];
+
+    (void)state;
+    log_catch();
+    start(0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct tls_client client;
+
+        open_client(&client);
+        send_text(&client, cases[i].head);
+        assert_true(tls_client_write(&client, body, cases[i].body_length));
+        assert_false(tls_client_is_silent(&client, 20000)); /* answered */
+        tls_client_close(&client);
+        log_await(cases[i].logged);
+    }
 }
 
 static void expect_cut(struct tls_client *client, int64_t since_ms, int64_t at_least_ms)
@@ -476,6 +549,7 @@ int main(void)
         TEST(request),
         TEST(versions),
         TEST(too_large),
+        TEST(refusals_are_logged),
         TEST(slow_clients),
         TEST(slow_face),
         TEST(not_tls),
