@@ -79,7 +79,14 @@ void vd_connection_free(struct connection *connection);
 /* The session's callbacks; hub_name and registry are left to the caller. */
 void vd_connection_session_host(struct vd_session_host *host);
 
-/* ---- Between connection.c, which moves bytes, and connection_host.c, which does what the session says ---- */
+/* ---- Between connection_open.c, which makes and frees it, connection.c, which moves bytes, and connection_host.c, which does
+ * what the session says ---- */
+
+/* Has the loop tell of its socket and its time. */
+void vd_connection_watch(struct connection *connection);
+
+/* Its handshake was done elsewhere; `early` has come behind it, in WebSocket's frames. */
+void vd_connection_is_secured(struct connection *connection, struct vd_str early);
 
 /* Has vd_hub_settle send what is queued, or free what is closed. */
 void vd_connection_mark_dirty(struct connection *connection);
