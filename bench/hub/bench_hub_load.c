@@ -41,8 +41,9 @@ static void run_until(int epoll, int64_t end_ms)
 
 static void connect_all(int epoll)
 {
-    for (unsigned i = 0; i < load_options.connections; i++) {
-        load_client_open(epoll, &clients[i], i % load_options.devices);
+    for (unsigned i = 0, device = 0; i < load_options.connections; i++) {
+        load_client_open(epoll, &clients[i], device);
+        device = device + 1 < load_options.devices ? device + 1 : 0;
         while (i + 1 - load_counts.connected > OPENING_MAX) {
             poll_once(epoll);
         }

@@ -119,7 +119,8 @@ static void answer(const struct vd_mqtt_packet *packet)
 /* Reads one packet, and leaves what is behind it in `in`. */
 static void read_packet(struct vd_buf *in, struct vd_mqtt_packet *packet)
 {
-    while (vd_mqtt_frame(in->data, in->length, SIZE_MAX, packet) != VD_FRAME_WHOLE) {
+    while (in->data == NULL ||
+        vd_mqtt_frame(in->data, in->length, SIZE_MAX, packet) != VD_FRAME_WHOLE) {
         uint8_t *room = vd_buf_reserve(in, 4096);
         int n = room != NULL ? SSL_read(device, room, 4096) : 0;
 
