@@ -371,19 +371,28 @@ int vd_state_c2d_count(struct vd_state_store *store, const struct vd_state_key *
     return error;
 }
 
-/* The identity that is due first; VD_E_NOT_FOUND. */
-static int next_due(struct vd_state_store *store, int64_t now_ms, struct vd_state_key *key)
+static int identity_by_time(sqlite3_stmt *statement, int64_t time_ms, struct vd_state_key *key)
 {
-    sqlite3_stmt *statement = store->statements[STATE_C2D_DUE];
     int error;
 
-    sqlite3_bind_int64(statement, 1, now_ms);
+    sqlite3_bind_int64(statement, 1, time_ms);
     error = vd_state_step(statement);
     if (error == VD_OK) {
         error = vd_state_column_key(statement, 0, key);
     }
     vd_state_reset(statement);
     return error;
+}
+
+/* The identity that is due first, or one that is due later than any can be: the clock was put back, and it waits to be told.
+ * VD_E_NOT_FOUND. */
+static int next_due(struct vd_state_store *store, int64_t now_ms, struct vd_state_key *key)
+{
+    const int error = identity_by_time(store->statements[STATE_C2D_DUE], now_ms, key);
+
+    return error == VD_E_NOT_FOUND
+        ? identity_by_time(store->statements[STATE_C2D_AHEAD], now_ms + VD_HUB_C2D_TTL_MAX_MS, key)
+        : error;
 }
 
 int vd_state_c2d_expire(struct vd_state_store *store, uint32_t max, int64_t now_ms,
@@ -393,7 +402,7 @@ int vd_state_c2d_expire(struct vd_state_store *store, uint32_t max, int64_t now_
     uint32_t count = 0;
     int error = VD_OK;
 
-    /* A tick leaves nothing that is due: each round is another identity. */
+    /* A tick leaves nothing that is due, or too far ahead: each round is another identity. */
     while (error == VD_OK && count < max && (error = next_due(store, now_ms, &key)) == VD_OK) {
         struct opened opened = {.store = store, .key = &key, .endings = endings, .now_ms = now_ms};
 

@@ -62,6 +62,8 @@ static const char *const statement_sql[STATE_STATEMENTS] = {
     [STATE_FEEDBACK_TOTAL] = "SELECT count(*) FROM (SELECT 1 FROM feedback LIMIT ?1)",
     [STATE_C2D_DUE] = "SELECT " OWNER_COLUMNS " FROM c2d JOIN owner ON owner.id = c2d.owner "
                       "WHERE due_ms <= ?1 ORDER BY due_ms LIMIT 1",
+    [STATE_C2D_AHEAD] = "SELECT " OWNER_COLUMNS " FROM c2d JOIN owner ON owner.id = c2d.owner "
+                        "WHERE due_ms > ?1 ORDER BY due_ms DESC LIMIT 1",
     [STATE_FEEDBACK_ADD] =
         "INSERT INTO feedback (owner, ended_ms, state, message_id) VALUES (?1, ?2, ?3, ?4)",
     [STATE_FEEDBACK_TRIM] = "DELETE FROM feedback WHERE sequence <= ?1",

@@ -54,8 +54,13 @@ static struct vd_c2d_queue *open_queue(struct state_model *model, size_t owner)
     return &model->owners[owner].queue;
 }
 
+static int64_t due_of(const struct vd_c2d_entry *entry)
+{
+    return entry->state == VD_C2D_LOCKED ? entry->lock_until_ms : entry->expires_ms;
+}
+
 /* Whose message is due first by now, the oldest of those that are due together; false: nobody's. */
-static bool find_due(const struct state_model *model, size_t *owner)
+static bool find_first_due(const struct state_model *model, size_t *owner)
 {
     int64_t first_due = INT64_MAX;
     int64_t first = INT64_MAX;
@@ -63,7 +68,7 @@ static bool find_due(const struct state_model *model, size_t *owner)
     for (size_t i = 0; i < STATE_MODEL_OWNERS; i++) {
         for (size_t k = 0; k < model->owners[i].queue.count; k++) {
             const struct vd_c2d_entry *entry = &model->owners[i].queue.entries[k];
-            int64_t due = entry->state == VD_C2D_LOCKED ? entry->lock_until_ms : entry->expires_ms;
+            const int64_t due = due_of(entry);
 
             if (due <= model->now_ms &&
                 (due < first_due || (due == first_due && entry->sequence < first))) {
@@ -74,6 +79,33 @@ static bool find_due(const struct state_model *model, size_t *owner)
         }
     }
     return first_due != INT64_MAX;
+}
+
+/* Whose message is due last, and later than any may be, the newest of those that are together; false: nobody's. */
+static bool find_too_far_ahead(const struct state_model *model, size_t *owner)
+{
+    const int64_t latest = model->now_ms + VD_HUB_C2D_TTL_MAX_MS;
+    int64_t last_due = latest;
+    int64_t last = 0;
+
+    for (size_t i = 0; i < STATE_MODEL_OWNERS; i++) {
+        for (size_t k = 0; k < model->owners[i].queue.count; k++) {
+            const struct vd_c2d_entry *entry = &model->owners[i].queue.entries[k];
+            const int64_t due = due_of(entry);
+
+            if (due > latest && (due > last_due || (due == last_due && entry->sequence > last))) {
+                last_due = due;
+                last = entry->sequence;
+                *owner = i;
+            }
+        }
+    }
+    return last_due != latest;
+}
+
+static bool find_due(const struct state_model *model, size_t *owner)
+{
+    return find_first_due(model, owner) || find_too_far_ahead(model, owner);
 }
 
 /* ---- Operations ---- */

@@ -330,6 +330,29 @@ static void test_state_store__tells_back_ends_what_became_of_commands(void **sta
     vd_c2d_endings_release(&endings);
 }
 
+/* A clock that is put back makes nothing wait longer than the longest life from then on, though its device never comes. */
+static void test_state_store__ends_commands_after_a_clock_went_back(void **state)
+{
+    const int64_t then = NOW - 365 * 86400000LL;
+    struct vd_state_key keys[2] = {state_key("a", "", 1), state_key("b", "", 1)};
+    struct vd_c2d_endings endings = {0};
+    uint32_t queues = 0;
+
+    (void)state;
+    send(&keys[0], "one", VD_C2D_ACK_NONE);
+    send(&keys[1], "two", VD_C2D_ACK_NONE);
+    assert_int_equal(vd_state_c2d_expire(store, 10, then, &queues, &endings), VD_OK);
+    assert_int_equal(queues, 2);
+    assert_int_equal(vd_state_c2d_expire(store, 10, then, &queues, &endings), VD_OK);
+    assert_int_equal(queues, 0);
+    assert_int_equal(endings.count, 0);
+    assert_int_equal(
+        vd_state_c2d_expire(store, 10, then + VD_HUB_C2D_TTL_MAX_MS, &queues, &endings), VD_OK);
+    assert_int_equal(queues, 2);
+    assert_int_equal(endings.count, 2);
+    vd_c2d_endings_release(&endings);
+}
+
 static void test_state_store__bounds_feedback(void **state)
 {
     struct vd_state_key key = state_key("dev", "", 1);
@@ -513,6 +536,7 @@ int main(void)
         STORE_TEST(gives_commands_until_they_are_complete),
         STORE_TEST(refuses_what_does_not_fit),
         STORE_TEST(tells_back_ends_what_became_of_commands),
+        STORE_TEST(ends_commands_after_a_clock_went_back),
         STORE_TEST(bounds_feedback),
         STORE_TEST(sweeps_what_removed_identities_left),
         STORE_TEST(undoes_an_attempt_that_fails),
