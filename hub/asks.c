@@ -172,7 +172,8 @@ static void record_twin(
 
     if (status >= 300) {
         operation.result = status == 429 ? (struct vd_result){429001, "ThrottlingException"}
-            : status < 500               ? (struct vd_result){(uint32_t)status * 1000, "BadRequest"}
+            : status == 413              ? (struct vd_result){413001, "MessageTooLarge"}
+            : status < 500               ? (struct vd_result){400001, "BadRequest"}
                                          : (struct vd_result){500001, "ServerError"};
         operation.reason = asked->problem.path[0] != '\0' ? asked->problem.path : NULL;
     }

@@ -113,7 +113,8 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
         add(&operation,
             (struct vd_operation_property){"messageSize", NULL, (int64_t)request->body.length});
     } else if (kind->category == VD_OPERATION_C2D) {
-        const char *id = vd_http_header(request, "iothub-messageid");
+        const char *made = answer_header(answer, "iothub-messageid");
+        const char *id = made != NULL ? made : vd_http_header(request, "iothub-messageid");
 
         add(&operation, (struct vd_operation_property){"messageId", id != NULL ? id : "", 0});
     } else if (kind->category == VD_OPERATION_TWIN_QUERIES) {

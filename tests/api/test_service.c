@@ -666,7 +666,8 @@ static void test_service__records(void **unused)
             {"\"operationName\":\"create\"", "DeviceIdentityOperations", "deviceId\\\":\\\"r2",
                 "batching"}},
         {"POST", "/devices/r2/messages/devicebound", NULL, "x", 204,
-            {"\"operationName\":\"send\"", "C2DCommands", "deviceId\\\":\\\"r2", "200"}},
+            {"\"operationName\":\"send\"", "C2DCommands", "deviceId\\\":\\\"r2",
+                "messageId\\\":\\\""}},
         {"DELETE", "/devices/r2/commands", NULL, NULL, 200,
             {"\"operationName\":\"queuePurged\"", "C2DCommands", "r2", "200"}},
         /* Calls of methods that do not come to the hub. */

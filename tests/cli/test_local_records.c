@@ -74,7 +74,7 @@ static void test_local_records__each_operation(void **state)
         {"POST", "/twins/query", "{\"query\":\"SELECT * FROM devices\"}", 200,
             {"\"operationName\":\"query\"", "TwinQueries", "SELECT * FROM devices"}},
         {"POST", "/devices/a/messages", "{\"payload\":\"x\"}", 201,
-            {"\"operationName\":\"send\"", "C2DCommands", "a"}},
+            {"\"operationName\":\"send\"", "C2DCommands", "messageId\\\":\\\""}},
         {"DELETE", "/devices/a/messages", NULL, 200,
             {"\"operationName\":\"queuePurged\"", "C2DCommands", "a"}},
         {"DELETE", "/feedback", NULL, 204,

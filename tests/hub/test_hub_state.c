@@ -127,6 +127,19 @@ static void expect_fault(struct tls_client *client, const char *topic, int code)
     json_decref(fault);
 }
 
+/* True once one was recorded whose member is this text. */
+static bool has_operation(struct live_hub *f, const char *member, const char *text)
+{
+    bool has = false;
+    json_t *operation;
+
+    for (uint32_t i = 0; !has && (operation = fault_log_operation(&f->log, i)) != NULL; i++) {
+        has = strcmp(json_string_value(json_object_get(operation, member)), text) == 0;
+        json_decref(operation);
+    }
+    return has;
+}
+
 static void test_twin__faults(void **state)
 {
     static char large[40000];
@@ -149,6 +162,8 @@ static void test_twin__faults(void **state)
     large[at] = '}';
     publish(&client, PATCH "3", large);
     expect_fault(&client, "$iothub/twin/res/413/?$rid=3", 413001);
+    LIVE_AWAIT(has_operation(f, "resultType", "400001"));
+    LIVE_AWAIT(has_operation(f, "resultType", "413001"));
     publish(&client, GET "4", "");
     expect(&client, "$iothub/twin/res/200/?$rid=4",
         "{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
@@ -408,18 +423,6 @@ static void test_c2d__exhausted(void **state)
     tls_client_close(&client);
 }
 
-static bool has_operation(struct live_hub *f, const char *name)
-{
-    bool has = false;
-    json_t *operation;
-
-    for (uint32_t i = 0; !has && (operation = fault_log_operation(&f->log, i)) != NULL; i++) {
-        has = strcmp(json_string_value(json_object_get(operation, "operationName")), name) == 0;
-        json_decref(operation);
-    }
-    return has;
-}
-
 static void test_c2d__expired(void **state)
 {
     struct live_hub *f = *state;
@@ -427,7 +430,7 @@ static void test_c2d__expired(void **state)
     start(f);
     live_send_message(f, "x", vd_clock_utc_ms() + 50);
     LIVE_AWAIT(live_first_feedback(f) == VD_C2D_EXPIRED);
-    LIVE_AWAIT(has_operation(f, "messageExpired"));
+    LIVE_AWAIT(has_operation(f, "operationName", "messageExpired"));
 }
 
 /* A taken over connection gives what it had to the one that comes. */
