@@ -76,17 +76,17 @@ static void connection_end(struct connection *connection)
     free(connection);
 }
 
-/* What came in was no request: evhttp, which says nothing to us, has answered it itself, or the client has gone. */
-static void log_broken(const struct connection *connection)
+/* Of what evhttp says nothing: no TLS came in, or no request; it has answered that itself, or the client has gone. */
+static void log_broken(const struct connection *connection, const char *event)
 {
-    char address[INET6_ADDRSTRLEN] = "";
+    char address[INET6_ADDRSTRLEN] = ""; /* of one that has not greeted nothing is known any more */
     uint32_t held_back;
 
     if (vd_log_allowed(&connection->tls->log_broken, vd_clock_monotonic_ms(), &held_back)) {
         (void)getnameinfo((const struct sockaddr *)&connection->address, sizeof connection->address,
             address, sizeof address, NULL, 0, NI_NUMERICHOST);
-        vd_log(VD_LOG_INFO, "api.request_broken", "address=%s pending_bytes=%zu held_back=%u",
-            address, connection->pending, held_back);
+        vd_log(VD_LOG_INFO, event, "address=%s pending_bytes=%zu held_back=%u", address,
+            connection->pending, held_back);
     }
 }
 
@@ -95,7 +95,6 @@ static void on_ssl_end(
 {
     struct connection *connection = data;
 
-    (void)ssl;
     (void)ex_data;
     (void)index;
     (void)number;
@@ -103,8 +102,12 @@ static void on_ssl_end(
     if (connection == NULL) {
         return;
     }
-    if (connection->pending > 0 && !connection->is_cut && connection->tls->listener != NULL) {
-        log_broken(connection);
+    if (!connection->is_cut && connection->tls->listener != NULL) {
+        if (!SSL_is_init_finished(ssl)) {
+            log_broken(connection, "api.tls_failed");
+        } else if (connection->pending > 0) {
+            log_broken(connection, "api.request_broken");
+        }
     }
     connection_end(connection);
 }

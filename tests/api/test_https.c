@@ -362,6 +362,7 @@ static void test_https__not_tls(void **state)
     int tcp;
 
     (void)state;
+    log_catch();
     start(0);
     tcp = tls_client_tcp(vd_http_port(http));
     assert_true(tcp >= 0);
@@ -370,6 +371,7 @@ static void test_https__not_tls(void **state)
     assert_null(strstr(answer, "HTTP"));
     assert_int_equal(atomic_load(&calls), 0);
     close(tcp);
+    log_await("event=api.tls_failed ");
 }
 
 /* Clients that hold large requests unfinished: one of them goes, and others are served. */
