@@ -76,15 +76,22 @@ static void connection_end(struct connection *connection)
     free(connection);
 }
 
+/* Empty of one that has not greeted: nothing is known of it any more. */
+static void address_of(const struct connection *connection, char out[INET6_ADDRSTRLEN])
+{
+    out[0] = '\0';
+    (void)getnameinfo((const struct sockaddr *)&connection->address, sizeof connection->address,
+        out, INET6_ADDRSTRLEN, NULL, 0, NI_NUMERICHOST);
+}
+
 /* Of what evhttp says nothing: no TLS came in, or no request; it has answered that itself, or the client has gone. */
 static void log_broken(const struct connection *connection, const char *event)
 {
-    char address[INET6_ADDRSTRLEN] = ""; /* of one that has not greeted nothing is known any more */
+    char address[INET6_ADDRSTRLEN];
     uint32_t held_back;
 
     if (vd_log_allowed(&connection->tls->log_broken, vd_clock_monotonic_ms(), &held_back)) {
-        (void)getnameinfo((const struct sockaddr *)&connection->address, sizeof connection->address,
-            address, sizeof address, NULL, 0, NI_NUMERICHOST);
+        address_of(connection, address);
         vd_log(VD_LOG_INFO, event, "address=%s pending_bytes=%zu held_back=%u", address,
             connection->pending, held_back);
     }
@@ -198,6 +205,7 @@ static int on_hello(SSL *ssl, int *alert, void *context)
     struct connection *connection = SSL_get_ex_data(ssl, connection_index);
     const int64_t now_ms = vd_clock_monotonic_ms();
     socklen_t length = sizeof connection->address;
+    char address[INET6_ADDRSTRLEN];
     struct peer_key peer;
     uint32_t held_back;
 
@@ -212,7 +220,8 @@ static int on_hello(SSL *ssl, int *alert, void *context)
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     if (vd_log_allowed(&tls->log_rate, now_ms, &held_back)) {
-        vd_log(VD_LOG_WARN, "api.connect_rate", "limit=%u held_back=%u",
+        address_of(connection, address);
+        vd_log(VD_LOG_WARN, "api.connect_rate", "address=%s limit=%u held_back=%u", address,
             tls->address_connects_per_s, held_back);
     }
     *alert = SSL_AD_USER_CANCELLED;

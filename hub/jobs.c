@@ -69,6 +69,8 @@ void vd_jobs_collect(struct vd_hub *hub)
             struct vd_operation operation;
 
             if (vd_operation_of_ending(&job->endings.items[i], expiry, &operation)) {
+                /* What ends by itself came over nothing. */
+                operation.protocol = job->slot != VD_JOB_NO_SLOT ? "Mqtt" : NULL;
                 vd_record_now(hub, &operation);
             }
         }

@@ -117,6 +117,11 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
         const char *id = made != NULL ? made : vd_http_header(request, "iothub-messageid");
 
         add(&operation, (struct vd_operation_property){"messageId", id != NULL ? id : "", 0});
+        if (handler == vd_service_purge && operation.result.code == 0) {
+            add(&operation,
+                (struct vd_operation_property){"messageCount", NULL,
+                    json_integer_value(json_object_get(answer->body, "totalMessagesPurged"))});
+        }
     } else if (kind->category == VD_OPERATION_TWIN_QUERIES) {
         add_query(&operation, request, answer, &body);
     }

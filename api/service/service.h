@@ -27,8 +27,8 @@ struct vd_service_config {
     struct vd_state *state;     /* twins, C2D */
     struct vd_sweeper *sweeper; /* hears of removed identities; NULL: the next start sweeps */
     struct vd_bus *bus;         /* NULL: no hub is running */
-    struct vd_hub *hub;         /* for its counters, and what devices do over HTTPS; NULL likewise */
-    const char *host_name;      /* of the hub, without a port: tokens must name it */
+    struct vd_hub *hub;    /* for its counters, and what devices do over HTTPS; NULL likewise */
+    const char *host_name; /* of the hub, without a port: tokens must name it */
     const struct vd_recorder *recorder; /* NULL: nothing is recorded */
 };
 
