@@ -9,6 +9,7 @@
 
 #include "api/handlers.h"
 #include "api/local.h"
+#include "api/management/management.h"
 #include "lib/clock.h"
 
 struct route {
@@ -115,6 +116,9 @@ unsigned vd_api_needs(const struct vd_api_request *request)
     bool path_known;
     const struct route *route = route_find(request, &variables, &path_known);
 
+    if (vd_management_takes(request->path)) {
+        return VD_NEEDS_REGISTRY | VD_NEEDS_LOG;
+    }
     if (route == NULL) {
         return 0;
     }
@@ -185,7 +189,9 @@ static void call(const struct vd_api *api, const struct vd_api_request *request,
     const struct route *route = route_find(request, &variables, &path_known);
 
     *answer = (struct vd_api_answer){500, NULL};
-    if (route != NULL) {
+    if (vd_management_takes(request->path)) {
+        vd_local_management(api, request, answer);
+    } else if (route != NULL) {
         route_call(route, &variables, api, request, later, answer);
     } else if (path_known) {
         vd_api_fail(answer, 405, "MethodNotAllowed", "%.16s is not for this path", request->method);

@@ -109,6 +109,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
  * POST /query                      {"sql"}; {"columns","rows","truncated"}
  * GET /status                      versions and counters
+ * /subscriptions/..., /providers/...   the management API (docs/management.md), as an owner and without headers
  */
 void vd_api_call(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);

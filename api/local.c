@@ -5,11 +5,12 @@
 
 #include <pwd.h>
 
+#include "api/management/management.h"
 #include "api/service/internal.h"
+#include "lib/config.h"
 #include "lib/uuid.h"
 
 /* "local:" and a name; one that is longer is cut. */
-#define CALLER_SIZE 96
 #define PASSWD_SIZE 4096
 
 /* A resource below the hub: a word, and the longest name that a path can hold is cut to this. */
@@ -90,19 +91,18 @@ bool vd_local_is_recorded(vd_api_handler *handler)
     return control_of(handler) != NULL || kind_of(handler) != NULL;
 }
 
-/* "local:root", "local:1000" where the user has no name here, "local" where nobody knows him. */
-static void caller_text(const uid_t *user, char out[CALLER_SIZE])
+void vd_local_caller(const uid_t *user, char out[VD_LOCAL_CALLER_SIZE])
 {
     struct passwd entry;
     struct passwd *found = NULL;
     char text[PASSWD_SIZE];
 
     if (user == NULL) {
-        snprintf(out, CALLER_SIZE, "local");
+        snprintf(out, VD_LOCAL_CALLER_SIZE, "local");
     } else if (getpwuid_r(*user, &entry, text, sizeof text, &found) == 0 && found != NULL) {
-        snprintf(out, CALLER_SIZE, "local:%s", found->pw_name);
+        snprintf(out, VD_LOCAL_CALLER_SIZE, "local:%s", found->pw_name);
     } else {
-        snprintf(out, CALLER_SIZE, "local:%u", (unsigned)*user);
+        snprintf(out, VD_LOCAL_CALLER_SIZE, "local:%u", (unsigned)*user);
     }
 }
 
@@ -219,15 +219,52 @@ void vd_local_record(const struct vd_api *api, vd_api_handler *handler,
 {
     const struct control *control = control_of(handler);
     const struct kind *kind = kind_of(handler);
-    char caller[CALLER_SIZE];
+    char caller[VD_LOCAL_CALLER_SIZE];
 
     if (api->recorder == NULL || (control == NULL && (kind == NULL || !is_due(kind, answer)))) {
         return;
     }
-    caller_text(args->user, caller);
+    vd_local_caller(args->user, caller);
     if (control != NULL) {
         record_control(api, control, args, answer, caller);
     } else {
         record_kind(api, kind, args, answer, caller, duration_ms);
     }
+}
+
+/* ---- The management API ---- */
+
+void vd_local_management(
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
+{
+    char host_name[VD_HOST_NAME_MAX + 1];
+    char caller[VD_LOCAL_CALLER_SIZE];
+    const struct vd_management_config config = {
+        .registry = api->registry,
+        .hub = api->hub,
+        .recorder = api->recorder,
+        .exporter = api->exporter,
+        .host_name = host_name,
+        .scope = api->scope,
+    };
+    const struct vd_http_request inner = {
+        .method = request->method,
+        .path = request->path,
+        .query = request->query != NULL ? request->query : "",
+        .user = request->user,
+        .peer = "",
+        .body = request->body,
+    };
+    struct vd_http_answer made = {.status = 500};
+    struct vd_management *management = NULL;
+
+    vd_local_caller(request->user, caller);
+    snprintf(
+        host_name, sizeof host_name, "%.*s", (int)strcspn(api->host_name, ":"), api->host_name);
+    if (vd_management_new(&config, &management) == VD_OK) {
+        vd_management_call(management, caller, &inner, &made);
+    }
+    vd_management_free(management);
+    answer->status = made.status;
+    answer->body = made.body;
 }

@@ -9,6 +9,15 @@
 /* True if the handler's requests are recorded, or some of them. */
 bool vd_local_is_recorded(vd_api_handler *handler);
 
+#define VD_LOCAL_CALLER_SIZE 96
+
+/* The owner's name in records: "local:root", "local:1000" where the user has no name here, "local" where nobody knows him. */
+void vd_local_caller(const uid_t *user, char out[VD_LOCAL_CALLER_SIZE]);
+
+/* Answers a path of the management API: the owner needs no token for it. */
+void vd_local_management(
+    const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);
+
 /* Records what the request was answered. Any thread; looks up the caller's name. */
 void vd_local_record(const struct vd_api *api, vd_api_handler *handler,
     const struct vd_api_args *args, const struct vd_api_answer *answer, int64_t duration_ms);

@@ -33,6 +33,19 @@ static const struct vd_command commands[] = {
     {.name = "token",
         .summary = "Who may manage the hub over HTTPS.",
         .children = vd_token_commands},
+    {.name = "management",
+        .summary = "Calls the management API as the owner, without a token.",
+        .arguments = "METHOD [PATH]",
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = vd_management_options,
+        .details =
+            "METHOD is get, put, post, patch or delete. PATH begins with / or goes on from the hub's own; none is the hub.\n"
+            "Prints the answer as JSON. As\n"
+            "  vedette management get\n"
+            "  vedette management put providers/microsoft.insights/diagnosticSettings/all --file setting.json\n",
+        .run = vd_cmd_management},
     {.name = "agent", .summary = "Runs the security module on this machine.", .raw = vd_cmd_agent},
     {.name = "intel", .summary = "Threat indicators.", .children = vd_intel_commands},
     {.name = "alert", .summary = "Alerts.", .children = vd_alert_commands},

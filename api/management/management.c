@@ -317,28 +317,22 @@ static void route_run(struct vd_management *management, const struct vd_manageme
     }
 }
 
-/* Nobody learns which paths there are who has no token. */
-static void face_call(
-    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+static void dispatch(struct vd_management *management, const struct vd_token *caller,
+    const struct vd_http_request *request, struct vd_http_answer *answer)
 {
-    struct vd_management *management = context;
     struct vd_management_args args = {.request = request};
-    struct vd_token caller;
     char details[VD_MANAGEMENT_DETAILS_SIZE] = "";
     struct segments segments;
     const enum path_result path = path_split(request->path, &segments);
     const struct vd_management_route *route;
     bool path_known = false;
 
-    if (!vd_management_authenticate(management, request, &caller, answer)) {
-        return;
-    }
     if (path == PATH_MALFORMED) {
         vd_management_fail(answer, 400, "InvalidRequestUri", NULL, "the path is malformed");
         return;
     }
     route = path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
-    args.caller = &caller;
+    args.caller = caller;
     args.details = details;
     if (!scope_fits(&management->config.scope, &segments, answer)) {
         return;
@@ -353,6 +347,27 @@ static void face_call(
     }
 }
 
+/* Nobody learns which paths there are who has no token. */
+static void face_call(
+    void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    struct vd_management *management = context;
+    struct vd_token caller;
+
+    if (vd_management_authenticate(management, request, &caller, answer)) {
+        dispatch(management, &caller, request, answer);
+    }
+}
+
+void vd_management_call(struct vd_management *management, const char *name,
+    const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    struct vd_token caller = {.role = VD_ROLE_OWNER};
+
+    snprintf(caller.name, sizeof caller.name, "%s", name);
+    dispatch(management, &caller, request, answer);
+}
+
 static void face_refuse(int status, struct vd_http_answer *answer)
 {
     if (status == 413) {
@@ -363,7 +378,7 @@ static void face_refuse(int status, struct vd_http_answer *answer)
     }
 }
 
-static bool face_takes(const char *path)
+bool vd_management_takes(const char *path)
 {
     static const char *const first[] = {"subscriptions", "providers"};
     const char *at = path + strspn(path, "/");
@@ -381,7 +396,7 @@ struct vd_http_face vd_management_face(struct vd_management *management)
 {
     return (struct vd_http_face){
         .prefix = "",
-        .takes = face_takes,
+        .takes = vd_management_takes,
         .body_max_bytes = VD_MANAGEMENT_BODY_MAX_BYTES,
         .call = face_call,
         .refuse = face_refuse,

@@ -39,4 +39,11 @@ void vd_management_free(struct vd_management *management);
  */
 struct vd_http_face vd_management_face(struct vd_management *management);
 
+/* True for the paths of the face. */
+bool vd_management_takes(const char *path);
+
+/* Answers the owner himself, who needs no token: `caller` is his name in the records. Any thread; blocks for the disk. */
+void vd_management_call(struct vd_management *management, const char *caller,
+    const struct vd_http_request *request, struct vd_http_answer *answer);
+
 #endif

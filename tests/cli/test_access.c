@@ -266,6 +266,39 @@ static void test_access__policy_command(void **state)
     assert_int_equal(vedette("policy show ops"), 1);
 }
 
+/* The management API without a token: what is done is there, and recorded as the owner's. */
+static void test_access__management_command(void **state)
+{
+    json_t *hub;
+
+    (void)state;
+    assert_int_equal(vedette("management get"), 0);
+    hub = said_json();
+    assert_string_equal(
+        json_string_value(json_object_get(hub, "type")), "Microsoft.Devices/IotHubs");
+    json_decref(hub);
+    assert_int_equal(vedette("management PUT providers/microsoft.insights/diagnosticSettings/all "
+                             "--body '{\"properties\":{\"storageAccountId\":\"/x\",\"logs\":"
+                             "[{\"category\":\"Connections\",\"enabled\":true}]}}'"),
+        0);
+    assert_int_equal(vedette("management get providers/microsoft.insights/diagnosticSettings"), 0);
+    assert_said("\"name\": \"all\"");
+    assert_int_equal(
+        vedette("management delete providers/microsoft.insights/diagnosticSettings/all"), 0);
+    assert_string_equal(output, "{}\n");
+    assert_int_equal(
+        vedette("management get providers/microsoft.insights/diagnosticSettings/all"), 1);
+    assert_int_equal(vedette("management post /providers/Microsoft.Devices/checkNameAvailability "
+                             "--body '{\"name\":\"new\"}'"),
+        1); /* not below a subscription */
+    assert_int_equal(vedette("management get nothing"), 1);
+    assert_said("there is no such resource");
+    assert_int_equal(vedette("management put --body '{'"), 1);
+    assert_int_equal(vedette("management frob"), 2);
+    assert_int_equal(vedette("management put --body x --file y"), 2);
+    assert_int_equal(vedette("management put --file /nowhere"), 1);
+}
+
 #define TEST(name)    cmocka_unit_test_setup_teardown(test_access__##name, set_up, tear_down)
 #define COMMAND(name) cmocka_unit_test_setup_teardown(test_access__##name, set_up_closed, tear_down)
 
@@ -277,6 +310,7 @@ int main(void)
         COMMAND(token_command),
         COMMAND(token_command_misused),
         COMMAND(policy_command),
+        COMMAND(management_command),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

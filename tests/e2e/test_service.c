@@ -259,6 +259,13 @@ static void send_message(const char *remote, uint32_t number)
 }
 
 /* Rules that are set before the start hold after it, and those that are set later hold at once. */
+#define RULE_SETS(action)                                                               \
+    "{\"location\":\"local\",\"sku\":{\"name\":\"S1\",\"capacity\":1},\"properties\":{" \
+    "\"networkRuleSets\":{\"defaultAction\":\"" action "\",\"ipRules\":[],"             \
+    "\"applyToBuiltInEventHubEndpoint\":false}}}"
+#define DENY_ALL  RULE_SETS("Deny")
+#define ALLOW_ALL RULE_SETS("Allow")
+
 static void test_service__the_ip_filter_decides(void **state)
 {
     struct e2e_mqtt mqtt;
@@ -285,6 +292,13 @@ static void test_service__the_ip_filter_decides(void **state)
     e2e_mqtt_close(&mqtt);
     e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "remove", "here"));
     e2e_cli_ok(&hub, E2E_ARGS("ip-filter", "remove", "me"));
+    /* The whole filter by the management API, as the owner. */
+    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, "filtered"), 0);
+    e2e_cli_ok(&hub, E2E_ARGS("management", "put", "--body", DENY_ALL));
+    assert_true(e2e_mqtt_closed_by_hub(&mqtt, WAIT_MS));
+    e2e_mqtt_close(&mqtt);
+    e2e_cli_ok(&hub, E2E_ARGS("management", "put", "--body", ALLOW_ALL));
     struct e2e_result list = e2e_cli(&hub, E2E_ARGS("ip-filter", "list"));
     assert_int_equal(list.status, 0);
     assert_null(strstr(list.out, "here"));
