@@ -29,7 +29,7 @@
 struct item {
     struct vd_identity identity; /* without its keys */
     struct vd_buf twin;          /* as it is stored; empty: nothing is */
-    size_t c2d_messages;
+    struct vd_twins_beside beside;
 };
 
 /* The rows behind a position, in the order of the registry. */
@@ -38,6 +38,7 @@ struct rows {
     bool of_modules;
     bool needs_state; /* else identities alone make the rows */
     bool needs_message_count;
+    bool needs_activity;
     bool has_status; /* only those that are enabled, or are not, can be among them */
     bool enabled;
     bool is_named; /* only the devices below can be among them */
@@ -185,7 +186,10 @@ static int read_some(void *context, struct vd_state_store *store)
         error = vd_state_twin_get(store, &key, &item->twin, &revision);
         error = error == VD_E_NOT_FOUND ? VD_OK : error;
         if (error == VD_OK && rows->needs_message_count) {
-            error = vd_state_c2d_count(store, &key, rows->now_ms, &item->c2d_messages, NULL);
+            error = vd_state_c2d_count(store, &key, rows->now_ms, &item->beside.c2d_messages, NULL);
+        }
+        if (error == VD_OK && rows->needs_activity) {
+            error = vd_state_activity_get(store, &key, &item->beside.activity);
         }
         bytes += item->twin.length;
         rows->read++;
@@ -242,7 +246,7 @@ static int next_row(void *context, json_t **row, struct vd_twin_query_position *
             item->identity.device_id, item->identity.module_id, vd_error_text(error));
         return error;
     }
-    made = vd_twins_json(&rows->twins, &item->identity, &twin, item->c2d_messages);
+    made = vd_twins_json(&rows->twins, &item->identity, &twin, &item->beside);
     vd_twin_release(&twin);
     vd_buf_release(&item->twin);
     if (made == NULL) {
@@ -264,6 +268,7 @@ static int run(const struct vd_twin_query *query, struct rows *rows, size_t max_
     rows->of_modules = vd_twin_query_is_of_modules(query);
     rows->needs_state = vd_twin_query_needs_state(query);
     rows->needs_message_count = vd_twin_query_needs_message_count(query);
+    rows->needs_activity = vd_twin_query_needs_activity(query);
     rows->has_status = vd_twin_query_names_status(query, &rows->enabled);
     rows->is_named = vd_twin_query_names_devices(query, &rows->devices);
     rows->is_paged = !vd_twin_query_is_grouped(query);

@@ -17,7 +17,7 @@ struct work {
     struct vd_twin twin;
     struct vd_twin_problem problem;
     struct vd_buf desired_change;
-    size_t c2d_messages;
+    struct vd_twins_beside beside;
     int error;
 };
 
@@ -37,7 +37,7 @@ static const char *text_or_null(const char *text)
 }
 
 json_t *vd_twins_json(const struct vd_twins *twins, const struct vd_identity *identity,
-    const struct vd_twin *twin, size_t c2d_messages)
+    const struct vd_twin *twin, const struct vd_twins_beside *beside)
 {
     struct vd_bus *bus = twins->bus;
     const char *module = text_or_null(identity->module_id);
@@ -53,7 +53,8 @@ json_t *vd_twins_json(const struct vd_twins *twins, const struct vd_identity *id
         .enabled = identity->enabled,
         .connected = bus != NULL && bus->ops->is_connected(bus, identity->device_id, module),
         .status_updated_ms = identity->status_updated_ms,
-        .c2d_messages = (uint32_t)c2d_messages,
+        .last_activity_ms = beside->activity.seen_ms,
+        .c2d_messages = (uint32_t)beside->c2d_messages,
     };
 
     vd_identity_etag(identity, etag);
@@ -109,7 +110,8 @@ static int run(void *context, struct vd_state_store *store)
         error = error == VD_OK ? work->error : error;
     }
     if (error == VD_OK) {
-        error = vd_state_c2d_count(store, &work->key, work->now_ms, &work->c2d_messages, NULL);
+        error =
+            vd_state_c2d_count(store, &work->key, work->now_ms, &work->beside.c2d_messages, NULL);
     }
     return error;
 }
@@ -157,7 +159,7 @@ static int work_do(struct work *work, const char *device_id, const char *module_
         error = VD_E_INVALID;
     }
     if (error == VD_OK) {
-        json_t *made = vd_twins_json(work->twins, &identity, &work->twin, work->c2d_messages);
+        json_t *made = vd_twins_json(work->twins, &identity, &work->twin, &work->beside);
 
         error = made != NULL ? VD_OK : VD_E_NOMEM;
         *json = made != NULL ? made : *json;

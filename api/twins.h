@@ -21,9 +21,15 @@ struct vd_twins {
 /* Whose state the identity's is. */
 struct vd_state_key vd_twins_key(const struct vd_identity *identity);
 
+/* What stands in a twin of its identity's state. */
+struct vd_twins_beside {
+    size_t c2d_messages;
+    struct vd_state_activity activity;
+};
+
 /* The twin of the identity as back ends know it; the caller's. NULL: no memory. */
 json_t *vd_twins_json(const struct vd_twins *twins, const struct vd_identity *identity,
-    const struct vd_twin *twin, size_t c2d_messages);
+    const struct vd_twin *twin, const struct vd_twins_beside *beside);
 
 /*
  * module_id  NULL: the device's own

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session has its connection do, and what is recorded, counted and logged of it. */
 
+#include "hub/activity.h"
 #include "hub/asks.h"
 #include "hub/calls.h"
 #include "hub/connection.h"
@@ -61,6 +62,7 @@ static void record_count(struct connection *c)
     if (c->counted_messages == 0) {
         return;
     }
+    vd_activity_seen(c);
     vd_time_format(c->counted_minute * MINUTE_MS, minute);
     c->counted_messages = 0;
     c->counted_bytes = 0;
@@ -355,6 +357,7 @@ static void host_changed(
     count_change(c->hub, from, event);
     if (event == VD_SESSION_ACCEPTED) {
         record_connection(c, "deviceConnect", (struct vd_result){0, ""}, NULL);
+        vd_activity_connected(c);
         vd_paces_begin(c);
     } else if (from == VD_SESSION_CONNECTED) {
         vd_paces_end(c);
@@ -373,6 +376,7 @@ static void host_changed(
     if (from == VD_SESSION_CONNECTED) {
         vd_calls_gone(c->hub, session);
         vd_delivery_gone(c);
+        vd_activity_left(c);
     }
     if (session->state == VD_SESSION_CLOSING) {
         if (c->websocket != NULL) {

@@ -125,6 +125,9 @@
 /* Requests that wait for the writer of the state: twice as many as identities change at once when a fleet is back. */
 #define VD_HUB_STATE_WAITING_MAX 8192u
 
+/* The loop's requests beyond which it does not note any more when identities were heard of: what is waited for goes first. */
+#define VD_HUB_NOTES_JOBS_MAX 4096u
+
 /* What the loop's requests to it keep until they are done: 256 of the largest updates of twins. */
 #define VD_HUB_JOBS_MAX_BYTES (64u << 20)
 

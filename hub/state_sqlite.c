@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define STATE_APPLICATION_ID 0x56645374 /* "VdSt" */
-#define STATE_VERSION        1
+#define STATE_VERSION        2
 
 /* Another process that has just been killed may still hold the file. */
 #define STATE_BUSY_MS 1000
@@ -37,6 +37,10 @@ static const char *const statement_sql[STATE_STATEMENTS] = {
     [STATE_OWNER_REMOVE] = "DELETE FROM owner WHERE id = ?1",
     [STATE_FILTERS_GET] = "SELECT filters FROM owner WHERE id = ?1",
     [STATE_FILTERS_PUT] = "UPDATE owner SET filters = ?2 WHERE id = ?1",
+    [STATE_ACTIVITY_GET] = "SELECT seen_ms, connection_ms FROM owner WHERE id = ?1",
+    [STATE_ACTIVITY_PUT] =
+        "UPDATE owner SET seen_ms = CASE ?2 WHEN 0 THEN seen_ms ELSE ?2 END,"
+        " connection_ms = CASE ?3 WHEN 0 THEN connection_ms ELSE ?3 END WHERE id = ?1",
     [STATE_TWIN_GET] = "SELECT revision, document FROM twin WHERE owner = ?1",
     [STATE_TWIN_PUT] = "INSERT INTO twin (owner, revision, document) VALUES (?1, ?2, ?3) "
                        "ON CONFLICT (owner) DO UPDATE SET revision = ?2, document = ?3",
@@ -94,6 +98,8 @@ static const char *const version_sql[STATE_VERSION] = {
     " owner INTEGER NOT NULL REFERENCES owner ON DELETE CASCADE, ended_ms INTEGER NOT NULL,"
     " state INTEGER NOT NULL, message_id TEXT NOT NULL);"
     "CREATE INDEX feedback_owner ON feedback (owner);",
+    "ALTER TABLE owner ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE owner ADD COLUMN connection_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* ---- Statements ---- */

@@ -74,6 +74,23 @@ VD_NODISCARD int vd_state_subscriptions_get(
 VD_NODISCARD int vd_state_subscriptions_put(
     struct vd_state_store *store, const struct vd_state_key *key, uint32_t filters);
 
+/* ---- When an identity was heard of ---- */
+
+/* UTC; 0: never, or not known. */
+struct vd_state_activity {
+    int64_t seen_ms;       /* to the minute while it sends, and when it left */
+    int64_t connection_ms; /* when it last connected or left */
+};
+
+/* All zero if nothing is stored. */
+VD_NODISCARD int vd_state_activity_get(struct vd_state_store *store, const struct vd_state_key *key,
+    struct vd_state_activity *activity);
+
+/* Times that are 0 stay. Of an identity of which nothing is stored nothing is either, unless `make`: one that has been
+ * removed does not come back by leaving. */
+VD_NODISCARD int vd_state_activity_put(struct vd_state_store *store, const struct vd_state_key *key,
+    const struct vd_state_activity *activity, bool make);
+
 /* ---- C2D ---- */
 
 #define VD_C2D_MESSAGE_ID_MAX 128

@@ -90,6 +90,9 @@ bool vd_twin_query_needs_state(const struct vd_twin_query *query);
 /* False: it does not look at cloudToDeviceMessageCount. */
 bool vd_twin_query_needs_message_count(const struct vd_twin_query *query);
 
+/* False: it does not look at lastActivityTime. */
+bool vd_twin_query_needs_activity(const struct vd_twin_query *query);
+
 /* True: WHERE holds for the row, or there is none. */
 bool vd_twin_query_matches(const struct vd_twin_query *query, const json_t *row);
 

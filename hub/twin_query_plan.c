@@ -189,3 +189,13 @@ bool vd_twin_query_needs_message_count(const struct vd_twin_query *query)
 {
     return query->whole || any_path(query, is_message_count);
 }
+
+static bool is_activity(const char *name)
+{
+    return strcmp(name, "lastActivityTime") == 0;
+}
+
+bool vd_twin_query_needs_activity(const struct vd_twin_query *query)
+{
+    return query->whole || any_path(query, is_activity);
+}

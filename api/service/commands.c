@@ -180,6 +180,15 @@ static bool key_read(const json_t *item, struct vd_state_key *key)
         vd_text_copy(generation, key->generation_id, sizeof key->generation_id) == VD_OK;
 }
 
+/* Of what never was, the identity says so already. */
+static bool set_time(json_t *item, const char *name, int64_t utc_ms)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    vd_time_format(utc_ms, text);
+    return utc_ms == 0 || json_object_set_new(item, name, json_string(text)) == 0;
+}
+
 /* In the writer's thread. */
 static int run_count(void *context, struct vd_state_store *store)
 {
@@ -190,6 +199,7 @@ static int run_count(void *context, struct vd_state_store *store)
     for (size_t i = counting->first;
          error == VD_OK && i < end && i < json_array_size(counting->items); i++) {
         json_t *item = json_array_get(counting->items, i);
+        struct vd_state_activity activity = {0};
         struct vd_state_key key;
         size_t count = 0;
 
@@ -197,16 +207,24 @@ static int run_count(void *context, struct vd_state_store *store)
             return VD_E_INVALID;
         }
         error = vd_state_c2d_count(store, &key, counting->now_ms, &count, &counting->endings);
+        if (error == VD_OK) {
+            error = vd_state_activity_get(store, &key, &activity);
+        }
         if (error == VD_OK && count > 0 &&
             json_object_set_new(
                 item, "cloudToDeviceMessageCount", json_integer((json_int_t)count)) != 0) {
+            error = VD_E_NOMEM;
+        }
+        if (error == VD_OK &&
+            (!set_time(item, "lastActivityTime", activity.seen_ms) ||
+                !set_time(item, "connectionStateUpdatedTime", activity.connection_ms))) {
             error = VD_E_NOMEM;
         }
     }
     return error;
 }
 
-int vd_service_count_messages(const struct vd_service *service, json_t *identities)
+int vd_service_add_state(const struct vd_service *service, json_t *identities)
 {
     struct counting counting = {.items = identities, .now_ms = vd_clock_utc_ms()};
     int error = VD_OK;

@@ -164,7 +164,7 @@ static void reply_counted(
     const struct vd_service *service, json_t *identity, struct vd_http_answer *answer)
 {
     json_t *one = json_pack("[O]", identity);
-    int error = one != NULL ? vd_service_count_messages(service, one) : VD_E_NOMEM;
+    int error = one != NULL ? vd_service_add_state(service, one) : VD_E_NOMEM;
 
     json_decref(one);
     if (error == VD_OK) {
@@ -262,7 +262,7 @@ static void list(struct listing *listing, struct vd_http_answer *answer)
         error = VD_E_NOMEM;
     }
     if (error == VD_OK) {
-        error = vd_service_count_messages(listing->service, listing->items);
+        error = vd_service_add_state(listing->service, listing->items);
     }
     if (error != VD_OK) {
         json_decref(listing->items);

@@ -132,9 +132,9 @@ void vd_service_record_refused_call(
 void vd_service_record_bulk(struct vd_service *service, const struct vd_service_args *args,
     const char *name, const struct vd_identity *identity, const struct vd_service_change *change);
 
-/* Sets the number of messages that wait, which is 0 before, in an array of identities as vd_service_identity_json makes
- * them. The errors of the state. */
-VD_NODISCARD int vd_service_count_messages(const struct vd_service *service, json_t *identities);
+/* Adds to identities, an array of what vd_service_identity_json makes, how many messages wait for each and when it was heard
+ * of. The errors of the state. */
+VD_NODISCARD int vd_service_add_state(const struct vd_service *service, json_t *identities);
 
 /* ---- Handlers ---- */
 

@@ -13,6 +13,7 @@ struct work {
     struct vd_c2d_message message;
     size_t count;
     struct vd_c2d_feedback feedback;
+    struct vd_state_activity activity;
 };
 
 static struct vd_state_key key_of_dev1(const struct live_hub *f)
@@ -55,6 +56,21 @@ void live_end_locks(struct live_hub *f)
     struct work work = {.key = key_of_dev1(f)};
 
     assert_int_equal(vd_state_do(f->state, run_release, &work), VD_OK);
+}
+
+static int run_activity(void *context, struct vd_state_store *store)
+{
+    struct work *work = context;
+
+    return vd_state_activity_get(store, &work->key, &work->activity);
+}
+
+struct vd_state_activity live_activity(struct live_hub *f)
+{
+    struct work work = {.key = key_of_dev1(f)};
+
+    assert_int_equal(vd_state_do(f->state, run_activity, &work), VD_OK);
+    return work.activity;
 }
 
 void live_send_message(struct live_hub *f, const char *body, int64_t expires_ms)

@@ -17,6 +17,9 @@ void live_end_locks(struct live_hub *f);
 /* Those that wait or are on their way. */
 size_t live_messages_waiting(struct live_hub *f);
 
+/* When dev1 was heard of. */
+struct vd_state_activity live_activity(struct live_hub *f);
+
 /* What became of the first that is over; VD_C2D_ENQUEUED: none is. */
 enum vd_c2d_state live_first_feedback(struct live_hub *f);
 

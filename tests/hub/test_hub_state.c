@@ -300,6 +300,30 @@ static void test_session__generation(void **state)
     tls_client_close(&client);
 }
 
+/* When a device was heard of is known: it connects, is silent, and leaves. */
+static void test_activity(void **state)
+{
+    struct live_hub *f = *state;
+    const int64_t begun_ms = vd_clock_utc_ms();
+    struct vd_state_activity connected;
+    struct tls_client client;
+
+    start(f);
+    assert_int_equal(live_activity(f).seen_ms, 0);
+    live_log_in(f, &client, "dev1");
+    LIVE_AWAIT(live_activity(f).connection_ms >= begun_ms);
+    connected = live_activity(f);
+    assert_int_equal(connected.seen_ms, connected.connection_ms);
+    usleep(2000); /* so that the next time is another one */
+    live_ping(&client);
+    tls_client_close(&client);
+    LIVE_AWAIT(live_activity(f).connection_ms > connected.connection_ms);
+    assert_in_range(
+        live_activity(f).seen_ms, connected.seen_ms + 1, live_activity(f).connection_ms);
+    restart(f);
+    assert_true(live_activity(f).seen_ms > connected.seen_ms);
+}
+
 /* ---- Messages ---- */
 
 static uint16_t expect_message(struct tls_client *client, const char *body, uint8_t qos, bool dup)
@@ -503,6 +527,7 @@ int main(void)
         LIVE_TEST(test_session__kept),
         LIVE_TEST(test_session__clean),
         LIVE_TEST(test_session__generation),
+        LIVE_TEST(test_activity),
         LIVE_TEST(test_c2d),
         LIVE_TEST(test_c2d__qos_0),
         LIVE_TEST(test_c2d__window),

@@ -210,6 +210,55 @@ static void test_state_store__keeps_subscriptions(void **state)
     assert_int_equal(filters, 0);
 }
 
+static void test_state_store__keeps_when_it_was_heard_of(void **state)
+{
+    const struct vd_state_key key = state_key("a", "", 1);
+    struct vd_state_activity activity = {1, 1};
+
+    (void)state;
+    assert_int_equal(vd_state_activity_get(store, &key, &activity), VD_OK);
+    assert_int_equal(activity.seen_ms + activity.connection_ms, 0);
+    /* Nobody who is not there is made by leaving. */
+    activity = (struct vd_state_activity){NOW, NOW};
+    assert_int_equal(vd_state_activity_put(store, &key, &activity, false), VD_OK);
+    assert_int_equal(vd_state_activity_get(store, &key, &activity), VD_OK);
+    assert_int_equal(activity.seen_ms, 0);
+    activity = (struct vd_state_activity){NOW, NOW + 1};
+    assert_int_equal(vd_state_activity_put(store, &key, &activity, true), VD_OK);
+    activity = (struct vd_state_activity){.seen_ms = NOW + 5};
+    assert_int_equal(vd_state_activity_put(store, &key, &activity, false), VD_OK);
+    reopen();
+    assert_int_equal(vd_state_activity_get(store, &key, &activity), VD_OK);
+    assert_int_equal(activity.seen_ms, NOW + 5);
+    assert_int_equal(activity.connection_ms, NOW + 1);
+}
+
+/* A file of the first version is brought to this one, and what was in it is there. */
+static void test_state_store__takes_a_file_of_the_first_version(void **state)
+{
+    const struct vd_state_key key = state_key("a", "", 1);
+    struct vd_state_activity activity;
+    sqlite3 *db = NULL;
+
+    (void)state;
+    put_twin(&key, "{}");
+    assert_int_equal(vd_state_store_commit(store), VD_OK);
+    vd_state_store_close(store);
+    store = NULL;
+    assert_int_equal(sqlite3_open(file.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                         "ALTER TABLE owner DROP COLUMN seen_ms;"
+                         "ALTER TABLE owner DROP COLUMN connection_ms; PRAGMA user_version = 1;",
+                         NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(vd_state_store_open(file.path, &store), VD_OK);
+    assert_int_equal(vd_state_store_begin(store), VD_OK);
+    assert_twin(&key, "{}");
+    assert_int_equal(vd_state_activity_get(store, &key, &activity), VD_OK);
+    assert_int_equal(activity.seen_ms, 0);
+}
+
 static void test_state_store__gives_commands_until_they_are_complete(void **state)
 {
     struct vd_state_key key = state_key("dev", "", 1);
@@ -493,7 +542,7 @@ static void test_state_store__refuses_files_that_are_not_its_own(void **state)
         const char *sql;
         int error;
     } cases[] = {
-        {"PRAGMA user_version = 2", VD_E_NEWER},
+        {"PRAGMA user_version = 3", VD_E_NEWER},
         {"PRAGMA user_version = 0", VD_E_CORRUPT},
         {"PRAGMA application_id = 7", VD_E_CORRUPT},
     };
@@ -533,6 +582,8 @@ int main(void)
         STORE_TEST(changes_a_twin_by_callback),
         STORE_TEST(walks_twins_in_order),
         STORE_TEST(keeps_subscriptions),
+        STORE_TEST(keeps_when_it_was_heard_of),
+        STORE_TEST(takes_a_file_of_the_first_version),
         STORE_TEST(gives_commands_until_they_are_complete),
         STORE_TEST(refuses_what_does_not_fit),
         STORE_TEST(tells_back_ends_what_became_of_commands),

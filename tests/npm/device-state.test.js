@@ -54,6 +54,12 @@ test('a twin', async () => {
     const identity = await backEnd.create({ deviceId: 'twin-1' });
     const client = await device(identity);
     const twin = await client.getTwin();
+    const { responseBody: heard } = await registry.get('twin-1');
+    assert.ok(Math.abs(Date.parse(heard.lastActivityTime) - Date.now()) < 60000);
+    assert.ok(Math.abs(Date.parse(heard.connectionStateUpdatedTime) - Date.now()) < 60000);
+    const silent = registry.createQuery(
+        `SELECT deviceId FROM devices WHERE deviceId = 'twin-1' AND lastActivityTime < '${heard.lastActivityTime}'`);
+    assert.deepStrictEqual((await silent.next()).result, []);
     assert.strictEqual(twin.properties.desired.$version, 1);
     assert.strictEqual(twin.properties.reported.$version, 1);
 
