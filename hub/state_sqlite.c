@@ -13,6 +13,9 @@
 #define STATE_APPLICATION_ID 0x56645374 /* "VdSt" */
 #define STATE_VERSION        2
 
+/* Pages that are kept in memory: more make nothing faster, for the system keeps the file. */
+#define STATE_CACHE_KIB "512"
+
 /* Another process that has just been killed may still hold the file. */
 #define STATE_BUSY_MS 1000
 
@@ -273,7 +276,7 @@ static int open_database(struct vd_state_store *self, const char *path)
     sqlite3_busy_timeout(self->db, STATE_BUSY_MS);
     error = execute(self->db,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        "PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE;");
+        "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -" STATE_CACHE_KIB "; BEGIN IMMEDIATE;");
     if (error != VD_OK) {
         return error;
     }
