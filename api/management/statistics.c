@@ -6,36 +6,47 @@
 /* The largest number that every client reads exactly: there is no limit. */
 #define NO_LIMIT 9007199254740991LL
 
+struct counts {
+    uint64_t devices;
+    uint64_t enabled;
+    uint64_t disabled;
+};
+
+/* False: answered. */
+static bool count(
+    struct vd_management *management, struct counts *counts, struct vd_http_answer *answer)
+{
+    const int error = vd_registry_count(
+        management->config.registry, &counts->devices, &counts->enabled, &counts->disabled);
+
+    if (error != VD_OK) {
+        vd_management_fail_error(answer, error, "the statistics");
+    }
+    return error == VD_OK;
+}
+
 void vd_management_stats(struct vd_management *management, const struct vd_management_args *args,
     struct vd_http_answer *answer)
 {
-    uint64_t devices = 0;
-    uint64_t enabled = 0;
-    uint64_t disabled = 0;
-    int error = vd_registry_count(management->config.registry, &devices, &enabled, &disabled);
+    struct counts counts = {0};
 
     (void)args;
-    if (error != VD_OK) {
-        vd_management_fail_error(answer, error, "the statistics");
-        return;
+    if (count(management, &counts, answer)) {
+        vd_management_reply(answer, 200,
+            json_pack("{s:I, s:I, s:I}", "totalDeviceCount", (json_int_t)counts.devices,
+                "enabledDeviceCount", (json_int_t)counts.enabled, "disabledDeviceCount",
+                (json_int_t)counts.disabled));
     }
-    vd_management_reply(answer, 200,
-        json_pack("{s:I, s:I, s:I}", "totalDeviceCount", (json_int_t)devices, "enabledDeviceCount",
-            (json_int_t)enabled, "disabledDeviceCount", (json_int_t)disabled));
 }
 
 void vd_management_quota_metrics(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
     struct vd_hub_stats stats = {0};
-    uint64_t devices = 0;
-    uint64_t enabled = 0;
-    uint64_t disabled = 0;
-    int error = vd_registry_count(management->config.registry, &devices, &enabled, &disabled);
+    struct counts counts = {0};
 
     (void)args;
-    if (error != VD_OK) {
-        vd_management_fail_error(answer, error, "the statistics");
+    if (!count(management, &counts, answer)) {
         return;
     }
     if (management->config.hub != NULL) {
@@ -45,7 +56,7 @@ void vd_management_quota_metrics(struct vd_management *management,
         json_pack("{s:[{s:s, s:I, s:I}, {s:s, s:I, s:I}]}", "value", "name", "TotalMessages",
             "currentValue", (json_int_t)(stats.messages_telemetry + stats.messages_security),
             "maxValue", (json_int_t)NO_LIMIT, "name", "TotalDeviceCount", "currentValue",
-            (json_int_t)devices, "maxValue", (json_int_t)NO_LIMIT));
+            (json_int_t)counts.devices, "maxValue", (json_int_t)NO_LIMIT));
 }
 
 void vd_management_usages(struct vd_management *management, const struct vd_management_args *args,
