@@ -145,7 +145,6 @@ static void write_fault(const struct asked *asked, int status, struct vd_buf *ou
     const char *what = is_problem ? vd_twin_error_text(asked->problem.error)
         : status == 413           ? "the twin is too large for a packet"
                                   : vd_error_text(asked->job.request.error);
-
     json_t *fault = json_object();
 
     vd_buf_clear(out);
@@ -234,8 +233,11 @@ static struct asked *asked_new(struct connection *c, const struct vd_session_ask
         [VD_ASK_TWIN_GET] = run_twin_get,
         [VD_ASK_TWIN_PATCH] = run_twin_patch,
     };
+    /* Devices put something into a GET too, which nobody reads. */
+    const struct vd_str payload =
+        ask->kind == VD_ASK_TWIN_PATCH ? ask->payload : (struct vd_str){"", 0};
     const size_t bytes =
-        sizeof(struct asked) + ask->client_type.length + ask->rid.length + ask->payload.length;
+        sizeof(struct asked) + ask->client_type.length + ask->rid.length + payload.length;
     struct asked *asked = calloc(1, bytes);
     char *to;
 
@@ -251,7 +253,7 @@ static struct asked *asked_new(struct connection *c, const struct vd_session_ask
     to = asked->text;
     asked->ask.client_type = vd_str_keep(ask->client_type, &to);
     asked->ask.rid = vd_str_keep(ask->rid, &to);
-    asked->ask.payload = vd_str_keep(ask->payload, &to);
+    asked->ask.payload = vd_str_keep(payload, &to);
     asked->created_ms = c->session.principal.created_ms;
     asked->now_ms = c->session.host->utc_ms();
     asked->begun_ms = vd_clock_monotonic_ms();

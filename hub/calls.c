@@ -233,15 +233,10 @@ static int write_packet(const struct vd_method_request *request, struct vd_buf *
     int error;
 
     vd_topic_write_method(&topic, request->name, request->rid);
-    error = topic.error;
-    if (error == VD_OK) {
-        const struct vd_mqtt_publish publish = {
-            .topic = {(const char *)topic.data, topic.length},
-            .payload = {(const char *)request->payload.data, request->payload.length},
-        };
-
-        error = vd_mqtt_write_publish(&publish, packet);
-    }
+    error = vd_mqtt_write_publish_on(&topic,
+        (struct vd_mqtt_publish){
+            .payload = {(const char *)request->payload.data, request->payload.length}},
+        packet);
     vd_buf_release(&topic);
     return error;
 }

@@ -12,23 +12,14 @@ void vd_delivery_desired(struct vd_session *session, int64_t version, struct vd_
 {
     struct vd_buf topic = {0};
     struct vd_buf packet = {0};
-    int error;
 
     if (session->state != VD_SESSION_CONNECTED ||
         (session->filters & VD_FILTER_TWIN_DESIRED) == 0) {
         return;
     }
     vd_topic_write_desired(&topic, version);
-    error = topic.error;
-    if (error == VD_OK) {
-        const struct vd_mqtt_publish publish = {
-            .topic = {(const char *)topic.data, topic.length},
-            .payload = change,
-        };
-
-        error = vd_mqtt_write_publish(&publish, &packet);
-    }
-    if (error != VD_OK) {
+    if (vd_mqtt_write_publish_on(&topic, (struct vd_mqtt_publish){.payload = change}, &packet) !=
+        VD_OK) {
         vd_session_apply(session, VD_SESSION_NO_MEMORY);
     } else if (vd_connection_has_room(session, packet.length)) {
         session->host->send(session, packet.data, packet.length);
@@ -142,18 +133,14 @@ static int write_message(const struct connection *c, const struct vd_c2d_deliver
 
     vd_topic_write_devicebound(&topic, c->session.principal.device_id,
         (struct vd_str){(const char *)bag->data, bag->length});
-    error = topic.error;
-    if (error == VD_OK) {
-        const struct vd_mqtt_publish publish = {
+    error = vd_mqtt_write_publish_on(&topic,
+        (struct vd_mqtt_publish){
             .qos = packet_id != 0 ? 1 : 0,
             .dup = packet_id != 0 && message->deliveries > 1,
             .packet_id = packet_id,
-            .topic = {(const char *)topic.data, topic.length},
             .payload = {(const char *)message->body.data, message->body.length},
-        };
-
-        error = vd_mqtt_write_publish(&publish, packet);
-    }
+        },
+        packet);
     vd_buf_release(&topic);
     return error;
 }

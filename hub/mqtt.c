@@ -313,6 +313,13 @@ int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, struct vd_buf *
     return out->error;
 }
 
+int vd_mqtt_write_publish_on(
+    const struct vd_buf *topic, struct vd_mqtt_publish publish, struct vd_buf *out)
+{
+    publish.topic = (struct vd_str){(const char *)topic->data, topic->length};
+    return topic->error != VD_OK ? topic->error : vd_mqtt_write_publish(&publish, out);
+}
+
 void vd_mqtt_write_connack(
     bool session_present, enum vd_mqtt_connack code, uint8_t out[VD_MQTT_ACK_SIZE])
 {

@@ -115,6 +115,9 @@ VD_NODISCARD int vd_mqtt_filters_next(
  * than fits in a packet or in `out`; VD_E_NOMEM. On failure what `out` held is as it was.
  */
 VD_NODISCARD int vd_mqtt_write_publish(const struct vd_mqtt_publish *publish, struct vd_buf *out);
+/* The same on a topic that was written to a buffer, which takes the place of the publish's; its failure is the result. */
+VD_NODISCARD int vd_mqtt_write_publish_on(
+    const struct vd_buf *topic, struct vd_mqtt_publish publish, struct vd_buf *out);
 
 #define VD_MQTT_ACK_SIZE 4
 

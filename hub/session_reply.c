@@ -100,19 +100,10 @@ static void send_twin(struct vd_session *session, const struct vd_session_ask *a
 {
     struct vd_buf topic = {0};
     struct vd_buf packet = {0};
-    int error;
 
     vd_topic_write_twin_answer(&topic, reply->status, ask->rid, reply->version);
-    error = topic.error;
-    if (error == VD_OK) {
-        const struct vd_mqtt_publish publish = {
-            .topic = {(const char *)topic.data, topic.length},
-            .payload = reply->payload,
-        };
-
-        error = vd_mqtt_write_publish(&publish, &packet);
-    }
-    if (error == VD_OK) {
+    if (vd_mqtt_write_publish_on(
+            &topic, (struct vd_mqtt_publish){.payload = reply->payload}, &packet) == VD_OK) {
         session->host->send(session, packet.data, packet.length);
     } else {
         vd_session_apply(session, VD_SESSION_NO_MEMORY);
