@@ -270,11 +270,6 @@ static const struct vd_registry_ops registry_ops = {
 
 /* ---- Opening ---- */
 
-static int execute(sqlite3 *db, const char *sql)
-{
-    return vd_sqlite_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
 static int pragma_value(sqlite3 *db, const char *sql, int *value)
 {
     sqlite3_stmt *statement = NULL;
@@ -317,7 +312,7 @@ static int upgrade(struct sqlite_registry *self, int version)
     int error = VD_OK;
 
     for (int next = version; error == VD_OK && next < REGISTRY_VERSION; next++) {
-        error = execute(self->db, version_sql[next]);
+        error = vd_sqlite_run(self->db, version_sql[next]);
         if (error == VD_OK && next == 0) {
             error = store_check(self);
         } else if (error == VD_OK && next == 1) {
@@ -329,7 +324,7 @@ static int upgrade(struct sqlite_registry *self, int version)
     }
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
         REGISTRY_APPLICATION_ID, REGISTRY_VERSION);
-    return execute(self->db, sql);
+    return vd_sqlite_run(self->db, sql);
 }
 
 static int check_master_key(struct sqlite_registry *self)
@@ -417,7 +412,7 @@ static int open_database(struct sqlite_registry *self, const char *path)
     if (error != VD_OK) {
         return error;
     }
-    error = execute(self->db,
+    error = vd_sqlite_run(self->db,
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE;");
     if (error != VD_OK) {
@@ -429,7 +424,7 @@ static int open_database(struct sqlite_registry *self, const char *path)
         return error;
     }
     /* Only now: a file that is not ours is not changed. */
-    error = execute(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
+    error = vd_sqlite_run(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
     return error == VD_OK ? prepare(self) : error;
 }
 
@@ -439,7 +434,7 @@ static int open_reader(struct sqlite_registry *self, const char *path)
     int error = connect_to(self, path);
 
     if (error == VD_OK) {
-        error = execute(self->db,
+        error = vd_sqlite_run(self->db,
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -" READER_CACHE_KIB);
     }
     return error == VD_OK ? prepare(self) : error;

@@ -191,11 +191,6 @@ int vd_state_column_key(sqlite3_stmt *statement, int column, struct vd_state_key
 
 /* ---- Opening ---- */
 
-static int execute(sqlite3 *db, const char *sql)
-{
-    return vd_sqlite_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
 static int read_int(sqlite3 *db, const char *sql, int *value)
 {
     sqlite3_stmt *statement = NULL;
@@ -218,14 +213,14 @@ static int upgrade(sqlite3 *db, int version)
     int error = VD_OK;
 
     for (int next = version; error == VD_OK && next < STATE_VERSION; next++) {
-        error = execute(db, version_sql[next]);
+        error = vd_sqlite_run(db, version_sql[next]);
     }
     if (error != VD_OK) {
         return error;
     }
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
         STATE_APPLICATION_ID, STATE_VERSION);
-    return execute(db, sql);
+    return vd_sqlite_run(db, sql);
 }
 
 /* Within a transaction: what kind of file it is; an empty one and an older one are brought to today's version. */
@@ -274,7 +269,7 @@ static int open_database(struct vd_state_store *self, const char *path)
         return error;
     }
     sqlite3_busy_timeout(self->db, STATE_BUSY_MS);
-    error = execute(self->db,
+    error = vd_sqlite_run(self->db,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
         "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -" STATE_CACHE_KIB "; BEGIN IMMEDIATE;");
     if (error != VD_OK) {
@@ -286,7 +281,7 @@ static int open_database(struct vd_state_store *self, const char *path)
         return error;
     }
     /* Only now: a file that is not ours is not changed. */
-    error = execute(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
+    error = vd_sqlite_run(self->db, "COMMIT; PRAGMA journal_mode = WAL;");
     for (size_t i = 0; error == VD_OK && i < STATE_STATEMENTS; i++) {
         error = vd_sqlite_error(sqlite3_prepare_v3(
             self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL));

@@ -32,3 +32,8 @@ int vd_sqlite_error(int code)
         return VD_E_IO;
     }
 }
+
+int vd_sqlite_run(struct sqlite3 *db, const char *script)
+{
+    return vd_sqlite_error(sqlite3_exec(db, script, NULL, NULL, NULL));
+}

@@ -10,4 +10,9 @@
  * full disk (ENOSPC) apart itself; every other failed read or write is VD_E_IO. */
 VD_NODISCARD int vd_sqlite_error(int code);
 
+struct sqlite3;
+
+/* Runs a script whose rows do not matter. */
+VD_NODISCARD int vd_sqlite_run(struct sqlite3 *db, const char *script);
+
 #endif

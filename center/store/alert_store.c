@@ -9,34 +9,7 @@
 #include "lib/json_text.h"
 #include "lib/log.h"
 
-/* "VdAl", and the version of the schema below. */
-#define APPLICATION_ID  0x5664416c
-#define SCHEMA_VERSION  1
 #define BUSY_TIMEOUT_MS 5000
-
-static const char schema[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    /* Events seen on even and odd days; a table is emptied when its next day begins. */
-    "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
-    " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
-    " properties TEXT NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
-    " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
-    " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
-    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
-    " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
-    " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
-    "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
-    "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT NULL,"
-    " PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
-    "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT NULL,"
-    " text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from, range_to))"
-    " WITHOUT ROWID;";
 
 static const char *const statement_texts[] = {
 #define STATEMENT_TEXT(name, sql) sql,
@@ -100,25 +73,6 @@ int vd_alert_meta_set(struct vd_alert_store *store, const char *key, int64_t val
 
 /* ---- Opening ---- */
 
-/* One number that a pragma answers with. */
-static int pragma_number(sqlite3 *db, const char *sql, int64_t *value)
-{
-    sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
-
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(s);
-        *value = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    }
-    sqlite3_finalize(s);
-    return vd_sqlite_error(code);
-}
-
-static int run_script(sqlite3 *db, const char *sql)
-{
-    return vd_sqlite_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
 static int connect_file(const char *path, int flags, sqlite3 **out)
 {
     sqlite3 *db = NULL;
@@ -148,46 +102,6 @@ static int make_file(const char *path)
     return VD_OK;
 }
 
-/* Brings the file to the schema; everything within one transaction. */
-static int migrate(struct vd_alert_store *store, const char *path)
-{
-    char script[96];
-    int64_t application = 0;
-    int64_t version = 0;
-    int64_t tables = 0;
-    int error = run_script(store->writer, "BEGIN IMMEDIATE");
-
-    if (error != VD_OK) {
-        return error;
-    }
-    error = pragma_number(store->writer, "PRAGMA application_id", &application);
-    if (error == VD_OK) {
-        error = pragma_number(store->writer, "PRAGMA user_version", &version);
-    }
-    if (error == VD_OK) {
-        error = pragma_number(store->writer, "SELECT count(*) FROM sqlite_schema", &tables);
-    }
-    if (error == VD_OK && tables == 0 && application == 0) {
-        snprintf(script, sizeof script, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-            APPLICATION_ID, SCHEMA_VERSION);
-        error = run_script(store->writer, schema);
-        if (error == VD_OK) {
-            error = run_script(store->writer, script);
-        }
-    } else if (error == VD_OK && application != APPLICATION_ID) {
-        error = VD_E_CORRUPT;
-    } else if (error == VD_OK && version > SCHEMA_VERSION) {
-        vd_log(VD_LOG_ERROR, "center.store_newer", "file=\"%s\" version=%lld known=%d", path,
-            (long long)version, SCHEMA_VERSION);
-        error = VD_E_NEWER;
-    }
-    if (error != VD_OK) {
-        (void)run_script(store->writer, "ROLLBACK");
-        return error;
-    }
-    return run_script(store->writer, "COMMIT");
-}
-
 static int prepare_all(struct vd_alert_store *store)
 {
     for (size_t i = 0; i < VD_SQL_COUNT; i++) {
@@ -209,11 +123,11 @@ static int store_connect(struct vd_alert_store *store, const char *path)
         error = connect_file(path, SQLITE_OPEN_READWRITE, &store->writer);
     }
     if (error == VD_OK) {
-        error = run_script(store->writer,
+        error = vd_sqlite_run(store->writer,
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;");
     }
     if (error == VD_OK) {
-        error = migrate(store, path);
+        error = vd_alert_schema_migrate(store->writer, path);
     }
     if (error == VD_OK) {
         error = prepare_all(store);
@@ -222,7 +136,7 @@ static int store_connect(struct vd_alert_store *store, const char *path)
         error = connect_file(path, SQLITE_OPEN_READWRITE, &store->reader);
     }
     if (error == VD_OK) {
-        error = run_script(store->reader, "PRAGMA query_only=1;");
+        error = vd_sqlite_run(store->reader, "PRAGMA query_only=1;");
     }
     return error;
 }

@@ -74,6 +74,9 @@ struct vd_alert_store {
 
 /* ---- Helpers of the store's files ---- */
 
+/* Brings the file to the tables of today, in one transaction. VD_E_CORRUPT: not a file of ours. VD_E_NEWER. */
+VD_NODISCARD int vd_alert_schema_migrate(sqlite3 *db, const char *path);
+
 /* A prepared statement of the writer, reset and without bindings. */
 sqlite3_stmt *vd_alert_sql(struct vd_alert_store *store, enum vd_alert_statement statement);
 /* Runs a statement to its end; VD_E_... if it fails. */

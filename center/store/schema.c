@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of center.db, version by version, and how an older file becomes one of today. */
+
+#include "center/store/alert_store_internal.h"
+#include "lib/log.h"
+
+/* "VdAl" */
+#define APPLICATION_ID 0x5664416c
+
+static const char first[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    /* Events seen on even and odd days; a table is emptied when its next day begins. */
+    "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
+    " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
+    " properties TEXT NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
+    " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
+    " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
+    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
+    " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
+    "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
+    "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT NULL,"
+    " PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
+    "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT NULL,"
+    " text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from, range_to))"
+    " WITHOUT ROWID;";
+
+/* ---- Version 2, by area ---- */
+
+static const char alerts_2[] = "";
+
+static const char detection_2[] =
+    /* What detections know of a device, one row a device: center/detect/device_state.h. */
+    "CREATE TABLE device_states(device_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;";
+
+static const char *const second[] = {alerts_2, detection_2, NULL};
+static const char *const original[] = {first, NULL};
+
+/* Scripts that lead from a version to the next; a new file goes through all of them. */
+static const char *const *const versions[] = {original, second};
+
+#define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof versions[0]))
+
+/* One number that a pragma answers with. */
+static int pragma_number(sqlite3 *db, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(s);
+        *value = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    }
+    sqlite3_finalize(s);
+    return vd_sqlite_error(code);
+}
+
+static int run_version(sqlite3 *db, const char *const *scripts)
+{
+    int error = VD_OK;
+
+    for (; error == VD_OK && *scripts != NULL; scripts++) {
+        error = vd_sqlite_run(db, *scripts);
+    }
+    return error;
+}
+
+/* Whose file it is and of which version; 0 for an empty one. */
+static int read_version(sqlite3 *db, const char *path, int64_t *version)
+{
+    int64_t application = 0;
+    int64_t tables = 0;
+    int error = pragma_number(db, "PRAGMA application_id", &application);
+
+    if (error == VD_OK) {
+        error = pragma_number(db, "PRAGMA user_version", version);
+    }
+    if (error == VD_OK) {
+        error = pragma_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    }
+    if (error != VD_OK) {
+        return error;
+    }
+    if (tables == 0 && application == 0) {
+        *version = 0;
+        return VD_OK;
+    }
+    if (application != APPLICATION_ID || *version < 1) {
+        return VD_E_CORRUPT;
+    }
+    if (*version > SCHEMA_VERSION) {
+        vd_log(VD_LOG_ERROR, "center.store_newer", "file=\"%s\" version=%lld known=%d", path,
+            (long long)*version, (int)SCHEMA_VERSION);
+        return VD_E_NEWER;
+    }
+    return VD_OK;
+}
+
+static int write_version(sqlite3 *db)
+{
+    char script[96];
+
+    snprintf(script, sizeof script, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+        APPLICATION_ID, (int)SCHEMA_VERSION);
+    return vd_sqlite_run(db, script);
+}
+
+int vd_alert_schema_migrate(sqlite3 *db, const char *path)
+{
+    int64_t version = 0;
+    int error = vd_sqlite_run(db, "BEGIN IMMEDIATE");
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = read_version(db, path, &version);
+    for (int64_t i = version; error == VD_OK && i < SCHEMA_VERSION; i++) {
+        error = run_version(db, versions[i]);
+    }
+    if (error == VD_OK && version < SCHEMA_VERSION) {
+        error = write_version(db);
+    }
+    if (error != VD_OK) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        return error;
+    }
+    return vd_sqlite_run(db, "COMMIT");
+}
