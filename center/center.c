@@ -76,12 +76,27 @@ static int wait_for_more(struct vd_center *center)
     return error == VD_E_TIMEOUT || error == VD_E_CLOSED ? VD_OK : error;
 }
 
+/* VD_E_NOT_FOUND: nothing is left to take, and the time has been told. */
+static int step(struct vd_ingest *ingest)
+{
+    /* Before the step: what comes after it may be older. */
+    const int64_t now_ms = vd_clock_utc_ms();
+    int error = vd_ingest_step(ingest);
+
+    if (error == VD_E_NOT_FOUND) {
+        int ticked = vd_ingest_tick(ingest, now_ms);
+
+        error = ticked != VD_OK ? ticked : error;
+    }
+    return error;
+}
+
 static int center_turn(struct vd_center *center)
 {
-    int error = vd_ingest_refresh_indicators(&center->ingest);
+    int error = vd_ingest_refresh(&center->ingest);
 
     if (error == VD_OK) {
-        error = vd_ingest_step(&center->ingest);
+        error = step(&center->ingest);
     }
     if (error == VD_OK || error == VD_E_NOT_FOUND) {
         int settled = vd_ingest_settle(&center->ingest);
@@ -135,8 +150,7 @@ static void center_free(struct vd_center *center)
     free(center);
 }
 
-int vd_center_start(struct vd_event_log *log, struct vd_analytics *analytics,
-    struct vd_alert_store *store, struct vd_center **out)
+int vd_center_start(const struct vd_center_config *config, struct vd_center **out)
 {
     struct vd_center *center = calloc(1, sizeof *center);
     pthread_condattr_t attributes;
@@ -150,7 +164,7 @@ int vd_center_start(struct vd_event_log *log, struct vd_analytics *analytics,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&center->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    error = vd_ingest_init(&center->ingest, log, analytics, store);
+    error = vd_ingest_init(&center->ingest, config);
     if (error == VD_OK) {
         center->stats = center->ingest.stats;
         error = vd_error_from_errno(pthread_create(&center->thread, NULL, center_main, center));

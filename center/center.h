@@ -4,6 +4,7 @@
 #ifndef VEDETTE_CENTER_CENTER_H
 #define VEDETTE_CENTER_CENTER_H
 
+#include "center/detect/rule.h"
 #include "center/store/alert_store.h"
 #include "center/store/analytics.h"
 #include "lib/event_log.h"
@@ -17,15 +18,28 @@ struct vd_center_stats {
     uint64_t raw_events; /* rows stored */
     uint64_t alerts_raised;
     uint64_t alerts_repeated;
-    uint64_t next_offset; /* all sinks are behind this one */
-    uint32_t stalled;     /* 1 while a store cannot be written */
+    uint64_t windows_closed;
+    uint64_t
+        windows_skipped; /* not judged for their minimum: the service did not run all of the time */
+    uint64_t counts_late;   /* came after their window was gone */
+    uint64_t devices_known; /* that detections have state of, now */
+    uint64_t next_offset;   /* all sinks are behind this one */
+    uint32_t stalled;       /* 1 while a store cannot be written */
+};
+
+/* What it works on; all of it must outlive the center. */
+struct vd_center_config {
+    struct vd_event_log *log;
+    struct vd_analytics *analytics;
+    struct vd_alert_store *store;
+    struct vd_fleet *fleet; /* NULL: devices are those that send */
+    struct vd_detect_settings detection;
 };
 
 struct vd_center;
 
-/* Starts the center's thread; `log`, `analytics` and `store` must outlive it. */
-VD_NODISCARD int vd_center_start(struct vd_event_log *log, struct vd_analytics *analytics,
-    struct vd_alert_store *store, struct vd_center **center);
+/* Starts the center's thread. */
+VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
 /* Finishes the batch under way, ends the thread, frees. NULL is allowed. Call vd_event_log_interrupt first or it waits
  * for up to a second. */

@@ -6,6 +6,7 @@
 #include "center/detect/rule.h"
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/groups.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -24,9 +25,9 @@ struct batch {
     struct vd_center_stats counted; /* what the batch adds once it is committed */
 };
 
-int vd_ingest_init(struct vd_ingest *ingest, struct vd_event_log *log,
-    struct vd_analytics *analytics, struct vd_alert_store *store)
+int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *config)
 {
+    struct vd_event_log *log = config->log;
     uint64_t end;
     uint64_t alerts;
     uint64_t rows;
@@ -34,17 +35,23 @@ int vd_ingest_init(struct vd_ingest *ingest, struct vd_event_log *log,
 
     *ingest = (struct vd_ingest){
         .log = log,
-        .analytics = analytics,
-        .store = store,
+        .analytics = config->analytics,
+        .store = config->store,
         .read_bytes = VD_INGEST_READ_BYTES,
         .indicator_generation = -1,
+        .group_generation = -1,
+        .is_engine_stale = true,
     };
+    error = vd_engine_new(&config->detection, config->fleet, &ingest->engine);
+    if (error != VD_OK) {
+        return error;
+    }
     error = vd_event_log_end(log, PARTITION, &end);
     if (error == VD_OK) {
-        error = vd_alert_store_offset(store, &alerts);
+        error = vd_alert_store_offset(config->store, &alerts);
     }
     if (error == VD_OK) {
-        error = vd_analytics_offset(analytics, &rows);
+        error = vd_analytics_offset(config->analytics, &rows);
     }
     if (error != VD_OK) {
         return error;
@@ -68,9 +75,10 @@ void vd_ingest_release(struct vd_ingest *ingest)
     vd_raw_events_release(&ingest->rows);
     vd_diagnostics_release(&ingest->operations);
     vd_findings_release(&ingest->findings);
+    vd_engine_free(ingest->engine);
 }
 
-int vd_ingest_refresh_indicators(struct vd_ingest *ingest)
+static int refresh_indicators(struct vd_ingest *ingest)
 {
     struct vd_indicator_set *set = NULL;
     int64_t generation;
@@ -83,6 +91,7 @@ int vd_ingest_refresh_indicators(struct vd_ingest *ingest)
     if (error == VD_OK) {
         vd_indicator_set_free(ingest->indicators);
         ingest->indicators = set;
+        vd_engine_set_indicators(ingest->engine, set);
         ingest->indicator_generation = generation;
         vd_log(VD_LOG_INFO, "center.indicators", "count=%u generation=%lld",
             vd_indicator_set_count(set), (long long)generation);
@@ -90,7 +99,76 @@ int vd_ingest_refresh_indicators(struct vd_ingest *ingest)
     return error;
 }
 
+static int refresh_groups(struct vd_ingest *ingest)
+{
+    struct vd_group_rules **rules = NULL;
+    size_t count = 0;
+    int64_t generation = 0;
+    int error = vd_groups_generation(ingest->store, &generation);
+
+    if (error != VD_OK || generation == ingest->group_generation) {
+        return error;
+    }
+    error = vd_groups_load(ingest->store, &generation, &rules, &count);
+    if (error == VD_OK) {
+        error = vd_engine_set_rules(ingest->engine, rules, count);
+    }
+    free(rules);
+    if (error == VD_OK) {
+        ingest->group_generation = generation;
+        vd_log(VD_LOG_INFO, "center.groups", "count=%zu generation=%lld", count,
+            (long long)generation);
+    }
+    return error;
+}
+
+/* After a start, and when a transaction was rolled back. */
+static int load_engine(struct vd_ingest *ingest)
+{
+    int error = ingest->is_engine_stale ? vd_engine_load(ingest->engine, ingest->store) : VD_OK;
+
+    if (error == VD_OK) {
+        ingest->is_engine_stale = false;
+    }
+    return error;
+}
+
+int vd_ingest_refresh(struct vd_ingest *ingest)
+{
+    int error = load_engine(ingest);
+
+    if (error == VD_OK) {
+        error = refresh_indicators(ingest);
+    }
+    return error == VD_OK ? refresh_groups(ingest) : error;
+}
+
 /* ---- One record ---- */
+
+static const char *text_or_empty(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+
+    return text != NULL ? text : "";
+}
+
+/* What the engine is to know of a record, whatever its kind. */
+static struct vd_observation observation_of(
+    const struct vd_event *record, uint64_t offset, enum vd_observed what)
+{
+    return (struct vd_observation){
+        .what = what,
+        .offset = offset,
+        .device_id = record->device_id,
+        .module_id = record->module_id,
+        .address = record->address,
+        .enqueued_ms = record->enqueued_ms,
+        .time = {.start_ms = record->enqueued_ms,
+            .end_ms = record->enqueued_ms,
+            .device_ms = record->enqueued_ms,
+            .trusted = true},
+    };
+}
 
 /*
  * Whether the event came in an earlier record. The alert store remembers first, so the query tables,
@@ -131,16 +209,12 @@ static int take_event(struct vd_ingest *ingest, struct batch *batch, uint64_t of
         return VD_OK;
     }
     if (error == VD_OK && offset >= batch->alerts_from) {
-        struct vd_detect_input input = {
-            .device_id = record->device_id,
-            .module_id = record->module_id,
-            .message = &ingest->message,
-            .event = event,
-            .time = time,
-            .indicators = ingest->indicators,
-        };
+        struct vd_observation seen = observation_of(record, offset, VD_OBSERVED_EVENT);
 
-        error = vd_rules_examine(&input, &ingest->findings);
+        seen.time = time;
+        seen.message = &ingest->message;
+        seen.event = event;
+        error = vd_engine_observe(ingest->engine, &seen, &ingest->findings);
     }
     if (error == VD_OK && offset >= batch->rows_from) {
         struct vd_raw_source source = {
@@ -182,6 +256,62 @@ static int bury(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
     return vd_dead_letter_add(ingest->store, offset, record, reason);
 }
 
+static int observe_operation(struct vd_ingest *ingest, uint64_t offset,
+    const struct vd_event *record, const struct vd_diagnostic *row)
+{
+    struct vd_observation seen = observation_of(record, offset, VD_OBSERVED_OPERATION);
+    json_t *properties = json_loadb(row->properties.data, row->properties.length, 0, NULL);
+    const struct vd_operation_seen operation = {
+        .category = row->category,
+        .name = row->operation_name,
+        .result = (uint32_t)strtoul(row->result_type.data, NULL, 10),
+        .reason = vd_str_from(text_or_empty(properties, "reason")),
+        .protocol = vd_str_from(text_or_empty(properties, "protocol")),
+        .properties = properties,
+    };
+    int error;
+
+    seen.operation = &operation;
+    error = vd_engine_observe(ingest->engine, &seen, &ingest->findings);
+    json_decref(properties);
+    return error;
+}
+
+static int observe_activity(struct vd_ingest *ingest, uint64_t offset,
+    const struct vd_event *record, const struct vd_activity_row *row)
+{
+    struct vd_observation seen = observation_of(record, offset, VD_OBSERVED_ACTIVITY);
+    json_t *properties = json_loadb(row->properties.data, row->properties.length, 0, NULL);
+    const struct vd_activity_seen activity = {
+        .caller = row->caller,
+        .caller_address = row->caller_address,
+        .operation_name = row->operation_name,
+        .status = row->status,
+        .resource_id = row->resource_id,
+        .properties = properties,
+    };
+    int error;
+
+    seen.activity = &activity;
+    error = vd_engine_observe(ingest->engine, &seen, &ingest->findings);
+    json_decref(properties);
+    return error;
+}
+
+/* The row that was added last, if it is new to the alert store. */
+static int observe_row(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    const struct vd_diagnostics *rows = &ingest->operations;
+
+    if (offset < batch->alerts_from) {
+        return VD_OK;
+    }
+    return record->kind == VD_EVENT_ACTIVITY
+        ? observe_activity(ingest, offset, record, &rows->activities[rows->activity_count - 1])
+        : observe_operation(ingest, offset, record, &rows->rows[rows->count - 1]);
+}
+
 static int take_operation(
     struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
 {
@@ -196,11 +326,26 @@ static int take_operation(
     if (error == VD_E_INVALID) {
         return bury(ingest, batch, offset, record, reason);
     }
+    if (error == VD_OK) {
+        error = observe_row(ingest, batch, offset, record);
+    }
     if (error == VD_OK && offset < batch->rows_from) {
         rows->count = count; /* the query tables have it */
         rows->activity_count = activity_count;
     }
     return error;
+}
+
+/* A message counts whatever it says, and whether or not it can be read. */
+static int observe_message(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    struct vd_observation seen = observation_of(record, offset, VD_OBSERVED_MESSAGE);
+
+    seen.over_mqtt = true;
+    return offset >= batch->alerts_from
+        ? vd_engine_observe(ingest->engine, &seen, &ingest->findings)
+        : VD_OK;
 }
 
 static int take_record(
@@ -214,8 +359,12 @@ static int take_record(
     if (record->kind == VD_EVENT_OPERATION || record->kind == VD_EVENT_ACTIVITY) {
         return take_operation(ingest, batch, offset, record);
     }
-    if (record->kind != VD_EVENT_SECURITY) {
+    if (record->kind != VD_EVENT_TELEMETRY && record->kind != VD_EVENT_SECURITY) {
         return VD_OK;
+    }
+    error = observe_message(ingest, batch, offset, record);
+    if (error != VD_OK || record->kind == VD_EVENT_TELEMETRY) {
+        return error;
     }
     error = decode_record(ingest, record, reason);
     if (error == VD_E_INVALID) {
@@ -272,6 +421,17 @@ static int take_records(struct vd_ingest *ingest, struct batch *batch, struct vd
     return error == VD_E_NOT_FOUND ? VD_OK : error;
 }
 
+/* Writes what detections found and know. */
+static int store_findings(struct vd_ingest *ingest, struct vd_findings_tally *tally)
+{
+    int error = vd_engine_flush(ingest->engine, &ingest->findings);
+
+    if (error == VD_OK) {
+        error = vd_findings_store(&ingest->findings, ingest->store, vd_clock_utc_ms(), tally);
+    }
+    return error == VD_OK ? vd_engine_save(ingest->engine, ingest->store) : error;
+}
+
 /* Writes alerts and the offset, unless the alert store has had all of these records. */
 static int finish_alerts(struct vd_ingest *ingest, struct batch *batch)
 {
@@ -281,7 +441,7 @@ static int finish_alerts(struct vd_ingest *ingest, struct batch *batch)
     if (batch->next <= batch->alerts_from) {
         return VD_OK;
     }
-    error = vd_findings_store(&ingest->findings, ingest->store, vd_clock_utc_ms(), &tally);
+    error = store_findings(ingest, &tally);
     if (error == VD_OK) {
         error = vd_alert_store_set_offset(ingest->store, batch->next);
         batch->counted.alerts_raised = tally.raised;
@@ -300,6 +460,17 @@ static void add_counters(struct vd_center_stats *total, const struct vd_center_s
     total->alerts_repeated += more->alerts_repeated;
 }
 
+static void publish_detection(struct vd_ingest *ingest)
+{
+    struct vd_engine_stats stats;
+
+    vd_engine_stats_get(ingest->engine, &stats);
+    ingest->stats.windows_closed = stats.windows;
+    ingest->stats.windows_skipped = stats.skipped;
+    ingest->stats.counts_late = stats.late;
+    ingest->stats.devices_known = stats.devices;
+}
+
 /* The alert store's part of the batch, in one transaction. */
 static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
 {
@@ -316,11 +487,49 @@ static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
     }
     if (error != VD_OK) {
         vd_alert_store_rollback(ingest->store);
+        ingest->is_engine_stale = true;
         return error;
     }
     error = vd_alert_store_commit(ingest->store);
+    ingest->is_engine_stale = error != VD_OK;
     if (error == VD_OK) {
         add_counters(&ingest->stats, &batch->counted);
+        publish_detection(ingest);
+    }
+    return error;
+}
+
+int vd_ingest_tick(struct vd_ingest *ingest, int64_t now_ms)
+{
+    struct vd_findings_tally tally = {0};
+    int error = load_engine(ingest);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    vd_findings_clear(&ingest->findings);
+    error = vd_engine_advance(ingest->engine, now_ms, &ingest->findings);
+    if (error == VD_OK && !vd_engine_has_changed(ingest->engine)) {
+        return VD_OK;
+    }
+    if (error == VD_OK) {
+        error = vd_alert_store_begin(ingest->store);
+    }
+    if (error != VD_OK) {
+        ingest->is_engine_stale = true;
+        return error;
+    }
+    error = store_findings(ingest, &tally);
+    if (error == VD_OK) {
+        error = vd_alert_store_commit(ingest->store);
+    } else {
+        vd_alert_store_rollback(ingest->store);
+    }
+    ingest->is_engine_stale = error != VD_OK;
+    if (error == VD_OK) {
+        ingest->stats.alerts_raised += tally.raised;
+        ingest->stats.alerts_repeated += tally.repeated;
+        publish_detection(ingest);
     }
     return error;
 }
@@ -392,8 +601,11 @@ static int read_records(struct vd_ingest *ingest, struct batch *batch)
 int vd_ingest_step(struct vd_ingest *ingest)
 {
     struct batch batch = {0};
-    int error;
+    int error = load_engine(ingest);
 
+    if (error != VD_OK) {
+        return error;
+    }
     vd_raw_events_clear(&ingest->rows);
     vd_diagnostics_clear(&ingest->operations);
     vd_findings_clear(&ingest->findings);

@@ -5,7 +5,7 @@
 #define VEDETTE_CENTER_INGEST_H
 
 #include "center/center.h"
-#include "center/detect/findings.h"
+#include "center/detect/engine.h"
 #include "center/diagnostics.h"
 #include "center/intel/indicator_set.h"
 #include "center/raw_events.h"
@@ -24,6 +24,9 @@ struct vd_ingest {
     struct vd_raw_events rows;
     struct vd_diagnostics operations;
     struct vd_findings findings;
+    struct vd_engine *engine;
+    int64_t group_generation;
+    bool is_engine_stale; /* a transaction with its state was rolled back */
     /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */
     uint64_t rows_next;
     int64_t offset_saved_ms;      /* monotonic: when the query tables last learnt their offset */
@@ -31,9 +34,9 @@ struct vd_ingest {
     struct vd_center_stats stats; /* next_offset and counters; `stalled` is the caller's */
 };
 
-/* Clears *ingest and starts from the stores' offsets. VD_E_CORRUPT: a store is ahead of the log. */
-VD_NODISCARD int vd_ingest_init(struct vd_ingest *ingest, struct vd_event_log *log,
-    struct vd_analytics *analytics, struct vd_alert_store *store);
+/* Clears *ingest and starts from the stores' offsets; after a failure it is to be released too. VD_E_CORRUPT: a store is ahead
+ * of the log. */
+VD_NODISCARD int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *config);
 void vd_ingest_release(struct vd_ingest *ingest);
 
 /*
@@ -44,8 +47,11 @@ void vd_ingest_release(struct vd_ingest *ingest);
  */
 VD_NODISCARD int vd_ingest_step(struct vd_ingest *ingest);
 
-/* Looks whether the indicators have changed and takes them over. */
-VD_NODISCARD int vd_ingest_refresh_indicators(struct vd_ingest *ingest);
+/* Looks whether indicators or groups' rules have changed and takes them over. */
+VD_NODISCARD int vd_ingest_refresh(struct vd_ingest *ingest);
+
+/* It is now_ms (UTC), and the step before found all done: windows close, devices fall silent. */
+VD_NODISCARD int vd_ingest_tick(struct vd_ingest *ingest, int64_t now_ms);
 
 /* Writes what may be written later (the query tables' offset) and lets the log go of what both stores have. */
 VD_NODISCARD int vd_ingest_settle(struct vd_ingest *ingest);

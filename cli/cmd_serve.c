@@ -273,6 +273,22 @@ static int start_export(struct service *service, char *error_text, size_t error_
     return error;
 }
 
+static int start_center(struct service *service)
+{
+    const struct vd_center_config config = {
+        .log = service->stores.log,
+        .analytics = service->stores.analytics,
+        .store = service->stores.alerts,
+        .detection =
+            {
+                .lateness_ms = (int64_t)service->config.detection_lateness_s * 1000,
+                .silent_after_ms = (int64_t)service->config.detection_silent_hours * 3600000,
+            },
+    };
+
+    return vd_center_start(&config, &service->center);
+}
+
 static int start_local(struct service *service, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
@@ -407,8 +423,7 @@ static int start(struct service *service)
             start_export(service, error_text, sizeof error_text); /* before the log is trimmed */
     }
     if (error == VD_OK) {
-        error = vd_center_start(service->stores.log, service->stores.analytics,
-            service->stores.alerts, &service->center);
+        error = start_center(service);
     }
     if (error == VD_OK) {
         error = start_hub(service, error_text, sizeof error_text);

@@ -84,6 +84,11 @@ static const struct property properties[] = {
         "Rows that a query gives at most; what was cut off is said in its result."},
     {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
         "Time after which a query is ended."},
+    {"detection.lateness_s", PROPERTY_NUMBER, AT(detection_lateness_s), "60", 0, 300, "s",
+        "So long after a window of a custom alert has ended it is judged for its minimum: what devices report later counts for the "
+        "maximum only."},
+    {"detection.silent_hours", PROPERTY_NUMBER, AT(detection_silent_hours), "72", 0, 8760, "hours",
+        "A device of which nothing has been heard for so long is reported as silent; 0: none is."},
     {"diagnostics.folder", PROPERTY_PATH_OR_OFF, AT(diagnostics_folder), "diagnostics", 0, 0, "",
         "Where diagnostic settings with a `storageAccountId` write files of JSON lines; below the data directory if it "
         "does not begin with a slash. Made if it is absent."},

@@ -40,6 +40,8 @@ struct vd_config {
     uint32_t analytics_threads;
     uint32_t query_max_rows;
     uint32_t query_timeout_s;
+    uint32_t detection_lateness_s;
+    uint32_t detection_silent_hours;
     char diagnostics_folder[VD_CONFIG_PATH_SIZE]; /* empty: off */
     uint32_t diagnostics_file_mib;
     uint32_t diagnostics_files;

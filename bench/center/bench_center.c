@@ -71,14 +71,14 @@ static void examine_all(const struct vd_security_message *message,
 {
     for (uint32_t i = 0; i < message->events.count; i++) {
         const struct vd_security_event *event = vd_security_message_event(message, i);
-        struct vd_detect_input input = {
+        const struct vd_observation seen = {
+            .what = VD_OBSERVED_EVENT,
             .device_id = VD_STR_LITERAL("device-1"),
-            .module_id = VD_STR_LITERAL(""),
             .message = message,
             .event = event,
             .time = vd_event_time_judge(T0_MS, event->time_s, event->interval_s),
-            .indicators = indicators,
         };
+        const struct vd_detect_input input = {.seen = &seen, .indicators = indicators};
 
         must(vd_rules_examine(&input, findings) == VD_OK, "rules");
     }
@@ -149,6 +149,7 @@ static double with_stores(const char *folder)
     struct vd_alert_store *store = NULL;
     struct vd_analytics *analytics = NULL;
     struct vd_ingest ingest;
+    struct vd_center_config config;
     struct vd_import_result result;
     int64_t start;
     int64_t took;
@@ -165,8 +166,9 @@ static double with_stores(const char *folder)
     must(vd_alert_store_import_indicators(store, "bench", VD_STR_LITERAL("11.0.0.0/8"), &result) ==
             VD_OK,
         "import");
-    must(vd_ingest_init(&ingest, log, analytics, store) == VD_OK, "start");
-    must(vd_ingest_refresh_indicators(&ingest) == VD_OK, "indicators");
+    config = (struct vd_center_config){.log = log, .analytics = analytics, .store = store};
+    must(vd_ingest_init(&ingest, &config) == VD_OK, "start");
+    must(vd_ingest_refresh(&ingest) == VD_OK, "indicators");
     start = vd_clock_monotonic_ms();
     while ((error = vd_ingest_step(&ingest)) == VD_OK) {
     }

@@ -21,7 +21,8 @@ int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)
     vd_buf_append(&key, finding->module_id.data, finding->module_id.length);
     vd_buf_append(&key, "", 1);
     vd_buf_append(&key, finding->subject, strlen(finding->subject) + 1);
-    vd_buf_printf(&key, "%d", (int)vd_time_day(finding->end_ms));
+    vd_buf_printf(
+        &key, "%d", (int)vd_time_day(finding->day_ms != 0 ? finding->day_ms : finding->end_ms));
     error = key.error != VD_OK ? key.error : vd_uuid_derived(key.data, key.length, id);
     vd_buf_release(&key);
     return error;
@@ -99,13 +100,14 @@ static struct vd_pending_alert *pending_new(
     alert->end_ms = finding->end_ms;
     alert->first.device_id.data = keep_text(f, finding->device_id);
     alert->first.module_id.data = keep_text(f, finding->module_id);
+    alert->first.cause.data = keep_text(f, finding->cause);
     alert->description = keep_text(f, finding->description);
     if (finding->indicator_value != NULL) {
         alert->first.indicator_value = keep_text(f, vd_str_from(finding->indicator_value));
         alert->first.indicator_source = keep_text(f, vd_str_from(finding->indicator_source));
     }
     if (alert->first.device_id.data == NULL || alert->first.module_id.data == NULL ||
-        alert->description == NULL ||
+        alert->first.cause.data == NULL || alert->description == NULL ||
         (finding->indicator_value != NULL &&
             (alert->first.indicator_value == NULL || alert->first.indicator_source == NULL))) {
         return NULL;
@@ -121,6 +123,50 @@ static size_t evidence_slot(uint64_t i)
     }
     return VD_ALERT_EVIDENCE_FIRST +
         (size_t)((i - VD_ALERT_EVIDENCE_FIRST) % VD_ALERT_EVIDENCE_LAST);
+}
+
+/* Among the evidence of this batch; NULL: it came before, or was given up. */
+static struct vd_pending_evidence *evidence_of_key(struct vd_pending_alert *alert, int64_t key)
+{
+    const uint64_t kept = VD_ALERT_EVIDENCE_FIRST + VD_ALERT_EVIDENCE_LAST;
+
+    for (uint64_t i = 0; i < alert->count && i < kept; i++) {
+        if (alert->evidence[i].key == key) {
+            return &alert->evidence[i];
+        }
+    }
+    for (uint32_t i = 0; i < alert->replacement_count; i++) {
+        if (alert->replacements[i].key == key) {
+            return &alert->replacements[i];
+        }
+    }
+    return NULL;
+}
+
+static int replace(
+    struct vd_findings *f, struct vd_pending_alert *alert, int64_t key, const char *body)
+{
+    struct vd_pending_evidence *evidence = evidence_of_key(alert, key);
+    const uint32_t capacity = alert->replacement_capacity > 0 ? alert->replacement_capacity * 2 : 4;
+    struct vd_pending_evidence *larger;
+
+    if (evidence != NULL) {
+        evidence->body = body;
+        return VD_OK;
+    }
+    if (alert->replacement_count == alert->replacement_capacity) {
+        larger = vd_arena_alloc(&f->memory, capacity * sizeof *larger);
+        if (larger == NULL) {
+            return VD_E_NOMEM;
+        }
+        if (alert->replacement_count > 0) {
+            memcpy(larger, alert->replacements, alert->replacement_count * sizeof *larger);
+        }
+        alert->replacements = larger;
+        alert->replacement_capacity = capacity;
+    }
+    alert->replacements[alert->replacement_count++] = (struct vd_pending_evidence){body, key};
+    return VD_OK;
 }
 
 int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
@@ -148,7 +194,15 @@ int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
         f->index[slot] = (uint32_t)f->count;
     }
     alert = f->alerts[f->index[slot] - 1];
-    alert->evidence[evidence_slot(alert->count++)] = evidence;
+    if (finding->is_update) {
+        error = replace(f, alert, finding->evidence_key, evidence);
+        if (error != VD_OK) {
+            return error;
+        }
+    } else {
+        alert->evidence[evidence_slot(alert->count++)] =
+            (struct vd_pending_evidence){evidence, finding->evidence_key};
+    }
     if (finding->start_ms < alert->start_ms) {
         alert->start_ms = finding->start_ms;
     }
@@ -158,11 +212,22 @@ int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
     return VD_OK;
 }
 
-static const char *update_evidence(const struct vd_alert_update *update, uint64_t i)
+static const char *update_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
+{
+    const struct vd_pending_alert *alert = update->evidence_context;
+    const struct vd_pending_evidence *evidence = &alert->evidence[evidence_slot(i)];
+
+    *key = evidence->key;
+    return evidence->body;
+}
+
+static const char *update_replacement(
+    const struct vd_alert_update *update, uint64_t i, int64_t *key)
 {
     const struct vd_pending_alert *alert = update->evidence_context;
 
-    return alert->evidence[evidence_slot(i)];
+    *key = alert->replacements[i].key;
+    return alert->replacements[i].body;
 }
 
 /* A NULL-terminated list as JSON text; the caller's, NULL without memory. */
@@ -193,7 +258,9 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .device_id = alert->first.device_id,
         .module_id = alert->first.module_id,
         .subject = alert->first.subject,
-        .day = vd_time_day(alert->first.end_ms),
+        .cause =
+            alert->first.cause.length > 0 ? alert->first.cause : vd_str_from(alert->first.subject),
+        .day = vd_time_day(alert->first.day_ms != 0 ? alert->first.day_ms : alert->first.end_ms),
         .start_ms = alert->start_ms,
         .end_ms = alert->end_ms,
         .generated_ms = now_ms,
@@ -204,6 +271,8 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .indicator_source = alert->first.indicator_source,
         .count = alert->count,
         .evidence = update_evidence,
+        .replacement_count = alert->replacement_count,
+        .replacement = update_replacement,
         .evidence_context = alert,
     };
     int error = VD_E_NOMEM;

@@ -12,7 +12,7 @@ struct vd_rule;
 struct vd_alert_store;
 
 /* Letters of what an alert is about, such as an address. */
-#define VD_SUBJECT_SIZE 64
+#define VD_SUBJECT_SIZE 160
 
 /* One thing that a rule found. */
 struct vd_finding {
@@ -21,7 +21,11 @@ struct vd_finding {
     struct vd_str module_id;
     char subject[VD_SUBJECT_SIZE];
     int64_t start_ms;
-    int64_t end_ms;              /* its UTC day is part of the alert's key */
+    int64_t end_ms;
+    int64_t day_ms;       /* its UTC day is part of the alert's key; 0: that of end_ms */
+    struct vd_str cause;  /* what alerts of many devices have in common; empty: the subject */
+    int64_t evidence_key; /* tells its evidence from others of the alert; 0: it has no key */
+    bool is_update;       /* of evidence with that key that came before: no repeat */
     const char *indicator_value; /* NULL: none; copied, as all text is */
     const char *indicator_source;
     struct vd_str description; /* of the alert, should this be its first finding */
@@ -34,9 +38,16 @@ struct vd_pending_alert {
     const char *description;
     int64_t start_ms;
     int64_t end_ms;
-    uint64_t count;
+    uint64_t count; /* without updates */
     /* The first findings, and behind them a ring of the latest. */
-    const char *evidence[VD_ALERT_EVIDENCE_FIRST + VD_ALERT_EVIDENCE_LAST];
+    struct vd_pending_evidence {
+        const char *body;
+        int64_t key;
+    } evidence[VD_ALERT_EVIDENCE_FIRST + VD_ALERT_EVIDENCE_LAST];
+    /* Updates of evidence from before this batch; the latest of a key. */
+    struct vd_pending_evidence *replacements;
+    uint32_t replacement_count;
+    uint32_t replacement_capacity;
 };
 
 /* All zero is an empty one. */
@@ -52,7 +63,7 @@ struct vd_findings {
 /* The id of the alert that a finding belongs to. VD_E_NOMEM. */
 VD_NODISCARD int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id);
 
-/* Adds a finding. VD_E_NOMEM. */
+/* Adds a finding, or with `is_update` replaces the evidence of its key, in this batch or before it. VD_E_NOMEM. */
 VD_NODISCARD int vd_findings_add(struct vd_findings *findings, const struct vd_finding *finding);
 
 /* How often an alert was raised and repeated. */

@@ -4,19 +4,24 @@
 #ifndef VEDETTE_CENTER_DETECT_RULE_H
 #define VEDETTE_CENTER_DETECT_RULE_H
 
-#include "center/decode/security_message.h"
+#include "center/detect/device_state.h"
 #include "center/detect/findings.h"
-#include "center/event_time.h"
+#include "center/detect/observation.h"
 #include "center/intel/indicator_set.h"
 
-/* One decoded event of a device and what it is judged by. */
+/* What can be set about detections. */
+struct vd_detect_settings {
+    int64_t lateness_ms;     /* so long after a window's end it is judged for its minimum */
+    int64_t silent_after_ms; /* a device that is not heard for so long is silent; 0: none ever is */
+    bool unmasked_addresses; /* alerts show addresses of callers whole */
+};
+
+/* What a rule is given. */
 struct vd_detect_input {
-    struct vd_str device_id;
-    struct vd_str module_id;
-    const struct vd_security_message *message;
-    const struct vd_security_event *event;
-    struct vd_event_time time;
+    const struct vd_observation *seen;
+    const struct vd_device_state *device; /* as it was before; NULL: about none that is known */
     const struct vd_indicator_set *indicators; /* may be NULL: none */
+    const struct vd_detect_settings *settings;
 };
 
 /* A row of the catalogue. All texts are static; lists end with NULL. */
@@ -26,7 +31,8 @@ struct vd_rule {
     const char *severity; /* High, Medium, Low, Informational */
     const char *const *remediation_steps;
     const char *const *techniques; /* MITRE ATT&CK ids, see VD_ATTACK_VERSION */
-    /* Adds what it finds in the event. VD_E_NOMEM. */
+    enum vd_observed observes;     /* what examine is called for */
+    /* Adds what it finds in what was seen. VD_E_NOMEM. NULL: the engine judges it by counts or time. */
     int (*examine)(const struct vd_rule *rule, const struct vd_detect_input *input,
         struct vd_findings *findings);
 };
@@ -34,11 +40,14 @@ struct vd_rule {
 /* The versions of the matrices that techniques are taken from. */
 #define VD_ATTACK_VERSION "Enterprise 15, ICS 15"
 
-/* Runs every rule over the event. VD_OK or VD_E_NOMEM. */
+/* Runs every rule for what was seen. VD_OK or VD_E_NOMEM. */
 VD_NODISCARD int vd_rules_examine(
     const struct vd_detect_input *input, struct vd_findings *findings);
 
 /* The catalogue, for listings and tests: row `i`, NULL behind the last. */
 const struct vd_rule *vd_rule_at(size_t i);
+
+/* The row with this AlertType; NULL: there is none. */
+const struct vd_rule *vd_rule_of_type(const char *alert_type);
 
 #endif

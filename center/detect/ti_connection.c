@@ -3,7 +3,7 @@
 
 #include "center/detect/ti_connection.h"
 
-#include "lib/clock.h"
+#include "center/detect/flow_evidence.h"
 #include "lib/json_text.h"
 
 static const char *const remediation_steps[] = {
@@ -21,124 +21,36 @@ static const char *const remediation_steps[] = {
  * Protocol. */
 static const char *const techniques[] = {"T1071", "T1041", "T0885", "T0869", NULL};
 
-static const char *flow_direction(const struct vd_flow *flow)
-{
-    if (flow->bytes_in > 0 && flow->bytes_out > 0) {
-        return "Both";
-    }
-    return flow->bytes_out > 0 ? "Out" : flow->bytes_in > 0 ? "In" : "None";
-}
-
-static void describe(struct vd_buf *out, const struct vd_detect_input *input,
-    const struct vd_flow *flow, const char *remote, const struct vd_indicator *indicator)
-{
-    char start[VD_TIME_TEXT_SIZE];
-    char end[VD_TIME_TEXT_SIZE];
-    char scratch[4];
-
-    vd_time_format(input->time.start_ms, start);
-    vd_time_format(input->time.end_ms, end);
-    vd_buf_printf(out, "Device %.*s", VD_STR_ARG(input->device_id));
-    if (input->module_id.length > 0) {
-        vd_buf_printf(out, " (module %.*s)", VD_STR_ARG(input->module_id));
-    }
-    vd_buf_printf(
-        out, " exchanged %s traffic with %s", vd_protocol_name(flow->protocol, scratch), remote);
-    if (flow->remote_port != 0) {
-        vd_buf_printf(out, " port %u", flow->remote_port);
-    }
-    vd_buf_printf(out,
-        " between %s and %s: %u bytes out, %u bytes in. The address is on the list \"%s\" as %s.",
-        start, end, flow->bytes_out, flow->bytes_in, indicator->feed, indicator->text);
-    if (!input->time.trusted) {
-        vd_buf_append_text(out, " The device's clock is off: the hub's time is given.");
-    }
-}
-
-static void write_evidence(struct vd_buf *out, const struct vd_detect_input *input,
-    const struct vd_flow *flow, const char *remote, const struct vd_indicator *indicator)
-{
-    char local[VD_ADDRESS_TEXT_SIZE];
-    char id[VD_UUID_TEXT_SIZE];
-    char time[VD_TIME_TEXT_SIZE];
-    char scratch[4];
-
-    vd_address_format(&flow->local, flow->ipv6, local);
-    vd_uuid_format(&input->event->id, id);
-    vd_time_format(input->time.end_ms, time);
-    vd_buf_append(out, "{", 1);
-    vd_json_append_text_member(out, "rawEventId", vd_str_from(id));
-    vd_json_append_text_member(out, "time", vd_str_from(time));
-    if (!input->time.trusted) {
-        vd_time_format(input->time.device_ms, time);
-        vd_json_append_text_member(out, "deviceTime", vd_str_from(time));
-    }
-    vd_json_append_number_member(out, "collectionIntervalSeconds", input->event->interval_s);
-    vd_json_append_text_member(
-        out, "protocol", vd_str_from(vd_protocol_name(flow->protocol, scratch)));
-    vd_json_append_text_member(out, "direction", vd_str_from(flow_direction(flow)));
-    vd_json_append_text_member(out, "localAddress", vd_str_from(local));
-    vd_json_append_number_member(out, "localPort", flow->local_port);
-    vd_json_append_text_member(out, "remoteAddress", vd_str_from(remote));
-    vd_json_append_number_member(out, "remotePort", flow->remote_port);
-    vd_json_append_number_member(out, "bytesIn", flow->bytes_in);
-    vd_json_append_number_member(out, "bytesOut", flow->bytes_out);
-    if (flow->packets_in != 0 || flow->packets_out != 0) {
-        vd_json_append_number_member(out, "packetsIn", flow->packets_in);
-        vd_json_append_number_member(out, "packetsOut", flow->packets_out);
-    }
-    if (flow->opened_by == 1 || flow->opened_by == 2) {
-        vd_json_append_text_member(
-            out, "openedBy", vd_str_from(flow->opened_by == 1 ? "Device" : "Remote"));
-    }
-    vd_json_append_text_member(out, "indicator", vd_str_from(indicator->text));
-    vd_json_append_text_member(out, "source", vd_str_from(indicator->feed));
-    vd_buf_append(out, "}", 1);
-}
-
 static int report(const struct vd_rule *rule, const struct vd_detect_input *input,
     const struct vd_flow *flow, const struct vd_indicator *indicator, struct vd_findings *findings)
 {
-    struct vd_finding finding = {
-        .rule = rule,
-        .device_id = input->device_id,
-        .module_id = input->module_id,
-        .start_ms = input->time.start_ms,
-        .end_ms = input->time.end_ms,
-        .indicator_value = indicator->text,
-        .indicator_source = indicator->feed,
-    };
-    /* An IPv6 report of a mapped address is about the same peer as an IPv4 report of it. */
-    bool ipv6 = !vd_address_is_ipv4(&flow->remote);
+    struct vd_flow_finding f = {.rule = rule, .seen = input->seen, .flow = flow};
     struct vd_buf description = {0};
-    struct vd_buf evidence = {0};
-    char remote[VD_ADDRESS_TEXT_SIZE];
     int error;
 
-    vd_address_format(&flow->remote, ipv6, remote);
-    memcpy(finding.subject, remote, sizeof remote);
-    describe(&description, input, flow, remote, indicator);
-    write_evidence(&evidence, input, flow, remote, indicator);
-    finding.description = (struct vd_str){(const char *)description.data, description.length};
-    finding.evidence = (struct vd_str){(const char *)evidence.data, evidence.length};
-    error = description.error != VD_OK ? description.error : evidence.error;
-    if (error == VD_OK) {
-        error = vd_findings_add(findings, &finding);
-    }
+    vd_flow_finding_begin(&f);
+    vd_flow_describe(&f, &description);
+    vd_buf_printf(&description, " The address is on the list \"%s\" as %s.", indicator->feed,
+        indicator->text);
+    f.finding.indicator_value = indicator->text;
+    f.finding.indicator_source = indicator->feed;
+    f.finding.cause = vd_str_from(indicator->text);
+    vd_json_append_text_member(&f.evidence, "indicator", vd_str_from(indicator->text));
+    vd_json_append_text_member(&f.evidence, "source", vd_str_from(indicator->feed));
+    error = vd_flow_finding_add(&f, &description, findings);
     vd_buf_release(&description);
-    vd_buf_release(&evidence);
     return error;
 }
 
 static int examine(
     const struct vd_rule *rule, const struct vd_detect_input *input, struct vd_findings *findings)
 {
-    if (input->event->payload != VD_PAYLOAD_NETWORK_ACTIVITY) {
+    if (input->seen->event->payload != VD_PAYLOAD_NETWORK_ACTIVITY) {
         return VD_OK;
     }
-    for (uint32_t i = 0; i < input->event->count; i++) {
+    for (uint32_t i = 0; i < input->seen->event->count; i++) {
         const struct vd_flow *flow =
-            vd_security_message_flow(input->message, input->event->first + i);
+            vd_security_message_flow(input->seen->message, input->seen->event->first + i);
         const struct vd_indicator *indicator =
             vd_indicator_set_find(input->indicators, &flow->remote);
         int error;
@@ -159,5 +71,6 @@ const struct vd_rule vd_rule_ti_connection = {
     .severity = "Medium",
     .remediation_steps = remediation_steps,
     .techniques = techniques,
+    .observes = VD_OBSERVED_EVENT,
     .examine = examine,
 };

@@ -37,18 +37,34 @@
     X(ALERT_ADD,                                                                                \
         "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"       \
         " module_id, subject, day, start_ms, end_ms, generated_ms, count, description,"         \
-        " remediation, techniques, indicator_value, indicator_source)"                          \
+        " remediation, techniques, indicator_value, indicator_source, cause)"                   \
         " VALUES(?1, ?2, ?3, ?4, ?5, 'New', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16," \
-        " ?17, ?18)")                                                                           \
+        " ?17, ?18, ?19)")                                                                      \
     X(ALERT_REPEAT,                                                                             \
         "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"      \
         " end_ms = max(end_ms, ?5) WHERE number = ?1")                                          \
-    X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body) VALUES(?1, ?2, ?3)")           \
+    X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body, key) VALUES(?1, ?2, ?3, ?4)")  \
+    X(EVIDENCE_REPLACE, "UPDATE evidence SET body = ?3 WHERE alert = ?1 AND key = ?2")          \
+    X(ALERT_CHANGE,                                                                             \
+        "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                          \
+        " end_ms = max(end_ms, ?4) WHERE number = ?1")                                          \
+    X(GROUP_PUT,                                                                                \
+        "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"          \
+        " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                    \
+        " changed_ms = excluded.changed_ms")                                                    \
+    X(GROUP_REMOVE, "DELETE FROM security_groups WHERE name = ?1")                              \
+    X(GROUP_COUNT, "SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM security_groups")   \
+    X(GROUPS, "SELECT name, properties FROM security_groups ORDER BY name")                     \
     X(EVIDENCE_PRUNE,                                                                           \
         "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")           \
     X(INDICATOR_ADD,                                                                            \
         "INSERT OR IGNORE INTO indicators(feed, range_from, range_to, text, line)"              \
         " VALUES(?1, ?2, ?3, ?4, ?5)")                                                          \
+    X(DEVICE_STATE_PUT,                                                                         \
+        "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                             \
+        " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                           \
+    X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                    \
+    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                               \
     X(INDICATOR_COUNT, "SELECT count(*) FROM indicators")
 
 enum vd_alert_statement {
@@ -137,13 +153,17 @@ struct vd_alert_update {
     const char *techniques_json;
     const char *indicator_value;
     const char *indicator_source;
-    uint64_t count;
-    /* Evidence `i` of the batch as JSON; NULL where it need not be kept. `count` of them. */
-    const char *(*evidence)(const struct vd_alert_update *update, uint64_t i);
+    struct vd_str cause;
+    uint64_t count; /* of findings; 0: only evidence that came before is replaced */
+    /* Evidence `i` of the batch as JSON, with its key; NULL where it need not be kept. `count` of them. */
+    const char *(*evidence)(const struct vd_alert_update *update, uint64_t i, int64_t *key);
+    /* Evidence that replaces what came before with its key. `replacement_count` of them. */
+    uint64_t replacement_count;
+    const char *(*replacement)(const struct vd_alert_update *update, uint64_t i, int64_t *key);
     const void *evidence_context;
 };
 
-/* Raises the alert, or counts a repeat. *raised tells which. */
+/* Raises the alert, or counts a repeat; *raised tells which. With replacements alone, of an alert that is not there: nothing. */
 VD_NODISCARD int vd_alert_store_apply(
     struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised);
 

@@ -8,7 +8,7 @@
 #define ALERT_COLUMNS                                                                 \
     "number, id, change, type, display_name, severity, status, device_id, module_id," \
     " subject, start_ms, end_ms, generated_ms, count, description, remediation,"      \
-    " techniques, indicator_value, indicator_source"
+    " techniques, indicator_value, indicator_source, cause"
 
 enum alert_column {
     COLUMN_NUMBER,
@@ -30,6 +30,7 @@ enum alert_column {
     COLUMN_TECHNIQUES,
     COLUMN_INDICATOR_VALUE,
     COLUMN_INDICATOR_SOURCE,
+    COLUMN_CAUSE,
 };
 
 /* ---- Writing ---- */
@@ -85,6 +86,7 @@ static int add_alert(struct vd_alert_store *store, const struct vd_alert_update 
     sqlite3_bind_text(s, 16, u->techniques_json, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 17, u->indicator_value, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 18, u->indicator_source, -1, SQLITE_STATIC);
+    vd_sqlite_bind_str(s, 19, u->cause);
     error = vd_alert_sql_run(store, VD_SQL_ALERT_ADD);
     if (error == VD_OK) {
         *number = sqlite3_last_insert_rowid(store->writer);
@@ -111,6 +113,7 @@ static int add_evidence(
 {
     uint64_t total = before + u->count;
     uint64_t late = total > VD_ALERT_EVIDENCE_LAST ? total - VD_ALERT_EVIDENCE_LAST : 0;
+    int64_t key = 0;
     sqlite3_stmt *s;
     int error = VD_OK;
 
@@ -122,7 +125,8 @@ static int add_evidence(
         s = vd_alert_sql(store, VD_SQL_EVIDENCE_ADD);
         sqlite3_bind_int64(s, 1, number);
         sqlite3_bind_int64(s, 2, (int64_t)(before + i));
-        sqlite3_bind_text(s, 3, u->evidence(u, i), -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 3, u->evidence(u, i, &key), -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 4, key);
         error = vd_alert_sql_run(store, VD_SQL_EVIDENCE_ADD);
     }
     if (error == VD_OK && late > VD_ALERT_EVIDENCE_FIRST) {
@@ -133,6 +137,37 @@ static int add_evidence(
         error = vd_alert_sql_run(store, VD_SQL_EVIDENCE_PRUNE);
     }
     return error;
+}
+
+/* Evidence that was given up meanwhile stays so. */
+static int replace_evidence(
+    struct vd_alert_store *store, const struct vd_alert_update *u, int64_t number)
+{
+    int error = VD_OK;
+
+    for (uint64_t i = 0; i < u->replacement_count && error == VD_OK; i++) {
+        sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_EVIDENCE_REPLACE);
+        int64_t key = 0;
+        const char *body = u->replacement(u, i, &key);
+
+        sqlite3_bind_int64(s, 1, number);
+        sqlite3_bind_int64(s, 2, key);
+        sqlite3_bind_text(s, 3, body, -1, SQLITE_STATIC);
+        error = vd_alert_sql_run(store, VD_SQL_EVIDENCE_REPLACE);
+    }
+    return error;
+}
+
+static int change_alert(
+    struct vd_alert_store *store, const struct vd_alert_update *u, int64_t number, int64_t change)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_ALERT_CHANGE);
+
+    sqlite3_bind_int64(s, 1, number);
+    sqlite3_bind_int64(s, 2, change);
+    sqlite3_bind_int64(s, 3, u->start_ms);
+    sqlite3_bind_int64(s, 4, u->end_ms);
+    return vd_alert_sql_run(store, VD_SQL_ALERT_CHANGE);
 }
 
 int vd_alert_store_apply(
@@ -148,15 +183,23 @@ int vd_alert_store_apply(
     vd_uuid_format(&update->id, id);
     error = find_alert(store, id, &number, &before);
     is_new = error == VD_E_NOT_FOUND;
+    if (is_new && update->count == 0) {
+        *raised = false;
+        return VD_OK;
+    }
     if (error == VD_OK || is_new) {
         error = next_change(store, &change);
     }
     if (error == VD_OK) {
-        error = is_new ? add_alert(store, update, id, change, &number)
-                       : repeat_alert(store, update, number, change);
+        error = is_new          ? add_alert(store, update, id, change, &number)
+            : update->count > 0 ? repeat_alert(store, update, number, change)
+                                : change_alert(store, update, number, change);
     }
     if (error == VD_OK) {
         error = add_evidence(store, update, number, before);
+    }
+    if (error == VD_OK) {
+        error = replace_evidence(store, update, number);
     }
     if (error == VD_OK) {
         *raised = is_new;
@@ -213,7 +256,7 @@ static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
     json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
 
     return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
-                     "s:o, s:o, s:o, s:I}",
+                     "s:o, s:o, s:o, s:o, s:I}",
         "id", vd_sqlite_json_text(s, COLUMN_ID), "change",
         (json_int_t)sqlite3_column_int64(s, COLUMN_CHANGE), "alertType",
         vd_sqlite_json_text(s, COLUMN_TYPE), "displayName",
@@ -226,7 +269,7 @@ static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
         time_text(sqlite3_column_int64(s, COLUMN_GENERATED_MS)), "count", count, "description",
         vd_sqlite_json_text(s, COLUMN_DESCRIPTION), "remediationSteps",
         stored_json(s, COLUMN_REMEDIATION), "techniques", stored_json(s, COLUMN_TECHNIQUES),
-        "indicator", indicator_of(s), "evidence",
+        "indicator", indicator_of(s), "cause", vd_sqlite_json_text(s, COLUMN_CAUSE), "evidence",
         evidence_of(store, sqlite3_column_int64(s, COLUMN_NUMBER)), "evidenceTotal", count);
 }
 

@@ -33,13 +33,21 @@ static const char first[] =
 
 /* ---- Version 2, by area ---- */
 
-static const char alerts_2[] = "";
+static const char alerts_2[] =
+    "ALTER TABLE alerts ADD COLUMN cause TEXT NOT NULL DEFAULT '';"
+    /* Tells evidence that is replaced as it grows, such as a window's count; 0: it has none. */
+    "ALTER TABLE evidence ADD COLUMN key INTEGER NOT NULL DEFAULT 0;";
 
 static const char detection_2[] =
     /* What detections know of a device, one row a device: center/detect/device_state.h. */
     "CREATE TABLE device_states(device_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;";
 
-static const char *const second[] = {alerts_2, detection_2, NULL};
+static const char groups_2[] =
+    /* Device security groups: `properties` as they were sent, JSON. */
+    "CREATE TABLE security_groups(name TEXT PRIMARY KEY COLLATE NOCASE, properties TEXT NOT NULL,"
+    " changed_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char *const second[] = {alerts_2, detection_2, groups_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

@@ -13,11 +13,23 @@ static const char indicators[] = "192.0.2.0/24 # a documentation range\n"
                                  "192.0.2.99\n"
                                  "2001:db8:bad::/48\n";
 
+struct vd_center_config ingest_config(struct ingest_fixture *f)
+{
+    return (struct vd_center_config){
+        .log = &f->log.base,
+        .analytics = &f->analytics.base,
+        .store = f->store,
+        .fleet = f->fleet,
+        .detection = {.lateness_ms = 60000, .silent_after_ms = 72 * 3600000LL},
+    };
+}
+
 void ingest_open_stores(struct ingest_fixture *f)
 {
     char path[600];
     char text[256];
     struct vd_duckdb_options options = {.folder = path, .resource_id = "/hub"};
+    struct vd_center_config config;
 
     snprintf(path, sizeof path, "%s/center.db", f->folder);
     assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
@@ -26,7 +38,8 @@ void ingest_open_stores(struct ingest_fixture *f)
         fail_msg("%s", text);
     }
     failing_analytics_init(&f->analytics, f->duckdb);
-    assert_int_equal(vd_ingest_init(&f->ingest, &f->log.base, &f->analytics.base, f->store), VD_OK);
+    config = ingest_config(f);
+    assert_int_equal(vd_ingest_init(&f->ingest, &config), VD_OK);
     if (f->read_bytes != 0) {
         f->ingest.read_bytes = f->read_bytes;
     }
@@ -113,7 +126,7 @@ void ingest_add_flow(
 
 void ingest_run_all(struct ingest_fixture *f)
 {
-    int error = vd_ingest_refresh_indicators(&f->ingest);
+    int error = vd_ingest_refresh(&f->ingest);
 
     while (error == VD_OK) {
         error = vd_ingest_step(&f->ingest);

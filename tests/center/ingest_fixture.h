@@ -21,7 +21,8 @@ struct ingest_fixture {
     struct vd_analytics *duckdb;
     struct failing_analytics analytics;
     struct vd_ingest ingest;
-    size_t read_bytes; /* of each ingest that is opened, if not 0 */
+    struct vd_fleet *fleet; /* of each ingest that is opened; NULL: none */
+    size_t read_bytes;      /* of each ingest that is opened, if not 0 */
 };
 
 /* With the list "test-feed": 192.0.2.0/24, 192.0.2.99 and 2001:db8:bad::/48. */
@@ -29,6 +30,9 @@ int ingest_setup(void **state);
 int ingest_teardown(void **state);
 
 #define INGEST_TEST(test) cmocka_unit_test_setup_teardown(test, ingest_setup, ingest_teardown)
+
+/* What an ingest or a center on them works on. */
+struct vd_center_config ingest_config(struct ingest_fixture *f);
 
 /* As a service that stops and starts: the log stays. */
 void ingest_open_stores(struct ingest_fixture *f);

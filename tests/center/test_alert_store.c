@@ -50,10 +50,11 @@ static void reopen(struct fixture *f)
 
 /* ---- Alerts ---- */
 
-static const char *numbered_evidence(const struct vd_alert_update *update, uint64_t i)
+static const char *numbered_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
 {
     static char text[64];
 
+    *key = 0;
     snprintf(text, sizeof text, "{\"n\":%llu}",
         (unsigned long long)(*(const uint64_t *)update->evidence_context + i));
     return text;
@@ -479,7 +480,7 @@ static void test_file__full(void **state)
     record.body = (struct vd_str){body, 200000};
     (void)apply(f, 1, "dev", 0, 1, 0, 0);
     assert_int_equal(
-        sqlite3_exec(f->store->writer, "PRAGMA max_page_count=60", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_exec(f->store->writer, "PRAGMA max_page_count=100", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
     assert_int_equal(vd_alert_store_set_offset(f->store, 5), VD_OK);
     assert_int_equal(vd_dead_letter_add(f->store, 1, &record, "r"), VD_OK);

@@ -181,7 +181,7 @@ static void test_stream__restarts(void **state)
     while (error == VD_OK) {
         ingest_close_stores(f);
         ingest_open_stores(f);
-        assert_int_equal(vd_ingest_refresh_indicators(&f->ingest), VD_OK);
+        assert_int_equal(vd_ingest_refresh(&f->ingest), VD_OK);
         error = vd_ingest_step(&f->ingest);
     }
     assert_int_equal(error, VD_E_NOT_FOUND);
@@ -224,7 +224,7 @@ static void run_with_faults(struct ingest_fixture *f, size_t read_bytes, bool re
         f->analytics.fail_appends = fault == FAULT_APPEND || fault == FAULT_ANSWER ? 1 : 0;
         f->analytics.error = fault == FAULT_APPEND ? VD_E_FULL : VD_E_IO;
         f->analytics.after = fault == FAULT_ANSWER;
-        assert_int_equal(vd_ingest_refresh_indicators(&f->ingest), VD_OK);
+        assert_int_equal(vd_ingest_refresh(&f->ingest), VD_OK);
         error = vd_ingest_step(&f->ingest);
         sqlite3_commit_hook(f->store->writer, NULL, NULL);
         fault = (fault + 1) % FAULTS;
@@ -266,7 +266,7 @@ static void test_stream__query_tables_full(void **state)
     f->ingest.read_bytes = 1;
     f->analytics.fail_appends = 20;
     f->analytics.error = VD_E_FULL;
-    assert_int_equal(vd_ingest_refresh_indicators(&f->ingest), VD_OK);
+    assert_int_equal(vd_ingest_refresh(&f->ingest), VD_OK);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(vd_ingest_step(&f->ingest), VD_E_FULL);
     }
@@ -296,13 +296,14 @@ static void test_start__ahead_of_log(void **state)
     struct ingest_fixture *f = *state;
     struct vd_center *center = NULL;
     struct memory_log *empty = calloc(1, sizeof *empty);
+    struct vd_center_config config = ingest_config(f);
 
     add_stream(f);
     ingest_run_all(f);
     assert_non_null(empty);
     memory_log_init(empty);
-    assert_int_equal(
-        vd_center_start(&empty->base, &f->analytics.base, f->store, &center), VD_E_CORRUPT);
+    config.log = &empty->base;
+    assert_int_equal(vd_center_start(&config, &center), VD_E_CORRUPT);
     assert_null(center);
     memory_log_release(empty);
     free(empty);
@@ -344,13 +345,15 @@ static void test_center__runs_stalls_and_resumes(void **state)
 {
     struct ingest_fixture *f = *state;
     struct vd_center *center = NULL;
+    struct vd_center_config config;
     struct vd_center_stats stats;
     const char *expected = reference_snapshot();
 
     f->analytics.fail_appends = 3;
     f->analytics.error = VD_E_FULL;
     add_stream(f);
-    assert_int_equal(vd_center_start(&f->log.base, &f->analytics.base, f->store, &center), VD_OK);
+    config = ingest_config(f);
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
     wait_until(center, is_stalled, 0);
     wait_until(center, is_at, f->log.end);
     check_snapshot(f, expected);
@@ -372,9 +375,11 @@ static void test_center__lets_records_gather(void **state)
     };
     struct ingest_fixture *f = *state;
     struct vd_center *center = NULL;
+    struct vd_center_config config;
     const int64_t start_ms = vd_clock_monotonic_ms();
 
-    assert_int_equal(vd_center_start(&f->log.base, &f->analytics.base, f->store, &center), VD_OK);
+    config = ingest_config(f);
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
     for (uint64_t i = 0; i < ROUNDS; i++) {
         ingest_add_flow(f, "dev", 1000 + i, INGEST_T0_S, "203.0.113.9");
         wait_until(center, is_at, f->log.end);
@@ -389,11 +394,13 @@ static void test_center__takes_new_indicators(void **state)
 {
     struct ingest_fixture *f = *state;
     struct vd_center *center = NULL;
+    struct vd_center_config config;
     struct vd_center_stats stats;
     struct vd_import_result result;
     int64_t deadline;
 
-    assert_int_equal(vd_center_start(&f->log.base, &f->analytics.base, f->store, &center), VD_OK);
+    config = ingest_config(f);
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
     assert_int_equal(
         vd_alert_store_import_indicators(f->store, "later", VD_STR_LITERAL("203.0.113.9"), &result),
         VD_OK);
@@ -442,11 +449,12 @@ static void child_ingests(const char *folder, int report)
     struct vd_analytics *analytics;
     struct vd_alert_store *store;
     static struct vd_ingest ingest;
+    struct vd_center_config config;
     int error;
 
     open_for_child(folder, &log, &analytics, &store);
-    if (vd_ingest_init(&ingest, log, analytics, store) != VD_OK ||
-        vd_ingest_refresh_indicators(&ingest) != VD_OK) {
+    config = (struct vd_center_config){.log = log, .analytics = analytics, .store = store};
+    if (vd_ingest_init(&ingest, &config) != VD_OK || vd_ingest_refresh(&ingest) != VD_OK) {
         _exit(23);
     }
     ingest.read_bytes = 1400;

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes observations to the rules and to the state of their device. */
+
+#include <stdlib.h>
+
+#include "center/detect/engine_internal.h"
+#include "center/intel/indicator_list.h"
+
+#define MINUTE_MS 60000
+
+int vd_engine_new(
+    const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out)
+{
+    struct vd_engine *engine = calloc(1, sizeof *engine);
+
+    if (engine == NULL) {
+        return VD_E_NOMEM;
+    }
+    engine->settings = *settings;
+    engine->fleet = fleet;
+    engine->next_ms = INT64_MAX;
+    *out = engine;
+    return VD_OK;
+}
+
+void vd_engine_free(struct vd_engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < engine->group_count; i++) {
+        vd_group_rules_free(engine->groups[i].rules);
+        free(engine->groups[i].members);
+    }
+    free(engine->groups);
+    free(engine->saved);
+    vd_device_states_release(&engine->states);
+    free(engine);
+}
+
+void vd_engine_set_indicators(struct vd_engine *engine, const struct vd_indicator_set *indicators)
+{
+    engine->indicators = indicators;
+}
+
+void vd_engine_set_settings(struct vd_engine *engine, const struct vd_detect_settings *settings)
+{
+    engine->settings = *settings;
+    vd_engine_plan(engine);
+}
+
+const struct vd_device_state *vd_engine_device(
+    const struct vd_engine *engine, struct vd_str device_id)
+{
+    return vd_device_states_find(&engine->states, device_id);
+}
+
+void vd_engine_stats_get(const struct vd_engine *engine, struct vd_engine_stats *out)
+{
+    *out = engine->stats;
+    out->devices = engine->states.count;
+}
+
+size_t vd_engine_memory(const struct vd_engine *engine)
+{
+    size_t bytes = engine->states.size * sizeof(struct vd_device_state *);
+
+    for (size_t i = 0; i < engine->states.size; i++) {
+        const struct vd_device_state *state = engine->states.slots[i];
+
+        if (state == NULL) {
+            continue;
+        }
+        bytes += sizeof *state + strlen(state->device_id) + 1 + strlen(state->group) + 1 +
+            state->window_count * sizeof *state->windows;
+        for (uint32_t k = 0; k < state->window_count; k++) {
+            bytes += state->windows[k].distinct_capacity * sizeof(uint64_t);
+        }
+    }
+    for (size_t i = 0; i < engine->group_count; i++) {
+        bytes += sizeof engine->groups[i] +
+            engine->groups[i].capacity * sizeof(struct vd_device_state *);
+    }
+    return bytes;
+}
+
+/* ---- Time ---- */
+
+int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findings *findings)
+{
+    const int64_t step = now_ms - engine->now_ms;
+    int error = VD_OK;
+
+    if (step <= 0) {
+        return VD_OK;
+    }
+    if (engine->now_ms == 0 || step > VD_ENGINE_GAP_MS) {
+        engine->now_ms = now_ms;
+        vd_engine_skip(engine);
+    } else {
+        engine->now_ms = now_ms;
+        engine->observed_ms += step;
+    }
+    if (now_ms >= engine->next_ms) {
+        error = vd_engine_close(engine, findings);
+    }
+    if (error == VD_OK && now_ms / MINUTE_MS != engine->minute) {
+        engine->minute = now_ms / MINUTE_MS;
+        engine->is_changed = true;
+        error = vd_engine_judge_silence(engine, findings);
+    }
+    return error;
+}
+
+/* ---- What is learnt of a device ---- */
+
+static void read_address(struct vd_str text, struct vd_address *out)
+{
+    struct vd_indicator_line line;
+
+    if (text.length > 0 && vd_indicator_parse(text, &line) == NULL) {
+        *out = line.range.from;
+    } else {
+        *out = (struct vd_address){{0}};
+    }
+}
+
+/* It was heard of: it is not silent. */
+static void hear(
+    struct vd_engine *engine, struct vd_device_state *state, const struct vd_observation *seen)
+{
+    if (seen->enqueued_ms < state->heard_ms) {
+        return;
+    }
+    state->heard_ms = seen->enqueued_ms;
+    state->heard_observed = engine->observed_ms;
+    state->is_silent = false;
+    read_address(seen->address, &state->heard_address);
+}
+
+/* The newest event of a message is as old as its way, unless the clock is wrong. */
+static void measure_clock(struct vd_device_state *state, const struct vd_observation *seen)
+{
+    if (seen->enqueued_ms != state->clock_measured_ms) {
+        state->clock_measured_ms = seen->enqueued_ms;
+        state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
+    } else if (seen->time.device_ms - seen->enqueued_ms > state->clock_error_ms) {
+        state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
+    }
+}
+
+/* Connections of the device itself; those of its modules are not its own. */
+static void learn_connection(
+    struct vd_engine *engine, struct vd_device_state *state, const struct vd_observation *seen)
+{
+    const struct vd_operation_seen *operation = seen->operation;
+
+    if (vd_str_equal_text(operation->name, "deviceConnect") && operation->result == 0) {
+        hear(engine, state, seen);
+        if (seen->module_id.length == 0) {
+            state->is_connected = true;
+            state->connected_ms = seen->enqueued_ms;
+            read_address(seen->address, &state->connected_address);
+        }
+    } else if (vd_str_equal_text(operation->name, "deviceDisconnect") &&
+        seen->module_id.length == 0) {
+        state->is_connected = false;
+        state->left_ms = seen->enqueued_ms;
+    }
+}
+
+static void learn(
+    struct vd_engine *engine, struct vd_device_state *state, const struct vd_observation *seen)
+{
+    switch (seen->what) {
+    case VD_OBSERVED_MESSAGE:
+        hear(engine, state, seen);
+        break;
+    case VD_OBSERVED_EVENT:
+        if (seen->event->time_s != 0) {
+            measure_clock(state, seen);
+        }
+        break;
+    case VD_OBSERVED_OPERATION:
+        if (vd_str_equal_text(seen->operation->category, "Connections")) {
+            learn_connection(engine, state, seen);
+        }
+        break;
+    case VD_OBSERVED_ACTIVITY:
+        break;
+    }
+}
+
+/* The fleet may see the device otherwise after this operation. */
+static bool changes_fleet(const struct vd_operation_seen *operation)
+{
+    if (operation->result != 0) {
+        return false;
+    }
+    if (vd_str_equal_text(operation->category, "DeviceIdentityOperations")) {
+        return !vd_str_equal_text(operation->name, "get") &&
+            !vd_str_equal_text(operation->name, "list");
+    }
+    return vd_str_equal_text(operation->category, "C2DTwinOperations") &&
+        !vd_str_equal_text(operation->name, "read");
+}
+
+/* Refused strangers may claim any id: only what is there, or was let in, has state. */
+static struct vd_device_state *state_of(
+    struct vd_engine *engine, const struct vd_observation *seen, int *error)
+{
+    const bool is_proven = seen->what == VD_OBSERVED_MESSAGE || seen->what == VD_OBSERVED_EVENT;
+    struct vd_device_state *state;
+
+    *error = VD_OK;
+    if (seen->device_id.length == 0) {
+        return NULL;
+    }
+    state = vd_device_states_find(&engine->states, seen->device_id);
+    if (state == NULL && (is_proven || engine->fleet == NULL)) {
+        state = vd_device_states_get(&engine->states, seen->device_id);
+        *error = state != NULL ? vd_engine_group_join(engine, state) : VD_E_NOMEM;
+        if (*error == VD_OK && engine->fleet != NULL) {
+            *error = vd_engine_refresh_device(engine, seen->device_id);
+            state = vd_device_states_find(&engine->states, seen->device_id);
+        }
+    }
+    return state;
+}
+
+int vd_engine_observe(
+    struct vd_engine *engine, const struct vd_observation *seen, struct vd_findings *findings)
+{
+    struct vd_detect_input input = {
+        .seen = seen,
+        .indicators = engine->indicators,
+        .settings = &engine->settings,
+    };
+    struct vd_device_state *state;
+    int error = vd_engine_advance(engine, seen->enqueued_ms, findings);
+
+    if (error == VD_OK && seen->what == VD_OBSERVED_OPERATION && changes_fleet(seen->operation)) {
+        error = vd_engine_refresh_device(engine, seen->device_id);
+    }
+    if (error != VD_OK) {
+        return error;
+    }
+    state = state_of(engine, seen, &error);
+    input.device = state;
+    if (error == VD_OK) {
+        error = vd_rules_examine(&input, findings);
+    }
+    if (error == VD_OK && state != NULL) {
+        learn(engine, state, seen);
+        error = vd_device_states_touch(&engine->states, state);
+    }
+    if (error == VD_OK && state != NULL) {
+        error = vd_engine_count(engine, state, seen);
+    }
+    return error;
+}

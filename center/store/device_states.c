@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of devices' states. */
+
+#include "center/store/device_states.h"
+
+#include "center/store/alert_store_internal.h"
+
+int vd_device_state_put(struct vd_alert_store *store, const char *device_id, struct vd_str body)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_DEVICE_STATE_PUT);
+
+    sqlite3_bind_text(s, 1, device_id, -1, SQLITE_STATIC);
+    sqlite3_bind_blob64(s, 2, body.data, body.length, SQLITE_STATIC);
+    return vd_alert_sql_run(store, VD_SQL_DEVICE_STATE_PUT);
+}
+
+int vd_device_state_remove(struct vd_alert_store *store, const char *device_id)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_DEVICE_STATE_REMOVE);
+
+    sqlite3_bind_text(s, 1, device_id, -1, SQLITE_STATIC);
+    return vd_alert_sql_run(store, VD_SQL_DEVICE_STATE_REMOVE);
+}
+
+int vd_device_states_each(struct vd_alert_store *store,
+    int (*each)(void *context, struct vd_str device_id, struct vd_str body), void *context)
+{
+    sqlite3_stmt *s;
+    int error = VD_OK;
+    int code;
+
+    pthread_mutex_lock(&store->write_mutex);
+    s = vd_alert_sql(store, VD_SQL_DEVICE_STATES);
+    while ((code = sqlite3_step(s)) == SQLITE_ROW && error == VD_OK) {
+        const struct vd_str id = {
+            (const char *)sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0)};
+        const struct vd_str body = {sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1)};
+
+        error = each(context, id, body);
+    }
+    sqlite3_reset(s);
+    pthread_mutex_unlock(&store->write_mutex);
+    return error != VD_OK ? error : vd_sqlite_error(code);
+}
