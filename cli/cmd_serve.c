@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/fleet.h"
 #include "api/http.h"
 #include "api/management/management.h"
 #include "api/service/service.h"
@@ -92,6 +93,7 @@ struct service {
     struct vd_stores stores;
     struct vd_hub *hub;
     struct vd_sweeper *sweeper;
+    struct vd_api_fleet fleet;
     struct vd_center *center;
     struct vd_export *exporter;
     struct local_bus bus;
@@ -279,6 +281,7 @@ static int start_center(struct service *service)
         .log = service->stores.log,
         .analytics = service->stores.analytics,
         .store = service->stores.alerts,
+        .fleet = &service->fleet.base,
         .detection =
             {
                 .lateness_ms = (int64_t)service->config.detection_lateness_s * 1000,
@@ -286,6 +289,7 @@ static int start_center(struct service *service)
             },
     };
 
+    vd_api_fleet_init(&service->fleet, service->stores.registry, service->stores.state);
     return vd_center_start(&config, &service->center);
 }
 

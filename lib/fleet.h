@@ -12,6 +12,8 @@
 /* Letters of an id and of a group's name, as hub and rules bound them. */
 #define VD_FLEET_ID_MAX    128
 #define VD_FLEET_GROUP_MAX 128
+/* The group of a device whose twins name none. */
+#define VD_FLEET_GROUP_DEFAULT "default"
 
 /* A device, with what its modules' twins say. */
 struct vd_fleet_device {

@@ -15,6 +15,11 @@
 /* The same pair as it stands in a topic: URL-encoded. */
 #define VD_PROPERTY_BAG_SECURITY "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1"
 
+/* Module ids of a security module's identity, and the tag of its twin that names the device's security group. */
+#define VD_SECURITY_MODULE_ID      "azureiotsecurity"
+#define VD_SECURITY_MODULE_ID_RTOS "iot_security_module"
+#define VD_TAG_SECURITY_GROUP      "SecurityGroup"
+
 #define VD_PORT_MQTT_TLS 8883
 #define VD_API_VERSION   "2021-04-12"
 

@@ -108,7 +108,7 @@ static struct vd_device_state *state_new(struct vd_str id)
 {
     struct vd_device_state *state = calloc(1, sizeof *state + id.length + 1);
 
-    if (state == NULL || vd_device_state_set_group(state, VD_GROUP_DEFAULT) != VD_OK) {
+    if (state == NULL || vd_device_state_set_group(state, VD_FLEET_GROUP_DEFAULT) != VD_OK) {
         free(state);
         return NULL;
     }

@@ -12,7 +12,6 @@
 #include "lib/error.h"
 
 #define VD_GROUP_NAME_MAX     128
-#define VD_GROUP_DEFAULT      "default"
 #define VD_RULE_WINDOW_MIN_MS 60000LL
 #define VD_RULE_WINDOW_MAX_MS 604800000LL
 /* Ranges of one list, before and after they are merged. */
