@@ -342,7 +342,7 @@ static int observe_message(
 {
     struct vd_observation seen = observation_of(record, offset, VD_OBSERVED_MESSAGE);
 
-    seen.over_mqtt = true;
+    seen.over_mqtt = !record->over_https;
     return offset >= batch->alerts_from
         ? vd_engine_observe(ingest->engine, &seen, &ingest->findings)
         : VD_OK;

@@ -250,13 +250,17 @@ static enum vd_refusal check_credentials(const struct evidence *evidence,
         : VD_REFUSED_THUMBPRINT;
 }
 
-static void set_identity(const struct evidence *evidence, const struct vd_identity *identity,
-    struct vd_principal *principal)
+static void set_identity(const struct vd_identity *identity, struct vd_principal *principal)
 {
     memcpy(principal->generation_id, identity->generation_id, sizeof principal->generation_id);
     principal->created_ms = identity->created_ms;
-    if (identity->auth_type == VD_AUTH_SAS && evidence->token != NULL) {
-        principal->expires_s = evidence->token->expiry_s;
+}
+
+/* Also of one that is refused: a record tells it. */
+static void set_expiry(const struct evidence *evidence, struct vd_principal *principal)
+{
+    if (principal->auth_type == VD_AUTH_SAS) {
+        principal->expires_s = evidence->token != NULL ? evidence->token->expiry_s : 0;
     } else if (evidence->certificate != NULL) {
         principal->expires_s = evidence->certificate->not_after_ms / 1000;
     }
@@ -278,6 +282,7 @@ static enum vd_refusal check_identity(
     if (error == VD_OK) {
         principal->auth_type = identity.auth_type;
         principal->by_policy = evidence->token != NULL && evidence->token->policy.length > 0;
+        set_expiry(evidence, principal);
     }
     if (error != VD_OK) {
         refusal = error == VD_E_NOT_FOUND ? VD_REFUSED_UNKNOWN : VD_REFUSED_REGISTRY;
@@ -287,7 +292,7 @@ static enum vd_refusal check_identity(
         refusal = check_credentials(evidence, &identity, principal);
     }
     if (refusal == VD_REFUSED_NOT) {
-        set_identity(evidence, &identity, principal);
+        set_identity(&identity, principal);
     } else if (evidence->no_token == VD_REFUSED_NO_PASSWORD && evidence->certificate == NULL &&
         refusal != VD_REFUSED_REGISTRY && refusal != VD_REFUSED_NO_CERTIFICATE) {
         /* Who shows nothing at all learns nothing: neither whether the identity is there nor whether it may in. */

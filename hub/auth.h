@@ -54,7 +54,8 @@ struct vd_principal {
     char module_id[VD_ID_MAX + 1];         /* empty for a device */
     char generation_id[VD_UUID_TEXT_SIZE]; /* of the identity, once it was let in */
     int64_t created_ms;                    /* likewise: when it was made, UTC */
-    int64_t expires_s; /* when the token or the certificate ends: seconds since 1970 UTC */
+    int64_t
+        expires_s; /* when the token or the certificate ends, also of who is refused: seconds since 1970 UTC; 0: not known */
     enum vd_auth_type auth_type;           /* of the identity, as soon as that is known */
     bool by_policy;                        /* the token names a policy */
     char policy[VD_NAME_MAX + 1];          /* the policy whose key let it in; empty: none did */

@@ -31,9 +31,44 @@ void vd_connection_record(struct connection *c, struct vd_operation *operation)
     vd_record_now(c->hub, operation);
 }
 
+/* Times and names by which a credential was judged. */
+struct credential_texts {
+    char expiry[VD_TIME_TEXT_SIZE];
+    char not_before[VD_TIME_TEXT_SIZE];
+    char not_after[VD_TIME_TEXT_SIZE];
+};
+
+/* Adds what the credential says of itself; nothing of it is secret. */
+static void add_credential(const struct connection *c, struct credential_texts *texts,
+    struct vd_operation_property *properties)
+{
+    const struct vd_peer_certificate *certificate = c->session.certificate;
+
+    if (c->session.principal.expires_s != 0) {
+        vd_time_format(c->session.principal.expires_s * 1000, texts->expiry);
+        *properties++ = (struct vd_operation_property){"credentialExpiryTime", texts->expiry, 0};
+    }
+    if (certificate != NULL) {
+        vd_time_format(certificate->not_before_ms, texts->not_before);
+        vd_time_format(certificate->not_after_ms, texts->not_after);
+        *properties++ =
+            (struct vd_operation_property){"certificateThumbprintSha256", certificate->sha256, 0};
+        *properties++ =
+            (struct vd_operation_property){"certificateThumbprintSha1", certificate->sha1, 0};
+        *properties++ =
+            (struct vd_operation_property){"certificateNotBefore", texts->not_before, 0};
+        *properties++ = (struct vd_operation_property){"certificateNotAfter", texts->not_after, 0};
+        if (certificate->common_name[0] != '\0') {
+            *properties++ = (struct vd_operation_property){
+                "certificateCommonName", certificate->common_name, 0};
+        }
+    }
+}
+
 static void record_connection(
     struct connection *c, const char *name, struct vd_result result, const char *reason)
 {
+    struct credential_texts texts;
     struct vd_operation operation = {
         .category = VD_OPERATION_CONNECTIONS,
         .name = name,
@@ -43,6 +78,7 @@ static void record_connection(
 
     if (strcmp(name, "deviceConnect") == 0) {
         operation.duration_ms = vd_clock_monotonic_ms() - c->opened_ms;
+        add_credential(c, &texts, operation.properties);
     }
     vd_connection_record(c, &operation);
 }

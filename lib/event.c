@@ -5,8 +5,9 @@
 
 #include "proto/protocol.h"
 
-/* u32 length of what follows; u8 format; u8 kind; u64 time; u16 device, module, address, properties; u32 body */
+/* u32 length of what follows; u8 format; u8 kind, of which the top bit says HTTPS; u64 time; u16 device, module, address, properties; u32 body */
 #define RECORD_FORMAT 1
+#define KIND_HTTPS    0x80U
 #define RECORD_FIXED  (1 + 1 + 8 + 4 * 2 + 4)
 #define ADDRESS_MAX   64
 
@@ -78,7 +79,7 @@ int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *even
     }
     out = put_le(out, length, 4);
     out = put_le(out, RECORD_FORMAT, 1);
-    out = put_le(out, (uint64_t)event->kind, 1);
+    out = put_le(out, (uint64_t)event->kind | (event->over_https ? KIND_HTTPS : 0), 1);
     out = put_le(out, (uint64_t)event->enqueued_ms, 8);
     out = put_le(out, event->device_id.length, 2);
     out = put_le(out, event->module_id.length, 2);
@@ -112,6 +113,8 @@ int vd_event_next(struct vd_reader *reader, struct vd_event *event)
     vd_reader_init(&record, bytes.data, bytes.length);
     format = vd_reader_u8(&record);
     kind = vd_reader_u8(&record);
+    e.over_https = (kind & KIND_HTTPS) != 0;
+    kind &= (uint8_t)~KIND_HTTPS;
     e.enqueued_ms = (int64_t)vd_reader_u64_le(&record);
     for (size_t i = 0; i < 4; i++) {
         lengths[i] = vd_reader_u16_le(&record);

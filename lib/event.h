@@ -4,6 +4,7 @@
 #ifndef VEDETTE_LIB_EVENT_H
 #define VEDETTE_LIB_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/str.h"
@@ -18,6 +19,7 @@ enum vd_event_kind {
 /* One record. Strings and body point into the batch that it was read from, or to the writer's memory. */
 struct vd_event {
     enum vd_event_kind kind;
+    bool over_https;         /* a device's message that did not come over MQTT */
     int64_t enqueued_ms;     /* UTC, the hub's clock */
     struct vd_str device_id; /* at most VD_ID_MAX */
     struct vd_str module_id; /* empty for the device itself */

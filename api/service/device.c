@@ -152,6 +152,7 @@ void vd_service_post_event(
         .kind = interface != NULL && strcmp(interface, VD_INTERFACE_SECURITY) == 0
             ? VD_EVENT_SECURITY
             : VD_EVENT_TELEMETRY,
+        .over_https = true,
         .enqueued_ms = vd_clock_utc_ms(),
         .device_id = vd_str_from(args->device_id),
         .address = vd_str_from(args->request->peer),
