@@ -382,7 +382,8 @@ static void write_window(const struct vd_window *window, struct vd_buf *out)
 void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *out)
 {
     const int64_t times[] = {state->member_since_ms, state->heard_ms, state->heard_observed,
-        state->connected_ms, state->left_ms, state->clock_error_ms, state->clock_measured_ms};
+        state->connected_ms, state->left_ms, state->clock_error_ms, state->clock_measured_ms,
+        state->refused_ms};
 
     const uint64_t flags = (state->is_connected ? FLAG_CONNECTED : 0) |
         (state->is_silent ? FLAG_SILENT : 0) | (state->is_known ? FLAG_KNOWN : 0) |
@@ -395,6 +396,8 @@ void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *o
     }
     vd_buf_append(out, state->heard_address.bytes, sizeof state->heard_address.bytes);
     vd_buf_append(out, state->connected_address.bytes, sizeof state->connected_address.bytes);
+    vd_buf_append(out, state->refused_address.bytes, sizeof state->refused_address.bytes);
+    put(out, state->refused_for, 1);
     put(out, strlen(state->group), 1);
     vd_buf_append_text(out, state->group);
     put(out, state->window_count, 2);
@@ -455,9 +458,10 @@ static int read_window(struct vd_reader *reader, struct vd_device_state *state)
 
 static void read_addresses(struct vd_reader *reader, struct vd_device_state *state)
 {
-    struct vd_address *const addresses[] = {&state->heard_address, &state->connected_address};
+    struct vd_address *const addresses[] = {
+        &state->heard_address, &state->connected_address, &state->refused_address};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         const struct vd_str bytes = vd_reader_bytes(reader, sizeof addresses[i]->bytes);
 
         if (bytes.length == sizeof addresses[i]->bytes) {
@@ -481,7 +485,8 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
 {
     struct vd_reader reader;
     int64_t *const times[] = {&state->member_since_ms, &state->heard_ms, &state->heard_observed,
-        &state->connected_ms, &state->left_ms, &state->clock_error_ms, &state->clock_measured_ms};
+        &state->connected_ms, &state->left_ms, &state->clock_error_ms, &state->clock_measured_ms,
+        &state->refused_ms};
     uint8_t flags;
     uint32_t windows;
     int error;
@@ -499,6 +504,7 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
         *times[i] = (int64_t)vd_reader_u64_le(&reader);
     }
     read_addresses(&reader, state);
+    state->refused_for = vd_reader_u8(&reader);
     error = read_group(&reader, state);
     windows = vd_reader_u16_le(&reader);
     for (uint32_t i = 0; i < windows && error == VD_OK; i++) {

@@ -51,6 +51,10 @@ struct vd_device_state {
     int64_t connected_ms; /* when it was let in last; 0: never */
     int64_t left_ms;      /* when it left last; 0: never */
     struct vd_address connected_address;
+    /* The last login of the device itself that was refused for its credential. */
+    int64_t refused_ms;  /* 0: never */
+    uint8_t refused_for; /* enum vd_login_fault */
+    struct vd_address refused_address;
     /* Its clock against the hub's, from the newest event of a message: positive is ahead. */
     int64_t clock_error_ms;
     int64_t clock_measured_ms; /* the hub's time; 0: never */

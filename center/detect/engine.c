@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 
+#include "center/detect/address_text.h"
 #include "center/detect/engine_internal.h"
-#include "center/intel/indicator_list.h"
+#include "center/detect/login_refused.h"
 
 #define MINUTE_MS 60000
 
@@ -114,17 +115,6 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
 
 /* ---- What is learnt of a device ---- */
 
-static void read_address(struct vd_str text, struct vd_address *out)
-{
-    struct vd_indicator_line line;
-
-    if (text.length > 0 && vd_indicator_parse(text, &line) == NULL) {
-        *out = line.range.from;
-    } else {
-        *out = (struct vd_address){{0}};
-    }
-}
-
 /* It was heard of: it is not silent. */
 static void hear(
     struct vd_engine *engine, struct vd_device_state *state, const struct vd_observation *seen)
@@ -135,7 +125,7 @@ static void hear(
     state->heard_ms = seen->enqueued_ms;
     state->heard_observed = engine->observed_ms;
     state->is_silent = false;
-    read_address(seen->address, &state->heard_address);
+    vd_address_read(seen->address, &state->heard_address);
 }
 
 /* The newest event of a message is as old as its way, unless the clock is wrong. */
@@ -146,6 +136,17 @@ static void measure_clock(struct vd_device_state *state, const struct vd_observa
         state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
     } else if (seen->time.device_ms - seen->enqueued_ms > state->clock_error_ms) {
         state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
+    }
+}
+
+static void learn_refusal(struct vd_device_state *state, const struct vd_observation *seen)
+{
+    const int rule = vd_login_rule_of(seen->operation->reason);
+
+    if (rule >= 0 && seen->module_id.length == 0) {
+        state->refused_ms = seen->enqueued_ms;
+        state->refused_for = (uint8_t)rule;
+        vd_address_read(seen->address, &state->refused_address);
     }
 }
 
@@ -160,8 +161,10 @@ static void learn_connection(
         if (seen->module_id.length == 0) {
             state->is_connected = true;
             state->connected_ms = seen->enqueued_ms;
-            read_address(seen->address, &state->connected_address);
+            vd_address_read(seen->address, &state->connected_address);
         }
+    } else if (vd_str_equal_text(operation->name, "deviceConnect")) {
+        learn_refusal(state, seen);
     } else if (vd_str_equal_text(operation->name, "deviceDisconnect") &&
         seen->module_id.length == 0) {
         state->is_connected = false;

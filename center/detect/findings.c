@@ -194,12 +194,18 @@ int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
         f->index[slot] = (uint32_t)f->count;
     }
     alert = f->alerts[f->index[slot] - 1];
-    if (finding->is_update) {
+    if (finding->assessment.length > 0) {
+        alert->assessment = keep_text(f, finding->assessment);
+        if (alert->assessment == NULL) {
+            return VD_E_NOMEM;
+        }
+    }
+    if (finding->is_update && finding->evidence.length > 0) {
         error = replace(f, alert, finding->evidence_key, evidence);
         if (error != VD_OK) {
             return error;
         }
-    } else {
+    } else if (!finding->is_update) {
         alert->evidence[evidence_slot(alert->count++)] =
             (struct vd_pending_evidence){evidence, finding->evidence_key};
     }
@@ -269,6 +275,7 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .techniques_json = techniques,
         .indicator_value = alert->first.indicator_value,
         .indicator_source = alert->first.indicator_source,
+        .assessment = alert->assessment,
         .count = alert->count,
         .evidence = update_evidence,
         .replacement_count = alert->replacement_count,

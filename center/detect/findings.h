@@ -29,13 +29,15 @@ struct vd_finding {
     const char *indicator_value; /* NULL: none; copied, as all text is */
     const char *indicator_source;
     struct vd_str description; /* of the alert, should this be its first finding */
-    struct vd_str evidence;    /* JSON object */
+    struct vd_str evidence;    /* JSON object; empty, with is_update: none */
+    struct vd_str assessment;  /* JSON object: what it looks like; empty: nothing is said */
 };
 
 struct vd_pending_alert {
     struct vd_uuid id;
     struct vd_finding first;
     const char *description;
+    const char *assessment; /* the latest; NULL: none was given */
     int64_t start_ms;
     int64_t end_ms;
     uint64_t count; /* without updates */

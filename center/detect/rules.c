@@ -3,12 +3,24 @@
 
 #include <string.h>
 
+#include "center/detect/control_plane.h"
 #include "center/detect/custom_rules.h"
+#include "center/detect/login_refused.h"
 #include "center/detect/silence.h"
 #include "center/detect/ti_connection.h"
 
 static const struct vd_rule *const rules[] = {
     &vd_rule_ti_connection,
+    &vd_rules_login[VD_LOGIN_THUMBPRINT_MISMATCH],
+    &vd_rules_login[VD_LOGIN_CERTIFICATE_EXPIRED],
+    &vd_rules_login[VD_LOGIN_TOKEN_EXPIRED],
+    &vd_rules_login[VD_LOGIN_SIGNATURE_WRONG],
+    &vd_rules_control_plane[0],
+    &vd_rules_control_plane[1],
+    &vd_rules_control_plane[2],
+    &vd_rules_control_plane[3],
+    &vd_rules_control_plane[4],
+    &vd_rules_control_plane[5],
     &vd_rule_device_silent,
     &vd_rule_custom_allowed,
     &vd_rule_custom_denied,

@@ -37,17 +37,17 @@
     X(ALERT_ADD,                                                                                \
         "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"       \
         " module_id, subject, day, start_ms, end_ms, generated_ms, count, description,"         \
-        " remediation, techniques, indicator_value, indicator_source, cause)"                   \
+        " remediation, techniques, indicator_value, indicator_source, cause, assessment)"       \
         " VALUES(?1, ?2, ?3, ?4, ?5, 'New', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16," \
-        " ?17, ?18, ?19)")                                                                      \
+        " ?17, ?18, ?19, ?20)")                                                                 \
     X(ALERT_REPEAT,                                                                             \
         "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"      \
-        " end_ms = max(end_ms, ?5) WHERE number = ?1")                                          \
+        " end_ms = max(end_ms, ?5), assessment = coalesce(?6, assessment) WHERE number = ?1")   \
     X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body, key) VALUES(?1, ?2, ?3, ?4)")  \
     X(EVIDENCE_REPLACE, "UPDATE evidence SET body = ?3 WHERE alert = ?1 AND key = ?2")          \
     X(ALERT_CHANGE,                                                                             \
         "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                          \
-        " end_ms = max(end_ms, ?4) WHERE number = ?1")                                          \
+        " end_ms = max(end_ms, ?4), assessment = coalesce(?5, assessment) WHERE number = ?1")   \
     X(GROUP_PUT,                                                                                \
         "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"          \
         " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                    \
@@ -154,7 +154,8 @@ struct vd_alert_update {
     const char *indicator_value;
     const char *indicator_source;
     struct vd_str cause;
-    uint64_t count; /* of findings; 0: only evidence that came before is replaced */
+    const char *assessment; /* JSON; NULL: what was said before stays */
+    uint64_t count;         /* of findings; 0: only evidence that came before is replaced */
     /* Evidence `i` of the batch as JSON, with its key; NULL where it need not be kept. `count` of them. */
     const char *(*evidence)(const struct vd_alert_update *update, uint64_t i, int64_t *key);
     /* Evidence that replaces what came before with its key. `replacement_count` of them. */

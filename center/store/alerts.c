@@ -8,7 +8,7 @@
 #define ALERT_COLUMNS                                                                 \
     "number, id, change, type, display_name, severity, status, device_id, module_id," \
     " subject, start_ms, end_ms, generated_ms, count, description, remediation,"      \
-    " techniques, indicator_value, indicator_source, cause"
+    " techniques, indicator_value, indicator_source, cause, assessment"
 
 enum alert_column {
     COLUMN_NUMBER,
@@ -31,6 +31,7 @@ enum alert_column {
     COLUMN_INDICATOR_VALUE,
     COLUMN_INDICATOR_SOURCE,
     COLUMN_CAUSE,
+    COLUMN_ASSESSMENT,
 };
 
 /* ---- Writing ---- */
@@ -87,6 +88,7 @@ static int add_alert(struct vd_alert_store *store, const struct vd_alert_update 
     sqlite3_bind_text(s, 17, u->indicator_value, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 18, u->indicator_source, -1, SQLITE_STATIC);
     vd_sqlite_bind_str(s, 19, u->cause);
+    sqlite3_bind_text(s, 20, u->assessment, -1, SQLITE_STATIC);
     error = vd_alert_sql_run(store, VD_SQL_ALERT_ADD);
     if (error == VD_OK) {
         *number = sqlite3_last_insert_rowid(store->writer);
@@ -104,6 +106,7 @@ static int repeat_alert(
     sqlite3_bind_int64(s, 3, (int64_t)u->count);
     sqlite3_bind_int64(s, 4, u->start_ms);
     sqlite3_bind_int64(s, 5, u->end_ms);
+    sqlite3_bind_text(s, 6, u->assessment, -1, SQLITE_STATIC);
     return vd_alert_sql_run(store, VD_SQL_ALERT_REPEAT);
 }
 
@@ -167,6 +170,7 @@ static int change_alert(
     sqlite3_bind_int64(s, 2, change);
     sqlite3_bind_int64(s, 3, u->start_ms);
     sqlite3_bind_int64(s, 4, u->end_ms);
+    sqlite3_bind_text(s, 5, u->assessment, -1, SQLITE_STATIC);
     return vd_alert_sql_run(store, VD_SQL_ALERT_CHANGE);
 }
 
@@ -251,12 +255,19 @@ static json_t *indicator_of(sqlite3_stmt *s)
         "source", vd_sqlite_json_text(s, COLUMN_INDICATOR_SOURCE));
 }
 
+static json_t *assessment_of(sqlite3_stmt *s)
+{
+    return sqlite3_column_type(s, COLUMN_ASSESSMENT) == SQLITE_NULL
+        ? json_null()
+        : stored_json(s, COLUMN_ASSESSMENT);
+}
+
 static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
 {
     json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
 
     return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
-                     "s:o, s:o, s:o, s:o, s:I}",
+                     "s:o, s:o, s:o, s:o, s:o, s:I}",
         "id", vd_sqlite_json_text(s, COLUMN_ID), "change",
         (json_int_t)sqlite3_column_int64(s, COLUMN_CHANGE), "alertType",
         vd_sqlite_json_text(s, COLUMN_TYPE), "displayName",
@@ -269,8 +280,9 @@ static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
         time_text(sqlite3_column_int64(s, COLUMN_GENERATED_MS)), "count", count, "description",
         vd_sqlite_json_text(s, COLUMN_DESCRIPTION), "remediationSteps",
         stored_json(s, COLUMN_REMEDIATION), "techniques", stored_json(s, COLUMN_TECHNIQUES),
-        "indicator", indicator_of(s), "cause", vd_sqlite_json_text(s, COLUMN_CAUSE), "evidence",
-        evidence_of(store, sqlite3_column_int64(s, COLUMN_NUMBER)), "evidenceTotal", count);
+        "indicator", indicator_of(s), "cause", vd_sqlite_json_text(s, COLUMN_CAUSE), "assessment",
+        assessment_of(s), "evidence", evidence_of(store, sqlite3_column_int64(s, COLUMN_NUMBER)),
+        "evidenceTotal", count);
 }
 
 static int step_alert(struct vd_alert_store *store, sqlite3_stmt *s, json_t **alert, bool *have_row)

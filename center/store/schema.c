@@ -35,6 +35,7 @@ static const char first[] =
 
 static const char alerts_2[] =
     "ALTER TABLE alerts ADD COLUMN cause TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE alerts ADD COLUMN assessment TEXT;"
     /* Tells evidence that is replaced as it grows, such as a window's count; 0: it has none. */
     "ALTER TABLE evidence ADD COLUMN key INTEGER NOT NULL DEFAULT 0;";
 
