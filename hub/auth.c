@@ -200,7 +200,8 @@ static enum vd_refusal check_token(const struct evidence *evidence,
     if (!vd_sas_covers(token, evidence->hub_name, identity->device_id, identity->module_id)) {
         return VD_REFUSED_RESOURCE;
     }
-    return token->expiry_s * 1000 <= evidence->now_ms ? VD_REFUSED_EXPIRED : VD_REFUSED_NOT;
+    principal->was_good = token->expiry_s * 1000 <= evidence->now_ms;
+    return principal->was_good ? VD_REFUSED_EXPIRED : VD_REFUSED_NOT;
 }
 
 static enum vd_refusal check_validity(const struct evidence *evidence)
@@ -212,17 +213,13 @@ static enum vd_refusal check_validity(const struct evidence *evidence)
                                                                   : VD_REFUSED_NOT;
 }
 
-static enum vd_refusal check_chain(
-    const struct evidence *evidence, const struct vd_identity *identity)
+/* Whose certificate it is, were it time_ms now. */
+static enum vd_refusal check_chain_at(
+    const struct evidence *evidence, const struct vd_identity *identity, int64_t time_ms)
 {
     char name[VD_COMMON_NAME_MAX + 1];
-    enum vd_refusal refusal = check_validity(evidence);
-    int error;
+    const int error = vd_x509_chain_check(evidence->certificate, evidence->registry, time_ms);
 
-    if (refusal != VD_REFUSED_NOT) {
-        return refusal;
-    }
-    error = vd_x509_chain_check(evidence->certificate, evidence->registry, evidence->now_ms);
     if (error != VD_OK) {
         return error == VD_E_DENIED ? VD_REFUSED_CHAIN : VD_REFUSED_REGISTRY;
     }
@@ -230,6 +227,36 @@ static enum vd_refusal check_chain(
         identity->module_id[0] != '\0' ? "/" : "", identity->module_id);
     return strcmp(evidence->certificate->common_name, name) == 0 ? VD_REFUSED_NOT
                                                                  : VD_REFUSED_COMMON_NAME;
+}
+
+/* One that is over is told apart from one that anybody can make and date back. */
+static enum vd_refusal check_chain(const struct evidence *evidence,
+    const struct vd_identity *identity, struct vd_principal *principal)
+{
+    const enum vd_refusal refusal = check_validity(evidence);
+
+    if (refusal == VD_REFUSED_NOT) {
+        return check_chain_at(evidence, identity, evidence->now_ms);
+    }
+    if (refusal == VD_REFUSED_CERTIFICATE_EXPIRED) {
+        /* In its last whole second, by the reckoning of OpenSSL. */
+        const int64_t last_ms = evidence->certificate->not_after_ms - 1000;
+
+        principal->was_good = check_chain_at(evidence, identity, last_ms) == VD_REFUSED_NOT;
+    }
+    return refusal;
+}
+
+static enum vd_refusal check_thumbprint(const struct evidence *evidence,
+    const struct vd_identity *identity, struct vd_principal *principal)
+{
+    enum vd_refusal refusal = VD_REFUSED_THUMBPRINT;
+
+    if (vd_x509_has_thumbprint(evidence->certificate, identity->thumbprints)) {
+        refusal = check_validity(evidence);
+        principal->was_good = refusal == VD_REFUSED_CERTIFICATE_EXPIRED;
+    }
+    return refusal;
 }
 
 /* What the identity's type asks for. */
@@ -242,12 +269,8 @@ static enum vd_refusal check_credentials(const struct evidence *evidence,
     if (evidence->certificate == NULL) {
         return VD_REFUSED_NO_CERTIFICATE;
     }
-    if (identity->auth_type == VD_AUTH_CA) {
-        return check_chain(evidence, identity);
-    }
-    return vd_x509_has_thumbprint(evidence->certificate, identity->thumbprints)
-        ? check_validity(evidence)
-        : VD_REFUSED_THUMBPRINT;
+    return identity->auth_type == VD_AUTH_CA ? check_chain(evidence, identity, principal)
+                                             : check_thumbprint(evidence, identity, principal);
 }
 
 static void set_identity(const struct vd_identity *identity, struct vd_principal *principal)

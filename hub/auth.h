@@ -54,10 +54,11 @@ struct vd_principal {
     char module_id[VD_ID_MAX + 1];         /* empty for a device */
     char generation_id[VD_UUID_TEXT_SIZE]; /* of the identity, once it was let in */
     int64_t created_ms;                    /* likewise: when it was made, UTC */
-    int64_t
-        expires_s; /* when the token or the certificate ends, also of who is refused: seconds since 1970 UTC; 0: not known */
-    enum vd_auth_type auth_type;           /* of the identity, as soon as that is known */
-    bool by_policy;                        /* the token names a policy */
+    /* When the token or the certificate ends, also of who is refused: seconds since 1970 UTC; 0: not known. */
+    int64_t expires_s;
+    enum vd_auth_type auth_type; /* of the identity, as soon as that is known */
+    bool by_policy;              /* the token names a policy */
+    bool was_good; /* refused as expired: before its end what was shown would have been let in */
     char policy[VD_NAME_MAX + 1];          /* the policy whose key let it in; empty: none did */
     uint8_t policy_key[VD_KEY_MARK_BYTES]; /* and that key's mark */
 };

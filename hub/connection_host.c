@@ -9,6 +9,7 @@
 #include "hub/operation.h"
 #include "hub/paces.h"
 #include "lib/clock.h"
+#include "lib/secret.h"
 
 #define MINUTE_MS          60000
 #define THROTTLE_RECORD_MS 60000
@@ -36,50 +37,87 @@ struct credential_texts {
     char expiry[VD_TIME_TEXT_SIZE];
     char not_before[VD_TIME_TEXT_SIZE];
     char not_after[VD_TIME_TEXT_SIZE];
+    char expected[2][VD_THUMBPRINT_SIZE];
 };
 
-/* Adds what the credential says of itself; nothing of it is secret. */
-static void add_credential(const struct connection *c, struct credential_texts *texts,
-    struct vd_operation_property *properties)
+/* Adds what a certificate says of itself. */
+static struct vd_operation_property *add_certificate(const struct vd_peer_certificate *certificate,
+    struct credential_texts *texts, struct vd_operation_property *next)
 {
-    const struct vd_peer_certificate *certificate = c->session.certificate;
+    vd_time_format(certificate->not_before_ms, texts->not_before);
+    vd_time_format(certificate->not_after_ms, texts->not_after);
+    *next++ = (struct vd_operation_property){"certificateThumbprintSha256", certificate->sha256, 0};
+    *next++ = (struct vd_operation_property){"certificateThumbprintSha1", certificate->sha1, 0};
+    *next++ = (struct vd_operation_property){"certificateNotBefore", texts->not_before, 0};
+    *next++ = (struct vd_operation_property){"certificateNotAfter", texts->not_after, 0};
+    *next++ = (struct vd_operation_property){"certificateCommonName", certificate->common_name, 0};
+    return next;
+}
 
-    if (c->session.principal.expires_s != 0) {
-        vd_time_format(c->session.principal.expires_s * 1000, texts->expiry);
-        *properties++ = (struct vd_operation_property){"credentialExpiryTime", texts->expiry, 0};
+/* Adds the thumbprints that one of them should have been, as the registry has them now. */
+static void add_expected(
+    const struct connection *c, struct credential_texts *texts, struct vd_operation_property *next)
+{
+    const struct vd_principal *who = &c->session.principal;
+    struct vd_identity identity = {0};
+
+    if (vd_registry_get(c->session.host->registry, who->device_id, who->module_id, &identity) ==
+        VD_OK) {
+        memcpy(texts->expected, identity.thumbprints, sizeof texts->expected);
+        *next++ =
+            (struct vd_operation_property){"identityThumbprintPrimary", texts->expected[0], 0};
+        *next =
+            (struct vd_operation_property){"identityThumbprintSecondary", texts->expected[1], 0};
     }
-    if (certificate != NULL) {
-        vd_time_format(certificate->not_before_ms, texts->not_before);
-        vd_time_format(certificate->not_after_ms, texts->not_after);
-        *properties++ =
-            (struct vd_operation_property){"certificateThumbprintSha256", certificate->sha256, 0};
-        *properties++ =
-            (struct vd_operation_property){"certificateThumbprintSha1", certificate->sha1, 0};
-        *properties++ =
-            (struct vd_operation_property){"certificateNotBefore", texts->not_before, 0};
-        *properties++ = (struct vd_operation_property){"certificateNotAfter", texts->not_after, 0};
-        if (certificate->common_name[0] != '\0') {
-            *properties++ = (struct vd_operation_property){
-                "certificateCommonName", certificate->common_name, 0};
-        }
+    vd_secret_wipe(&identity, sizeof identity);
+}
+
+/* Adds what a login was judged by; nothing of it is secret. */
+static void add_credential(const struct connection *c, enum vd_refusal refusal,
+    struct credential_texts *texts, struct vd_operation_property *next)
+{
+    const struct vd_principal *who = &c->session.principal;
+
+    if (who->expires_s != 0) {
+        vd_time_format(who->expires_s * 1000, texts->expiry);
+        *next++ = (struct vd_operation_property){"credentialExpiryTime", texts->expiry, 0};
+    }
+    if (refusal == VD_REFUSED_EXPIRED || refusal == VD_REFUSED_CERTIFICATE_EXPIRED) {
+        *next++ = (struct vd_operation_property){
+            "credentialWasGood", who->was_good ? "true" : "false", 0};
+    }
+    if (c->session.certificate != NULL) {
+        next = add_certificate(c->session.certificate, texts, next);
+    }
+    if (refusal == VD_REFUSED_THUMBPRINT) {
+        add_expected(c, texts, next);
     }
 }
 
-static void record_connection(
-    struct connection *c, const char *name, struct vd_result result, const char *reason)
+static void record_login(struct connection *c, enum vd_refusal refusal)
 {
     struct credential_texts texts;
     struct vd_operation operation = {
         .category = VD_OPERATION_CONNECTIONS,
-        .name = name,
-        .result = result,
-        .reason = reason,
+        .name = "deviceConnect",
+        .result = vd_result_of_refusal(refusal),
+        .reason = refusal != VD_REFUSED_NOT ? vd_refusal_text(refusal) : NULL,
+        .duration_ms = vd_clock_monotonic_ms() - c->opened_ms,
     };
 
-    if (strcmp(name, "deviceConnect") == 0) {
-        operation.duration_ms = vd_clock_monotonic_ms() - c->opened_ms;
-        add_credential(c, &texts, operation.properties);
-    }
+    add_credential(c, refusal, &texts, operation.properties);
+    vd_connection_record(c, &operation);
+}
+
+static void record_end(struct connection *c, enum vd_session_event event)
+{
+    struct vd_operation operation = {
+        .category = VD_OPERATION_CONNECTIONS,
+        .name = "deviceDisconnect",
+        .result = vd_result_of_event(event),
+        .reason = vd_session_event_text(event),
+    };
+
     vd_connection_record(c, &operation);
 }
 
@@ -281,8 +319,7 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
     uint32_t held_back;
 
     count_refusal(of_session(session), refusal);
-    record_connection(of_session(session), "deviceConnect", vd_result_of_refusal(refusal),
-        vd_refusal_text(refusal));
+    record_login(of_session(session), refusal);
     if (vd_log_allowed(&hub->log_refused, vd_clock_monotonic_ms(), &held_back)) {
         vd_log(VD_LOG_WARN, "hub.connect_refused",
             "reason=%s code=%d device=\"%s\" module=\"%s\" address=%s held_back=%u",
@@ -392,14 +429,13 @@ static void host_changed(
     log_change(session, event);
     count_change(c->hub, from, event);
     if (event == VD_SESSION_ACCEPTED) {
-        record_connection(c, "deviceConnect", (struct vd_result){0, ""}, NULL);
+        record_login(c, VD_REFUSED_NOT);
         vd_activity_connected(c);
         vd_paces_begin(c);
     } else if (from == VD_SESSION_CONNECTED) {
         vd_paces_end(c);
         record_count(c);
-        record_connection(
-            c, "deviceDisconnect", vd_result_of_event(event), vd_session_event_text(event));
+        record_end(c, event);
     }
     if (session->state != VD_SESSION_CONNECTING) {
         vd_connection_drop_certificate(c);

@@ -153,7 +153,11 @@ static void record_refusal(struct vd_service *service, const struct vd_http_requ
     const struct vd_principal *principal, enum vd_refusal refusal)
 {
     const char *agent = vd_http_header(request, "User-Agent");
+    char expiry[VD_TIME_TEXT_SIZE] = "";
 
+    if (principal->expires_s != 0) {
+        vd_time_format(principal->expires_s * 1000, expiry);
+    }
     vd_record_operation(service->config.recorder,
         &(struct vd_operation){
             .category = VD_OPERATION_CONNECTIONS,
@@ -164,7 +168,9 @@ static void record_refusal(struct vd_service *service, const struct vd_http_requ
             .protocol = "Https",
             .auth_type = vd_operation_auth_type(principal),
             .address = request->peer,
-            .properties = {{"sdkVersion", agent != NULL ? agent : "", 0}},
+            .properties = {{"sdkVersion", agent != NULL ? agent : "", 0},
+                {"credentialExpiryTime", expiry, 0},
+                {"credentialWasGood", principal->was_good ? "true" : "", 0}},
         });
 }
 

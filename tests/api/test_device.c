@@ -189,6 +189,9 @@ static void test_device__refusals_are_recorded(void **state)
     assert_int_equal(as_device(HOST "/devices/d", 1, "GET", RECEIVE, NULL), 401);
     assert_non_null(strstr(bus.recorded, "deviceConnect"));
     assert_non_null(strstr(bus.recorded, "token_expired"));
+    assert_non_null(
+        strstr(bus.recorded, "\\\"credentialExpiryTime\\\":\\\"1970-01-01T00:00:01.000Z\\\""));
+    assert_non_null(strstr(bus.recorded, "\\\"credentialWasGood\\\":\\\"true\\\""));
 }
 
 static void test_device__posts_need_a_hub(void **state)

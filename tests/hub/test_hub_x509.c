@@ -185,6 +185,74 @@ static void test_hub_x509__certificates(void **state)
     test_certificate_release(&early);
 }
 
+/* The properties of the login that was refused last; the caller's. */
+static json_t *refused_properties(
+    struct live_hub *f, uint32_t index, const char *device, const struct test_certificate *leaf)
+{
+    struct tls_client client;
+    json_t *record = NULL;
+    json_t *properties;
+
+    assert_true(open_as(f, &client, 0, leaf, NULL));
+    connect_without_password(&client, device);
+    live_expect(&client, "\x20\x02\x00\x05", 4);
+    live_expect_end(&client);
+    LIVE_AWAIT(record != NULL || (record = fault_log_operation(&f->log, index)) != NULL);
+    properties = json_loads(text_of(record, "properties"), 0, NULL);
+    json_decref(record);
+    return properties;
+}
+
+/* Records of refused logins tell what was shown, and what it should have been. */
+static void test_hub_x509__what_was_compared(void **state)
+{
+    const int64_t now_s = vd_clock_utc_ms() / 1000;
+    struct test_certificate self = test_certificate_leaf("whoever", NULL, now_s);
+    struct test_certificate strange = test_certificate_leaf("other", NULL, now_s);
+    const struct test_certificate_plan over = {
+        .common_name = "ca", .issuer = &root, .now_s = now_s, .not_after_s = now_s - 60};
+    struct test_certificate_plan forged = over;
+    struct test_certificate own = test_certificate_make(&over);
+    struct vd_peer_certificate *right = test_certificate_shown(&self, NULL);
+    struct vd_peer_certificate *wrong = test_certificate_shown(&strange, NULL);
+    struct test_certificate made;
+    struct live_hub *f = *state;
+    char text[VD_TIME_TEXT_SIZE];
+    json_t *properties;
+
+    forged.issuer = &foreign;
+    made = test_certificate_make(&forged);
+    start(f, &self);
+    properties = refused_properties(f, 0, "print", &strange);
+    assert_string_equal(text_of(properties, "certificateThumbprintSha256"), wrong->sha256);
+    assert_string_equal(text_of(properties, "certificateThumbprintSha1"), wrong->sha1);
+    assert_string_equal(text_of(properties, "certificateCommonName"), "other");
+    assert_string_equal(text_of(properties, "identityThumbprintPrimary"), "(none)");
+    assert_string_equal(text_of(properties, "identityThumbprintSecondary"), right->sha256);
+    assert_string_equal(text_of(properties, "credentialWasGood"), "(none)");
+    json_decref(properties);
+
+    vd_time_format((now_s - 60) * 1000, text);
+    properties = refused_properties(f, 1, "ca", &own);
+    assert_string_equal(text_of(properties, "reason"), "certificate_expired");
+    assert_string_equal(text_of(properties, "credentialWasGood"), "true");
+    assert_string_equal(text_of(properties, "credentialExpiryTime"), text);
+    assert_string_equal(text_of(properties, "certificateNotAfter"), text);
+    assert_string_equal(text_of(properties, "identityThumbprintPrimary"), "(none)");
+    json_decref(properties);
+
+    properties = refused_properties(f, 2, "ca", &made);
+    assert_string_equal(text_of(properties, "reason"), "certificate_expired");
+    assert_string_equal(text_of(properties, "credentialWasGood"), "false");
+    json_decref(properties);
+    vd_peer_certificate_free(right);
+    vd_peer_certificate_free(wrong);
+    test_certificate_release(&self);
+    test_certificate_release(&strange);
+    test_certificate_release(&own);
+    test_certificate_release(&made);
+}
+
 /* A device with a token may show whatever certificate besides. */
 static void test_hub_x509__token_and_certificate(void **state)
 {
@@ -306,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LIVE_TEST(test_hub_x509__certificates),
+        LIVE_TEST(test_hub_x509__what_was_compared),
         LIVE_TEST(test_hub_x509__token_and_certificate),
         LIVE_TEST(test_hub_x509__ends_with_the_certificate),
         LIVE_TEST(test_hub_x509__resumption),
