@@ -18,6 +18,8 @@
 #define VD_ACTIVITY_CERTIFICATE_VERIFY "Microsoft.Devices/IotHubs/certificates/verify/action"
 #define VD_ACTIVITY_DIAGNOSTICS_WRITE  "Microsoft.Insights/diagnosticSettings/write"
 #define VD_ACTIVITY_DIAGNOSTICS_DELETE "Microsoft.Insights/diagnosticSettings/delete"
+#define VD_ACTIVITY_GROUP_WRITE        "Microsoft.Security/deviceSecurityGroups/write"
+#define VD_ACTIVITY_GROUP_DELETE       "Microsoft.Security/deviceSecurityGroups/delete"
 #define VD_ACTIVITY_TOKEN_WRITE        "Vedette/tokens/write"
 #define VD_ACTIVITY_TOKEN_DELETE       "Vedette/tokens/delete"
 

@@ -21,6 +21,8 @@ struct route {
 
 /* Identities with what they have. */
 #define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
+/* Groups with the devices that they cover. */
+#define NEEDS_GROUPS (NEEDS_BOTH | VD_NEEDS_ALERTS)
 
 static const struct route routes[] = {
     {"GET", "/devices", VD_NEEDS_REGISTRY, vd_api_device_list},
@@ -59,6 +61,11 @@ static const struct route routes[] = {
     {"DELETE", "/tokens/{id}", VD_NEEDS_REGISTRY, vd_api_token_delete},
     {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
     {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
+    {"GET", "/groups", NEEDS_GROUPS, vd_api_group_list},
+    {"GET", "/groups/{id}", NEEDS_GROUPS, vd_api_group_get},
+    {"PUT", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_put},
+    {"DELETE", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_delete},
+    {"POST", "/groups/{id}/test", NEEDS_BOTH | VD_NEEDS_ANALYTICS, vd_api_group_test},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
     {"POST", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_import},
     {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},

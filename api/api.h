@@ -40,7 +40,9 @@ struct vd_api {
     struct vd_export *exporter;     /* for its counters; NULL likewise */
     const char *host_name;          /* as connection strings name the hub: `host`, or `host:port` */
     struct vd_resource_scope scope; /* of the hub in the management API */
-    const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
+    struct vd_fleet *fleet;         /* NULL: nobody is in any group */
+    struct vd_detect_settings detection; /* for backtests */
+    const struct vd_recorder *recorder;  /* of the activity log; NULL: nothing is recorded */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
     struct vd_query_limits query_limits;
     int64_t started_ms; /* UTC; 0: no service is running */
@@ -105,6 +107,12 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * DELETE /tokens/{id}              204
  * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
  * GET /alerts/{id}                 id or a prefix of it
+ * GET /groups                      {"groups":[{"name","properties","deviceCount"}],"deviceCounts":{}}: device security groups
+ *                                  with their rules; the counts are of all groups that twins name, with rules or without
+ * GET, DELETE /groups/{id}         with "devices", at most 1,000 of them; 204
+ * PUT /groups/{id}                 body: the properties of the management API's deviceSecurityGroups; the complete rules
+ * POST /groups/{id}/test?seconds=  body: likewise; what they would have found in the last seconds (default a day, at most
+ *                                  30 days), as center/backtest.h says. Nothing is stored
  * GET /dead-letters?limit=         {"deadLetters":[...]}
  * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
  * POST /query                      {"sql"}; {"columns","rows","truncated"}

@@ -31,6 +31,10 @@ static const struct control {
     {vd_api_policy_create, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
     {vd_api_policy_delete, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
     {vd_api_policy_rotate, VD_ACTIVITY_HUB_WRITE, "IotHubKeys/"},
+    {vd_api_group_put, VD_ACTIVITY_GROUP_WRITE,
+        "providers/Microsoft.Security/deviceSecurityGroups/"},
+    {vd_api_group_delete, VD_ACTIVITY_GROUP_DELETE,
+        "providers/Microsoft.Security/deviceSecurityGroups/"},
     {vd_api_token_create, VD_ACTIVITY_TOKEN_WRITE, "tokens/"},
     {vd_api_token_delete, VD_ACTIVITY_TOKEN_DELETE, "tokens/"},
 };

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/fleet.h"
 #include "cli/command.h"
 #include "cli/data_dir.h"
 #include "cli/stores.h"
@@ -132,6 +133,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
     struct vd_config config;
     struct vd_config_problem problem = {""};
     struct vd_stores stores;
+    struct vd_api_fleet fleet;
     int error = vd_data_path(data_dir, VD_FILE_CONFIG, path);
 
     vd_config_defaults(&config);
@@ -150,6 +152,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         return error;
     }
     vd_config_host(&config, config.mqtt_listen.port, host);
+    vd_api_fleet_init(&fleet, stores.registry, stores.state);
     {
         struct vd_api api = {
             .registry = stores.registry,
@@ -157,6 +160,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
             .alerts = stores.alerts,
             .analytics = stores.analytics,
             .log = stores.log,
+            .fleet = &fleet.base,
             .host_name = host,
             .query_limits = {config.query_max_rows, config.query_timeout_s * 1000},
         };
@@ -165,6 +169,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         const uid_t user = getuid();
         struct vd_api_request here = *request;
 
+        vd_detect_settings_of(&config, &api.detection);
         vd_config_scope(&config, &api.scope);
         vd_resource_hub_id(&api.scope, resource_id);
         api.recorder = &recorder;

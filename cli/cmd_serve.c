@@ -277,18 +277,14 @@ static int start_export(struct service *service, char *error_text, size_t error_
 
 static int start_center(struct service *service)
 {
-    const struct vd_center_config config = {
+    struct vd_center_config config = {
         .log = service->stores.log,
         .analytics = service->stores.analytics,
         .store = service->stores.alerts,
         .fleet = &service->fleet.base,
-        .detection =
-            {
-                .lateness_ms = (int64_t)service->config.detection_lateness_s * 1000,
-                .silent_after_ms = (int64_t)service->config.detection_silent_hours * 3600000,
-            },
     };
 
+    vd_detect_settings_of(&service->config, &config.detection);
     vd_api_fleet_init(&service->fleet, service->stores.registry, service->stores.state);
     return vd_center_start(&config, &service->center);
 }
@@ -326,11 +322,13 @@ static void make_api(struct service *service)
         .hub = service->hub,
         .center = service->center,
         .exporter = service->exporter,
+        .fleet = &service->fleet.base,
         .host_name = service->host_name,
         .recorder = &service->recorder,
         .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
         .started_ms = vd_clock_utc_ms(),
     };
+    vd_detect_settings_of(&service->config, &service->api.detection);
     vd_config_scope(&service->config, &service->api.scope);
     service->recorder = (struct vd_recorder){
         .bus = &service->bus.base,

@@ -7,6 +7,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "cli/table.h"
 #include "hub/registry.h"
 
@@ -20,30 +21,6 @@ static const char *text_or(const json_t *object, const char *name, const char *o
     const char *text = text_of(object, name);
 
     return text != NULL && text[0] != '\0' ? text : otherwise;
-}
-
-/* "90d" and the like as seconds; 0: none of that form. */
-static int64_t duration_parse(const char *text)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
-    const size_t digits = strspn(text, "0123456789");
-    int64_t number = 0;
-
-    if (digits == 0 || digits > 6 || text[digits] == '\0' || text[digits + 1] != '\0') {
-        return 0;
-    }
-    for (size_t i = 0; i < digits; i++) {
-        number = number * 10 + (text[i] - '0');
-    }
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (units[i].unit == text[digits]) {
-            return number * units[i].seconds;
-        }
-    }
-    return 0;
 }
 
 /* The user who runs the command, as far as the system names him. */
@@ -92,7 +69,7 @@ static int token_create(const struct vd_invocation *invocation)
     const char *name = vd_invocation_value(invocation, "name");
     const char *role = vd_invocation_value(invocation, "role");
     const char *expires = vd_invocation_value(invocation, "expires");
-    const int64_t expires_s = expires != NULL ? duration_parse(expires) : 0;
+    const int64_t expires_s = expires != NULL ? vd_duration_seconds(expires) : 0;
     struct vd_api_request request = {.method = "POST", .path = "/tokens"};
     json_t *token;
     char *body;

@@ -188,3 +188,11 @@ void vd_stores_close(struct vd_stores *stores)
     vd_registry_close(stores->registry);
     *stores = (struct vd_stores){0};
 }
+
+void vd_detect_settings_of(const struct vd_config *config, struct vd_detect_settings *out)
+{
+    *out = (struct vd_detect_settings){
+        .lateness_ms = (int64_t)config->detection_lateness_s * 1000,
+        .silent_after_ms = (int64_t)config->detection_silent_hours * 3600000,
+    };
+}

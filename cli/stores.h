@@ -4,6 +4,7 @@
 #ifndef VEDETTE_CLI_STORES_H
 #define VEDETTE_CLI_STORES_H
 
+#include "center/detect/rule.h"
 #include "center/store/alert_store.h"
 #include "center/store/analytics.h"
 #include "hub/registry.h"
@@ -29,5 +30,8 @@ VD_NODISCARD int vd_stores_open(const char *dir, const struct vd_config *config,
 
 /* All zero is allowed. Nobody may be in a function of the state any more: it is stopped here. */
 void vd_stores_close(struct vd_stores *stores);
+
+/* What the configuration says about detections. */
+void vd_detect_settings_of(const struct vd_config *config, struct vd_detect_settings *out);
 
 #endif

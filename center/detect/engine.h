@@ -26,10 +26,10 @@ void vd_engine_free(struct vd_engine *engine);
 
 /*
  * Forgets what it knows and takes up what the store has, then the fleet. For the start, and after a transaction that was
- * rolled back. Rules and indicators stay. The errors of store and fleet.
+ * rolled back. Rules and indicators stay. The errors of store and fleet. store NULL: there is nothing but the fleet.
  */
 VD_NODISCARD int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store);
-/* Writes what changed within the store's open transaction. */
+/* Writes what changed within the store's open transaction; to NULL: it is forgotten that it changed. */
 VD_NODISCARD int vd_engine_save(struct vd_engine *engine, struct vd_alert_store *store);
 
 /* Whether there is anything to save, or the time since the last save is worth it. */

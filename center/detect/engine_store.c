@@ -62,6 +62,9 @@ static int save_engine(struct vd_engine *engine, struct vd_alert_store *store)
 static int save_device(
     struct vd_alert_store *store, const struct vd_device_state *state, struct vd_buf *body)
 {
+    if (store == NULL) {
+        return VD_OK;
+    }
     if (state->is_gone) {
         return vd_device_state_remove(store, state->device_id);
     }
@@ -88,7 +91,7 @@ int vd_engine_save(struct vd_engine *engine, struct vd_alert_store *store)
         states->touched[i]->is_touched = error != VD_OK;
     }
     vd_buf_release(&body);
-    if (error == VD_OK && vd_engine_has_changed(engine)) {
+    if (error == VD_OK && store != NULL && vd_engine_has_changed(engine)) {
         error = save_engine(engine, store);
     }
     if (error != VD_OK) {
@@ -208,7 +211,7 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     engine->now_ms = 0;
     engine->observed_ms = 0;
     engine->minute = 0;
-    error = vd_device_states_each(store, read_row, engine);
+    error = store != NULL ? vd_device_states_each(store, read_row, engine) : VD_OK;
     if (error == VD_OK && engine->fleet != NULL) {
         error = vd_fleet_each(engine->fleet, take_device, &taking);
         error = error == VD_OK ? taking.error : error;

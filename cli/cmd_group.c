@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette group` and `vedette rule`: custom alert rules by device security group, and how they would have done. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/read_file.h"
+#include "cli/table.h"
+
+#define RULES_MAX_BYTES (1 << 20)
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* Calls /groups/{name}{tail}. NULL: the failure was told. */
+static json_t *call_group(const struct vd_invocation *invocation, const char *method,
+    const char *name, const char *tail, const char *query, struct vd_str body)
+{
+    char *encoded = vd_client_encode(name);
+    struct vd_buf path = {0};
+    json_t *answer = NULL;
+
+    vd_buf_printf(&path, "/groups/%s%s", encoded != NULL ? encoded : "", tail);
+    vd_buf_append(&path, "", 1);
+    if (encoded == NULL || path.error != VD_OK) {
+        vd_cli_fail("out of memory");
+    } else {
+        const struct vd_api_request request = {
+            .method = method, .path = (const char *)path.data, .query = query, .body = body};
+
+        answer = vd_client_json(invocation->data_dir, &request);
+    }
+    free(encoded);
+    vd_buf_release(&path);
+    return answer;
+}
+
+/* Every list of a document, one behind the other. */
+static const char *const lists[] = {
+    "timeWindowRules", "thresholdRules", "allowlistRules", "denylistRules"};
+
+#define LISTS (sizeof lists / sizeof lists[0])
+
+static size_t enabled_rules(const json_t *group)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < LISTS; i++) {
+        const json_t *list = json_object_get(json_object_get(group, "properties"), lists[i]);
+
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            count += json_is_true(json_object_get(json_array_get(list, k), "isEnabled")) ? 1 : 0;
+        }
+    }
+    return count;
+}
+
+/* Groups that twins name and that have no rules are listed too: a misspelt tag shows. */
+static int group_list(const struct vd_invocation *invocation)
+{
+    static const char *const columns[] = {"GROUP", "RULES ON", "DEVICES"};
+    const struct vd_api_request request = {.method = "GET", .path = "/groups"};
+    struct vd_table table = {.columns = columns, .column_count = 3};
+    json_t *answer = vd_client_json(invocation->data_dir, &request);
+    json_t *counts = json_object_get(answer, "deviceCounts");
+    const json_t *group;
+    const char *name;
+    json_t *count;
+    size_t i;
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(answer);
+        json_decref(answer);
+        return VD_EXIT_OK;
+    }
+    json_array_foreach(json_object_get(answer, "groups"), i, group)
+    {
+        vd_table_add(&table, text_of(group, "name"));
+        vd_table_add_number(&table, (long long)enabled_rules(group));
+        vd_table_add_number(&table, number_of(group, "deviceCount"));
+        json_object_del(counts, text_of(group, "name"));
+    }
+    json_object_foreach(counts, name, count)
+    {
+        vd_table_add(&table, name);
+        vd_table_add(&table, "none");
+        vd_table_add_number(&table, json_integer_value(count));
+    }
+    vd_table_print(&table, true);
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+static void add_limits(struct vd_table *table, const json_t *rule)
+{
+    char limits[80];
+    const json_t *values = json_object_get(rule, "allowlistValues");
+
+    values = values != NULL ? values : json_object_get(rule, "denylistValues");
+    if (values != NULL) {
+        snprintf(limits, sizeof limits, "%zu values", json_array_size(values));
+    } else {
+        snprintf(limits, sizeof limits, "%lld to %lld", number_of(rule, "minThreshold"),
+            number_of(rule, "maxThreshold"));
+    }
+    vd_table_add(table, limits);
+    vd_table_add(table, text_of(rule, "timeWindowSize"));
+}
+
+static void print_rules(const json_t *group)
+{
+    static const char *const columns[] = {"RULE", "ALLOWED", "WINDOW"};
+    struct vd_table table = {.columns = columns, .column_count = 3};
+
+    for (size_t i = 0; i < LISTS; i++) {
+        const json_t *list = json_object_get(json_object_get(group, "properties"), lists[i]);
+
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            const json_t *rule = json_array_get(list, k);
+
+            if (json_is_true(json_object_get(rule, "isEnabled"))) {
+                vd_table_add(&table, text_of(rule, "ruleType"));
+                add_limits(&table, rule);
+            }
+        }
+    }
+    vd_table_print(&table, true);
+}
+
+static int group_show(const struct vd_invocation *invocation)
+{
+    json_t *group =
+        call_group(invocation, "GET", invocation->arguments[0], "", NULL, (struct vd_str){"", 0});
+    const json_t *device;
+    size_t i;
+
+    if (group == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(group);
+        json_decref(group);
+        return VD_EXIT_OK;
+    }
+    print_rules(group);
+    printf("\n%lld devices:", number_of(group, "deviceCount"));
+    json_array_foreach(json_object_get(group, "devices"), i, device)
+    {
+        printf(" ");
+        vd_print_safe(text_of(device, "deviceId"));
+    }
+    if (number_of(group, "deviceCount") == 0) {
+        printf(
+            " none. A device is in the group that the tag SecurityGroup of its module azureiotsecurity names.");
+    }
+    printf("\n");
+    json_decref(group);
+    return VD_EXIT_OK;
+}
+
+/* The file's text; false: the failure was told. */
+static bool read_rules(const char *path, struct vd_buf *text)
+{
+    text->max = RULES_MAX_BYTES;
+    return vd_read_file(path, "a group's rules are no longer than 1 MiB", text);
+}
+
+static int group_set(const struct vd_invocation *invocation)
+{
+    struct vd_buf text = {0};
+    json_t *answer = NULL;
+
+    if (read_rules(invocation->arguments[1], &text)) {
+        answer = call_group(invocation, "PUT", invocation->arguments[0], "", NULL,
+            (struct vd_str){(const char *)text.data, text.length});
+    }
+    vd_buf_release(&text);
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(answer);
+    } else {
+        print_rules(answer);
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+static int group_delete(const struct vd_invocation *invocation)
+{
+    return vd_cli_deleted(invocation,
+        call_group(
+            invocation, "DELETE", invocation->arguments[0], "", NULL, (struct vd_str){"", 0}));
+}
+
+/* ---- Backtest ---- */
+
+static void print_tallies(const json_t *list, const char *name, const char *column)
+{
+    const char *const columns[] = {column, "FINDINGS"};
+    struct vd_table table = {.columns = columns, .column_count = 2};
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        vd_table_add(&table, text_of(one, name));
+        vd_table_add_number(&table, number_of(one, "findings"));
+    }
+    if (json_array_size(list) > 0) {
+        printf("\n");
+        vd_table_print(&table, true);
+    }
+}
+
+static void print_result(const json_t *result)
+{
+    const json_t *example;
+    size_t i;
+
+    printf("%lld findings on %zu devices from %s to %s; %lld devices are in the group now\n",
+        number_of(result, "findings"), json_array_size(json_object_get(result, "devices")),
+        text_of(result, "from"), text_of(result, "coveredUntil"),
+        number_of(result, "devicesInGroup"));
+    printf("read: %lld events, %lld records\n", number_of(result, "eventsRead"),
+        number_of(result, "recordsRead"));
+    if (json_is_true(json_object_get(result, "isPartial"))) {
+        printf("not all of it: the time was over at %s\n", text_of(result, "coveredUntil"));
+    }
+    print_tallies(json_object_get(result, "rules"), "alertType", "ALERT");
+    print_tallies(json_object_get(result, "devices"), "deviceId", "DEVICE");
+    json_array_foreach(json_object_get(result, "examples"), i, example)
+    {
+        printf(i == 0 ? "\nExamples:\n" : "");
+        printf("  %s  ", text_of(example, "time"));
+        vd_print_safe(text_of(example, "description"));
+        printf("\n");
+    }
+}
+
+static int rule_test(const struct vd_invocation *invocation)
+{
+    const char *group = vd_invocation_value(invocation, "group");
+    const char *since = vd_invocation_value(invocation, "since");
+    struct vd_buf text = {0};
+    char query[48];
+    const int64_t seconds = since != NULL ? vd_duration_seconds(since) : 86400;
+    json_t *result = NULL;
+
+    if (seconds == 0) {
+        return vd_cli_usage(invocation, "--since is a number and a unit, such as 90m, 12h or 7d");
+    }
+    snprintf(query, sizeof query, "seconds=%lld", (long long)seconds);
+    if (read_rules(invocation->arguments[0], &text)) {
+        result = call_group(invocation, "POST", group != NULL ? group : VD_FLEET_GROUP_DEFAULT,
+            "/test", query, (struct vd_str){(const char *)text.data, text.length});
+    }
+    vd_buf_release(&text);
+    if (result == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(result);
+    } else {
+        print_result(result);
+    }
+    json_decref(result);
+    return VD_EXIT_OK;
+}
+
+static const struct vd_option test_options[] = {
+    {"group", "NAME", "the group whose devices are tried; default: default"},
+    {"since", "TIME", "how far back, such as 90m, 12h or 7d; default: 24h, at most 30d"},
+    {NULL, NULL, NULL},
+};
+
+const struct vd_command vd_group_commands[] = {
+    {.name = "list",
+        .summary = "Lists the groups, with their rules and devices.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = group_list},
+    {.name = "show",
+        .summary = "Shows the rules that are on, and the devices that they cover.",
+        .arguments = "GROUP",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = group_show},
+    {.name = "set",
+        .summary = "Sets a group's rules.",
+        .arguments = "GROUP FILE",
+        .min_arguments = 2,
+        .max_arguments = 2,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .details =
+            "FILE (- for standard input) holds a JSON object with timeWindowRules, thresholdRules, allowlistRules and\n"
+            "denylistRules, as `vedette group show --output json` prints below properties. They apply from then on.\n",
+        .run = group_set},
+    {.name = "delete",
+        .summary = "Deletes a group's rules.",
+        .arguments = "GROUP",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
+        .run = group_delete},
+    {.name = NULL},
+};
+
+const struct vd_command vd_rule_commands[] = {
+    {.name = "test",
+        .summary = "Tries rules over the stored history, without setting them.",
+        .arguments = "FILE",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = test_options,
+        .details =
+            "FILE is as for `vedette group set`. Says how often they would have fired, on which devices, with\n"
+            "examples. Membership is that of now.\n",
+        .run = rule_test},
+    {.name = NULL},
+};
