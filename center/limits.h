@@ -41,6 +41,14 @@
 #define VD_ALERT_EVIDENCE_LAST  16
 /* Alerts a listing gives unless told. */
 #define VD_ALERT_LIST_DEFAULT 1000
+/* Entries kept of an alert's history; the oldest go first. */
+#define VD_ALERT_HISTORY_MAX 1000
+/* Bytes of a note. */
+#define VD_ALERT_NOTE_MAX 4096
+/* Alerts that one transaction changes or removes, so that the center's batch need not wait long. */
+#define VD_ALERT_BULK_STEP 500
+/* Alerts kept; the oldest go first. Some 2 KiB each with their evidence. */
+#define VD_ALERTS_MAX 5000000
 /* Shortest prefix of an alert's id that stands for it. */
 #define VD_ALERT_ID_PREFIX_MIN 4
 

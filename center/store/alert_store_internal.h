@@ -13,58 +13,88 @@
 #include "lib/sqlite.h"
 
 /* Statements that are prepared once: X(name, SQL). Writers' first. */
-#define VD_ALERT_STATEMENTS(X)                                                                  \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                                 \
-    X(COMMIT, "COMMIT")                                                                         \
-    X(ROLLBACK, "ROLLBACK")                                                                     \
-    X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                        \
-    X(META_SET,                                                                                 \
-        "INSERT INTO meta(key, value) VALUES(?1, ?2)"                                           \
-        " ON CONFLICT(key) DO UPDATE SET value = excluded.value")                               \
-    X(SEEN_EVEN_GET, "SELECT first_offset FROM event_seen_even WHERE key = ?1")                 \
-    X(SEEN_ODD_GET, "SELECT first_offset FROM event_seen_odd WHERE key = ?1")                   \
-    X(SEEN_EVEN_ADD, "INSERT INTO event_seen_even(key, first_offset) VALUES(?1, ?2)")           \
-    X(SEEN_ODD_ADD, "INSERT INTO event_seen_odd(key, first_offset) VALUES(?1, ?2)")             \
-    X(SEEN_EVEN_CLEAR, "DELETE FROM event_seen_even")                                           \
-    X(SEEN_ODD_CLEAR, "DELETE FROM event_seen_odd")                                             \
-    X(LETTER_ADD,                                                                               \
-        "INSERT OR IGNORE INTO dead_letters"                                                    \
-        "(offset, enqueued_ms, device_id, module_id, reason, properties, body)"                 \
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
-    X(LETTER_OLDEST, "SELECT offset, length(body) FROM dead_letters ORDER BY offset LIMIT 1")   \
-    X(LETTER_DELETE, "DELETE FROM dead_letters WHERE offset = ?1")                              \
-    X(ALERT_FIND, "SELECT number, count FROM alerts WHERE id = ?1")                             \
-    X(ALERT_ADD,                                                                                \
-        "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"       \
-        " module_id, subject, day, start_ms, end_ms, generated_ms, count, description,"         \
-        " remediation, techniques, indicator_value, indicator_source, cause, assessment)"       \
-        " VALUES(?1, ?2, ?3, ?4, ?5, 'New', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16," \
-        " ?17, ?18, ?19, ?20)")                                                                 \
-    X(ALERT_REPEAT,                                                                             \
-        "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"      \
-        " end_ms = max(end_ms, ?5), assessment = coalesce(?6, assessment) WHERE number = ?1")   \
-    X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body, key) VALUES(?1, ?2, ?3, ?4)")  \
-    X(EVIDENCE_REPLACE, "UPDATE evidence SET body = ?3 WHERE alert = ?1 AND key = ?2")          \
-    X(ALERT_CHANGE,                                                                             \
-        "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                          \
-        " end_ms = max(end_ms, ?4), assessment = coalesce(?5, assessment) WHERE number = ?1")   \
-    X(GROUP_PUT,                                                                                \
-        "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"          \
-        " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                    \
-        " changed_ms = excluded.changed_ms")                                                    \
-    X(GROUP_REMOVE, "DELETE FROM security_groups WHERE name = ?1")                              \
-    X(GROUP_COUNT, "SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM security_groups")   \
-    X(GROUPS, "SELECT name, properties FROM security_groups ORDER BY name")                     \
-    X(EVIDENCE_PRUNE,                                                                           \
-        "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")           \
-    X(INDICATOR_ADD,                                                                            \
-        "INSERT OR IGNORE INTO indicators(feed, range_from, range_to, text, line)"              \
-        " VALUES(?1, ?2, ?3, ?4, ?5)")                                                          \
-    X(DEVICE_STATE_PUT,                                                                         \
-        "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                             \
-        " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                           \
-    X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                    \
-    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                               \
+#define VD_ALERT_STATEMENTS(X)                                                                                                                                         \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                                                                                        \
+    X(COMMIT, "COMMIT")                                                                                                                                                \
+    X(ROLLBACK, "ROLLBACK")                                                                                                                                            \
+    X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                                                                                               \
+    X(META_SET,                                                                                                                                                        \
+        "INSERT INTO meta(key, value) VALUES(?1, ?2)"                                                                                                                  \
+        " ON CONFLICT(key) DO UPDATE SET value = excluded.value")                                                                                                      \
+    X(SEEN_EVEN_GET, "SELECT first_offset FROM event_seen_even WHERE key = ?1")                                                                                        \
+    X(SEEN_ODD_GET, "SELECT first_offset FROM event_seen_odd WHERE key = ?1")                                                                                          \
+    X(SEEN_EVEN_ADD, "INSERT INTO event_seen_even(key, first_offset) VALUES(?1, ?2)")                                                                                  \
+    X(SEEN_ODD_ADD, "INSERT INTO event_seen_odd(key, first_offset) VALUES(?1, ?2)")                                                                                    \
+    X(SEEN_EVEN_CLEAR, "DELETE FROM event_seen_even")                                                                                                                  \
+    X(SEEN_ODD_CLEAR, "DELETE FROM event_seen_odd")                                                                                                                    \
+    X(LETTER_ADD,                                                                                                                                                      \
+        "INSERT OR IGNORE INTO dead_letters"                                                                                                                           \
+        "(offset, enqueued_ms, device_id, module_id, reason, properties, body)"                                                                                        \
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                                                                                         \
+    X(LETTER_OLDEST, "SELECT offset, length(body) FROM dead_letters ORDER BY offset LIMIT 1")                                                                          \
+    X(LETTER_DELETE, "DELETE FROM dead_letters WHERE offset = ?1")                                                                                                     \
+    X(ALERT_FIND, "SELECT number, count, status FROM alerts WHERE id = ?1")                                                                                            \
+    X(ALERT_ADD,                                                                                                                                                       \
+        "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"                                                                              \
+        " module_id, subject, day, start_ms, end_ms, generated_ms, count, description,"                                                                                \
+        " remediation, techniques, indicator_value, indicator_source, cause, assessment,"                                                                              \
+        " suppressed_by) VALUES(?1, ?2, ?3, ?4, ?5, ?21, ?6, ?7, ?8, ?9, ?10, ?11," /* Not before the one ahead of it, so that a stretch of time is one of numbers. */ \
+        " max(?12, coalesce((SELECT generated_ms FROM alerts ORDER BY number DESC LIMIT 1), 0)),"                                                                      \
+        " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?22)")                                                                                                               \
+    X(ALERT_STATE,                                                                                                                                                     \
+        "UPDATE alerts SET status = ?2, suppressed_by = ?3, change = ?4 WHERE number = ?1")                                                                            \
+    X(ALERT_OLDEST,                                                                                                                                                    \
+        "SELECT number, generated_ms, (SELECT max(number) FROM alerts) FROM alerts"                                                                                    \
+        " ORDER BY number LIMIT 1")                                                                                                                                    \
+    X(ALERT_DELETE, "DELETE FROM alerts WHERE number = ?1")                                                                                                            \
+    X(EVIDENCE_DELETE, "DELETE FROM evidence WHERE alert = ?1")                                                                                                        \
+    X(HISTORY_ADD,                                                                                                                                                     \
+        "INSERT INTO alert_history(alert, sequence, time_ms, actor, event, from_state, to_state,"                                                                      \
+        " reason, text, until_ms) VALUES(?1, 1 + coalesce((SELECT max(sequence) FROM"                                                                                  \
+        " alert_history WHERE alert = ?1), 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                                                                       \
+    X(HISTORY_PRUNE,                                                                                                                                                   \
+        "DELETE FROM alert_history WHERE alert = ?1 AND sequence <="                                                                                                   \
+        " (SELECT max(sequence) FROM alert_history WHERE alert = ?1) - ?2")                                                                                            \
+    X(HISTORY_DELETE, "DELETE FROM alert_history WHERE alert = ?1")                                                                                                    \
+    X(SUPPRESSION_GET,                                                                                                                                                 \
+        "SELECT alert FROM suppressions WHERE type = ?1 AND device_id = ?2 AND module_id = ?3"                                                                         \
+        " AND subject = ?4 AND until_ms > ?5")                                                                                                                         \
+    X(SUPPRESSION_PUT,                                                                                                                                                 \
+        "INSERT OR REPLACE INTO suppressions(type, device_id, module_id, subject, alert,"                                                                              \
+        " until_ms) SELECT type, device_id, module_id, subject, id, ?2 FROM alerts"                                                                                    \
+        " WHERE number = ?1")                                                                                                                                          \
+    X(SUPPRESSION_LIFT,                                                                                                                                                \
+        "DELETE FROM suppressions WHERE (type, device_id, module_id, subject) ="                                                                                       \
+        " (SELECT type, device_id, module_id, subject FROM alerts WHERE number = ?1)")                                                                                 \
+    X(SUPPRESSION_PRUNE, "DELETE FROM suppressions WHERE until_ms <= ?1")                                                                                              \
+    X(ALERT_BY_PREFIX,                                                                                                                                                 \
+        "SELECT number, id, change, status FROM alerts WHERE id >= ?1 AND id < ?1 || 'g'"                                                                              \
+        " LIMIT 2")                                                                                                                                                    \
+    X(ALERT_REPEAT,                                                                                                                                                    \
+        "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"                                                                             \
+        " end_ms = max(end_ms, ?5), assessment = coalesce(?6, assessment) WHERE number = ?1")                                                                          \
+    X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body, key) VALUES(?1, ?2, ?3, ?4)")                                                                         \
+    X(EVIDENCE_REPLACE, "UPDATE evidence SET body = ?3 WHERE alert = ?1 AND key = ?2")                                                                                 \
+    X(ALERT_CHANGE,                                                                                                                                                    \
+        "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                                                                                                 \
+        " end_ms = max(end_ms, ?4), assessment = coalesce(?5, assessment) WHERE number = ?1")                                                                          \
+    X(GROUP_PUT,                                                                                                                                                       \
+        "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"                                                                                 \
+        " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                                                                                           \
+        " changed_ms = excluded.changed_ms")                                                                                                                           \
+    X(GROUP_REMOVE, "DELETE FROM security_groups WHERE name = ?1")                                                                                                     \
+    X(GROUP_COUNT, "SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM security_groups")                                                                          \
+    X(GROUPS, "SELECT name, properties FROM security_groups ORDER BY name")                                                                                            \
+    X(EVIDENCE_PRUNE,                                                                                                                                                  \
+        "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")                                                                                  \
+    X(INDICATOR_ADD,                                                                                                                                                   \
+        "INSERT OR IGNORE INTO indicators(feed, range_from, range_to, text, line)"                                                                                     \
+        " VALUES(?1, ?2, ?3, ?4, ?5)")                                                                                                                                 \
+    X(DEVICE_STATE_PUT,                                                                                                                                                \
+        "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                                                                                                    \
+        " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                                                                                                  \
+    X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                                                                                           \
+    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                                                                                                      \
     X(INDICATOR_COUNT, "SELECT count(*) FROM indicators")
 
 enum vd_alert_statement {

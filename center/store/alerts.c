@@ -2,41 +2,10 @@
 /* Alerts: raised once for a key, then counted; with bounded evidence and a number for every change. */
 
 #include "center/limits.h"
-#include "center/store/alert_store_internal.h"
+#include "center/store/alert_internal.h"
 #include "lib/clock.h"
 
-#define ALERT_COLUMNS                                                                 \
-    "number, id, change, type, display_name, severity, status, device_id, module_id," \
-    " subject, start_ms, end_ms, generated_ms, count, description, remediation,"      \
-    " techniques, indicator_value, indicator_source, cause, assessment"
-
-enum alert_column {
-    COLUMN_NUMBER,
-    COLUMN_ID,
-    COLUMN_CHANGE,
-    COLUMN_TYPE,
-    COLUMN_DISPLAY_NAME,
-    COLUMN_SEVERITY,
-    COLUMN_STATUS,
-    COLUMN_DEVICE_ID,
-    COLUMN_MODULE_ID,
-    COLUMN_SUBJECT,
-    COLUMN_START_MS,
-    COLUMN_END_MS,
-    COLUMN_GENERATED_MS,
-    COLUMN_COUNT,
-    COLUMN_DESCRIPTION,
-    COLUMN_REMEDIATION,
-    COLUMN_TECHNIQUES,
-    COLUMN_INDICATOR_VALUE,
-    COLUMN_INDICATOR_SOURCE,
-    COLUMN_CAUSE,
-    COLUMN_ASSESSMENT,
-};
-
-/* ---- Writing ---- */
-
-static int next_change(struct vd_alert_store *store, int64_t *change)
+int vd_alert_next_change(struct vd_alert_store *store, int64_t *change)
 {
     int error = vd_alert_meta_get(store, "last_change", change);
 
@@ -47,28 +16,66 @@ static int next_change(struct vd_alert_store *store, int64_t *change)
     return error;
 }
 
-static int find_alert(
-    struct vd_alert_store *store, const char *id, int64_t *number, uint64_t *count)
+/* An alert that is there already. */
+struct known {
+    int64_t number;
+    uint64_t count;
+    enum vd_alert_state state;
+};
+
+static int find_alert(struct vd_alert_store *store, const char *id, struct known *known)
 {
     sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_ALERT_FIND);
     int code;
+    int state = 0;
 
     sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
     code = sqlite3_step(s);
     if (code == SQLITE_ROW) {
-        *number = sqlite3_column_int64(s, 0);
-        *count = (uint64_t)sqlite3_column_int64(s, 1);
+        known->number = sqlite3_column_int64(s, 0);
+        known->count = (uint64_t)sqlite3_column_int64(s, 1);
+        state = vd_alert_state_parse((const char *)sqlite3_column_text(s, 2));
+        known->state = (enum vd_alert_state)state;
     }
     sqlite3_reset(s);
+    if (state < 0) {
+        return VD_E_CORRUPT;
+    }
     return code == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(code);
+}
+
+/* The alert whose dismissal holds for this one now; empty text: none does. */
+static int find_suppression(
+    struct vd_alert_store *store, const struct vd_alert_update *u, char alert[VD_UUID_TEXT_SIZE])
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_SUPPRESSION_GET);
+    int code;
+
+    alert[0] = '\0';
+    sqlite3_bind_text(s, 1, u->type, -1, SQLITE_STATIC);
+    vd_sqlite_bind_str(s, 2, u->device_id);
+    vd_sqlite_bind_str(s, 3, u->module_id);
+    sqlite3_bind_text(s, 4, u->subject, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 5, u->generated_ms);
+    code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        snprintf(alert, VD_UUID_TEXT_SIZE, "%s", (const char *)sqlite3_column_text(s, 0));
+    }
+    sqlite3_reset(s);
+    return vd_sqlite_error(code);
 }
 
 static int add_alert(struct vd_alert_store *store, const struct vd_alert_update *u, const char *id,
     int64_t change, int64_t *number)
 {
+    char suppressed_by[VD_UUID_TEXT_SIZE];
     sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_ALERT_ADD);
-    int error;
+    int error = find_suppression(store, u, suppressed_by);
+    const bool is_suppressed = suppressed_by[0] != '\0';
 
+    if (error != VD_OK) {
+        return error;
+    }
     sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, change);
     sqlite3_bind_text(s, 3, u->type, -1, SQLITE_STATIC);
@@ -89,6 +96,9 @@ static int add_alert(struct vd_alert_store *store, const struct vd_alert_update 
     sqlite3_bind_text(s, 18, u->indicator_source, -1, SQLITE_STATIC);
     vd_sqlite_bind_str(s, 19, u->cause);
     sqlite3_bind_text(s, 20, u->assessment, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 21, vd_alert_state_text(is_suppressed ? VD_ALERT_DISMISSED : VD_ALERT_NEW),
+        -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 22, is_suppressed ? suppressed_by : NULL, -1, SQLITE_STATIC);
     error = vd_alert_sql_run(store, VD_SQL_ALERT_ADD);
     if (error == VD_OK) {
         *number = sqlite3_last_insert_rowid(store->writer);
@@ -174,225 +184,70 @@ static int change_alert(
     return vd_alert_sql_run(store, VD_SQL_ALERT_CHANGE);
 }
 
+/* An alert that was done with is not, now that it has happened again, unless a dismissal still holds. */
+static int happened_again(struct vd_alert_store *store, const struct vd_alert_update *u,
+    const struct known *known, int64_t change)
+{
+    struct vd_alert_entry entry = {
+        .number = known->number,
+        .time_ms = u->generated_ms,
+        .actor = VD_ALERT_ACTOR_CENTER,
+        .event = VD_ALERT_REPEATED,
+        .from = known->state,
+    };
+    char suppressed_by[VD_UUID_TEXT_SIZE] = "";
+    int error = VD_OK;
+
+    if (known->state != VD_ALERT_DISMISSED && known->state != VD_ALERT_RESOLVED) {
+        return VD_OK;
+    }
+    error = find_suppression(store, u, suppressed_by);
+    if (suppressed_by[0] != '\0') {
+        entry.event = VD_ALERT_SUPPRESSED;
+    }
+    if (error != VD_OK || !vd_alert_state_next(entry.from, entry.event, &entry.to) ||
+        entry.to == entry.from) {
+        return error;
+    }
+    return vd_alert_set_state(
+        store, &entry, suppressed_by[0] != '\0' ? suppressed_by : NULL, change);
+}
+
 int vd_alert_store_apply(
     struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised)
 {
+    struct known known = {0};
     char id[VD_UUID_TEXT_SIZE];
     int64_t change;
-    int64_t number = 0;
-    uint64_t before = 0;
     bool is_new;
     int error;
 
     vd_uuid_format(&update->id, id);
-    error = find_alert(store, id, &number, &before);
+    error = find_alert(store, id, &known);
     is_new = error == VD_E_NOT_FOUND;
     if (is_new && update->count == 0) {
         *raised = false;
         return VD_OK;
     }
     if (error == VD_OK || is_new) {
-        error = next_change(store, &change);
+        error = vd_alert_next_change(store, &change);
     }
     if (error == VD_OK) {
-        error = is_new          ? add_alert(store, update, id, change, &number)
-            : update->count > 0 ? repeat_alert(store, update, number, change)
-                                : change_alert(store, update, number, change);
+        error = is_new          ? add_alert(store, update, id, change, &known.number)
+            : update->count > 0 ? repeat_alert(store, update, known.number, change)
+                                : change_alert(store, update, known.number, change);
+    }
+    if (error == VD_OK && !is_new && update->count > 0) {
+        error = happened_again(store, update, &known, change);
     }
     if (error == VD_OK) {
-        error = add_evidence(store, update, number, before);
+        error = add_evidence(store, update, known.number, known.count);
     }
     if (error == VD_OK) {
-        error = replace_evidence(store, update, number);
+        error = replace_evidence(store, update, known.number);
     }
     if (error == VD_OK) {
         *raised = is_new;
     }
-    return error;
-}
-
-/* ---- Reading ---- */
-
-static json_t *time_text(int64_t ms)
-{
-    char text[VD_TIME_TEXT_SIZE];
-
-    vd_time_format(ms, text);
-    return json_string(text);
-}
-
-/* The column's JSON text as a value. */
-static json_t *stored_json(sqlite3_stmt *s, int column)
-{
-    json_t *value = json_loads((const char *)sqlite3_column_text(s, column), 0, NULL);
-
-    return value != NULL ? value : json_null();
-}
-
-static json_t *evidence_of(struct vd_alert_store *store, int64_t number)
-{
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-
-    if (sqlite3_prepare_v2(store->reader,
-            "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1, &s,
-            NULL) == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, number);
-        while (sqlite3_step(s) == SQLITE_ROW) {
-            json_array_append_new(array, stored_json(s, 0));
-        }
-    }
-    sqlite3_finalize(s);
-    return array;
-}
-
-static json_t *indicator_of(sqlite3_stmt *s)
-{
-    if (sqlite3_column_type(s, COLUMN_INDICATOR_VALUE) == SQLITE_NULL) {
-        return json_null();
-    }
-    return json_pack("{s:o, s:o}", "value", vd_sqlite_json_text(s, COLUMN_INDICATOR_VALUE),
-        "source", vd_sqlite_json_text(s, COLUMN_INDICATOR_SOURCE));
-}
-
-static json_t *assessment_of(sqlite3_stmt *s)
-{
-    return sqlite3_column_type(s, COLUMN_ASSESSMENT) == SQLITE_NULL
-        ? json_null()
-        : stored_json(s, COLUMN_ASSESSMENT);
-}
-
-static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
-{
-    json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
-
-    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
-                     "s:o, s:o, s:o, s:o, s:o, s:I}",
-        "id", vd_sqlite_json_text(s, COLUMN_ID), "change",
-        (json_int_t)sqlite3_column_int64(s, COLUMN_CHANGE), "alertType",
-        vd_sqlite_json_text(s, COLUMN_TYPE), "displayName",
-        vd_sqlite_json_text(s, COLUMN_DISPLAY_NAME), "severity",
-        vd_sqlite_json_text(s, COLUMN_SEVERITY), "status", vd_sqlite_json_text(s, COLUMN_STATUS),
-        "deviceId", vd_sqlite_json_text(s, COLUMN_DEVICE_ID), "moduleId",
-        vd_sqlite_json_text(s, COLUMN_MODULE_ID), "subject", vd_sqlite_json_text(s, COLUMN_SUBJECT),
-        "startTime", time_text(sqlite3_column_int64(s, COLUMN_START_MS)), "endTime",
-        time_text(sqlite3_column_int64(s, COLUMN_END_MS)), "timeGenerated",
-        time_text(sqlite3_column_int64(s, COLUMN_GENERATED_MS)), "count", count, "description",
-        vd_sqlite_json_text(s, COLUMN_DESCRIPTION), "remediationSteps",
-        stored_json(s, COLUMN_REMEDIATION), "techniques", stored_json(s, COLUMN_TECHNIQUES),
-        "indicator", indicator_of(s), "cause", vd_sqlite_json_text(s, COLUMN_CAUSE), "assessment",
-        assessment_of(s), "evidence", evidence_of(store, sqlite3_column_int64(s, COLUMN_NUMBER)),
-        "evidenceTotal", count);
-}
-
-static int step_alert(struct vd_alert_store *store, sqlite3_stmt *s, json_t **alert, bool *have_row)
-{
-    int code = sqlite3_step(s);
-
-    *have_row = code == SQLITE_ROW;
-    if (*have_row) {
-        *alert = alert_json(store, s);
-        return *alert != NULL ? VD_OK : VD_E_NOMEM;
-    }
-    return vd_sqlite_error(code);
-}
-
-/* All alerts within one read transaction, so that evidence fits its alert. */
-static int read_alerts(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
-{
-    json_t *alert = NULL;
-    bool have_row = true;
-    int error = vd_sqlite_error(sqlite3_exec(store->reader, "BEGIN", NULL, NULL, NULL));
-
-    if (error != VD_OK) {
-        return error;
-    }
-    for (;;) {
-        error = step_alert(store, s, &alert, &have_row);
-        if (error != VD_OK || !have_row) {
-            break;
-        }
-        json_array_append_new(array, alert);
-    }
-    sqlite3_reset(s);
-    sqlite3_exec(store->reader, "COMMIT", NULL, NULL, NULL);
-    return error;
-}
-
-static int query_alerts(struct vd_alert_store *store, const char *sql, const char *device_id,
-    const char *id_prefix, int64_t changed_after, int64_t limit, json_t **alerts)
-{
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int error;
-
-    pthread_mutex_lock(&store->read_mutex);
-    error = vd_sqlite_error(sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL));
-    if (error == VD_OK) {
-        sqlite3_bind_int64(s, 1, changed_after);
-        sqlite3_bind_text(s, 2, device_id, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 3, limit);
-        sqlite3_bind_text(s, 4, id_prefix, -1, SQLITE_STATIC);
-        error = read_alerts(store, s, array);
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (error != VD_OK) {
-        json_decref(array);
-        return error;
-    }
-    *alerts = array;
-    return VD_OK;
-}
-
-int vd_alert_store_list(
-    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
-{
-    static const char newest[] = "SELECT " ALERT_COLUMNS " FROM alerts"
-                                 " WHERE (?2 IS NULL OR device_id = ?2) AND ?1 <= 0"
-                                 " AND ?4 IS NULL ORDER BY number DESC LIMIT ?3";
-    static const char changed[] = "SELECT " ALERT_COLUMNS " FROM alerts"
-                                  " WHERE change > ?1 AND (?2 IS NULL OR device_id = ?2)"
-                                  " AND ?4 IS NULL ORDER BY change LIMIT ?3";
-    int64_t limit = filter->limit != 0 ? filter->limit : VD_ALERT_LIST_DEFAULT;
-
-    return query_alerts(store, filter->changed_after > 0 ? changed : newest, filter->device_id,
-        NULL, filter->changed_after, limit, alerts);
-}
-
-/* Lower-case hexadecimal digits and hyphens, as ids are written. */
-static bool is_id_prefix(const char *text, size_t length)
-{
-    return length >= VD_ALERT_ID_PREFIX_MIN && length < VD_UUID_TEXT_SIZE &&
-        strspn(text, "0123456789abcdef-") == length;
-}
-
-int vd_alert_store_get(struct vd_alert_store *store, const char *id, json_t **alert)
-{
-    static const char by_prefix[] = "SELECT " ALERT_COLUMNS " FROM alerts"
-                                    " WHERE id >= ?4 AND id < ?4 || 'g' AND ?1 = 0"
-                                    " AND ?2 IS NULL LIMIT ?3";
-    json_t *found = NULL;
-    int error;
-
-    if (!is_id_prefix(id, strlen(id))) {
-        return VD_E_NOT_FOUND;
-    }
-    error = query_alerts(store, by_prefix, NULL, id, 0, 2, &found);
-    if (error != VD_OK) {
-        return error;
-    }
-    switch (json_array_size(found)) {
-    case 0:
-        error = VD_E_NOT_FOUND;
-        break;
-    case 1:
-        *alert = json_incref(json_array_get(found, 0));
-        break;
-    default:
-        error = VD_E_INVALID;
-        break;
-    }
-    json_decref(found);
     return error;
 }

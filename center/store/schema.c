@@ -35,7 +35,26 @@ static const char first[] =
 
 static const char alerts_2[] =
     "ALTER TABLE alerts ADD COLUMN cause TEXT NOT NULL DEFAULT '';"
+    "UPDATE alerts SET cause = subject;"
     "ALTER TABLE alerts ADD COLUMN assessment TEXT;"
+    /* The id of the dismissed alert on whose account this one was dismissed when it was raised. */
+    "ALTER TABLE alerts ADD COLUMN suppressed_by TEXT;"
+    /* Each with the number behind, so that a page is read off an index however many alerts there are. */
+    "CREATE INDEX alerts_open ON alerts(number) WHERE status IN ('New', 'InProgress');"
+    "CREATE INDEX alerts_by_state ON alerts(status, severity, number);"
+    "CREATE INDEX alerts_by_severity ON alerts(severity, number);"
+    "CREATE INDEX alerts_by_cause ON alerts(type, cause, number);"
+    "CREATE INDEX alerts_by_type ON alerts(type, number);"
+    "CREATE INDEX alerts_by_day ON alerts(day, type);"
+    "CREATE INDEX alerts_by_time ON alerts(generated_ms);"
+    "CREATE TABLE alert_history(alert INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " time_ms INTEGER NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL,"
+    " from_state TEXT NOT NULL, to_state TEXT NOT NULL, reason TEXT, text TEXT,"
+    " until_ms INTEGER NOT NULL, PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
+    /* What a dismissal holds for: later alerts of the same key are raised as dismissed. */
+    "CREATE TABLE suppressions(type TEXT NOT NULL, device_id TEXT NOT NULL,"
+    " module_id TEXT NOT NULL, subject TEXT NOT NULL, alert TEXT NOT NULL,"
+    " until_ms INTEGER NOT NULL, PRIMARY KEY(type, device_id, module_id, subject)) WITHOUT ROWID;"
     /* Tells evidence that is replaced as it grows, such as a window's count; 0: it has none. */
     "ALTER TABLE evidence ADD COLUMN key INTEGER NOT NULL DEFAULT 0;";
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* A filter of alerts as SQL. */
+
+#include "center/limits.h"
+#include "center/store/alert_internal.h"
+
+/* Parameters of the text, by what they are bound to. */
+enum parameter {
+    AFTER = 1,
+    DEVICE,
+    TYPE,
+    CAUSE,
+    SEVERITY,
+    STATE,
+    BEFORE,
+    FROM,
+    TO,
+    TEXT,
+    DAY,
+};
+
+static bool is_open(const struct vd_alert_filter *filter)
+{
+    return filter->state != NULL && strcmp(filter->state, VD_ALERT_OPEN) == 0;
+}
+
+static void condition(struct vd_buf *sql, bool *is_first, bool wanted, const char *text)
+{
+    if (wanted) {
+        vd_buf_append_text(sql, *is_first ? " WHERE " : " AND ");
+        vd_buf_append_text(sql, text);
+        *is_first = false;
+    }
+}
+
+void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql)
+{
+    const bool open = is_open(filter);
+    bool is_first = true;
+
+    condition(sql, &is_first, filter->changed_after > 0, "change > ?1");
+    condition(sql, &is_first, filter->device_id != NULL, "device_id = ?2");
+    condition(sql, &is_first, filter->type != NULL, "type = ?3");
+    condition(sql, &is_first, filter->cause != NULL, "cause = ?4");
+    condition(sql, &is_first, filter->severity != NULL, "severity = ?5");
+    /* As the partial index has it. */
+    condition(sql, &is_first, open, "status IN ('New', 'InProgress')");
+    condition(sql, &is_first, filter->state != NULL && !open, "status = ?6");
+    condition(sql, &is_first, filter->before > 0, "number < ?7");
+    /* Later alerts have larger numbers: a stretch of time is one of numbers. */
+    condition(sql, &is_first, filter->from_ms > 0,
+        "number >= (SELECT number FROM alerts WHERE generated_ms >= ?8"
+        " ORDER BY generated_ms, number LIMIT 1)");
+    condition(sql, &is_first, filter->to_ms > 0,
+        "number <= (SELECT number FROM alerts WHERE generated_ms < ?9"
+        " ORDER BY generated_ms DESC, number DESC LIMIT 1)");
+    condition(sql, &is_first, filter->text != NULL,
+        "instr(lower(display_name || ' ' || device_id || ' ' || subject || ' ' || description),"
+        " lower(?10)) > 0");
+    condition(sql, &is_first, filter->day != 0, "day = ?11");
+}
+
+/* A parameter that the text does not name is not one of the statement's. */
+static void bind_text(sqlite3_stmt *s, int index, const char *text)
+{
+    if (text != NULL) {
+        sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
+    }
+}
+
+static void bind_number(sqlite3_stmt *s, int index, int64_t number)
+{
+    if (number != 0) {
+        sqlite3_bind_int64(s, index, number);
+    }
+}
+
+void vd_alert_bind_filter(const struct vd_alert_filter *filter, sqlite3_stmt *s)
+{
+    bind_number(s, AFTER, filter->changed_after);
+    bind_text(s, DEVICE, filter->device_id);
+    bind_text(s, TYPE, filter->type);
+    bind_text(s, CAUSE, filter->cause);
+    bind_text(s, SEVERITY, filter->severity);
+    bind_text(s, STATE, is_open(filter) ? NULL : filter->state);
+    bind_number(s, BEFORE, filter->before);
+    bind_number(s, FROM, filter->from_ms);
+    bind_number(s, TO, filter->to_ms);
+    bind_text(s, TEXT, filter->text);
+    bind_number(s, DAY, filter->day);
+}
+
+bool vd_alert_is_id_prefix(const char *text)
+{
+    const size_t length = strnlen(text, VD_UUID_TEXT_SIZE);
+
+    return length >= VD_ALERT_ID_PREFIX_MIN && length < VD_UUID_TEXT_SIZE &&
+        strspn(text, "0123456789abcdef-") == length;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* Alerts as readers see them: by filter and page, one with its evidence and history, and as groups of a cause. */
+
+#include "center/limits.h"
+#include "center/store/alert_internal.h"
+#include "lib/clock.h"
+
+#define ALERT_COLUMNS                                                                 \
+    "number, id, change, type, display_name, severity, status, device_id, module_id," \
+    " subject, start_ms, end_ms, generated_ms, count, description, remediation,"      \
+    " techniques, indicator_value, indicator_source, cause, assessment, suppressed_by"
+
+enum alert_column {
+    COLUMN_NUMBER,
+    COLUMN_ID,
+    COLUMN_CHANGE,
+    COLUMN_TYPE,
+    COLUMN_DISPLAY_NAME,
+    COLUMN_SEVERITY,
+    COLUMN_STATUS,
+    COLUMN_DEVICE_ID,
+    COLUMN_MODULE_ID,
+    COLUMN_SUBJECT,
+    COLUMN_START_MS,
+    COLUMN_END_MS,
+    COLUMN_GENERATED_MS,
+    COLUMN_COUNT,
+    COLUMN_DESCRIPTION,
+    COLUMN_REMEDIATION,
+    COLUMN_TECHNIQUES,
+    COLUMN_INDICATOR_VALUE,
+    COLUMN_INDICATOR_SOURCE,
+    COLUMN_CAUSE,
+    COLUMN_ASSESSMENT,
+    COLUMN_SUPPRESSED_BY,
+};
+
+static json_t *time_text(int64_t ms)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    vd_time_format(ms, text);
+    return json_string(text);
+}
+
+/* The column's JSON text as a value. */
+static json_t *stored_json(sqlite3_stmt *s, int column)
+{
+    json_t *value = json_loads((const char *)sqlite3_column_text(s, column), 0, NULL);
+
+    return value != NULL ? value : json_null();
+}
+
+static json_t *evidence_of(struct vd_alert_store *store, int64_t number)
+{
+    json_t *array = json_array();
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(store->reader,
+            "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1, &s,
+            NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, number);
+        while (sqlite3_step(s) == SQLITE_ROW) {
+            json_array_append_new(array, stored_json(s, 0));
+        }
+    }
+    sqlite3_finalize(s);
+    return array;
+}
+
+static json_t *indicator_of(sqlite3_stmt *s)
+{
+    if (sqlite3_column_type(s, COLUMN_INDICATOR_VALUE) == SQLITE_NULL) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o}", "value", vd_sqlite_json_text(s, COLUMN_INDICATOR_VALUE),
+        "source", vd_sqlite_json_text(s, COLUMN_INDICATOR_SOURCE));
+}
+
+static json_t *text_or_null(sqlite3_stmt *s, int column)
+{
+    return sqlite3_column_type(s, column) == SQLITE_NULL ? json_null()
+                                                         : vd_sqlite_json_text(s, column);
+}
+
+static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
+{
+    json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
+    json_int_t number = sqlite3_column_int64(s, COLUMN_NUMBER);
+
+    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
+                     "s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+        "id", vd_sqlite_json_text(s, COLUMN_ID), "change",
+        (json_int_t)sqlite3_column_int64(s, COLUMN_CHANGE), "alertType",
+        vd_sqlite_json_text(s, COLUMN_TYPE), "displayName",
+        vd_sqlite_json_text(s, COLUMN_DISPLAY_NAME), "severity",
+        vd_sqlite_json_text(s, COLUMN_SEVERITY), "status", vd_sqlite_json_text(s, COLUMN_STATUS),
+        "deviceId", vd_sqlite_json_text(s, COLUMN_DEVICE_ID), "moduleId",
+        vd_sqlite_json_text(s, COLUMN_MODULE_ID), "subject", vd_sqlite_json_text(s, COLUMN_SUBJECT),
+        "startTime", time_text(sqlite3_column_int64(s, COLUMN_START_MS)), "endTime",
+        time_text(sqlite3_column_int64(s, COLUMN_END_MS)), "timeGenerated",
+        time_text(sqlite3_column_int64(s, COLUMN_GENERATED_MS)), "count", count, "description",
+        vd_sqlite_json_text(s, COLUMN_DESCRIPTION), "remediationSteps",
+        stored_json(s, COLUMN_REMEDIATION), "techniques", stored_json(s, COLUMN_TECHNIQUES),
+        "indicator", indicator_of(s), "cause", vd_sqlite_json_text(s, COLUMN_CAUSE), "assessment",
+        sqlite3_column_type(s, COLUMN_ASSESSMENT) == SQLITE_NULL
+            ? json_null()
+            : stored_json(s, COLUMN_ASSESSMENT),
+        "evidence", evidence_of(store, number), "evidenceTotal", count, "number", number,
+        "suppressedBy", text_or_null(s, COLUMN_SUPPRESSED_BY));
+}
+
+static int step_alert(struct vd_alert_store *store, sqlite3_stmt *s, json_t **alert, bool *have_row)
+{
+    int code = sqlite3_step(s);
+
+    *have_row = code == SQLITE_ROW;
+    if (*have_row) {
+        *alert = alert_json(store, s);
+        return *alert != NULL ? VD_OK : VD_E_NOMEM;
+    }
+    return vd_sqlite_error(code);
+}
+
+/* All alerts within one read transaction, so that evidence fits its alert. */
+static int read_alerts(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+{
+    json_t *alert = NULL;
+    bool have_row = true;
+    int error = vd_sqlite_error(sqlite3_exec(store->reader, "BEGIN", NULL, NULL, NULL));
+
+    if (error != VD_OK) {
+        return error;
+    }
+    for (;;) {
+        error = step_alert(store, s, &alert, &have_row);
+        if (error != VD_OK || !have_row) {
+            break;
+        }
+        json_array_append_new(array, alert);
+    }
+    sqlite3_reset(s);
+    sqlite3_exec(store->reader, "COMMIT", NULL, NULL, NULL);
+    return error;
+}
+
+typedef int read_rows(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array);
+
+/* `head`, the filter's condition and `tail`, read by `read`. Within the reader's lock. */
+static int query(struct vd_alert_store *store, const char *head,
+    const struct vd_alert_filter *filter, const char *tail, read_rows *read, json_t **rows)
+{
+    json_t *array = json_array();
+    struct vd_buf sql = {0};
+    sqlite3_stmt *s = NULL;
+    int error;
+
+    vd_buf_append_text(&sql, head);
+    vd_alert_where(filter, &sql);
+    vd_buf_printf(&sql, "%s LIMIT %u", tail,
+        (unsigned)(filter->limit != 0 ? filter->limit : VD_ALERT_LIST_DEFAULT));
+    error = array == NULL ? VD_E_NOMEM : sql.error;
+    if (error == VD_OK) {
+        error = vd_sqlite_error(
+            sqlite3_prepare_v2(store->reader, (const char *)sql.data, (int)sql.length, &s, NULL));
+    }
+    if (error == VD_OK) {
+        vd_alert_bind_filter(filter, s);
+        error = read(store, s, array);
+    }
+    sqlite3_finalize(s);
+    vd_buf_release(&sql);
+    if (error != VD_OK) {
+        json_decref(array);
+        return error;
+    }
+    *rows = array;
+    return VD_OK;
+}
+
+int vd_alert_store_list(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
+{
+    int error;
+
+    pthread_mutex_lock(&store->read_mutex);
+    error = query(store, "SELECT " ALERT_COLUMNS " FROM alerts", filter,
+        filter->changed_after > 0 ? " ORDER BY change" : " ORDER BY number DESC", read_alerts,
+        alerts);
+    pthread_mutex_unlock(&store->read_mutex);
+    return error;
+}
+
+/* ---- One alert ---- */
+
+static json_t *entry_json(sqlite3_stmt *s)
+{
+    const int64_t until_ms = sqlite3_column_int64(s, 7);
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "time",
+        time_text(sqlite3_column_int64(s, 0)), "actor", vd_sqlite_json_text(s, 1), "event",
+        vd_sqlite_json_text(s, 2), "from", vd_sqlite_json_text(s, 3), "to",
+        vd_sqlite_json_text(s, 4), "reason", text_or_null(s, 5), "text", text_or_null(s, 6),
+        "until", until_ms != 0 ? time_text(until_ms) : json_null());
+}
+
+static int add_history(struct vd_alert_store *store, int64_t number, json_t *alert)
+{
+    static const char sql[] = "SELECT time_ms, actor, event, from_state, to_state, reason, text,"
+                              " until_ms FROM alert_history WHERE alert = ?1 ORDER BY sequence";
+    json_t *history = json_array();
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL);
+
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, number);
+        while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+            (void)json_array_append_new(history, entry_json(s));
+        }
+    }
+    sqlite3_finalize(s);
+    return json_object_set_new(alert, "history", history) == 0 ? vd_sqlite_error(code) : VD_E_NOMEM;
+}
+
+/* The alerts whose ids begin so, two at most. */
+static int find_by_prefix(struct vd_alert_store *store, const char *id, json_t *found)
+{
+    sqlite3_stmt *s = NULL;
+    int error = vd_sqlite_error(sqlite3_prepare_v2(store->reader,
+        "SELECT " ALERT_COLUMNS " FROM alerts WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2", -1, &s,
+        NULL));
+
+    if (error == VD_OK) {
+        sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
+        error = read_alerts(store, s, found);
+    }
+    sqlite3_finalize(s);
+    return error;
+}
+
+int vd_alert_store_get(struct vd_alert_store *store, const char *id, json_t **alert)
+{
+    json_t *found;
+    json_t *first;
+    int error;
+
+    if (!vd_alert_is_id_prefix(id)) {
+        return VD_E_NOT_FOUND;
+    }
+    found = json_array();
+    pthread_mutex_lock(&store->read_mutex);
+    error = found != NULL ? find_by_prefix(store, id, found) : VD_E_NOMEM;
+    first = json_array_get(found, 0);
+    if (error == VD_OK) {
+        error = first == NULL ? VD_E_NOT_FOUND
+            : json_array_size(found) == 1
+            ? add_history(store, json_integer_value(json_object_get(first, "number")), first)
+            : VD_E_INVALID;
+    }
+    pthread_mutex_unlock(&store->read_mutex);
+    if (error == VD_OK) {
+        *alert = json_incref(first);
+    }
+    json_decref(found);
+    return error;
+}
+
+/* ---- Groups ---- */
+
+/* The highest severity as a number. */
+#define SEVERITY_RANK                                                                   \
+    "max(CASE severity WHEN 'High' THEN 3 WHEN 'Medium' THEN 2 WHEN 'Low' THEN 1 ELSE " \
+    "0 END)"
+#define OPEN_COUNT "count(*) FILTER (WHERE status IN ('New', 'InProgress'))"
+
+static const char *severity_of_rank(int rank)
+{
+    static const char *const names[] = {"Informational", "Low", "Medium", "High"};
+
+    return names[rank];
+}
+
+static int read_groups(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+{
+    int code;
+
+    (void)store;
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        json_t *group = json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+            "alertType", vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1),
+            "displayName", vd_sqlite_json_text(s, 2), "severity",
+            severity_of_rank(sqlite3_column_int(s, 3)), "alerts",
+            (json_int_t)sqlite3_column_int64(s, 4), "open", (json_int_t)sqlite3_column_int64(s, 5),
+            "devices", (json_int_t)sqlite3_column_int64(s, 6), "count",
+            (json_int_t)sqlite3_column_int64(s, 7), "startTime",
+            time_text(sqlite3_column_int64(s, 8)), "endTime", time_text(sqlite3_column_int64(s, 9)),
+            "lastId", vd_sqlite_json_text(s, 10));
+
+        if (group == NULL || json_array_append_new(array, group) != 0) {
+            return VD_E_NOMEM;
+        }
+    }
+    return vd_sqlite_error(code);
+}
+
+int vd_alert_store_groups(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups)
+{
+    static const char head[] =
+        "SELECT g.type, g.cause, a.display_name, g.severity, g.alerts, g.open, g.devices, g.count,"
+        " g.start_ms, g.end_ms, a.id FROM (SELECT type, cause, " SEVERITY_RANK " AS severity,"
+        " count(*) AS alerts, " OPEN_COUNT " AS open, count(DISTINCT device_id) AS devices,"
+        " sum(count) AS count, min(start_ms) AS start_ms, max(end_ms) AS end_ms,"
+        " max(number) AS number FROM alerts";
+    static const char tail[] = " GROUP BY type, cause) AS g JOIN alerts AS a USING(number)"
+                               " ORDER BY g.end_ms DESC, g.number DESC";
+    int error;
+
+    pthread_mutex_lock(&store->read_mutex);
+    error = query(store, head, filter, tail, read_groups, groups);
+    pthread_mutex_unlock(&store->read_mutex);
+    return error;
+}
