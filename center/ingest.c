@@ -3,6 +3,7 @@
 
 #include "center/ingest.h"
 
+#include "center/decode/json_message.h"
 #include "center/detect/rule.h"
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
@@ -242,7 +243,7 @@ static int decode_record(
         snprintf(reason, VD_DECODE_REASON_SIZE, "the module id is malformed");
         return VD_E_INVALID;
     }
-    return vd_security_message_decode(&ingest->message, record->body, reason);
+    return vd_device_message_decode(&ingest->message, record->properties, record->body, reason);
 }
 
 /* What cannot be read is kept with the reason, once. */

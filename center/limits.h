@@ -12,6 +12,9 @@
 /* Bytes of all strings of one message, shared ones counted each time. */
 #define VD_SECURITY_MESSAGE_STRING_BYTES_MAX 1048576
 
+/* Objects and arrays within each other in a message of JSON: the schema takes six. */
+#define VD_JSON_MESSAGE_DEPTH_MAX 8
+
 /* One read from the log. */
 #define VD_INGEST_READ_BYTES 4194304
 /* A batch ends when this much came of it: bounds memory and the length of a transaction. */

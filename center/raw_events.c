@@ -178,10 +178,23 @@ static details_fn details_of(enum vd_payload payload)
     case VD_PAYLOAD_LOG:
         return details_record;
     case VD_PAYLOAD_HEARTBEAT:
+    case VD_PAYLOAD_ITEMS:
     case VD_PAYLOAD_UNKNOWN:
         break;
     }
     return NULL;
+}
+
+static int append_dumped(const char *text, size_t length, void *out)
+{
+    vd_buf_append(out, text, length);
+    return 0;
+}
+
+/* Members of an object as it was sent. */
+static bool details_item(struct vd_buf *out, const json_t *item)
+{
+    return json_dump_callback(item, append_dumped, out, JSON_COMPACT | JSON_EMBED) == 0;
 }
 
 static struct vd_raw_event *raw_events_grow(struct vd_raw_events *out)
@@ -209,9 +222,10 @@ struct event_rows {
     struct vd_raw_event row; /* what they share, and the kind of the next one */
 };
 
-/* Writes to the scratch buffer what `details` (NULL: nothing) says of item `i`, and what every row says. */
+/* Writes to the scratch buffer what `details` (NULL: nothing) or the item sent says of item `i`, and what every row says. */
 static void write_details(const struct event_rows *rows, details_fn details, uint32_t i)
 {
+    const json_t *item = json_array_get(rows->event->items, i);
     struct vd_buf *out = &rows->out->scratch;
     char text[VD_TIME_TEXT_SIZE];
 
@@ -219,6 +233,9 @@ static void write_details(const struct event_rows *rows, details_fn details, uin
     vd_buf_append(out, "{", 1);
     if (details != NULL) {
         details(out, rows->source->message, i);
+    }
+    if (item != NULL && !details_item(out, item)) {
+        out->error = VD_E_NOMEM;
     }
     if (rows->event->payload == VD_PAYLOAD_UNKNOWN && details == NULL) {
         vd_json_append_number_member(out, "PayloadType", rows->event->payload_type);
@@ -267,6 +284,29 @@ static bool add_event_rows(struct event_rows *rows, uint32_t place)
     return event->count != 0 || add_row(rows, NULL, 0);
 }
 
+/* A row for each item as it was sent; a row without any where there is none. */
+static bool add_sent_rows(struct event_rows *rows)
+{
+    const struct vd_security_event *event = rows->event;
+    const size_t count = json_array_size(event->items);
+
+    rows->row.name = vd_arena_copy(&rows->out->text, event->name.data, event->name.length);
+    rows->row.type = vd_arena_copy(&rows->out->text, event->type.data, event->type.length);
+    rows->row.category =
+        vd_arena_copy(&rows->out->text, event->category.data, event->category.length);
+    rows->row.is_empty = event->is_empty;
+    if (rows->row.name.data == NULL || rows->row.type.data == NULL ||
+        rows->row.category.data == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!add_row(rows, NULL, (uint32_t)i)) {
+            return false;
+        }
+    }
+    return count != 0 || add_row(rows, NULL, 0);
+}
+
 /* The first event carries the message's ledger: it is new exactly once. */
 static bool add_ledger_row(struct event_rows *rows, uint32_t place)
 {
@@ -280,10 +320,17 @@ static bool add_ledger_row(struct event_rows *rows, uint32_t place)
     return add_row(rows, details_ledger, 0);
 }
 
-static struct vd_str version_text(struct vd_raw_events *out, uint32_t version)
+static struct vd_str version_text(
+    struct vd_raw_events *out, const struct vd_security_message *message)
 {
+    const uint32_t version = message->version;
     char text[VERSION_TEXT_SIZE];
-    int length = snprintf(
+    int length;
+
+    if (message->version_text.data != NULL) {
+        return vd_arena_copy(&out->text, message->version_text.data, message->version_text.length);
+    }
+    length = snprintf(
         text, sizeof text, "%u.%u.%u", version >> 24, version >> 16 & 0xff, version & 0xffff);
 
     return vd_arena_copy(&out->text, text, (size_t)length);
@@ -305,7 +352,7 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
                 .timestamp_ms = time->end_ms,
                 .id = event->id,
                 .device_id = source->device_id,
-                .agent_version = version_text(out, source->message->version),
+                .agent_version = version_text(out, source->message),
                 .name = vd_str_from(vd_payload_name(event->payload)),
                 .type = VD_STR_LITERAL("Security"),
                 .category = event->payload == VD_PAYLOAD_PROCESS ? VD_STR_LITERAL("Triggered")
@@ -313,7 +360,8 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
             },
     };
 
-    if (!add_event_rows(&rows, place) || !add_ledger_row(&rows, place)) {
+    if (!(event->items != NULL ? add_sent_rows(&rows) : add_event_rows(&rows, place)) ||
+        !add_ledger_row(&rows, place)) {
         out->count = count_before;
         return VD_E_NOMEM;
     }

@@ -15,6 +15,9 @@
 /* The same pair as it stands in a topic: URL-encoded. */
 #define VD_PROPERTY_BAG_SECURITY "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1"
 
+/* Property of a message: the media type of its body. */
+#define VD_PROPERTY_CONTENT_TYPE "$.ct"
+
 /* Module ids of a security module's identity, and the tag of its twin that names the device's security group. */
 #define VD_SECURITY_MODULE_ID      "azureiotsecurity"
 #define VD_SECURITY_MODULE_ID_RTOS "iot_security_module"

@@ -3,6 +3,8 @@
 
 #include "center/decode/security_message.h"
 
+#define CAPACITY_FIRST 16
+
 const char *vd_payload_name(enum vd_payload payload)
 {
     switch (payload) {
@@ -20,6 +22,8 @@ const char *vd_payload_name(enum vd_payload payload)
         return "Process";
     case VD_PAYLOAD_LOG:
         return "Log";
+    case VD_PAYLOAD_ITEMS:
+        return "Items";
     case VD_PAYLOAD_UNKNOWN:
         break;
     }
@@ -79,6 +83,46 @@ const struct vd_log_record *vd_security_message_record(
     return (const struct vd_log_record *)message->records.data + i;
 }
 
+void *vd_decoded_array_add(struct vd_decoded_array *array, size_t size)
+{
+    const uint32_t capacity = array->capacity != 0 ? array->capacity * 2 : CAPACITY_FIRST;
+    uint8_t *data;
+
+    if (array->count == array->capacity) {
+        data = realloc(array->data, capacity * size);
+        if (data == NULL) {
+            return NULL;
+        }
+        array->data = data;
+        array->capacity = capacity;
+    }
+    data = (uint8_t *)array->data + array->count++ * size;
+    memset(data, 0, size);
+    return data;
+}
+
+void vd_security_message_clear(struct vd_security_message *message)
+{
+    json_decref(message->document);
+    *message = (struct vd_security_message){
+        .module_id = {"", 0},
+        .events = message->events,
+        .flows = message->flows,
+        .ports = message->ports,
+        .systems = message->systems,
+        .checks = message->checks,
+        .processes = message->processes,
+        .records = message->records,
+    };
+    message->events.count = 0;
+    message->flows.count = 0;
+    message->ports.count = 0;
+    message->systems.count = 0;
+    message->checks.count = 0;
+    message->processes.count = 0;
+    message->records.count = 0;
+}
+
 void vd_security_message_release(struct vd_security_message *message)
 {
     free(message->events.data);
@@ -88,5 +132,6 @@ void vd_security_message_release(struct vd_security_message *message)
     free(message->checks.data);
     free(message->processes.data);
     free(message->records.data);
+    json_decref(message->document);
     *message = (struct vd_security_message){0};
 }

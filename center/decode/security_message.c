@@ -75,16 +75,15 @@ enum {
     RECORD_FILENAME = 4,
 };
 
-#define UUID_BYTES           16
-#define ADDRESSES_V4_BYTES   8
-#define ADDRESSES_V6_BYTES   32
-#define PORT_V4_BYTES        8
-#define PORT_V6_BYTES        20
-#define LEDGER_BYTES         44
-#define VECTOR_OFFSET_BYTES  4
-#define PATH_DEPTH           6
-#define PATH_INDEX_NONE      UINT32_MAX
-#define EVENTS_CAPACITY_STEP 16
+#define UUID_BYTES          16
+#define ADDRESSES_V4_BYTES  8
+#define ADDRESSES_V6_BYTES  32
+#define PORT_V4_BYTES       8
+#define PORT_V6_BYTES       20
+#define LEDGER_BYTES        44
+#define VECTOR_OFFSET_BYTES 4
+#define PATH_DEPTH          6
+#define PATH_INDEX_NONE     UINT32_MAX
 
 /* Where the decoder stands, for the reason of a fault. */
 struct path_step {
@@ -135,26 +134,16 @@ static bool missing(struct decoder *d, const char *name)
 /* A zeroed new element; NULL with the reason set when there may be none. */
 static void *array_add(struct decoder *d, struct vd_decoded_array *array, size_t element_size)
 {
-    uint32_t capacity = array->capacity != 0 ? array->capacity * 2 : EVENTS_CAPACITY_STEP;
-    uint8_t *data;
+    void *element;
 
     if (d->items_left == 0) {
         fault(d, "too many items");
         return NULL;
     }
-    if (array->count == array->capacity) {
-        data = realloc(array->data, capacity * element_size);
-        if (data == NULL) {
-            d->out_of_memory = true;
-            return NULL;
-        }
-        array->data = data;
-        array->capacity = capacity;
-    }
+    element = vd_decoded_array_add(array, element_size);
+    d->out_of_memory = element == NULL;
     d->items_left--;
-    data = (uint8_t *)array->data + array->count++ * element_size;
-    memset(data, 0, element_size);
-    return data;
+    return element;
 }
 
 static bool required_string(struct decoder *d, const struct vd_fb_table *table, unsigned id,
@@ -328,6 +317,7 @@ static bool decode_ports_of(struct decoder *d, const struct vd_fb_table *table, 
             port->local = vd_address_from_ipv4(at);
         }
         port->port = vd_fb_load_u16(at + address_bytes);
+        port->port_last = port->port;
         port->protocol = at[address_bytes + 2];
     }
     return true;
@@ -536,22 +526,6 @@ static bool decode_message(struct decoder *d, struct vd_str body)
     return decode_tables(d, &root, MESSAGE_EVENTS, "events", decode_event, false);
 }
 
-static void message_clear(struct vd_security_message *m)
-{
-    m->module_id = (struct vd_str){"", 0};
-    m->version = 0;
-    m->timezone = 0;
-    m->has_ledger = false;
-    m->ledger = (struct vd_ledger){0};
-    m->events.count = 0;
-    m->flows.count = 0;
-    m->ports.count = 0;
-    m->systems.count = 0;
-    m->checks.count = 0;
-    m->processes.count = 0;
-    m->records.count = 0;
-}
-
 static void write_reason(const struct decoder *d, char reason[VD_DECODE_REASON_SIZE])
 {
     struct vd_buf text = {.max = VD_DECODE_REASON_SIZE * 4};
@@ -568,35 +542,21 @@ static void write_reason(const struct decoder *d, char reason[VD_DECODE_REASON_S
     vd_buf_release(&text);
 }
 
-/* A body that starts like JSON text after white space. */
-static bool looks_like_json(struct vd_str body)
-{
-    size_t i = 0;
-
-    while (i < body.length && body.data[i] != '\0' && strchr(" \t\r\n", body.data[i]) != NULL) {
-        i++;
-    }
-    return i < body.length && (body.data[i] == '{' || body.data[i] == '[') &&
-        memchr(body.data, '\0', body.length) == NULL;
-}
-
 int vd_security_message_decode(
     struct vd_security_message *message, struct vd_str body, char reason[VD_DECODE_REASON_SIZE])
 {
     struct decoder d = {.message = message, .items_left = VD_SECURITY_MESSAGE_ITEMS_MAX};
 
-    message_clear(message);
+    vd_security_message_clear(message);
     if (decode_message(&d, body)) {
         return VD_OK;
     }
-    message_clear(message);
+    vd_security_message_clear(message);
     if (d.out_of_memory) {
         return VD_E_NOMEM;
     }
     if (body.length == 0) {
         snprintf(reason, VD_DECODE_REASON_SIZE, "empty body");
-    } else if (looks_like_json(body)) {
-        snprintf(reason, VD_DECODE_REASON_SIZE, "not a FlatBuffers message (looks like JSON)");
     } else {
         write_reason(&d, reason);
     }

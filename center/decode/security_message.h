@@ -4,6 +4,7 @@
 #ifndef VEDETTE_CENTER_DECODE_SECURITY_MESSAGE_H
 #define VEDETTE_CENTER_DECODE_SECURITY_MESSAGE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ enum vd_payload {
     VD_PAYLOAD_BASELINE = 5,
     VD_PAYLOAD_PROCESS = 6,
     VD_PAYLOAD_LOG = 7,
+    VD_PAYLOAD_ITEMS = 254, /* of a JSON message, of a kind that has no array below: its `items` */
     VD_PAYLOAD_UNKNOWN = 255,
 };
 
@@ -61,6 +63,7 @@ struct vd_overflow {
 struct vd_listening_port {
     struct vd_address local;
     uint16_t port;
+    uint16_t port_last; /* the same; of a JSON message maybe the end of a range */
     uint8_t protocol;
     bool ipv6;
 };
@@ -109,6 +112,12 @@ struct vd_security_event {
     uint32_t first;
     uint32_t count;
     struct vd_overflow overflow; /* all 0 but for network activity */
+    /* As a JSON message says it: all of it empty in others. */
+    struct vd_str name; /* ConnectionCreate ... */
+    struct vd_str type; /* Security, Operational, Diagnostic */
+    struct vd_str category;
+    bool is_empty;
+    const json_t *items; /* an array of objects as center/decode/json_schema.c checks them */
 };
 
 /*
@@ -139,9 +148,11 @@ struct vd_decoded_array {
 /* All zero is an empty one; it may be decoded into again and again. */
 struct vd_security_message {
     struct vd_str module_id;
-    uint32_t version; /* major << 24 | minor << 16 | patch */
-    int8_t timezone;  /* hours */
-    bool has_ledger;  /* modules of old send none */
+    uint32_t version;           /* major << 24 | minor << 16 | patch; 0 of a JSON message */
+    struct vd_str version_text; /* of a JSON message; else data is NULL */
+    json_t *document;           /* of a JSON message, into which its strings point; else NULL */
+    int8_t timezone;            /* hours */
+    bool has_ledger;            /* modules of old send none */
     struct vd_ledger ledger;
     struct vd_decoded_array events;
     struct vd_decoded_array flows;
@@ -161,7 +172,12 @@ struct vd_security_message {
 VD_NODISCARD int vd_security_message_decode(
     struct vd_security_message *message, struct vd_str body, char reason[VD_DECODE_REASON_SIZE]);
 
+/* Lets go of what it holds but for memory that the next message takes. */
+void vd_security_message_clear(struct vd_security_message *message);
 void vd_security_message_release(struct vd_security_message *message);
+
+/* A zeroed new element of `size` bytes, the last of the array; NULL without memory. */
+void *vd_decoded_array_add(struct vd_decoded_array *array, size_t size);
 
 const struct vd_security_event *vd_security_message_event(
     const struct vd_security_message *message, uint32_t i);

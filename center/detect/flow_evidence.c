@@ -76,6 +76,9 @@ void vd_flow_describe(const struct vd_flow_finding *f, struct vd_buf *out)
     char start[VD_TIME_TEXT_SIZE];
     char end[VD_TIME_TEXT_SIZE];
     char scratch[4];
+    /* JSON messages report that a connection was made, and not what went over it. */
+    const bool is_single = seen->event->items != NULL;
+    const char *protocol = vd_protocol_name(flow->protocol, scratch);
 
     vd_time_format(seen->time.start_ms, start);
     vd_time_format(seen->time.end_ms, end);
@@ -83,13 +86,23 @@ void vd_flow_describe(const struct vd_flow_finding *f, struct vd_buf *out)
     if (seen->module_id.length > 0) {
         vd_buf_printf(out, " (module %.*s)", VD_STR_ARG(seen->module_id));
     }
-    vd_buf_printf(
-        out, " exchanged %s traffic with %s", vd_protocol_name(flow->protocol, scratch), f->remote);
+    if (!is_single) {
+        vd_buf_printf(out, " exchanged %s traffic with", protocol);
+    } else if (flow->opened_by == 1) {
+        vd_buf_printf(out, " opened a %s connection to", protocol);
+    } else {
+        vd_buf_printf(out, " took a %s connection from", protocol);
+    }
+    vd_buf_printf(out, " %s", f->remote);
     if (flow->remote_port != 0) {
         vd_buf_printf(out, " port %u", flow->remote_port);
     }
-    vd_buf_printf(out, " between %s and %s: %u bytes out, %u bytes in.", start, end,
-        flow->bytes_out, flow->bytes_in);
+    if (is_single) {
+        vd_buf_printf(out, " at %s.", end);
+    } else {
+        vd_buf_printf(out, " between %s and %s: %u bytes out, %u bytes in.", start, end,
+            flow->bytes_out, flow->bytes_in);
+    }
     if (!seen->time.trusted) {
         vd_buf_append_text(out, " The device's clock is off: the hub's time is given.");
     }

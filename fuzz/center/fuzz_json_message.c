@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Any text as a JSON security message: refused with a reason, or taken to rows that hold each item as it was sent. */
+
+#include "center/decode/json_message.h"
+#include "center/limits.h"
+#include "center/raw_events.h"
+#include "fuzz/replay.h"
+
+static void check(bool ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
+/* The row's details are the item, but for what the center adds. */
+static void check_row(const struct vd_raw_event *row, const json_t *item)
+{
+    json_t *details = json_loadb(row->details.data, row->details.length, 0, NULL);
+
+    check(json_is_object(details));
+    json_object_del(details, "DeviceTime");
+    check(json_equal(details, item));
+    json_decref(details);
+}
+
+static void check_event(struct vd_raw_events *rows, const struct vd_raw_source *source,
+    const struct vd_security_event *event)
+{
+    const struct vd_event_time time =
+        vd_event_time_judge(source->enqueued_ms, event->time_s, event->interval_s);
+    const size_t before = rows->count;
+    const size_t items = json_array_size(event->items);
+
+    check(vd_raw_events_add(rows, source, event, &time) == VD_OK);
+    check(rows->count - before == (items != 0 ? items : 1));
+    for (size_t i = 0; i < items; i++) {
+        check_row(&rows->rows[before + i], json_array_get(event->items, i));
+        check(rows->rows[before + i].is_empty == event->is_empty);
+    }
+}
+
+static void use(const struct vd_security_message *message)
+{
+    struct vd_raw_events rows = {0};
+    const struct vd_raw_source source = {
+        .device_id = VD_STR_LITERAL("dev"), .enqueued_ms = 1764000000000, .message = message};
+
+    check(message->events.count > 0 && message->document != NULL);
+    for (uint32_t i = 0; i < message->events.count; i++) {
+        check_event(&rows, &source, vd_security_message_event(message, i));
+    }
+    vd_raw_events_release(&rows);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
+{
+    static struct vd_security_message message;
+    const struct vd_str body = {(const char *)data, length};
+    char reason[VD_DECODE_REASON_SIZE] = "";
+    int error = vd_security_message_decode(&message, body, reason);
+
+    check(error != VD_OK || !vd_json_message_is(body));
+    reason[0] = '\0';
+    error = vd_json_message_decode(&message, body, reason);
+    if (error == VD_OK) {
+        check(vd_json_message_is(body));
+        check(message.flows.count + message.ports.count <= VD_SECURITY_MESSAGE_ITEMS_MAX);
+        use(&message);
+    } else {
+        check(error == VD_E_INVALID && reason[0] != '\0' && message.events.count == 0);
+    }
+    return 0;
+}
