@@ -70,7 +70,7 @@ int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *conf
 
 void vd_ingest_release(struct vd_ingest *ingest)
 {
-    vd_indicator_set_free(ingest->indicators);
+    vd_indicator_set_release(ingest->indicators);
     vd_event_batch_release(&ingest->records);
     vd_security_message_release(&ingest->message);
     vd_raw_events_release(&ingest->rows);
@@ -90,7 +90,7 @@ static int refresh_indicators(struct vd_ingest *ingest)
     }
     error = vd_alert_store_load_indicators(ingest->store, &generation, &set);
     if (error == VD_OK) {
-        vd_indicator_set_free(ingest->indicators);
+        vd_indicator_set_release(ingest->indicators);
         ingest->indicators = set;
         vd_engine_set_indicators(ingest->engine, set);
         ingest->indicator_generation = generation;

@@ -59,11 +59,16 @@
 #define VD_DEAD_LETTERS_MAX       10000
 #define VD_DEAD_LETTERS_BYTES_MAX 268435456
 
-/* Letters of a feed's name, and indicators in all feeds. */
-#define VD_FEED_NAME_MAX   64
-#define VD_INDICATORS_MAX  2000000
-#define VD_INDICATOR_TEXT  64
-#define VD_INDICATOR_BYTES 16
+/* Letters of a feed's name, and feeds. */
+#define VD_FEED_NAME_MAX 64
+#define VD_FEEDS_MAX     1024
+/* Indicators in all feeds, and exceptions likewise: ten million addresses and a million ranges, with room. */
+#define VD_INDICATORS_MAX 16000000
+/* What ranges of one family are cut to: a CIDR range is one, another at most 62, or 254 of IPv6. */
+#define VD_INDICATOR_PREFIXES_MAX    8000000
+#define VD_INDICATOR_TEXT            64
+#define VD_INDICATOR_DESCRIPTION_MAX 1024
+#define VD_INDICATOR_BYTES           16
 
 /* Querying SQL. */
 #define VD_QUERY_ROWS_DEFAULT       10000

@@ -45,10 +45,12 @@ static struct vd_str message_of(uint32_t number, bool hit)
 /* 11.x.y.z, every one 16 addresses behind the one before. */
 static struct vd_indicator_set *make_indicators(void)
 {
-    struct vd_indicator_builder *builder = vd_indicator_builder_new();
+    const struct vd_feed_info feed = {.name = "bench", .confidence = VD_CONFIDENCE_UNKNOWN};
+    struct vd_indicator_builder *builder = NULL;
     struct vd_indicator_set *set = NULL;
 
-    must(builder != NULL, "memory");
+    must(vd_indicator_builder_new(NULL, &builder) == VD_OK, "builder");
+    must(vd_indicator_builder_feed(builder, &feed) == VD_OK, "feed");
     for (uint32_t i = 0; i < INDICATORS; i++) {
         uint32_t address = 0x0b000001u + i * 16;
         uint8_t bytes[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16),
@@ -56,7 +58,7 @@ static struct vd_indicator_set *make_indicators(void)
         struct vd_indicator indicator = {
             .range = {vd_address_from_ipv4(bytes), vd_address_from_ipv4(bytes)},
             .text = "11.0.0.1",
-            .feed = "bench",
+            .confidence = VD_CONFIDENCE_UNKNOWN,
             .line = i + 1,
         };
 
@@ -115,7 +117,7 @@ static double decode_detect(void)
     }
     vd_security_message_release(&message);
     vd_findings_release(&findings);
-    vd_indicator_set_free(indicators);
+    vd_indicator_set_release(indicators);
     return (double)flows * 1000 / (double)took;
 }
 

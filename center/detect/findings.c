@@ -102,12 +102,16 @@ static struct vd_pending_alert *pending_new(
     alert->first.module_id.data = keep_text(f, finding->module_id);
     alert->first.cause.data = keep_text(f, finding->cause);
     alert->description = keep_text(f, finding->description);
+    if (finding->severity != NULL) {
+        alert->first.severity = keep_text(f, vd_str_from(finding->severity));
+    }
     if (finding->indicator_value != NULL) {
         alert->first.indicator_value = keep_text(f, vd_str_from(finding->indicator_value));
         alert->first.indicator_source = keep_text(f, vd_str_from(finding->indicator_source));
     }
     if (alert->first.device_id.data == NULL || alert->first.module_id.data == NULL ||
         alert->first.cause.data == NULL || alert->description == NULL ||
+        (finding->severity != NULL && alert->first.severity == NULL) ||
         (finding->indicator_value != NULL &&
             (alert->first.indicator_value == NULL || alert->first.indicator_source == NULL))) {
         return NULL;
@@ -260,7 +264,7 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .id = alert->id,
         .type = rule->alert_type,
         .display_name = rule->display_name,
-        .severity = rule->severity,
+        .severity = alert->first.severity != NULL ? alert->first.severity : rule->severity,
         .device_id = alert->first.device_id,
         .module_id = alert->first.module_id,
         .subject = alert->first.subject,

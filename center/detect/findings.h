@@ -26,7 +26,8 @@ struct vd_finding {
     struct vd_str cause;  /* what alerts of many devices have in common; empty: the subject */
     int64_t evidence_key; /* tells its evidence from others of the alert; 0: it has no key */
     bool is_update;       /* of evidence with that key that came before: no repeat */
-    const char *indicator_value; /* NULL: none; copied, as all text is */
+    const char *severity; /* NULL: the rule's; copied, as all text is */
+    const char *indicator_value; /* NULL: none */
     const char *indicator_source;
     struct vd_str description; /* of the alert, should this be its first finding */
     struct vd_str evidence;    /* JSON object; empty, with is_update: none */

@@ -21,8 +21,32 @@ static const char *const remediation_steps[] = {
  * Protocol. */
 static const char *const techniques[] = {"T1071", "T1041", "T0885", "T0869", NULL};
 
+/* " The address is on the list "l" as 192.0.2.0/24 with confidence 80: what the list says of it." */
+static void describe(const struct vd_indicator_match *match, struct vd_buf *out)
+{
+    vd_buf_printf(out, " The address is on the list \"%s\" as %s", match->feed, match->text);
+    if (match->confidence != VD_CONFIDENCE_UNKNOWN) {
+        vd_buf_printf(out, " with confidence %u", (unsigned)match->confidence);
+    }
+    vd_buf_append_text(out, match->description[0] != '\0' ? ": " : ".");
+    vd_buf_append_text(out, match->description);
+}
+
+static void append_evidence(const struct vd_indicator_match *match, struct vd_buf *out)
+{
+    vd_json_append_text_member(out, "indicator", vd_str_from(match->text));
+    vd_json_append_text_member(out, "source", vd_str_from(match->feed));
+    if (match->confidence != VD_CONFIDENCE_UNKNOWN) {
+        vd_buf_printf(out, ",\"confidence\":%u", (unsigned)match->confidence);
+    }
+    if (match->description[0] != '\0') {
+        vd_json_append_text_member(out, "indicatorDescription", vd_str_from(match->description));
+    }
+}
+
 static int report(const struct vd_rule *rule, const struct vd_detect_input *input,
-    const struct vd_flow *flow, const struct vd_indicator *indicator, struct vd_findings *findings)
+    const struct vd_flow *flow, const struct vd_indicator_match *match,
+    struct vd_findings *findings)
 {
     struct vd_flow_finding f = {.rule = rule, .seen = input->seen, .flow = flow};
     struct vd_buf description = {0};
@@ -30,13 +54,12 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
 
     vd_flow_finding_begin(&f);
     vd_flow_describe(&f, &description);
-    vd_buf_printf(&description, " The address is on the list \"%s\" as %s.", indicator->feed,
-        indicator->text);
-    f.finding.indicator_value = indicator->text;
-    f.finding.indicator_source = indicator->feed;
-    f.finding.cause = vd_str_from(indicator->text);
-    vd_json_append_text_member(&f.evidence, "indicator", vd_str_from(indicator->text));
-    vd_json_append_text_member(&f.evidence, "source", vd_str_from(indicator->feed));
+    describe(match, &description);
+    f.finding.severity = match->severity[0] != '\0' ? match->severity : NULL;
+    f.finding.indicator_value = match->text;
+    f.finding.indicator_source = match->feed;
+    f.finding.cause = vd_str_from(match->text);
+    append_evidence(match, &f.evidence);
     error = vd_flow_finding_add(&f, &description, findings);
     vd_buf_release(&description);
     return error;
@@ -51,12 +74,12 @@ static int examine(
     for (uint32_t i = 0; i < input->seen->event->count; i++) {
         const struct vd_flow *flow =
             vd_security_message_flow(input->seen->message, input->seen->event->first + i);
-        const struct vd_indicator *indicator =
-            vd_indicator_set_find(input->indicators, &flow->remote);
-        int error;
+        struct vd_indicator_match match;
 
-        if (indicator != NULL) {
-            error = report(rule, input, flow, indicator, findings);
+        if (vd_indicator_set_match(
+                input->indicators, &flow->remote, input->seen->time.end_ms, &match)) {
+            int error = report(rule, input, flow, &match, findings);
+
             if (error != VD_OK) {
                 return error;
             }

@@ -1,386 +1,413 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges that may overlap are flattened to stretches that do not, each with its smallest range, and searched. */
+/* An open set: its file mapped, its indexes in memory; lookups weigh all that holds an address. */
 
 #include "center/intel/indicator_set.h"
 
-#include "center/arena.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define NO_INDICATOR UINT32_MAX
+#include "center/intel/indicator_file.h"
+#include "center/intel/indicator_set_internal.h"
 
-struct vd_indicator_builder {
-    struct vd_arena text;
-    struct vd_indicator *items;
-    uint32_t count;
-    uint32_t capacity;
+enum kind {
+    INDICATORS,
+    EXCEPTIONS
 };
 
-/* From `from` up to the next stretch the indicator is `item`, or there is none. */
-struct stretch4 {
-    uint32_t from;
-    uint32_t item;
+/* All indicators, or all exceptions. */
+struct table {
+    struct vd_buckets addresses;
+    const uint32_t *address_records; /* in the mapped file */
+    struct vd_prefix_index ranges4;
+    struct vd_prefix_index ranges6;
+    const struct vd_prefix *prefixes4; /* in the mapped file */
+    const struct vd_prefix *prefixes6;
 };
 
-struct stretch6 {
-    struct vd_address from;
-    uint32_t item;
+struct feed {
+    const char *name;
+    const char *severity;
 };
 
 struct vd_indicator_set {
-    struct vd_arena text;
-    struct vd_indicator *items;
-    uint32_t count;
-    struct stretch4 *v4;
-    uint32_t v4_count;
-    struct stretch6 *v6;
-    uint32_t v6_count;
+    atomic_uint references;
+    void *file;
+    size_t length;
+    struct vd_str records;
+    struct feed *feeds;
+    uint32_t feed_count;
+    struct table tables[VD_INDICATOR_KINDS];
+    uint32_t counts[VD_INDICATOR_KINDS];
 };
 
-struct vd_indicator_builder *vd_indicator_builder_new(void)
+/* ---- Opening ---- */
+
+static void close_set(struct vd_indicator_set *set)
 {
-    return calloc(1, sizeof(struct vd_indicator_builder));
+    for (int kind = 0; kind < VD_INDICATOR_KINDS; kind++) {
+        vd_buckets_release(&set->tables[kind].addresses);
+        vd_prefix_index_release(&set->tables[kind].ranges4);
+        vd_prefix_index_release(&set->tables[kind].ranges6);
+    }
+    if (set->file != NULL) {
+        munmap(set->file, set->length);
+    }
+    free(set->feeds);
+    free(set);
 }
 
-void vd_indicator_builder_free(struct vd_indicator_builder *builder)
+static int map_file(struct vd_indicator_set *set, int fd)
 {
-    if (builder != NULL) {
-        free(builder->items);
-        vd_arena_release(&builder->text);
-        free(builder);
-    }
-}
+    struct stat status;
+    void *file;
 
-static int compare_address(const struct vd_address *a, const struct vd_address *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes);
-}
-
-int vd_indicator_builder_add(
-    struct vd_indicator_builder *builder, const struct vd_indicator *indicator)
-{
-    uint32_t capacity = builder->capacity != 0 ? builder->capacity * 2 : 64;
-    struct vd_indicator item = *indicator;
-    struct vd_indicator *items;
-
-    if (compare_address(&indicator->range.from, &indicator->range.to) > 0) {
-        return VD_E_INVALID;
+    if (fstat(fd, &status) != 0) {
+        return vd_error_from_errno(errno);
     }
-    if (builder->count == builder->capacity) {
-        items = realloc(builder->items, capacity * sizeof *items);
-        if (items == NULL) {
-            return VD_E_NOMEM;
-        }
-        builder->items = items;
-        builder->capacity = capacity;
+    if (!S_ISREG(status.st_mode) || status.st_size <= 0) {
+        return VD_E_CORRUPT;
     }
-    item.text = vd_arena_copy(&builder->text, indicator->text, strlen(indicator->text) + 1).data;
-    if (builder->count > 0 &&
-        strcmp(builder->items[builder->count - 1].feed, indicator->feed) == 0) {
-        item.feed = builder->items[builder->count - 1].feed;
-    } else {
-        item.feed =
-            vd_arena_copy(&builder->text, indicator->feed, strlen(indicator->feed) + 1).data;
+    file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (file == MAP_FAILED) {
+        return vd_error_from_errno(errno);
     }
-    if (item.text == NULL || item.feed == NULL) {
-        return VD_E_NOMEM;
-    }
-    builder->items[builder->count++] = item;
+    set->file = file;
+    set->length = (size_t)status.st_size;
     return VD_OK;
 }
 
-/* ---- Flattening: a sweep over the starts and ends of all ranges, with a heap of those that are open. ---- */
-
-struct sized {
-    uint32_t item;
-    struct vd_address
-        size; /* to - from as a 128-bit number: orders ranges by how specific they are */
-};
-
-struct sweep {
-    const struct vd_indicator *items;
-    uint32_t *by_start; /* items in the order of their starts */
-    struct sized *heap; /* open ranges, the smallest on top; closed ones leave when they surface */
-    uint32_t heap_count;
-    struct stretch6 *out;
-    uint32_t out_count;
-};
-
-static struct vd_address address_minus(const struct vd_address *a, const struct vd_address *b)
+/* Reads a length and that many bytes behind which there is a NUL. */
+static const char *read_text(struct vd_reader *reader)
 {
-    struct vd_address difference;
-    int borrow = 0;
+    uint32_t length = vd_reader_u32_le(reader);
+    struct vd_str text = vd_reader_bytes(reader, (size_t)length + 1);
 
-    for (int i = 15; i >= 0; i--) {
-        int d = a->bytes[i] - b->bytes[i] - borrow;
-
-        borrow = d < 0;
-        difference.bytes[i] = (uint8_t)(d & 0xff);
-    }
-    return difference;
+    return !reader->failed && text.data[length] == '\0' ? text.data : NULL;
 }
 
-/* False if `address` is the last one there is. */
-static bool address_next(struct vd_address *address)
+static int read_feeds(struct vd_indicator_set *set, struct vd_str section)
 {
-    for (int i = 15; i >= 0; i--) {
-        if (++address->bytes[i] != 0) {
-            return true;
+    struct vd_reader reader;
+    struct feed *feeds;
+
+    vd_reader_init(&reader, section.data, section.length);
+    feeds = calloc(VD_FEEDS_MAX, sizeof *feeds);
+    if (feeds == NULL) {
+        return VD_E_NOMEM;
+    }
+    set->feeds = feeds;
+    while (vd_reader_left(&reader) > 0) {
+        struct feed feed = {.name = read_text(&reader)};
+
+        feed.severity = read_text(&reader);
+        if (feed.name == NULL || feed.severity == NULL || set->feed_count == VD_FEEDS_MAX) {
+            return VD_E_CORRUPT;
         }
+        feeds[set->feed_count++] = feed;
     }
-    return false;
+    return VD_OK;
 }
 
-static bool more_specific(const struct sized *a, const struct sized *b)
+static struct vd_str section_of(
+    const struct vd_indicator_set *set, const struct vd_indicator_header *header, int section)
 {
-    int order = compare_address(&a->size, &b->size);
-
-    return order != 0 ? order < 0 : a->item < b->item;
+    return (struct vd_str){(const char *)set->file + header->sections[section].offset,
+        header->sections[section].length};
 }
 
-static void heap_push(struct sweep *s, uint32_t item)
+static int build_table(
+    struct vd_indicator_set *set, const struct vd_indicator_header *header, int kind)
 {
-    const struct vd_indicator_range *range = &s->items[item].range;
-    struct sized entry = {item, address_minus(&range->to, &range->from)};
-    uint32_t at = s->heap_count++;
+    struct table *table = &set->tables[kind];
+    struct vd_str addresses = section_of(set, header, VD_SECTION_ADDRESSES + kind);
+    struct vd_str prefixes4 = section_of(set, header, VD_SECTION_PREFIXES4 + kind);
+    struct vd_str prefixes6 = section_of(set, header, VD_SECTION_PREFIXES6 + kind);
+    int error;
 
-    while (at > 0 && more_specific(&entry, &s->heap[(at - 1) / 2])) {
-        s->heap[at] = s->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
+    /* Sections begin at multiples of 8 in a file that is mapped at a page. */
+    table->address_records =
+        (const void *)section_of(set, header, VD_SECTION_ADDRESS_RECORDS + kind).data;
+    table->prefixes4 = (const void *)prefixes4.data;
+    table->prefixes6 = (const void *)prefixes6.data;
+    error = vd_buckets_build(&table->addresses, (const void *)addresses.data,
+        (uint32_t)(addresses.length / sizeof(uint32_t)));
+    if (error == VD_OK) {
+        error = vd_prefix_index_build(&table->ranges4, table->prefixes4,
+            (uint32_t)(prefixes4.length / sizeof(struct vd_prefix)), true);
     }
-    s->heap[at] = entry;
-}
-
-static void heap_pop(struct sweep *s)
-{
-    struct sized entry = s->heap[--s->heap_count];
-    uint32_t at = 0;
-
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-
-        if (child >= s->heap_count) {
-            break;
-        }
-        if (child + 1 < s->heap_count && more_specific(&s->heap[child + 1], &s->heap[child])) {
-            child++;
-        }
-        if (!more_specific(&s->heap[child], &entry)) {
-            break;
-        }
-        s->heap[at] = s->heap[child];
-        at = child;
+    if (error == VD_OK) {
+        error = vd_prefix_index_build(&table->ranges6, table->prefixes6,
+            (uint32_t)(prefixes6.length / sizeof(struct vd_prefix)), false);
     }
-    s->heap[at] = entry;
-}
-
-/* From `from` on, `item` counts. */
-static void emit(struct sweep *s, const struct vd_address *from, uint32_t item)
-{
-    if (s->out_count > 0 && compare_address(&s->out[s->out_count - 1].from, from) == 0) {
-        s->out_count--;
-    }
-    if (s->out_count > 0 ? s->out[s->out_count - 1].item == item : item == NO_INDICATOR) {
-        return;
-    }
-    s->out[s->out_count++] = (struct stretch6){*from, item};
-}
-
-/* Closes what ends before `until` (NULL: everything), telling what counts after each end. */
-static void sweep_close(struct sweep *s, const struct vd_address *until)
-{
-    while (s->heap_count > 0) {
-        struct vd_address after = s->items[s->heap[0].item].range.to;
-
-        if (until != NULL && compare_address(&after, until) >= 0) {
-            return;
-        }
-        if (!address_next(&after)) {
-            s->heap_count = 0;
-            return;
-        }
-        /* Less specific ranges below that have ended already never count again. */
-        do {
-            heap_pop(s);
-        } while (
-            s->heap_count > 0 && compare_address(&s->items[s->heap[0].item].range.to, &after) < 0);
-        emit(s, &after, s->heap_count > 0 ? s->heap[0].item : NO_INDICATOR);
-    }
-}
-
-/* An IPv6 range that is wider than the mapped addresses, such as ::/8, says nothing about IPv4. */
-static bool range_is_ipv4(const struct vd_indicator_range *range)
-{
-    return vd_address_is_ipv4(&range->from) && vd_address_is_ipv4(&range->to);
-}
-
-static int compare_start(const void *a, const void *b, void *context)
-{
-    const struct vd_indicator *items = context;
-    uint32_t i = *(const uint32_t *)a;
-    uint32_t k = *(const uint32_t *)b;
-    int order = compare_address(&items[i].range.from, &items[k].range.from);
-
-    return order != 0 ? order : i < k ? -1 : i > k;
-}
-
-/* Flattens those indicators that are (or are not) ranges of IPv4 addresses. */
-static int flatten(struct vd_indicator *items, uint32_t count, bool ipv4, struct stretch6 **out,
-    uint32_t *out_count)
-{
-    struct sweep s = {.items = items};
-    uint32_t chosen = 0;
-    int error = VD_E_NOMEM;
-
-    s.by_start = calloc((size_t)count + 1, sizeof *s.by_start);
-    s.heap = calloc((size_t)count + 1, sizeof *s.heap);
-    s.out = calloc(2 * (size_t)count + 1, sizeof *s.out);
-    if (s.by_start == NULL || s.heap == NULL || s.out == NULL) {
-        goto out;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (range_is_ipv4(&items[i].range) == ipv4) {
-            s.by_start[chosen++] = i;
-        }
-    }
-    qsort_r(s.by_start, chosen, sizeof *s.by_start, compare_start, items);
-    for (uint32_t i = 0; i < chosen; i++) {
-        const struct vd_address *from = &items[s.by_start[i]].range.from;
-
-        sweep_close(&s, from);
-        heap_push(&s, s.by_start[i]);
-        emit(&s, from, s.heap[0].item);
-    }
-    sweep_close(&s, NULL);
-    *out = s.out;
-    *out_count = s.out_count;
-    s.out = NULL;
-    error = VD_OK;
-out:
-    free(s.by_start);
-    free(s.heap);
-    free(s.out);
     return error;
 }
 
-/* ---- The set ---- */
-
-static uint32_t ipv4_number(const struct vd_address *address)
+static int read_file(struct vd_indicator_set *set)
 {
-    const uint8_t *b = address->bytes + 12;
+    struct vd_indicator_header header;
+    int error;
 
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    (void)madvise(set->file, set->length, MADV_SEQUENTIAL);
+    error = vd_indicator_file_check(set->file, set->length, &header);
+    if (error == VD_OK) {
+        set->records = section_of(set, &header, VD_SECTION_RECORDS);
+        error = read_feeds(set, section_of(set, &header, VD_SECTION_FEEDS));
+    }
+    for (int kind = 0; kind < VD_INDICATOR_KINDS && error == VD_OK; kind++) {
+        set->counts[kind] = (uint32_t)header.counts[kind];
+        error = build_table(set, &header, kind);
+    }
+    /* What was read once is not needed again before a hit: the mapping lets it go, the page cache may keep it. */
+    (void)madvise(set->file, set->length, MADV_DONTNEED);
+    (void)madvise(set->file, set->length, MADV_RANDOM);
+    return error;
 }
 
-static int build_ipv4(struct vd_indicator_set *set)
-{
-    struct stretch6 *wide;
-    int error = flatten(set->items, set->count, true, &wide, &set->v4_count);
-
-    if (error != VD_OK) {
-        return error;
-    }
-    set->v4 = calloc((size_t)set->v4_count + 1, sizeof *set->v4);
-    for (uint32_t i = 0; set->v4 != NULL && i < set->v4_count; i++) {
-        /* The stretch behind 255.255.255.255 starts outside and is never looked for. */
-        if (!vd_address_is_ipv4(&wide[i].from)) {
-            set->v4_count = i;
-            break;
-        }
-        set->v4[i] = (struct stretch4){ipv4_number(&wide[i].from), wide[i].item};
-    }
-    free(wide);
-    return set->v4 != NULL ? VD_OK : VD_E_NOMEM;
-}
-
-int vd_indicator_builder_finish(struct vd_indicator_builder *builder, struct vd_indicator_set **out)
+int vd_indicator_set_open_fd(int fd, struct vd_indicator_set **out)
 {
     struct vd_indicator_set *set = calloc(1, sizeof *set);
-    int error = VD_E_NOMEM;
+    int error;
 
     if (set == NULL) {
-        goto out;
+        return VD_E_NOMEM;
     }
-    set->text = builder->text;
-    set->items = builder->items;
-    set->count = builder->count;
-    builder->text = (struct vd_arena){0};
-    builder->items = NULL;
-    error = build_ipv4(set);
+    atomic_init(&set->references, 1);
+    error = map_file(set, fd);
     if (error == VD_OK) {
-        error = flatten(set->items, set->count, false, &set->v6, &set->v6_count);
+        error = read_file(set);
     }
     if (error != VD_OK) {
-        goto out;
+        close_set(set);
+        return error;
     }
     *out = set;
-    set = NULL;
-out:
-    vd_indicator_set_free(set);
-    vd_indicator_builder_free(builder);
+    return VD_OK;
+}
+
+int vd_indicator_set_open(const char *path, struct vd_indicator_set **set)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int error;
+
+    if (fd < 0) {
+        return vd_error_from_errno(errno);
+    }
+    error = vd_indicator_set_open_fd(fd, set);
+    close(fd);
     return error;
 }
 
-static const struct vd_indicator *find4(const struct vd_indicator_set *set, uint32_t address)
+struct vd_indicator_set *vd_indicator_set_retain(struct vd_indicator_set *set)
 {
-    uint32_t low = 0;
-    uint32_t high = set->v4_count;
+    if (set != NULL) {
+        atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+    }
+    return set;
+}
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
+void vd_indicator_set_release(struct vd_indicator_set *set)
+{
+    if (set != NULL && atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) == 1) {
+        close_set(set);
+    }
+}
 
-        if (set->v4[middle].from <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
+/* ---- Looking up ---- */
+
+/* Called for each record that holds an address, the smallest prefixes first. False ends it. */
+typedef bool candidate_fn(const struct vd_indicator_record *record, void *context);
+
+static bool offer(
+    const struct vd_indicator_set *set, uint32_t number, candidate_fn *candidate, void *context)
+{
+    struct vd_indicator_record record;
+
+    if (!vd_indicator_record_read(set->records, number, &record) ||
+        record.feed >= set->feed_count) {
+        return true;
+    }
+    return candidate(&record, context);
+}
+
+static void walk_prefixes(const struct vd_indicator_set *set, const struct vd_prefix *prefixes,
+    const uint32_t *parents, uint32_t prefix, candidate_fn *candidate, void *context)
+{
+    while (prefix != VD_NO_PREFIX && offer(set, prefixes[prefix].record, candidate, context)) {
+        prefix = parents[prefix];
+    }
+}
+
+static void walk4(const struct vd_indicator_set *set, const struct table *table, uint32_t address,
+    candidate_fn *candidate, void *context)
+{
+    uint32_t at;
+    const uint32_t end = vd_buckets_find(&table->addresses, address, &at);
+
+    for (; at < end; at++) {
+        if (!offer(set, table->address_records[at], candidate, context)) {
+            return;
         }
     }
-    if (low == 0 || set->v4[low - 1].item == NO_INDICATOR) {
-        return NULL;
-    }
-    return &set->items[set->v4[low - 1].item];
+    walk_prefixes(set, table->prefixes4, table->ranges4.parents,
+        vd_prefix_index_find4(&table->ranges4, address), candidate, context);
 }
 
-static const struct vd_indicator *find6(
-    const struct vd_indicator_set *set, const struct vd_address *address)
+static void walk(const struct vd_indicator_set *set, enum kind kind, struct vd_number address,
+    candidate_fn *candidate, void *context)
 {
-    uint32_t low = 0;
-    uint32_t high = set->v6_count;
+    const struct table *table = &set->tables[kind];
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (compare_address(&set->v6[middle].from, address) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    if (vd_number_is_ipv4(address)) {
+        walk4(set, table, (uint32_t)address.low, candidate, context);
+    } else {
+        walk_prefixes(set, table->prefixes6, table->ranges6.parents,
+            vd_prefix_index_find6(&table->ranges6, address), candidate, context);
     }
-    if (low == 0 || set->v6[low - 1].item == NO_INDICATOR) {
-        return NULL;
-    }
-    return &set->items[set->v6[low - 1].item];
 }
 
-const struct vd_indicator *vd_indicator_set_find(
-    const struct vd_indicator_set *set, const struct vd_address *address)
+static bool is_valid_at(const struct vd_indicator_record *record, int64_t time_ms)
 {
-    if (set == NULL || set->count == 0) {
-        return NULL;
-    }
-    return vd_address_is_ipv4(address) ? find4(set, ipv4_number(address)) : find6(set, address);
+    return (record->valid_from_ms == 0 || time_ms >= record->valid_from_ms) &&
+        (record->valid_until_ms == 0 || time_ms < record->valid_until_ms);
 }
+
+/* By confidence, unknown last, then by which came first: its text stands before the other's. */
+static bool is_better(const struct vd_indicator_record *a, const struct vd_indicator_record *b)
+{
+    const int order = vd_number_compare(a->size, b->size);
+    const int confidence_a = a->confidence == VD_CONFIDENCE_UNKNOWN ? -1 : a->confidence;
+    const int confidence_b = b->confidence == VD_CONFIDENCE_UNKNOWN ? -1 : b->confidence;
+
+    if (order != 0) {
+        return order < 0;
+    }
+    if (confidence_a != confidence_b) {
+        return confidence_a > confidence_b;
+    }
+    return a->text.data < b->text.data;
+}
+
+struct search {
+    int64_t time_ms;
+    bool found;
+    struct vd_indicator_record best;
+};
+
+static bool weigh(const struct vd_indicator_record *record, void *context)
+{
+    struct search *search = context;
+
+    if (is_valid_at(record, search->time_ms) &&
+        (!search->found || is_better(record, &search->best))) {
+        search->best = *record;
+        search->found = true;
+    }
+    return true;
+}
+
+static bool note_valid(const struct vd_indicator_record *record, void *context)
+{
+    struct search *search = context;
+
+    search->found = is_valid_at(record, search->time_ms);
+    return !search->found;
+}
+
+static struct vd_indicator_match match_of(
+    const struct vd_indicator_set *set, const struct vd_indicator_record *record, enum kind kind)
+{
+    return (struct vd_indicator_match){
+        .text = record->text.data,
+        .feed = set->feeds[record->feed].name,
+        .severity = set->feeds[record->feed].severity,
+        .description = record->description.data,
+        .valid_from_ms = record->valid_from_ms,
+        .valid_until_ms = record->valid_until_ms,
+        .line = record->line,
+        .confidence = record->confidence,
+        .tlp = record->tlp,
+        .is_exception = kind == EXCEPTIONS,
+    };
+}
+
+bool vd_indicator_set_match(const struct vd_indicator_set *set, const struct vd_address *address,
+    int64_t time_ms, struct vd_indicator_match *match)
+{
+    const struct vd_number number = vd_number_of(address);
+    struct search search;
+    struct search exception;
+
+    if (set == NULL) {
+        return false;
+    }
+    search.time_ms = time_ms;
+    search.found = false;
+    walk(set, INDICATORS, number, weigh, &search);
+    if (!search.found) {
+        return false;
+    }
+    exception.time_ms = time_ms;
+    exception.found = false;
+    walk(set, EXCEPTIONS, number, note_valid, &exception);
+    if (exception.found) {
+        return false;
+    }
+    *match = match_of(set, &search.best, INDICATORS);
+    return true;
+}
+
+struct visit {
+    const struct vd_indicator_set *set;
+    enum kind kind;
+    vd_indicator_visitor *visitor;
+    void *context;
+};
+
+static bool visit(const struct vd_indicator_record *record, void *context)
+{
+    const struct visit *v = context;
+    const struct vd_indicator_match match = match_of(v->set, record, v->kind);
+
+    v->visitor(&match, v->context);
+    return true;
+}
+
+void vd_indicator_set_visit(const struct vd_indicator_set *set, const struct vd_address *address,
+    vd_indicator_visitor *visitor, void *context)
+{
+    struct visit v = {.set = set, .visitor = visitor, .context = context};
+
+    for (int kind = 0; set != NULL && kind < VD_INDICATOR_KINDS; kind++) {
+        v.kind = (enum kind)kind;
+        walk(set, v.kind, vd_number_of(address), visit, &v);
+    }
+}
+
+/* ---- Figures ---- */
 
 uint32_t vd_indicator_set_count(const struct vd_indicator_set *set)
 {
-    return set != NULL ? set->count : 0;
+    return set != NULL ? set->counts[INDICATORS] : 0;
 }
 
-void vd_indicator_set_free(struct vd_indicator_set *set)
+uint32_t vd_indicator_set_exception_count(const struct vd_indicator_set *set)
 {
-    if (set != NULL) {
-        free(set->items);
-        free(set->v4);
-        free(set->v6);
-        vd_arena_release(&set->text);
-        free(set);
+    return set != NULL ? set->counts[EXCEPTIONS] : 0;
+}
+
+size_t vd_indicator_set_bytes(const struct vd_indicator_set *set)
+{
+    size_t bytes = 0;
+
+    for (int kind = 0; set != NULL && kind < VD_INDICATOR_KINDS; kind++) {
+        const struct table *table = &set->tables[kind];
+
+        bytes += table->addresses.bytes + table->ranges4.buckets.bytes + table->ranges4.bytes +
+            table->ranges6.bytes;
     }
+    return bytes;
 }

@@ -136,9 +136,24 @@ int vd_alert_store_indicator_generation(struct vd_alert_store *store, int64_t *g
     return error;
 }
 
+/* Begins the feed unless it is the one under way. */
+static int load_feed(
+    struct vd_indicator_builder *builder, const char *name, char feed[VD_FEED_NAME_MAX + 1])
+{
+    const struct vd_feed_info info = {.name = name, .confidence = VD_CONFIDENCE_UNKNOWN};
+    int error;
+
+    if (strcmp(name, feed) == 0) {
+        return VD_OK;
+    }
+    error = vd_text_copy(name, feed, VD_FEED_NAME_MAX + 1);
+    return error == VD_OK ? vd_indicator_builder_feed(builder, &info) : error;
+}
+
 static int load_rows(sqlite3 *db, struct vd_indicator_builder *builder)
 {
-    struct vd_indicator indicator;
+    struct vd_indicator indicator = {.confidence = VD_CONFIDENCE_UNKNOWN};
+    char feed[VD_FEED_NAME_MAX + 1] = "";
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db,
         "SELECT feed, range_from, range_to, text, line FROM indicators"
@@ -157,10 +172,12 @@ static int load_rows(sqlite3 *db, struct vd_indicator_builder *builder)
         }
         memcpy(indicator.range.from.bytes, from, VD_INDICATOR_BYTES);
         memcpy(indicator.range.to.bytes, to, VD_INDICATOR_BYTES);
-        indicator.feed = (const char *)sqlite3_column_text(s, 0);
         indicator.text = (const char *)sqlite3_column_text(s, 3);
         indicator.line = (uint32_t)sqlite3_column_int64(s, 4);
-        error = vd_indicator_builder_add(builder, &indicator);
+        error = load_feed(builder, (const char *)sqlite3_column_text(s, 0), feed);
+        if (error == VD_OK) {
+            error = vd_indicator_builder_add(builder, &indicator);
+        }
     }
     if (error == VD_OK) {
         error = vd_sqlite_error(code);
@@ -172,12 +189,12 @@ static int load_rows(sqlite3 *db, struct vd_indicator_builder *builder)
 int vd_alert_store_load_indicators(
     struct vd_alert_store *store, int64_t *generation, struct vd_indicator_set **set)
 {
-    struct vd_indicator_builder *builder = vd_indicator_builder_new();
+    struct vd_indicator_builder *builder = NULL;
     int64_t loaded = 0;
-    int error;
+    int error = vd_indicator_builder_new(NULL, &builder);
 
-    if (builder == NULL) {
-        return VD_E_NOMEM;
+    if (error != VD_OK) {
+        return error;
     }
     pthread_mutex_lock(&store->write_mutex);
     error = vd_alert_meta_get(store, "indicator_generation", &loaded);

@@ -14,8 +14,10 @@ static void check(bool ok)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     struct vd_indicator_reader reader = {{(const char *)data, length}, 0};
-    struct vd_indicator_builder *builder = vd_indicator_builder_new();
+    struct vd_indicator_builder *builder = NULL;
     struct vd_indicator_set *set = NULL;
+    const struct vd_feed_info feed = {.name = "feed"};
+    struct vd_indicator_match match;
     struct vd_indicator_line line;
     struct vd_indicator_line again;
     const char *problem = NULL;
@@ -23,9 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     uint32_t count = 0;
     int error;
 
-    check(builder != NULL);
+    check(vd_indicator_builder_new(NULL, &builder) == VD_OK);
+    check(vd_indicator_builder_feed(builder, &feed) == VD_OK);
     while ((error = vd_indicator_next(&reader, &line, &problem)) == VD_OK) {
-        struct vd_indicator indicator = {line.range, line.text, "feed", line.line};
+        struct vd_indicator indicator = {.range = line.range, .text = line.text, .line = line.line};
 
         check(vd_indicator_parse(vd_str_from(line.text), &again) == NULL);
         check(memcmp(&again.range, &line.range, sizeof line.range) == 0);
@@ -39,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     check(vd_indicator_set_count(set) == count);
     /* An IPv6 range may end within the mapped addresses, which are IPv4's. */
     if (count > 0 && !vd_address_is_ipv4(&last)) {
-        check(vd_indicator_set_find(set, &last) != NULL);
+        check(vd_indicator_set_match(set, &last, 1, &match));
     }
-    vd_indicator_set_free(set);
+    vd_indicator_set_release(set);
     return 0;
 }

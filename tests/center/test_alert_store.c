@@ -238,7 +238,7 @@ static void test_indicators__import(void **state)
     struct vd_import_result result;
     struct vd_indicator_set *set = NULL;
     struct vd_indicator_line line;
-    const struct vd_indicator *found;
+    struct vd_indicator_match found;
     int64_t before;
     int64_t after;
     uint64_t count;
@@ -257,12 +257,11 @@ static void test_indicators__import(void **state)
     assert_int_equal(vd_alert_store_load_indicators(f->store, &after, &set), VD_OK);
     assert_int_equal(after, before + 2);
     assert_null(vd_indicator_parse(VD_STR_LITERAL("198.51.100.77"), &line));
-    found = vd_indicator_set_find(set, &line.range.from);
-    assert_non_null(found);
-    assert_string_equal(found->text, "198.51.100.0/24");
-    assert_string_equal(found->feed, "feed");
-    assert_int_equal(found->line, 3);
-    vd_indicator_set_free(set);
+    assert_true(vd_indicator_set_match(set, &line.range.from, 1, &found));
+    assert_string_equal(found.text, "198.51.100.0/24");
+    assert_string_equal(found.feed, "feed");
+    assert_int_equal(found.line, 3);
+    vd_indicator_set_release(set);
 }
 
 static void test_indicators__import_is_all_or_nothing(void **state)
