@@ -84,6 +84,12 @@ static int read_record(struct vd_arena *arena, struct vd_str record, const struc
     return error;
 }
 
+static int copy_id(struct vd_arena *arena, const char *id, struct vd_str *out)
+{
+    *out = vd_arena_copy(arena, id, strlen(id));
+    return out->data != NULL ? VD_OK : VD_E_NOMEM;
+}
+
 /* A number, or one as text, as the resource logs have it; 0 for anything else. */
 static int64_t read_number(const json_t *value)
 {
@@ -92,8 +98,8 @@ static int64_t read_number(const json_t *value)
     return text != NULL ? strtoll(text, NULL, 10) : json_integer_value(value);
 }
 
-int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record, int64_t enqueued_ms,
-    char reason[VD_DIAGNOSTIC_REASON_SIZE])
+int vd_diagnostics_add(struct vd_diagnostics *out, const char *id, struct vd_str record,
+    int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE])
 {
     struct vd_diagnostic *rows = grow(out->rows, out->count, &out->capacity, sizeof *rows);
     struct vd_diagnostic *row;
@@ -108,6 +114,9 @@ int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record, int64_t
     error = read_record(
         &out->text, record, members, sizeof members / sizeof members[0], row, &json, reason);
     if (error == VD_OK) {
+        error = copy_id(&out->text, id, &row->correlation_id);
+    }
+    if (error == VD_OK) {
         row->time_generated_ms = enqueued_ms;
         row->duration_ms = read_number(json_object_get(json, "durationMs"));
         out->count++;
@@ -116,7 +125,7 @@ int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record, int64_t
     return error;
 }
 
-int vd_diagnostics_add_activity(struct vd_diagnostics *out, struct vd_str record,
+int vd_diagnostics_add_activity(struct vd_diagnostics *out, const char *id, struct vd_str record,
     int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE])
 {
     struct vd_activity_row *rows =
@@ -131,6 +140,9 @@ int vd_diagnostics_add_activity(struct vd_diagnostics *out, struct vd_str record
     error = read_record(&out->text, record, activity_members,
         sizeof activity_members / sizeof activity_members[0], &rows[out->activity_count], &json,
         reason);
+    if (error == VD_OK) {
+        error = copy_id(&out->text, id, &rows[out->activity_count].correlation_id);
+    }
     if (error == VD_OK) {
         rows[out->activity_count++].time_generated_ms = enqueued_ms;
     }

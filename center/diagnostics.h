@@ -22,15 +22,15 @@ struct vd_diagnostics {
 };
 
 /*
- * Adds the row of a record, a JSON object as hub/operation.h writes it, that the hub took in at enqueued_ms.
+ * Adds the row of a record with this id, a JSON object as hub/operation.h writes it, that the hub took in at enqueued_ms.
  * VD_E_INVALID with the reason: it is none, nothing was added. VD_E_NOMEM.
  */
-VD_NODISCARD int vd_diagnostics_add(struct vd_diagnostics *out, struct vd_str record,
-    int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
+VD_NODISCARD int vd_diagnostics_add(struct vd_diagnostics *out, const char *id,
+    struct vd_str record, int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
 
 /* Likewise of a record of the activity log, as api/activity.h writes it. */
-VD_NODISCARD int vd_diagnostics_add_activity(struct vd_diagnostics *out, struct vd_str record,
-    int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
+VD_NODISCARD int vd_diagnostics_add_activity(struct vd_diagnostics *out, const char *id,
+    struct vd_str record, int64_t enqueued_ms, char reason[VD_DIAGNOSTIC_REASON_SIZE]);
 
 void vd_diagnostics_clear(struct vd_diagnostics *out);
 void vd_diagnostics_release(struct vd_diagnostics *out);

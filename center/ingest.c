@@ -38,6 +38,7 @@ int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *conf
         .log = log,
         .analytics = config->analytics,
         .store = config->store,
+        .log_epoch = config->detection.log_epoch,
         .read_bytes = VD_INGEST_READ_BYTES,
         .indicator_generation = -1,
         .group_generation = -1,
@@ -320,10 +321,13 @@ static int take_operation(
     struct vd_diagnostics *rows = &ingest->operations;
     const size_t count = rows->count;
     const size_t activity_count = rows->activity_count;
-    int error = record->kind == VD_EVENT_ACTIVITY
-        ? vd_diagnostics_add_activity(rows, record->body, record->enqueued_ms, reason)
-        : vd_diagnostics_add(rows, record->body, record->enqueued_ms, reason);
+    char id[VD_RECORD_ID_SIZE];
+    int error;
 
+    vd_record_id_format(ingest->log_epoch, offset, id);
+    error = record->kind == VD_EVENT_ACTIVITY
+        ? vd_diagnostics_add_activity(rows, id, record->body, record->enqueued_ms, reason)
+        : vd_diagnostics_add(rows, id, record->body, record->enqueued_ms, reason);
     if (error == VD_E_INVALID) {
         return bury(ingest, batch, offset, record, reason);
     }

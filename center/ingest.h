@@ -15,7 +15,8 @@ struct vd_ingest {
     struct vd_event_log *log;
     struct vd_analytics *analytics;
     struct vd_alert_store *store;
-    size_t read_bytes; /* of one read from the log; more than 0 */
+    const char *log_epoch; /* in the ids of its records; may be NULL */
+    size_t read_bytes;     /* of one read from the log; more than 0 */
 
     struct vd_indicator_set *indicators;
     int64_t indicator_generation;

@@ -285,6 +285,8 @@ static int start_center(struct service *service)
     };
 
     vd_detect_settings_of(&service->config, &config.detection);
+    config.detection.log_epoch = vd_export_epoch(service->exporter);
+    config.detection.hub_started_ms = vd_clock_utc_ms();
     vd_api_fleet_init(&service->fleet, service->stores.registry, service->stores.state);
     return vd_center_start(&config, &service->center);
 }

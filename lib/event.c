@@ -3,6 +3,9 @@
 
 #include "lib/event.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "proto/protocol.h"
 
 /* u32 length of what follows; u8 format; u8 kind, of which the top bit says HTTPS; u64 time; u16 device, module, address, properties; u32 body */
@@ -133,4 +136,10 @@ int vd_event_next(struct vd_reader *reader, struct vd_event *event)
     e.kind = (enum vd_event_kind)kind;
     *event = e;
     return VD_OK;
+}
+
+void vd_record_id_format(const char *epoch, uint64_t offset, char out[VD_RECORD_ID_SIZE])
+{
+    snprintf(out, VD_RECORD_ID_SIZE, "%s%s%" PRIu64, epoch != NULL ? epoch : "",
+        epoch != NULL ? "-" : "", offset);
 }

@@ -54,4 +54,10 @@ VD_NODISCARD int vd_event_batch_add(struct vd_event_batch *batch, const struct v
  */
 VD_NODISCARD int vd_event_next(struct vd_reader *reader, struct vd_event *event);
 
+/* Letters of the longest id of a record, and a NUL. */
+#define VD_RECORD_ID_SIZE 48
+
+/* What names a record of the log for ever and everywhere: "{epoch}-{offset}". `epoch`: of the log; NULL: only the offset. */
+void vd_record_id_format(const char *epoch, uint64_t offset, char out[VD_RECORD_ID_SIZE]);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "center/detect/address_text.h"
 #include "lib/clock.h"
+#include "lib/event.h"
 #include "lib/json_text.h"
 
 #define CERTIFICATE_WRITE  "Microsoft.Devices/IotHubs/certificates/write"
@@ -67,15 +68,17 @@ static const char *property(const struct vd_activity_seen *activity, const char 
     return text != NULL ? text : "";
 }
 
-static void write_evidence(
-    struct vd_buf *out, const struct vd_observation *seen, const char *address)
+static void write_evidence(struct vd_buf *out, const struct vd_observation *seen,
+    const struct vd_detect_settings *settings, const char *address)
 {
     const struct vd_activity_seen *activity = seen->activity;
+    char id[VD_RECORD_ID_SIZE];
     char time[VD_TIME_TEXT_SIZE];
 
     vd_time_format(seen->enqueued_ms, time);
     vd_buf_append(out, "{", 1);
-    vd_json_append_number_member(out, "recordOffset", seen->offset);
+    vd_record_id_format(settings->log_epoch, seen->offset, id);
+    vd_json_append_text_member(out, "recordId", vd_str_from(id));
     vd_json_append_text_member(out, "time", vd_str_from(time));
     vd_json_append_text_member(out, "operation", activity->operation_name);
     vd_json_append_text_member(out, "caller", activity->caller);
@@ -137,7 +140,7 @@ static int examine(
         seen->activity->caller_address, input->settings->unmasked_addresses, address);
     snprintf(finding.subject, sizeof finding.subject, "%.*s", VD_STR_ARG(name));
     describe(&description, act, seen, name, address);
-    write_evidence(&evidence, seen, address);
+    write_evidence(&evidence, seen, input->settings, address);
     finding.description = (struct vd_str){(const char *)description.data, description.length};
     finding.evidence = (struct vd_str){(const char *)evidence.data, evidence.length};
     error = description.error != VD_OK ? description.error : evidence.error;

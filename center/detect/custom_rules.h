@@ -14,8 +14,10 @@ extern const struct vd_rule vd_rule_custom_allowed;
 extern const struct vd_rule vd_rule_custom_denied;
 extern const struct vd_rule vd_rule_custom_threshold;
 
-/* The window's count is outside of what the rule of the device's group allows. is_update: it was reported before. VD_E_NOMEM. */
+/* The window's count is outside of what the rule of the device's group allows. log_epoch: of the ids of records; is_update: it
+ * was reported before. VD_E_NOMEM. */
 VD_NODISCARD int vd_custom_window_report(const struct vd_device_state *state,
-    const struct vd_window *window, bool is_update, struct vd_findings *findings);
+    const struct vd_window *window, const char *log_epoch, bool is_update,
+    struct vd_findings *findings);
 
 #endif

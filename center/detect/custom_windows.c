@@ -5,6 +5,7 @@
 
 #include "center/detect/custom_rules.h"
 #include "lib/clock.h"
+#include "lib/event.h"
 #include "lib/json_text.h"
 
 static const char *const flow_steps[] = {
@@ -140,35 +141,35 @@ static void describe(struct vd_buf *out, const struct vd_device_state *state,
     }
 }
 
-static void put_samples(struct vd_buf *out, const struct vd_window *window, bool events)
+static void put_samples(
+    struct vd_buf *out, const struct vd_window *window, const char *log_epoch, bool events)
 {
     const uint32_t count =
         window->sampled < VD_WINDOW_SAMPLES ? window->sampled : VD_WINDOW_SAMPLES;
     bool is_first = true;
 
-    vd_buf_printf(out, ",\"%s\":[", events ? "rawEventIds" : "recordOffsets");
+    vd_buf_printf(out, ",\"%s\":[", events ? "rawEventIds" : "recordIds");
     for (uint32_t i = 0; i < count; i++) {
         const struct vd_counted *sample =
             &window->samples[(window->sampled - count + i) % VD_WINDOW_SAMPLES];
-        char id[VD_UUID_TEXT_SIZE];
+        char id[VD_UUID_TEXT_SIZE > VD_RECORD_ID_SIZE ? VD_UUID_TEXT_SIZE : VD_RECORD_ID_SIZE];
 
         if (sample->is_event != events) {
             continue;
         }
-        vd_uuid_format(&sample->event_id, id);
-        vd_buf_append_text(out, is_first ? "" : ",");
         if (events) {
-            vd_buf_printf(out, "\"%s\"", id);
+            vd_uuid_format(&sample->event_id, id);
         } else {
-            vd_buf_printf(out, "%" PRIu64, sample->offset);
+            vd_record_id_format(log_epoch, sample->offset, id);
         }
+        vd_buf_printf(out, "%s\"%s\"", is_first ? "" : ",", id);
         is_first = false;
     }
     vd_buf_append(out, "]", 1);
 }
 
 static void write_evidence(struct vd_buf *out, const struct vd_device_state *state,
-    const struct vd_window *window, const char *start, const char *end)
+    const struct vd_window *window, const char *log_epoch, const char *start, const char *end)
 {
     const struct vd_window_rule *rule = &state->rules->windows[window->counter];
 
@@ -182,12 +183,12 @@ static void write_evidence(struct vd_buf *out, const struct vd_device_state *sta
     if (window->counter == VD_COUNT_CONNECTIONS && window->count >= VD_WINDOW_DISTINCT_MAX) {
         vd_buf_append_text(out, ",\"isAtLeast\":true");
     }
-    put_samples(out, window, window->counter == VD_COUNT_CONNECTIONS);
+    put_samples(out, window, log_epoch, window->counter == VD_COUNT_CONNECTIONS);
     vd_buf_append(out, "}", 1);
 }
 
 int vd_custom_window_report(const struct vd_device_state *state, const struct vd_window *window,
-    bool is_update, struct vd_findings *findings)
+    const char *log_epoch, bool is_update, struct vd_findings *findings)
 {
     const struct vd_window_rule *rule = &state->rules->windows[window->counter];
     struct vd_finding finding = {
@@ -211,7 +212,7 @@ int vd_custom_window_report(const struct vd_device_state *state, const struct vd
     vd_time_format(finding.end_ms + 1, end);
     snprintf(finding.subject, sizeof finding.subject, "%s", state->group);
     describe(&description, state, window, start);
-    write_evidence(&evidence, state, window, start, end);
+    write_evidence(&evidence, state, window, log_epoch, start, end);
     finding.description = (struct vd_str){(const char *)description.data, description.length};
     finding.evidence = (struct vd_str){(const char *)evidence.data, evidence.length};
     error = description.error != VD_OK ? description.error : evidence.error;

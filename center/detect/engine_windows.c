@@ -164,8 +164,8 @@ int vd_engine_count(
 
 /* ---- Maxima ---- */
 
-static int tell_window(
-    struct vd_device_state *state, struct vd_window *window, struct vd_findings *findings)
+static int tell_window(const struct vd_engine *engine, struct vd_device_state *state,
+    struct vd_window *window, struct vd_findings *findings)
 {
     const struct vd_window_rule *rule = &state->rules->windows[window->counter];
     int error;
@@ -174,7 +174,8 @@ static int tell_window(
     if (!rule->is_enabled || window->count <= rule->max) {
         return VD_OK;
     }
-    error = vd_custom_window_report(state, window, window->is_told, findings);
+    error = vd_custom_window_report(
+        state, window, engine->settings.log_epoch, window->is_told, findings);
     window->is_told = true;
     return error;
 }
@@ -186,7 +187,7 @@ int vd_engine_flush(struct vd_engine *engine, struct vd_findings *findings)
 
         for (uint32_t k = 0; state->rules != NULL && k < state->window_count; k++) {
             if (state->windows[k].is_changed) {
-                int error = tell_window(state, &state->windows[k], findings);
+                int error = tell_window(engine, state, &state->windows[k], findings);
 
                 if (error != VD_OK) {
                     return error;
@@ -225,6 +226,7 @@ struct closing {
     const struct vd_window_rule *rule;
     int64_t index; /* windows up to this one are over */
     int64_t now_ms;
+    const char *log_epoch;
 };
 
 /* One that was opened again by late data stays for another of its lengths. */
@@ -247,7 +249,8 @@ static int judge_minimum(struct vd_device_state *state, const struct closing *cl
         state->member_since_ms > closing->index * closing->rule->window_ms) {
         return VD_OK;
     }
-    return vd_custom_window_report(state, window != NULL ? window : &none, false, findings);
+    return vd_custom_window_report(
+        state, window != NULL ? window : &none, closing->log_epoch, false, findings);
 }
 
 /* One window of a rule is over, for all members of the group. */
@@ -258,6 +261,7 @@ static int close_window(struct vd_engine *engine, struct vd_engine_group *group,
         .rule = &group->rules->windows[counter],
         .index = group->clocks[counter].next,
         .now_ms = engine->now_ms,
+        .log_epoch = engine->settings.log_epoch,
     };
 
     for (uint32_t i = 0; i < group->count; i++) {

@@ -9,29 +9,25 @@
 
 #include "center/detect/address_text.h"
 #include "lib/clock.h"
+#include "lib/event.h"
 #include "lib/json_text.h"
 
 /* ---- The verdict ---- */
 
-/* What it is when nobody else seems to be about. */
-static enum vd_login_verdict judge_alone(const struct vd_login_facts *facts)
+static bool is_about_time(enum vd_login_fault fault)
 {
-    switch (facts->fault) {
-    case VD_LOGIN_TOKEN_EXPIRED:
-    case VD_LOGIN_CERTIFICATE_EXPIRED:
-        return facts->has_clock && facts->clock_error_ms < 0 &&
-                -facts->clock_error_ms + VD_LOGIN_CLOCK_SLACK_MS >= facts->over_by_ms
-            ? VD_VERDICT_CLOCK_SKEW
-            : VD_VERDICT_EXPIRED;
-    default:
-        return facts->was_heard_here ? VD_VERDICT_REPLACED : VD_VERDICT_GUESSED;
-    }
+    return fault == VD_LOGIN_TOKEN_EXPIRED || fault == VD_LOGIN_CERTIFICATE_EXPIRED;
+}
+
+static bool clock_explains(const struct vd_login_facts *facts)
+{
+    return facts->has_clock && facts->clock_error_ms < 0 &&
+        -facts->clock_error_ms + VD_LOGIN_CLOCK_SLACK_MS >= facts->over_by_ms;
 }
 
 enum vd_login_verdict vd_login_judge(const struct vd_login_facts *facts)
 {
-    const bool was_its_own =
-        facts->fault == VD_LOGIN_TOKEN_EXPIRED || facts->fault == VD_LOGIN_CERTIFICATE_EXPIRED;
+    const bool was_its_own = is_about_time(facts->fault) && !facts->was_never_good;
 
     if (facts->is_connected && facts->is_connected_elsewhere) {
         return was_its_own ? VD_VERDICT_COPIED : VD_VERDICT_GUESSED;
@@ -39,7 +35,10 @@ enum vd_login_verdict vd_login_judge(const struct vd_login_facts *facts)
     if (facts->is_connected || facts->was_here_lately) {
         return VD_VERDICT_RENEWAL;
     }
-    return judge_alone(facts);
+    if (was_its_own) {
+        return clock_explains(facts) ? VD_VERDICT_CLOCK_SKEW : VD_VERDICT_EXPIRED;
+    }
+    return facts->was_heard_here ? VD_VERDICT_REPLACED : VD_VERDICT_GUESSED;
 }
 
 const char *vd_login_verdict_text(enum vd_login_verdict verdict)
@@ -147,20 +146,23 @@ static struct vd_login_facts facts_of(
 {
     const struct vd_device_state *device = input->device;
     const int64_t now_ms = input->seen->enqueued_ms;
+    const struct vd_detect_settings *settings = input->settings;
     struct vd_login_facts facts = {.fault = fault};
     struct vd_address from;
 
-    if (expiry_ms != 0 &&
-        (fault == VD_LOGIN_TOKEN_EXPIRED || fault == VD_LOGIN_CERTIFICATE_EXPIRED)) {
+    facts.was_never_good = strcmp(property(input->seen, "credentialWasGood"), "false") == 0;
+    if (expiry_ms != 0 && is_about_time(fault)) {
         facts.over_by_ms = now_ms - expiry_ms;
     }
     if (device == NULL) {
         return facts;
     }
     vd_address_read(input->seen->address, &from);
-    facts.is_connected = device->is_connected;
+    /* A hub that was killed records nothing of the connections that ended with it. */
+    facts.is_connected = device->is_connected &&
+        (now_ms < settings->hub_started_ms || device->connected_ms >= settings->hub_started_ms);
     facts.is_connected_elsewhere =
-        device->is_connected && !same_address(&device->connected_address, &from);
+        facts.is_connected && !same_address(&device->connected_address, &from);
     facts.was_here_lately = same_address(&device->connected_address, &from) &&
         device->left_ms != 0 && now_ms - device->left_ms <= VD_LOGIN_NEAR_MS;
     facts.was_heard_here = same_address(&device->heard_address, &from);
@@ -216,11 +218,14 @@ static void write_evidence(struct vd_buf *out, const struct vd_detect_input *inp
 {
     static const char *const shown[] = {"protocol", "credentialExpiryTime",
         "certificateThumbprintSha256", "certificateThumbprintSha1", "certificateNotBefore",
-        "certificateNotAfter", "certificateCommonName"};
+        "certificateNotAfter", "certificateCommonName", "identityThumbprintPrimary",
+        "identityThumbprintSecondary", "credentialWasGood"};
     const struct vd_observation *seen = input->seen;
+    char id[VD_RECORD_ID_SIZE];
 
     vd_buf_append(out, "{", 1);
-    vd_json_append_number_member(out, "recordOffset", seen->offset);
+    vd_record_id_format(input->settings->log_epoch, seen->offset, id);
+    vd_json_append_text_member(out, "recordId", vd_str_from(id));
     put_time(out, "time", seen->enqueued_ms);
     vd_json_append_text_member(out, "operation", seen->operation->name);
     vd_json_append_text_member(out, "reason", seen->operation->reason);

@@ -43,6 +43,7 @@ struct vd_login_facts {
     bool has_clock;         /* its clock was measured */
     int64_t clock_error_ms; /* positive: ahead */
     int64_t over_by_ms;     /* so long the credential has been over; 0: it is not about that */
+    bool was_never_good;    /* it would not have been let in before its end either */
 };
 
 #define VD_LOGIN_NEAR_MS 120000LL

@@ -14,6 +14,9 @@ struct vd_detect_settings {
     int64_t lateness_ms;     /* so long after a window's end it is judged for its minimum */
     int64_t silent_after_ms; /* a device that is not heard for so long is silent; 0: none ever is */
     bool unmasked_addresses; /* alerts show addresses of callers whole */
+    const char *log_epoch;   /* in the ids of records, outlives all; NULL: they are offsets */
+    int64_t
+        hub_started_ms; /* UTC: connections from before are over, whether or not a record says so; 0: never */
 };
 
 /* What a rule is given. */

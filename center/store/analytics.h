@@ -35,7 +35,8 @@ struct vd_diagnostic {
     struct vd_str result_description;
     int64_t duration_ms;
     struct vd_str location;
-    struct vd_str properties; /* JSON */
+    struct vd_str properties;     /* JSON */
+    struct vd_str correlation_id; /* the record's id, see vd_record_id_format */
 };
 
 /* A row of AzureActivity: what was done on the control plane. */
@@ -48,6 +49,7 @@ struct vd_activity_row {
     struct vd_str caller_address;
     struct vd_str category;
     struct vd_str properties; /* JSON */
+    struct vd_str correlation_id;
 };
 
 /* What comes of a stretch of the log, each kind in its order. */

@@ -55,6 +55,7 @@ enum diagnostic_column {
     DIAGNOSTIC_DURATION,
     DIAGNOSTIC_LOCATION,
     DIAGNOSTIC_PROPERTIES,
+    DIAGNOSTIC_CORRELATION_ID,
     DIAGNOSTIC_COLUMNS,
 };
 
@@ -69,6 +70,7 @@ static const duckdb_type diagnostic_types[DIAGNOSTIC_COLUMNS] = {
     [DIAGNOSTIC_DURATION] = DUCKDB_TYPE_BIGINT,
     [DIAGNOSTIC_LOCATION] = DUCKDB_TYPE_VARCHAR,
     [DIAGNOSTIC_PROPERTIES] = DUCKDB_TYPE_VARCHAR,
+    [DIAGNOSTIC_CORRELATION_ID] = DUCKDB_TYPE_VARCHAR,
 };
 
 /* Columns of activity in their order. */
@@ -81,6 +83,7 @@ enum activity_column {
     ACTIVITY_CALLER_ADDRESS,
     ACTIVITY_CATEGORY,
     ACTIVITY_PROPERTIES,
+    ACTIVITY_CORRELATION_ID,
     ACTIVITY_COLUMNS,
 };
 
@@ -93,6 +96,7 @@ static const duckdb_type activity_types[ACTIVITY_COLUMNS] = {
     [ACTIVITY_CALLER_ADDRESS] = DUCKDB_TYPE_VARCHAR,
     [ACTIVITY_CATEGORY] = DUCKDB_TYPE_VARCHAR,
     [ACTIVITY_PROPERTIES] = DUCKDB_TYPE_VARCHAR,
+    [ACTIVITY_CORRELATION_ID] = DUCKDB_TYPE_VARCHAR,
 };
 
 #define COLUMNS_MAX 16 /* of any table */
@@ -178,6 +182,7 @@ static void fill_diagnostics(duckdb_data_chunk chunk, const void *from, size_t c
         set_text(chunk, DIAGNOSTIC_RESULT_DESCRIPTION, i, rows[i].result_description);
         set_text(chunk, DIAGNOSTIC_LOCATION, i, rows[i].location);
         set_text(chunk, DIAGNOSTIC_PROPERTIES, i, rows[i].properties);
+        set_text(chunk, DIAGNOSTIC_CORRELATION_ID, i, rows[i].correlation_id);
     }
 }
 
@@ -195,6 +200,7 @@ static void fill_activities(duckdb_data_chunk chunk, const void *from, size_t co
         set_text(chunk, ACTIVITY_CALLER_ADDRESS, i, rows[i].caller_address);
         set_text(chunk, ACTIVITY_CATEGORY, i, rows[i].category);
         set_text(chunk, ACTIVITY_PROPERTIES, i, rows[i].properties);
+        set_text(chunk, ACTIVITY_CORRELATION_ID, i, rows[i].correlation_id);
     }
 }
 

@@ -10,11 +10,12 @@
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 
-#define DAY_SCHEMA_VERSION 3 /* 1: without the table of diagnostics; 2: of activities */
-#define DAY_SUFFIX         ".duckdb"
-#define NEW_SUFFIX         ".duckdb.new"
-#define DAY_TEXT_LENGTH    10
-#define DAY_NONE           INT32_MIN
+#define DAY_SCHEMA_VERSION \
+    4 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records */
+#define DAY_SUFFIX      ".duckdb"
+#define NEW_SUFFIX      ".duckdb.new"
+#define DAY_TEXT_LENGTH 10
+#define DAY_NONE        INT32_MIN
 
 int vd_duckdb_error(duckdb_error_type type, const char *message)
 {
@@ -228,12 +229,12 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
 #define DIAGNOSTIC_COLUMNS                                                                         \
     "(time_generated TIMESTAMP_MS, resource_id VARCHAR, category VARCHAR, operation_name VARCHAR," \
     " level VARCHAR, result_type VARCHAR, result_description VARCHAR, duration_ms BIGINT,"         \
-    " location VARCHAR, properties VARCHAR)"
+    " location VARCHAR, properties VARCHAR, correlation_id VARCHAR)"
 
 #define ACTIVITY_COLUMNS                                                              \
     "(time_generated TIMESTAMP_MS, caller VARCHAR, operation_name VARCHAR,"           \
     " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR," \
-    " properties VARCHAR)"
+    " properties VARCHAR, correlation_id VARCHAR)"
 
 /* Brings a file of an earlier version up to this one, all at once. */
 static int migrate_day(
@@ -242,13 +243,17 @@ static int migrate_day(
     struct vd_buf sql = {0};
 
     vd_buf_append_text(&sql, "BEGIN TRANSACTION; ");
-    if (version < 2) {
-        vd_buf_printf(&sql, "CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS "; ", catalog);
-    }
     vd_buf_printf(&sql,
-        "CREATE TABLE %s.main.activity" ACTIVITY_COLUMNS
-        "; UPDATE %s.main.vd_meta SET schema_version = %d; COMMIT",
-        catalog, catalog, DAY_SCHEMA_VERSION);
+        version < 2
+            ? "CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS "; "
+            : "ALTER TABLE %s.main.diagnostic ADD COLUMN correlation_id VARCHAR DEFAULT ''; ",
+        catalog);
+    vd_buf_printf(&sql,
+        version < 3 ? "CREATE TABLE %s.main.activity" ACTIVITY_COLUMNS "; "
+                    : "ALTER TABLE %s.main.activity ADD COLUMN correlation_id VARCHAR DEFAULT ''; ",
+        catalog);
+    vd_buf_printf(&sql, "UPDATE %s.main.vd_meta SET schema_version = %d; COMMIT", catalog,
+        DAY_SCHEMA_VERSION);
     /* After a failure the day is not taken in, and the instance with all that is open is closed. */
     return run_built(store, &sql, text, text_size);
 }
@@ -325,6 +330,7 @@ static int make_diagnostic_view(struct vd_duckdb *store, char *text, size_t text
         " category AS Category, operation_name AS OperationName, level AS Level,"
         " result_type AS ResultType, result_description AS ResultDescription,"
         " duration_ms AS DurationMs, location AS Location, properties AS properties_s,"
+        " correlation_id AS CorrelationId,"
         " 'AzureDiagnostics' AS \"Type\"");
     append_all_days(&sql, store, "diagnostic");
     return run_built(store, &sql, text, text_size);
@@ -339,7 +345,7 @@ static int make_activity_view(struct vd_duckdb *store, char *text, size_t text_s
         " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, caller AS Caller,"
         " operation_name AS OperationNameValue, status AS ActivityStatusValue,"
         " resource_id AS ResourceId, caller_address AS CallerIpAddress, category AS Category,"
-        " properties AS Properties, 'AzureActivity' AS \"Type\"");
+        " properties AS Properties, correlation_id AS CorrelationId, 'AzureActivity' AS \"Type\"");
     append_all_days(&sql, store, "activity");
     return run_built(store, &sql, text, text_size);
 }
@@ -468,7 +474,7 @@ static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, s
         "CREATE TABLE vd_creating.main.diagnostic" DIAGNOSTIC_COLUMNS,
         "CREATE TABLE vd_creating.main.activity" ACTIVITY_COLUMNS,
         "CREATE TABLE vd_creating.main.vd_meta(schema_version BIGINT, next_offset UBIGINT)",
-        "INSERT INTO vd_creating.main.vd_meta VALUES (3, 0)",
+        "INSERT INTO vd_creating.main.vd_meta VALUES (4, 0)",
         "CHECKPOINT vd_creating",
     };
     char ignored[VD_DUCKDB_TEXT_SIZE];

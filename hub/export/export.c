@@ -303,6 +303,11 @@ int vd_export_start(const struct vd_export_config *config, struct vd_export **ou
     return VD_OK;
 }
 
+const char *vd_export_epoch(const struct vd_export *exporter)
+{
+    return exporter->places.epoch;
+}
+
 size_t vd_export_stats_get(
     struct vd_export *exporter, struct vd_export_stats out[VD_EXPORT_SINKS_MAX])
 {

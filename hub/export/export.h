@@ -45,6 +45,9 @@ struct vd_export;
  */
 VD_NODISCARD int vd_export_start(const struct vd_export_config *config, struct vd_export **out);
 
+/* What tells the log from others in ids of records: the same at every start, as long as it is the same log. */
+const char *vd_export_epoch(const struct vd_export *exporter);
+
 /*
  * The settings were changed: when it returns VD_OK, that holds. A new sink gets the records that come from now on. Any thread,
  * not the hub's loop; blocks for the disk and until sinks that are no more have ended, well under a second. NULL is allowed.

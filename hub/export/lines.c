@@ -9,8 +9,6 @@
 
 #include "hub/export/places.h"
 
-#define ID_SIZE (VD_EXPORT_EPOCH_SIZE + 24)
-
 static bool is_picked(const struct vd_export_pick *pick, const json_t *record)
 {
     const char *name = json_string_value(json_object_get(record, "category"));
@@ -24,9 +22,9 @@ static bool is_picked(const struct vd_export_pick *pick, const json_t *record)
 /* The record with its id as one line; the caller's, NULL without memory. */
 static char *line_of(json_t *record, const char *epoch, uint64_t offset)
 {
-    char id[ID_SIZE];
+    char id[VD_RECORD_ID_SIZE];
 
-    snprintf(id, sizeof id, "%s-%llu", epoch, (unsigned long long)offset);
+    vd_record_id_format(epoch, offset, id);
     if (json_object_set_new(record, "recordId", json_string(id)) != 0) {
         return NULL;
     }

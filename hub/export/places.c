@@ -201,14 +201,17 @@ static void hold(const struct vd_export_places *places)
     vd_event_log_hold(places->log, oldest);
 }
 
-/* Another log than the places are of, or none of which anything was exported. */
+/* Another log than the places are of, or a new one. Stored at once: ids of records with the epoch are handed out. */
 static int begin_epoch(struct vd_export_places *places)
 {
+    int error;
+
     places->high = 0;
     for (size_t i = 0; i < places->count; i++) {
         places->places[i].offset = 0;
     }
-    return epoch_make(places->epoch);
+    error = epoch_make(places->epoch);
+    return error == VD_OK ? save(places) : error;
 }
 
 int vd_export_places_load(

@@ -72,12 +72,13 @@ static void test_rows__of_operations(void **state)
         {"DurationMs", NULL},
         {"Location", "here"},
         {"properties_s", "{\"deviceId\":\"dev-1\"}"},
+        {"CorrelationId", "e-7"},
         {"Type", "AzureDiagnostics"},
     };
     const struct vd_diagnostic row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("/hubs/one"),
         VD_STR_LITERAL("Connections"), VD_STR_LITERAL("deviceConnect"), VD_STR_LITERAL("Error"),
         VD_STR_LITERAL("401003"), VD_STR_LITERAL("it's refused"), 1234, VD_STR_LITERAL("here"),
-        VD_STR_LITERAL("{\"deviceId\":\"dev-1\"}")};
+        VD_STR_LITERAL("{\"deviceId\":\"dev-1\"}"), VD_STR_LITERAL("e-7")};
     const struct vd_table_rows rows = {.diagnostics = &row, .diagnostic_count = 1};
     struct analytics_fixture *f = *state;
     json_t *result;
@@ -87,8 +88,8 @@ static void test_rows__of_operations(void **state)
     assert_int_equal(analytics_offset_of(f), 7);
     result = analytics_query(f, "SELECT * FROM AzureDiagnostics");
     assert_int_equal(analytics_row_count(result), 1);
-    assert_int_equal(json_array_size(json_object_get(result, "columns")), 11);
-    for (size_t i = 0; i < 11; i++) {
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), 12);
+    for (size_t i = 0; i < 12; i++) {
         json_t *column = json_array_get(json_object_get(result, "columns"), i);
 
         assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);
@@ -122,12 +123,13 @@ static void test_rows__of_activities(void **state)
         {"CallerIpAddress", "192.0.2.7"},
         {"Category", "Administrative"},
         {"Properties", "{}"},
+        {"CorrelationId", "e-8"},
         {"Type", "AzureActivity"},
     };
     const struct vd_activity_row row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("ops"),
         VD_STR_LITERAL("Microsoft.Devices/IotHubs/write"), VD_STR_LITERAL("Succeeded"),
         VD_STR_LITERAL("/hubs/one"), VD_STR_LITERAL("192.0.2.7"), VD_STR_LITERAL("Administrative"),
-        VD_STR_LITERAL("{}")};
+        VD_STR_LITERAL("{}"), VD_STR_LITERAL("e-8")};
     const struct vd_table_rows rows = {.activities = &row, .activity_count = 1};
     struct analytics_fixture *f = *state;
     json_t *result;
@@ -137,8 +139,8 @@ static void test_rows__of_activities(void **state)
     assert_int_equal(analytics_offset_of(f), 7);
     result = analytics_query(f, "SELECT * FROM AzureActivity");
     assert_int_equal(analytics_row_count(result), 1);
-    assert_int_equal(json_array_size(json_object_get(result, "columns")), 9);
-    for (size_t i = 0; i < 9; i++) {
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), 10);
+    for (size_t i = 0; i < 10; i++) {
         json_t *column = json_array_get(json_object_get(result, "columns"), i);
 
         assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);
@@ -149,11 +151,13 @@ static void test_rows__of_activities(void **state)
     json_decref(result);
 }
 
-/* A day's file as the first version made it, which knew no operations, or the second, which knew no activities. */
+/* A day's file as the first version made it, which knew no operations, the second, which knew no activities, or the third, in
+ * which records have no ids. */
 static void make_version(const char *path, int version)
 {
     duckdb_database database;
     duckdb_connection connection;
+    char sql[64];
 
     assert_int_equal(duckdb_open(path, &database), DuckDBSuccess);
     assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
@@ -162,19 +166,40 @@ static void make_version(const char *path, int version)
         " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR,"
         " is_empty BOOLEAN, details VARCHAR)");
     run_sql(connection, "CREATE TABLE vd_meta(schema_version BIGINT, next_offset UBIGINT)");
-    run_sql(connection,
-        version == 1 ? "INSERT INTO vd_meta VALUES (1, 42)" : "INSERT INTO vd_meta VALUES (2, 42)");
-    if (version == 2) {
+    snprintf(sql, sizeof sql, "INSERT INTO vd_meta VALUES (%d, 42)", version);
+    run_sql(connection, sql);
+    if (version >= 2) {
         run_sql(connection,
             "CREATE TABLE diagnostic (time_generated TIMESTAMP_MS, resource_id VARCHAR, category VARCHAR,"
             " operation_name VARCHAR, level VARCHAR, result_type VARCHAR, result_description VARCHAR,"
             " duration_ms BIGINT, location VARCHAR, properties VARCHAR)");
+    }
+    if (version >= 3) {
+        run_sql(connection,
+            "CREATE TABLE activity (time_generated TIMESTAMP_MS, caller VARCHAR, operation_name VARCHAR,"
+            " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR,"
+            " properties VARCHAR)");
+        run_sql(connection, "INSERT INTO activity(caller) VALUES ('earlier')");
+        run_sql(connection, "INSERT INTO diagnostic(level) VALUES ('Error')");
     }
     run_sql(connection,
         "INSERT INTO raw_event SELECT TIMESTAMP '2025-11-23 10:00:00', TIMESTAMP '2025-11-23 10:00:00', uuid(),"
         " 'dev-' || i, '3.5.4', 'NetworkActivity', 'Security', 'Periodic', false, '{}' FROM range(100) t(i)");
     duckdb_disconnect(&connection);
     duckdb_close(&database);
+}
+
+/* So many of an earlier version, which have no ids. */
+static void check_records(struct analytics_fixture *f, const char *table, json_int_t count)
+{
+    char sql[96];
+    json_t *result;
+
+    snprintf(sql, sizeof sql, "SELECT count(*), count(nullif(CorrelationId, '')) FROM %s", table);
+    result = analytics_query(f, sql);
+    assert_int_equal(json_integer_value(analytics_cell(result, 0, 0)), count);
+    assert_int_equal(json_integer_value(analytics_cell(result, 0, 1)), 0);
+    json_decref(result);
 }
 
 static void check_version(void **state, int version)
@@ -187,15 +212,11 @@ static void check_version(void **state, int version)
     snprintf(path, sizeof path, "%s/2025-11-23.duckdb", f->data);
     make_version(path, version);
     for (int i = 0; i < 2; i++) {
-        json_t *result;
-
         assert_int_equal(analytics_open_at(f), VD_OK);
         assert_int_equal(analytics_offset_of(f), 42);
         assert_int_equal(analytics_count_rows(f), 100);
-        result = analytics_query(f,
-            "SELECT \"Type\" FROM AzureDiagnostics UNION ALL SELECT \"Type\" FROM AzureActivity");
-        assert_int_equal(analytics_row_count(result), 0);
-        json_decref(result);
+        check_records(f, "AzureDiagnostics", version >= 3 ? 1 : 0);
+        check_records(f, "AzureActivity", version >= 3 ? 1 : 0);
         if (i == 0) {
             vd_analytics_close(f->analytics);
         }
@@ -212,6 +233,11 @@ static void test_days__of_the_first_version(void **state)
 static void test_days__of_the_second_version(void **state)
 {
     check_version(state, 2);
+}
+
+static void test_days__of_the_third_version(void **state)
+{
+    check_version(state, 3);
 }
 
 static void test_rows__with_offset(void **state)
@@ -515,6 +541,7 @@ int main(void)
         ANALYTICS_TEST(test_rows__of_operations),
         ANALYTICS_TEST(test_days__of_the_first_version),
         ANALYTICS_TEST(test_days__of_the_second_version),
+        ANALYTICS_TEST(test_days__of_the_third_version),
         ANALYTICS_TEST(test_rows__of_activities),
         ANALYTICS_TEST(test_rows__with_offset),
         ANALYTICS_TEST(test_days__files),

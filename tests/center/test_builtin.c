@@ -21,7 +21,7 @@ static struct vd_detect_settings settings;
 static int setup(void **unused)
 {
     (void)unused;
-    settings = (struct vd_detect_settings){.lateness_ms = 60000};
+    settings = (struct vd_detect_settings){.lateness_ms = 60000, .log_epoch = "e"};
     return vd_engine_new(&settings, NULL, &engine);
 }
 
@@ -39,7 +39,8 @@ static int teardown(void **unused)
 static const char *model(const struct vd_login_facts *f)
 {
     const bool is_over =
-        f->fault == VD_LOGIN_TOKEN_EXPIRED || f->fault == VD_LOGIN_CERTIFICATE_EXPIRED;
+        (f->fault == VD_LOGIN_TOKEN_EXPIRED || f->fault == VD_LOGIN_CERTIFICATE_EXPIRED) &&
+        !f->was_never_good;
 
     if (f->is_connected && f->is_connected_elsewhere) {
         return is_over ? "copied_credential" : "guessed_credential";
@@ -62,7 +63,7 @@ static void test_login__verdicts(void **unused)
     size_t seen[6] = {0};
 
     (void)unused;
-    for (unsigned bits = 0; bits < 32; bits++) {
+    for (unsigned bits = 0; bits < 64; bits++) {
         for (int fault = 0; fault < VD_LOGIN_RULES; fault++) {
             for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
                 const struct vd_login_facts facts = {
@@ -74,6 +75,7 @@ static void test_login__verdicts(void **unused)
                     .has_clock = (bits & 16) != 0,
                     .clock_error_ms = clocks[i],
                     .over_by_ms = 600000,
+                    .was_never_good = (bits & 32) != 0,
                 };
                 const enum vd_login_verdict verdict = vd_login_judge(&facts);
 
@@ -166,7 +168,7 @@ static void test_login__each_fault_has_its_alert(void **unused)
 
             assert_string_equal(alert->first.rule->alert_type, cases[i].type);
             assert_string_equal(alert->first.subject, "192.0.2.XXX");
-            assert_non_null(strstr(alert->evidence[0].body, "\"recordOffset\":7"));
+            assert_non_null(strstr(alert->evidence[0].body, "\"recordId\":\"e-7\""));
             assert_null(strstr(alert->evidence[0].body, "192.0.2.9"));
         }
         vd_findings_clear(&findings);
@@ -210,6 +212,25 @@ static void test_login__looks_like(void **unused)
     /* Too late to be a renewal. */
     connected("192.0.2.9", T0_MS + 900000 + VD_LOGIN_NEAR_MS + 1);
     assert_int_equal(findings.count, 0);
+}
+
+/* A connection that a killed hub had is over, although nothing says so. */
+static void test_login__connections_end_with_the_hub(void **unused)
+{
+    (void)unused;
+    settings.hub_started_ms = T0_MS + 60000;
+    vd_engine_set_settings(engine, &settings);
+    connected("192.0.2.9", T0_MS);
+    refused("token_expired", "198.51.100.4", T0_MS + 59000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
+    vd_findings_clear(&findings);
+    refused("token_expired", "198.51.100.4", T0_MS + 61000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "expired_credential");
+    assert_non_null(strstr(findings.alerts[0]->evidence[0].body, "\"deviceConnected\":false"));
+    vd_findings_clear(&findings);
+    connected("192.0.2.9", T0_MS + 62000);
+    refused("token_expired", "198.51.100.4", T0_MS + 63000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
 }
 
 static void test_login__the_clock_explains(void **unused)
@@ -298,6 +319,7 @@ static void test_hub__certificates_and_settings(void **unused)
             assert_string_equal(alert->first.rule->alert_type, cases[i].type);
             assert_string_equal(alert->first.subject, "ca1");
             assert_int_equal(alert->first.device_id.length, 0);
+            assert_non_null(strstr(evidence, "\"recordId\":\"e-9\""));
             assert_non_null(strstr(evidence, "\"caller\":\"deploy\""));
             assert_non_null(strstr(evidence, "\"callerAddress\":\"2001:db8::XXX\""));
             assert_non_null(strstr(evidence, cases[i].status));
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_login__verdicts),
         BUILTIN_TEST(test_login__each_fault_has_its_alert),
         BUILTIN_TEST(test_login__looks_like),
+        BUILTIN_TEST(test_login__connections_end_with_the_hub),
         BUILTIN_TEST(test_login__the_clock_explains),
         BUILTIN_TEST(test_hub__certificates_and_settings),
         BUILTIN_TEST(test_hub__addresses_unmasked_where_that_is_on),

@@ -28,7 +28,7 @@ static void test_diagnostics__a_whole_record(void **state)
     char reason[VD_DIAGNOSTIC_REASON_SIZE];
 
     (void)state;
-    assert_int_equal(vd_diagnostics_add(&rows, vd_str_from(record), 5000, reason), VD_OK);
+    assert_int_equal(vd_diagnostics_add(&rows, "e-9", vd_str_from(record), 5000, reason), VD_OK);
     assert_int_equal(rows.count, 1);
     assert_int_equal(rows.rows[0].time_generated_ms, 5000);
     assert_int_equal(rows.rows[0].duration_ms, 12);
@@ -40,6 +40,7 @@ static void test_diagnostics__a_whole_record(void **state)
     check_text(rows.rows[0].result_description, "no");
     check_text(rows.rows[0].location, "l");
     check_text(rows.rows[0].properties, "{\"a\":1}");
+    check_text(rows.rows[0].correlation_id, "e-9");
     vd_diagnostics_release(&rows);
 }
 
@@ -53,7 +54,8 @@ static void test_diagnostics__an_activity(void **state)
     char reason[VD_DIAGNOSTIC_REASON_SIZE];
 
     (void)state;
-    assert_int_equal(vd_diagnostics_add_activity(&rows, vd_str_from(record), 5000, reason), VD_OK);
+    assert_int_equal(
+        vd_diagnostics_add_activity(&rows, "e-9", vd_str_from(record), 5000, reason), VD_OK);
     assert_int_equal(rows.count, 0);
     assert_int_equal(rows.activity_count, 1);
     assert_int_equal(rows.activities[0].time_generated_ms, 5000);
@@ -63,9 +65,10 @@ static void test_diagnostics__an_activity(void **state)
     check_text(rows.activities[0].caller, "ops");
     check_text(rows.activities[0].caller_address, "192.0.2.7");
     check_text(rows.activities[0].status, "Failed");
+    check_text(rows.activities[0].correlation_id, "e-9");
     check_text(rows.activities[0].properties, "{}");
     assert_int_equal(
-        vd_diagnostics_add_activity(&rows, VD_STR_LITERAL("{}"), 1, reason), VD_E_INVALID);
+        vd_diagnostics_add_activity(&rows, "e-9", VD_STR_LITERAL("{}"), 1, reason), VD_E_INVALID);
     assert_string_equal(reason, "operationName is no text");
     assert_int_equal(rows.activity_count, 1);
     vd_diagnostics_release(&rows);
@@ -82,7 +85,8 @@ static void test_diagnostics__many_stay_where_they_are(void **state)
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 1000; i++) {
             snprintf(record, sizeof record, "{" NEEDED ",\"properties\":\"%d\"}", i);
-            assert_int_equal(vd_diagnostics_add(&rows, vd_str_from(record), i, reason), VD_OK);
+            assert_int_equal(
+                vd_diagnostics_add(&rows, "e-9", vd_str_from(record), i, reason), VD_OK);
         }
         assert_int_equal(rows.count, 1000);
         for (int i = 0; i < 1000; i++) {
@@ -115,8 +119,8 @@ static void test_diagnostics__what_is_none(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(
-            vd_diagnostics_add(&rows, vd_str_from(cases[i].record), 1, reason), VD_E_INVALID);
+        assert_int_equal(vd_diagnostics_add(&rows, "e-9", vd_str_from(cases[i].record), 1, reason),
+            VD_E_INVALID);
         if (strstr(reason, cases[i].says) == NULL) {
             fail_msg("%s: %s", cases[i].record, reason);
         }

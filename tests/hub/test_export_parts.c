@@ -225,6 +225,11 @@ static void test_export__places(void **state)
 
     append_some(f, 3);
     assert_int_equal(vd_export_places_load(&places, f->places_file, f->log), VD_OK);
+    memcpy(epoch, places.epoch, sizeof epoch);
+    vd_export_places_release(&places);
+    /* It is kept, although nothing was exported. */
+    assert_int_equal(vd_export_places_load(&places, f->places_file, f->log), VD_OK);
+    assert_string_equal(places.epoch, epoch);
     assert_int_equal(vd_export_places_open(&places, "One", VD_EXPORT_FILE, &file), VD_OK);
     assert_int_equal(file.offset, 3);
     append_some(f, 3);
@@ -236,7 +241,6 @@ static void test_export__places(void **state)
     file.skipped = 1;
     assert_int_equal(vd_export_places_move(&places, &file), VD_OK);
     assert_int_equal(oldest_after_trim(f), 4);
-    memcpy(epoch, places.epoch, sizeof epoch);
     vd_export_places_release(&places);
     /* As they were, also for a name in other letters. */
     assert_int_equal(vd_export_places_load(&places, f->places_file, f->log), VD_OK);
