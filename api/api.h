@@ -113,6 +113,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * PUT /groups/{id}                 body: the properties of the management API's deviceSecurityGroups; the complete rules
  * POST /groups/{id}/test?seconds=  body: likewise; what they would have found in the last seconds (default a day, at most
  *                                  30 days), as center/backtest.h says. Nothing is stored
+ * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
+ * GET /recommendations/{id}        one by its type, with its "history"
  * GET /dead-letters?limit=         {"deadLetters":[...]}
  * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
  * POST /query                      {"sql"}; {"columns","rows","truncated"}

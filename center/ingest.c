@@ -42,6 +42,8 @@ int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *conf
         .read_bytes = VD_INGEST_READ_BYTES,
         .indicator_generation = -1,
         .group_generation = -1,
+        .hub_changed = config->hub_changed,
+        .hub_changed_context = config->hub_changed_context,
         .is_engine_stale = true,
     };
     error = vd_engine_new(&config->detection, config->fleet, &ingest->engine);
@@ -300,6 +302,24 @@ static int observe_activity(struct vd_ingest *ingest, uint64_t offset,
     return error;
 }
 
+/* Identities and the hub itself: what recommendations are about. */
+static void note_change(struct vd_ingest *ingest, const struct vd_event *record)
+{
+    const struct vd_diagnostics *rows = &ingest->operations;
+    const struct vd_diagnostic *row;
+
+    if (record->kind == VD_EVENT_ACTIVITY) {
+        ingest->has_hub_changed = true;
+        return;
+    }
+    row = &rows->rows[rows->count - 1];
+    if (vd_str_equal_text(row->category, "DeviceIdentityOperations") &&
+        !vd_str_equal_text(row->operation_name, "get") &&
+        !vd_str_equal_text(row->operation_name, "list")) {
+        ingest->has_hub_changed = true;
+    }
+}
+
 /* The row that was added last, if it is new to the alert store. */
 static int observe_row(
     struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
@@ -309,6 +329,7 @@ static int observe_row(
     if (offset < batch->alerts_from) {
         return VD_OK;
     }
+    note_change(ingest, record);
     return record->kind == VD_EVENT_ACTIVITY
         ? observe_activity(ingest, offset, record, &rows->activities[rows->activity_count - 1])
         : observe_operation(ingest, offset, record, &rows->rows[rows->count - 1]);
@@ -476,6 +497,14 @@ static void publish_detection(struct vd_ingest *ingest)
     ingest->stats.devices_known = stats.devices;
 }
 
+static void tell_change(struct vd_ingest *ingest)
+{
+    if (ingest->has_hub_changed && ingest->hub_changed != NULL) {
+        ingest->hub_changed(ingest->hub_changed_context);
+    }
+    ingest->has_hub_changed = false;
+}
+
 /* The alert store's part of the batch, in one transaction. */
 static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
 {
@@ -500,6 +529,7 @@ static int commit_alerts(struct vd_ingest *ingest, struct batch *batch)
     if (error == VD_OK) {
         add_counters(&ingest->stats, &batch->counted);
         publish_detection(ingest);
+        tell_change(ingest);
     }
     return error;
 }

@@ -27,6 +27,9 @@ struct vd_ingest {
     struct vd_findings findings;
     struct vd_engine *engine;
     int64_t group_generation;
+    void (*hub_changed)(void *context); /* as vd_center_config has it */
+    void *hub_changed_context;
+    bool has_hub_changed; /* in the batch under way */
     bool is_engine_stale; /* a transaction with its state was rolled back */
     /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */
     uint64_t rows_next;

@@ -14,7 +14,9 @@
 #include "api/fleet.h"
 #include "api/http.h"
 #include "api/management/management.h"
+#include "api/posture.h"
 #include "api/service/service.h"
+#include "center/recommend/recommender.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/pki.h"
@@ -94,6 +96,8 @@ struct service {
     struct vd_hub *hub;
     struct vd_sweeper *sweeper;
     struct vd_api_fleet fleet;
+    struct vd_api_posture posture;
+    struct vd_recommender *recommender;
     struct vd_center *center;
     struct vd_export *exporter;
     struct local_bus bus;
@@ -275,19 +279,35 @@ static int start_export(struct service *service, char *error_text, size_t error_
     return error;
 }
 
+static void poke_recommender(void *context)
+{
+    vd_recommender_poke(context);
+}
+
 static int start_center(struct service *service)
 {
+    const struct vd_recommend_settings recommend = {
+        .large_range_prefix = (uint8_t)service->config.recommendation_large_range_prefix};
     struct vd_center_config config = {
         .log = service->stores.log,
         .analytics = service->stores.analytics,
         .store = service->stores.alerts,
         .fleet = &service->fleet.base,
     };
+    int error;
 
     vd_detect_settings_of(&service->config, &config.detection);
     config.detection.log_epoch = vd_export_epoch(service->exporter);
     config.detection.hub_started_ms = vd_clock_utc_ms();
     vd_api_fleet_init(&service->fleet, service->stores.registry, service->stores.state);
+    vd_api_posture_init(&service->posture, service->stores.registry);
+    error = vd_recommender_start(
+        service->stores.alerts, &service->posture.base, &recommend, &service->recommender);
+    if (error != VD_OK) {
+        return error;
+    }
+    config.hub_changed = poke_recommender;
+    config.hub_changed_context = service->recommender;
     return vd_center_start(&config, &service->center);
 }
 
@@ -466,6 +486,7 @@ static bool stop(struct service *service)
         vd_event_log_interrupt(service->stores.log);
     }
     vd_center_stop(service->center);
+    vd_recommender_stop(service->recommender);
     if (api_ended) {
         vd_export_stop(service->exporter);
         vd_service_free(service->backends);

@@ -19,6 +19,7 @@ extern const struct vd_command vd_intel_commands[];
 extern const struct vd_command vd_ip_filter_commands[];
 extern const struct vd_command vd_group_commands[];
 extern const struct vd_command vd_rule_commands[];
+extern const struct vd_command vd_recommendation_commands[];
 extern const struct vd_command vd_dead_letter_commands[];
 
 extern const struct vd_option vd_init_options[];

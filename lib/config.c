@@ -89,6 +89,9 @@ static const struct property properties[] = {
         "maximum only."},
     {"detection.silent_hours", PROPERTY_NUMBER, AT(detection_silent_hours), "72", 0, 8760, "hours",
         "A device of which nothing has been heard for so long is reported as silent; 0: none is."},
+    {"recommendation.large_range_prefix", PROPERTY_NUMBER, AT(recommendation_large_range_prefix),
+        "16", 0, 32, "bits",
+        "An accept rule of the IP filter whose prefix is this or shorter is recommended to be made smaller: 16 are 65,536 addresses."},
     {"diagnostics.folder", PROPERTY_PATH_OR_OFF, AT(diagnostics_folder), "diagnostics", 0, 0, "",
         "Where diagnostic settings with a `storageAccountId` write files of JSON lines; below the data directory if it "
         "does not begin with a slash. Made if it is absent."},

@@ -78,6 +78,17 @@
     X(ALERT_CHANGE,                                                                                                                                                    \
         "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                                                                                                 \
         " end_ms = max(end_ms, ?4), assessment = coalesce(?5, assessment) WHERE number = ?1")                                                                          \
+    X(RECOMMENDATION_GET, "SELECT is_active FROM recommendations WHERE type = ?1")                                                                                     \
+    X(RECOMMENDATION_PUT,                                                                                                                                              \
+        "INSERT INTO recommendations(type, is_active, since_ms, first_active_ms, evaluated_ms,"                                                                        \
+        " description, resources, resource_count, unhealthy_devices)"                                                                                                  \
+        " VALUES(?1, ?2, ?3, iif(?2, ?3, 0), ?3, ?5, ?6, ?7, ?8)"                                                                                                      \
+        " ON CONFLICT(type) DO UPDATE SET is_active = ?2, since_ms = iif(?4, ?3, since_ms),"                                                                           \
+        " first_active_ms = iif(?2 AND first_active_ms = 0, ?3, first_active_ms),"                                                                                     \
+        " evaluated_ms = ?3, description = ?5, resources = ?6, resource_count = ?7,"                                                                                   \
+        " unhealthy_devices = ?8")                                                                                                                                     \
+    X(RECOMMENDATION_CHANGE,                                                                                                                                           \
+        "INSERT INTO recommendation_changes(type, time_ms, is_active) VALUES(?1, ?2, ?3)")                                                                             \
     X(GROUP_PUT,                                                                                                                                                       \
         "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"                                                                                 \
         " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                                                                                           \

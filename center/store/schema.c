@@ -67,7 +67,16 @@ static const char groups_2[] =
     "CREATE TABLE security_groups(name TEXT PRIMARY KEY COLLATE NOCASE, properties TEXT NOT NULL,"
     " changed_ms INTEGER NOT NULL) WITHOUT ROWID;";
 
-static const char *const second[] = {alerts_2, detection_2, groups_2, NULL};
+static const char recommendations_2[] =
+    "CREATE TABLE recommendations(type TEXT PRIMARY KEY, is_active INTEGER NOT NULL,"
+    " since_ms INTEGER NOT NULL, first_active_ms INTEGER NOT NULL, evaluated_ms INTEGER NOT NULL,"
+    " description TEXT NOT NULL, resources TEXT NOT NULL, resource_count INTEGER NOT NULL,"
+    " unhealthy_devices INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE recommendation_changes(number INTEGER PRIMARY KEY, type TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, is_active INTEGER NOT NULL);"
+    "CREATE INDEX recommendation_changes_by_type ON recommendation_changes(type, time_ms);";
+
+static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */
