@@ -105,8 +105,20 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /tokens                      {"tokens":[...]}: bearer tokens of the management API, without their text
  * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once
  * DELETE /tokens/{id}              204
- * GET /alerts?changedAfter=&device=&limit=   {"alerts":[...]}
- * GET /alerts/{id}                 id or a prefix of it
+ * GET /alerts?{filter}&limit=&before=&changedAfter=
+ *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says; next: `before` of the next page,
+ *                                  0 at the end. filter: device, type, cause, severity, state (Open: New or InProgress),
+ *                                  from, to (times, of when it was raised), text
+ * GET /alerts/{id}                 id or a prefix of it; with its history
+ * POST /alerts/{id}/start, /resolve, /reopen
+ *                                  {["text","ifChange"]}; the alert. 409 in a state that it is not for; 412 if ifChange is
+ *                                  not its change number any more
+ * POST /alerts/{id}/dismiss        {"reason"[,"until","text","ifChange"]}: FalsePositive, Expected, Duplicate, Other. Later
+ *                                  alerts of the same type, device, module and subject are dismissed until then, or for ever
+ * POST /alerts/{id}/notes          {"text"[,"ifChange"]}
+ * POST /alerts?{filter}            {"action"} and what it takes as above: to all of the filter, which may not be empty, that
+ *                                  are in a state for it; {"changed"}
+ * GET /alert-groups?{filter}&limit={"groups":[...]}: by type and cause, the latest first
  * GET /groups                      {"groups":[{"name","properties","deviceCount"}],"deviceCounts":{}}: device security groups
  *                                  with their rules; the counts are of all groups that twins name, with rules or without
  * GET, DELETE /groups/{id}         with "devices", at most 1,000 of them; 204

@@ -77,6 +77,13 @@ vd_api_handler vd_api_token_delete;
 
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;
+vd_api_handler vd_api_alert_groups;
+vd_api_handler vd_api_alert_start;
+vd_api_handler vd_api_alert_dismiss;
+vd_api_handler vd_api_alert_resolve;
+vd_api_handler vd_api_alert_reopen;
+vd_api_handler vd_api_alert_note;
+vd_api_handler vd_api_alert_act_all;
 vd_api_handler vd_api_group_list;
 vd_api_handler vd_api_group_get;
 vd_api_handler vd_api_group_put;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the center knows: alerts, dead letters, indicators, queries, and the state of the service. */
+/* What the center knows: dead letters, indicators, queries, and the state of the service. */
 
 #include "api/handlers.h"
 #include "lib/clock.h"
@@ -8,43 +8,6 @@
 #define LIMIT_MAX     100000
 #define FEED_NAME_MAX 64
 #define SQL_MAX_BYTES 65536
-
-void vd_api_alert_list(
-    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
-{
-    struct vd_alert_filter filter = {.device_id = vd_api_param(args, "device")};
-    int64_t limit = 0;
-    json_t *alerts = NULL;
-    int error;
-
-    if (!vd_api_param_number(args, "changedAfter", INT64_MAX, 0, &filter.changed_after, answer) ||
-        !vd_api_param_number(args, "limit", LIMIT_MAX, 0, &limit, answer)) {
-        return;
-    }
-    filter.limit = (uint32_t)limit;
-    error = vd_alert_store_list(api->alerts, &filter, &alerts);
-    if (error != VD_OK) {
-        vd_api_fail_error(answer, error, "the list of alerts");
-        return;
-    }
-    vd_api_reply(answer, 200, json_pack("{s:o}", "alerts", alerts));
-}
-
-void vd_api_alert_get(
-    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
-{
-    json_t *alert = NULL;
-    int error = vd_alert_store_get(api->alerts, args->id, &alert);
-
-    if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "AmbiguousId",
-            "%.64s begins the ids of several alerts: give more of it", args->id);
-    } else if (error != VD_OK) {
-        vd_api_fail_error(answer, error, args->id);
-    } else {
-        vd_api_reply(answer, 200, alert);
-    }
-}
 
 void vd_api_dead_letter_list(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)

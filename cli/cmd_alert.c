@@ -6,40 +6,19 @@
 #include <time.h>
 
 #include "cli/client.h"
+#include "cli/cmd_alert.h"
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "cli/table.h"
+#include "lib/clock.h"
 
 #define POLL_MS      300
 #define SHORT_ID_LEN 8
 
-/* "2026-11-24T07:44:03.123Z" as "2026-11-24 07:44:03". */
-#define SHORT_TIME_SIZE 20
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "-";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-    return (long long)json_integer_value(json_object_get(object, name));
-}
-
-static const char *short_time(const json_t *object, const char *name, char out[SHORT_TIME_SIZE])
-{
-    snprintf(out, SHORT_TIME_SIZE, "%s", text_of(object, name));
-    if (strlen(out) > 10 && out[10] == 'T') {
-        out[10] = ' ';
-    }
-    return out;
-}
-
 /* "07:44:03": an alert is of one day, which its first time names. */
-static const char *clock_time(const json_t *object, const char *name, char out[SHORT_TIME_SIZE])
+static const char *clock_time(const json_t *object, const char *name, char out[VD_SHORT_TIME_SIZE])
 {
-    short_time(object, name, out);
+    vd_short_time(object, name, out);
     return strlen(out) > 11 ? out + 11 : out;
 }
 
@@ -48,38 +27,86 @@ static const char *clock_time(const json_t *object, const char *name, char out[S
 /* One line; the widths are fixed, so that lines that come later stand below each other. */
 static void print_line(const json_t *alert)
 {
-    char when[SHORT_TIME_SIZE];
-    char last[SHORT_TIME_SIZE];
+    char when[VD_SHORT_TIME_SIZE];
+    char last[VD_SHORT_TIME_SIZE];
     char id[SHORT_ID_LEN + 1];
-    const char *severity = text_of(alert, "severity");
+    const char *severity = vd_alert_text(alert, "severity");
 
-    snprintf(id, sizeof id, "%s", text_of(alert, "id"));
-    printf("%s  %s%-6s%s  ", short_time(alert, "startTime", when), vd_colour(severity), severity,
+    snprintf(id, sizeof id, "%s", vd_alert_text(alert, "id"));
+    printf("%s  %s%-6s%s  ", vd_short_time(alert, "startTime", when), vd_colour(severity), severity,
         vd_colour(NULL));
-    printf("%-16s  %-52s  %-24s  %7lld  %-8s  %s\n", text_of(alert, "deviceId"),
-        text_of(alert, "displayName"), text_of(alert, "subject"), number_of(alert, "count"),
-        clock_time(alert, "endTime", last), id);
+    printf("%-16s  %-52s  %-24s  %7lld  %-8s  %-10s  %s\n", vd_alert_text(alert, "deviceId"),
+        vd_alert_text(alert, "displayName"), vd_alert_text(alert, "subject"),
+        vd_alert_number(alert, "count"), clock_time(alert, "endTime", last),
+        vd_alert_text(alert, "status"), id);
 }
 
 static void print_header(void)
 {
-    printf("%-19s  %-6s  %-16s  %-52s  %-24s  %7s  %-8s  %s\n", "FIRST (UTC)", "SEV", "DEVICE",
-        "WHAT", "SUBJECT", "REPORTS", "LAST", "ID");
+    printf("%-19s  %-6s  %-16s  %-52s  %-24s  %7s  %-8s  %-10s  %s\n", "FIRST (UTC)", "SEV",
+        "DEVICE", "WHAT", "SUBJECT", "REPORTS", "LAST", "STATE", "ID");
+}
+
+/* ---- Filters ---- */
+
+static void append_parameter(struct vd_buf *query, const char *name, const char *value)
+{
+    char *encoded = vd_client_encode(value);
+
+    if (encoded == NULL) {
+        query->error = VD_E_NOMEM;
+        return;
+    }
+    vd_buf_printf(query, "%s%s=%s", query->length > 0 ? "&" : "", name, encoded);
+    free(encoded);
+}
+
+bool vd_alert_query(const struct vd_invocation *invocation, struct vd_buf *query)
+{
+    static const char *const names[] = {
+        "device", "type", "cause", "severity", "state", "from", "to", "text", "limit", "before"};
+    const char *since = vd_invocation_value(invocation, "since");
+    const int64_t seconds = since != NULL ? vd_duration_seconds(since) : 0;
+    char from[VD_TIME_TEXT_SIZE];
+
+    if (since != NULL && seconds == 0) {
+        vd_cli_fail("--since is to be a time such as 90m, 12h or 7d");
+        return false;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = vd_invocation_value(invocation, names[i]);
+
+        if (value != NULL) {
+            append_parameter(query, names[i], value);
+        }
+    }
+    if (since != NULL && vd_invocation_value(invocation, "from") == NULL) {
+        vd_time_format(vd_clock_utc_ms() - seconds * 1000, from);
+        append_parameter(query, "from", from);
+    }
+    vd_buf_append(query, "", 1);
+    if (query->error != VD_OK) {
+        vd_cli_fail("out of memory");
+        return false;
+    }
+    return true;
 }
 
 /* `after`: only those that changed after this change number. NULL on failure; quiet: without a word. */
 static json_t *fetch(const struct vd_invocation *invocation, long long after, bool quiet)
 {
-    const char *device = vd_invocation_value(invocation, "device");
-    char *encoded = device != NULL ? vd_client_encode(device) : NULL;
-    char query[600];
     char reason[1024] = "";
-    struct vd_api_request request = {.method = "GET", .path = "/alerts", .query = query};
+    struct vd_buf query = {0};
+    struct vd_api_request request = {.method = "GET", .path = "/alerts"};
     struct vd_api_answer answer = {0, NULL};
     json_t *json = NULL;
 
-    snprintf(query, sizeof query, "changedAfter=%lld%s%s", after, encoded != NULL ? "&device=" : "",
-        encoded != NULL ? encoded : "");
+    vd_buf_printf(&query, "changedAfter=%lld", after);
+    if (!vd_alert_query(invocation, &query)) {
+        vd_buf_release(&query);
+        return NULL;
+    }
+    request.query = (const char *)query.data;
     if (!quiet) {
         json = vd_client_json(invocation->data_dir, &request);
     } else if (vd_client_call(invocation->data_dir, &request, &answer, reason, sizeof reason) ==
@@ -90,7 +117,7 @@ static json_t *fetch(const struct vd_invocation *invocation, long long after, bo
             json_decref(answer.body);
         }
     }
-    free(encoded);
+    vd_buf_release(&query);
     return json;
 }
 
@@ -116,7 +143,8 @@ static void print_followed(
         } else {
             print_line(alert);
         }
-        *after = number_of(alert, "change") > *after ? number_of(alert, "change") : *after;
+        *after =
+            vd_alert_number(alert, "change") > *after ? vd_alert_number(alert, "change") : *after;
     }
     fflush(stdout);
 }
@@ -157,8 +185,8 @@ static int alert_follow(const struct vd_invocation *invocation)
 static int alert_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {
-        "FIRST (UTC)", "SEV", "DEVICE", "WHAT", "SUBJECT", "REPORTS", "LAST", "ID"};
-    struct vd_table table = {.columns = columns, .column_count = 8};
+        "FIRST (UTC)", "SEV", "DEVICE", "WHAT", "SUBJECT", "REPORTS", "LAST", "STATE", "ID"};
+    struct vd_table table = {.columns = columns, .column_count = 9};
     const json_t *alerts;
     const json_t *alert;
     json_t *answer;
@@ -179,111 +207,89 @@ static int alert_list(const struct vd_invocation *invocation)
     } else {
         json_array_foreach(alerts, i, alert)
         {
-            char when[SHORT_TIME_SIZE];
-            char last[SHORT_TIME_SIZE];
+            char when[VD_SHORT_TIME_SIZE];
+            char last[VD_SHORT_TIME_SIZE];
             char id[SHORT_ID_LEN + 1];
 
-            snprintf(id, sizeof id, "%s", text_of(alert, "id"));
-            vd_table_add(&table, short_time(alert, "startTime", when));
-            vd_table_add(&table, text_of(alert, "severity"));
-            vd_table_add(&table, text_of(alert, "deviceId"));
-            vd_table_add(&table, text_of(alert, "displayName"));
-            vd_table_add(&table, text_of(alert, "subject"));
-            vd_table_add_number(&table, number_of(alert, "count"));
+            snprintf(id, sizeof id, "%s", vd_alert_text(alert, "id"));
+            vd_table_add(&table, vd_short_time(alert, "startTime", when));
+            vd_table_add(&table, vd_alert_text(alert, "severity"));
+            vd_table_add(&table, vd_alert_text(alert, "deviceId"));
+            vd_table_add(&table, vd_alert_text(alert, "displayName"));
+            vd_table_add(&table, vd_alert_text(alert, "subject"));
+            vd_table_add_number(&table, vd_alert_number(alert, "count"));
             vd_table_add(&table, clock_time(alert, "endTime", last));
+            vd_table_add(&table, vd_alert_text(alert, "status"));
             vd_table_add(&table, id);
         }
         table.coloured_column = 1;
         vd_table_print(&table, true);
+        if (vd_alert_number(answer, "next") > 0) {
+            printf("there are more: --before %lld\n", vd_alert_number(answer, "next"));
+        }
     }
     json_decref(answer);
     return VD_EXIT_OK;
 }
 
-/* ---- show ---- */
+/* ---- groups ---- */
 
-static void print_evidence(const json_t *alert)
+static void print_groups(const json_t *groups)
 {
     static const char *const columns[] = {
-        "TIME (UTC)", "PROTOCOL", "LOCAL", "REMOTE", "BYTES IN", "BYTES OUT", "RAW EVENT"};
-    struct vd_table table = {.columns = columns, .column_count = 7};
-    const json_t *evidence = json_object_get(alert, "evidence");
-    const json_t *row;
+        "LAST (UTC)", "SEV", "WHAT", "CAUSE", "ALERTS", "OPEN", "DEVICES", "REPORTS", "TYPE"};
+    struct vd_table table = {.columns = columns, .column_count = 9, .coloured_column = 1};
+    const json_t *group;
     size_t i;
 
-    json_array_foreach(evidence, i, row)
+    json_array_foreach(groups, i, group)
     {
-        char when[SHORT_TIME_SIZE];
-        char local[80];
-        char remote[80];
+        char when[VD_SHORT_TIME_SIZE];
 
-        snprintf(local, sizeof local, "%s port %lld", text_of(row, "localAddress"),
-            number_of(row, "localPort"));
-        snprintf(remote, sizeof remote, "%s port %lld", text_of(row, "remoteAddress"),
-            number_of(row, "remotePort"));
-        vd_table_add(&table, short_time(row, "time", when));
-        vd_table_add(&table, text_of(row, "protocol"));
-        vd_table_add(&table, local);
-        vd_table_add(&table, remote);
-        vd_table_add_number(&table, number_of(row, "bytesIn"));
-        vd_table_add_number(&table, number_of(row, "bytesOut"));
-        vd_table_add(&table, text_of(row, "rawEventId"));
+        vd_table_add(&table, vd_short_time(group, "endTime", when));
+        vd_table_add(&table, vd_alert_text(group, "severity"));
+        vd_table_add(&table, vd_alert_text(group, "displayName"));
+        vd_table_add(&table, vd_alert_text(group, "cause"));
+        vd_table_add_number(&table, vd_alert_number(group, "alerts"));
+        vd_table_add_number(&table, vd_alert_number(group, "open"));
+        vd_table_add_number(&table, vd_alert_number(group, "devices"));
+        vd_table_add_number(&table, vd_alert_number(group, "count"));
+        vd_table_add(&table, vd_alert_text(group, "alertType"));
     }
-    printf("\nEvidence (%zu of %lld):\n", json_array_size(evidence),
-        number_of(alert, "evidenceTotal"));
     vd_table_print(&table, true);
 }
 
-static void print_field(const char *name, const char *value)
+static int alert_groups(const struct vd_invocation *invocation)
 {
-    printf("%-10s ", name);
-    vd_print_safe(value);
-    putchar('\n');
+    struct vd_buf query = {0};
+    struct vd_api_request request = {.method = "GET", .path = "/alert-groups"};
+    json_t *answer = NULL;
+    const json_t *groups;
+
+    if (vd_alert_query(invocation, &query)) {
+        request.query = (const char *)query.data;
+        answer = vd_client_json(invocation->data_dir, &request);
+    }
+    vd_buf_release(&query);
+    groups = json_object_get(answer, "groups");
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(groups);
+    } else if (json_array_size(groups) == 0) {
+        puts("no alerts");
+    } else {
+        print_groups(groups);
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
 }
 
-static void print_alert(const json_t *alert)
-{
-    const char *severity = text_of(alert, "severity");
-    const json_t *indicator = json_object_get(alert, "indicator");
-    const json_t *steps = json_object_get(alert, "remediationSteps");
-    const json_t *step;
-    char first[SHORT_TIME_SIZE];
-    char last[SHORT_TIME_SIZE];
-    size_t i;
+/* ---- show, history ---- */
 
-    printf("%s%s%s: ", vd_colour(severity), severity, vd_colour(NULL));
-    vd_print_safe(text_of(alert, "displayName"));
-    puts("\n");
-    vd_print_safe(text_of(alert, "description"));
-    puts(number_of(alert, "count") == 1 ? "\n" : "\nThis was the first report; more followed.\n");
-    print_field("device", text_of(alert, "deviceId"));
-    print_field("subject", text_of(alert, "subject"));
-    if (json_is_object(indicator)) {
-        printf("%-10s ", "indicator");
-        vd_print_safe(text_of(indicator, "value"));
-        fputs(" of ", stdout);
-        vd_print_safe(text_of(indicator, "source"));
-        putchar('\n');
-    }
-    printf("%-10s in %lld flow report%s, %s to %s UTC\n", "seen", number_of(alert, "count"),
-        number_of(alert, "count") == 1 ? "" : "s", short_time(alert, "startTime", first),
-        short_time(alert, "endTime", last));
-    print_field("status", text_of(alert, "status"));
-    print_field("type", text_of(alert, "alertType"));
-    print_field("id", text_of(alert, "id"));
-    print_evidence(alert);
-    if (json_array_size(steps) > 0) {
-        puts("\nWhat to do:");
-    }
-    json_array_foreach(steps, i, step)
-    {
-        printf("  %zu. ", i + 1);
-        vd_print_safe(json_is_string(step) ? json_string_value(step) : "-");
-        putchar('\n');
-    }
-}
-
-static int alert_show(const struct vd_invocation *invocation)
+/* NULL: told why not. */
+static json_t *fetch_alert(const struct vd_invocation *invocation)
 {
     char *id = vd_client_encode(invocation->arguments[0]);
     struct vd_buf path = {0};
@@ -297,13 +303,36 @@ static int alert_show(const struct vd_invocation *invocation)
     }
     vd_buf_release(&path);
     free(id);
+    return alert;
+}
+
+static int alert_show(const struct vd_invocation *invocation)
+{
+    json_t *alert = fetch_alert(invocation);
+
     if (alert == NULL) {
         return VD_EXIT_FAILURE;
     }
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(alert);
     } else {
-        print_alert(alert);
+        vd_alert_print(alert);
+    }
+    json_decref(alert);
+    return VD_EXIT_OK;
+}
+
+static int alert_history(const struct vd_invocation *invocation)
+{
+    json_t *alert = fetch_alert(invocation);
+
+    if (alert == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(json_object_get(alert, "history"));
+    } else {
+        vd_alert_print_history(alert);
     }
     json_decref(alert);
     return VD_EXIT_OK;
@@ -311,9 +340,42 @@ static int alert_show(const struct vd_invocation *invocation)
 
 static const struct vd_option list_options[] = {
     {"follow", NULL, "then wait for new and changed ones, until Ctrl-C"},
-    {"device", "ID", "only those of this device"},
+    VD_ALERT_FILTER_OPTIONS,
+    {"limit", "N", "so many at most; 1000 unless given"},
+    {"before", "N", "the next page: what the one before said at its end"},
     {NULL, NULL, NULL},
 };
+
+static const struct vd_option groups_options[] = {
+    VD_ALERT_FILTER_OPTIONS,
+    {"limit", "N", "so many groups at most; 1000 unless given"},
+    {NULL, NULL, NULL},
+};
+
+static const struct vd_option act_options[] = {
+    {"note", "TEXT", "why, for the history"},
+    VD_ALERT_FILTER_OPTIONS,
+    {NULL, NULL, NULL},
+};
+
+static const struct vd_option dismiss_options[] = {
+    {"reason", "REASON", "FalsePositive, Expected, Duplicate or Other"},
+    {"for", "DURATION", "so long later ones are dismissed too: 12h, 30d; for ever unless given"},
+    {"note", "TEXT", "why, for the history"},
+    VD_ALERT_FILTER_OPTIONS,
+    {NULL, NULL, NULL},
+};
+
+static const struct vd_option note_options[] = {
+    VD_ALERT_FILTER_OPTIONS,
+    {NULL, NULL, NULL},
+};
+
+#define IDS_MAX 1000
+
+#define ID_DETAILS "ID may be shortened to its first 4 characters or more.\n"
+#define ACT_DETAILS \
+    ID_DETAILS "Without IDs: all alerts of the options that are in a state for it.\n"
 
 const struct vd_command vd_alert_commands[] = {
     {.name = "list",
@@ -321,13 +383,67 @@ const struct vd_command vd_alert_commands[] = {
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .options = list_options,
         .run = alert_list},
+    {.name = "groups",
+        .summary = "Lists the causes of alerts, with how many alerts and devices each has.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = groups_options,
+        .run = alert_groups},
     {.name = "show",
-        .summary = "Shows an alert with its evidence and what to do.",
+        .summary = "Shows an alert with its evidence, history and what to do.",
         .arguments = "ID",
         .min_arguments = 1,
         .max_arguments = 1,
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
-        .details = "ID may be shortened to its first 4 characters or more.\n",
+        .details = ID_DETAILS,
         .run = alert_show},
+    {.name = "history",
+        .summary = "Shows who did what with an alert.",
+        .arguments = "ID",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .details = ID_DETAILS,
+        .run = alert_history},
+    {.name = "start",
+        .summary = "Takes alerts up: they are in progress.",
+        .arguments = "[ID...]",
+        .max_arguments = IDS_MAX,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = act_options,
+        .details = ACT_DETAILS,
+        .run = vd_alert_start},
+    {.name = "dismiss",
+        .summary = "Dismisses alerts, and later ones of the same type, device, module and subject.",
+        .arguments = "[ID...]",
+        .max_arguments = IDS_MAX,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = dismiss_options,
+        .details = ACT_DETAILS,
+        .run = vd_alert_dismiss},
+    {.name = "resolve",
+        .summary = "Closes alerts that are dealt with.",
+        .arguments = "[ID...]",
+        .max_arguments = IDS_MAX,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = act_options,
+        .details = ACT_DETAILS,
+        .run = vd_alert_resolve},
+    {.name = "reopen",
+        .summary = "Makes alerts new again, and ends what their dismissal holds for.",
+        .arguments = "[ID...]",
+        .max_arguments = IDS_MAX,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = act_options,
+        .details = ACT_DETAILS,
+        .run = vd_alert_reopen},
+    {.name = "note",
+        .summary = "Adds a note to the history of alerts.",
+        .arguments = "TEXT [ID...]",
+        .min_arguments = 1,
+        .max_arguments = IDS_MAX,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = note_options,
+        .details = ACT_DETAILS,
+        .run = vd_alert_note},
     {.name = NULL},
 };

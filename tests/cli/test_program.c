@@ -69,8 +69,10 @@ static void test_program__help_everywhere(void **state)
         "policy list", "policy show", "policy create", "policy rotate", "policy delete", "token",
         "token create", "token list", "token delete", "certificate", "certificate add",
         "certificate list", "certificate show", "certificate code", "certificate verify",
-        "certificate delete", "agent", "intel", "intel import", "alert", "alert list", "alert show",
-        "dead-letter", "dead-letter list", "query", "status", "demo", "config"};
+        "certificate delete", "agent", "intel", "intel import", "alert", "alert list",
+        "alert groups", "alert show", "alert history", "alert start", "alert dismiss",
+        "alert resolve", "alert reopen", "alert note", "dead-letter", "dead-letter list", "query",
+        "status", "demo", "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {

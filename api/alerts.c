@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Alerts: listed, shown, grouped by cause, and what is done with them. */
+
+#include "api/handlers.h"
+#include "api/local.h"
+#include "center/store/alert_act.h"
+#include "lib/clock.h"
+
+#define LIMIT_MAX 100000
+
+/* ---- Reading ---- */
+
+/* Parameter `name` as a time of UTC; 0 if it is absent. False (answer set) for what is none. */
+static bool param_time(
+    const struct vd_api_args *args, const char *name, int64_t *utc_ms, struct vd_api_answer *answer)
+{
+    const char *text = vd_api_param(args, name);
+
+    if (text != NULL && vd_time_parse(text, utc_ms) != VD_OK) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "%s is to be a time such as 2026-11-24T07:44:03Z", name);
+        return false;
+    }
+    return true;
+}
+
+static bool read_state(
+    const char *text, struct vd_alert_filter *filter, struct vd_api_answer *answer)
+{
+    const int state = text != NULL ? vd_alert_state_parse(text) : -1;
+
+    if (text == NULL) {
+        return true;
+    }
+    filter->state =
+        strcasecmp(text, VD_ALERT_OPEN) == 0 ? VD_ALERT_OPEN : vd_alert_state_text(state);
+    if (filter->state == NULL) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "state is to be Open, New, InProgress, Dismissed or Resolved");
+        return false;
+    }
+    return true;
+}
+
+static bool read_severity(
+    const char *text, struct vd_alert_filter *filter, struct vd_api_answer *answer)
+{
+    static const char *const names[] = {"High", "Medium", "Low", "Informational"};
+
+    for (size_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcasecmp(text, names[i]) == 0) {
+            filter->severity = names[i];
+            return true;
+        }
+    }
+    if (text != NULL) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "severity is to be High, Medium, Low or Informational");
+    }
+    return text == NULL;
+}
+
+/* The filter that the parameters make; its texts are theirs. False: answered. */
+static bool read_filter(
+    const struct vd_api_args *args, struct vd_alert_filter *filter, struct vd_api_answer *answer)
+{
+    int64_t limit = 0;
+
+    *filter = (struct vd_alert_filter){
+        .device_id = vd_api_param(args, "device"),
+        .type = vd_api_param(args, "type"),
+        .cause = vd_api_param(args, "cause"),
+        .text = vd_api_param(args, "text"),
+    };
+    if (!read_severity(vd_api_param(args, "severity"), filter, answer) ||
+        !read_state(vd_api_param(args, "state"), filter, answer) ||
+        !param_time(args, "from", &filter->from_ms, answer) ||
+        !param_time(args, "to", &filter->to_ms, answer) ||
+        !vd_api_param_number(args, "changedAfter", INT64_MAX, 0, &filter->changed_after, answer) ||
+        !vd_api_param_number(args, "before", INT64_MAX, 0, &filter->before, answer) ||
+        !vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer)) {
+        return false;
+    }
+    filter->limit = (uint32_t)limit;
+    return true;
+}
+
+void vd_api_alert_list(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    struct vd_alert_filter filter;
+    json_t *alerts = NULL;
+    const json_t *last;
+    int error;
+
+    if (!read_filter(args, &filter, answer)) {
+        return;
+    }
+    error = vd_alert_store_list(api->alerts, &filter, &alerts);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the list of alerts");
+        return;
+    }
+    last = filter.changed_after == 0 && json_array_size(alerts) == filter.limit
+        ? json_object_get(json_array_get(alerts, filter.limit - 1), "number")
+        : NULL;
+    vd_api_reply(
+        answer, 200, json_pack("{s:o, s:I}", "alerts", alerts, "next", json_integer_value(last)));
+}
+
+void vd_api_alert_groups(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    struct vd_alert_filter filter;
+    json_t *groups = NULL;
+    int error;
+
+    if (!read_filter(args, &filter, answer)) {
+        return;
+    }
+    error = vd_alert_store_groups(api->alerts, &filter, &groups);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the groups of alerts");
+        return;
+    }
+    vd_api_reply(answer, 200, json_pack("{s:o}", "groups", groups));
+}
+
+static void fail_ambiguous(struct vd_api_answer *answer, const char *id)
+{
+    vd_api_fail(
+        answer, 400, "AmbiguousId", "%.64s begins the ids of several alerts: give more of it", id);
+}
+
+void vd_api_alert_get(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *alert = NULL;
+    int error = vd_alert_store_get(api->alerts, args->id, &alert);
+
+    if (error == VD_E_INVALID) {
+        fail_ambiguous(answer, args->id);
+    } else if (error != VD_OK) {
+        vd_api_fail_error(answer, error, args->id);
+    } else {
+        vd_api_reply(answer, 200, alert);
+    }
+}
+
+/* ---- Acts ---- */
+
+/* A dismissal's reason and end. False: answered. */
+static bool read_dismissal(
+    const json_t *body, struct vd_alert_act *act, struct vd_api_answer *answer)
+{
+    const char *reason = json_string_value(json_object_get(body, "reason"));
+    const json_t *until = json_object_get(body, "until");
+    const int known = reason != NULL ? vd_alert_reason_parse(reason) : -1;
+
+    if (known < 0) {
+        vd_api_fail(answer, 400, "InvalidBody",
+            "reason is to be FalsePositive, Expected, Duplicate or Other");
+        return false;
+    }
+    act->reason = (enum vd_alert_reason)known;
+    if (until != NULL && !json_is_null(until) &&
+        (!json_is_string(until) ||
+            vd_time_parse(json_string_value(until), &act->until_ms) != VD_OK)) {
+        vd_api_fail(
+            answer, 400, "InvalidBody", "until is to be a time such as 2026-11-24T07:44:03Z");
+        return false;
+    }
+    return true;
+}
+
+/* The act that the body describes, whose texts are the body's. False: answered. */
+static bool read_act(const json_t *body, enum vd_alert_event event, struct vd_alert_act *act,
+    struct vd_api_answer *answer)
+{
+    const json_t *text = json_object_get(body, "text");
+    const json_t *if_change = json_object_get(body, "ifChange");
+
+    act->event = event;
+    act->now_ms = vd_clock_utc_ms();
+    if ((text != NULL && !json_is_null(text) && !json_is_string(text)) ||
+        (if_change != NULL && !json_is_integer(if_change))) {
+        vd_api_fail(answer, 400, "InvalidBody", "text is to be text, and ifChange a number");
+        return false;
+    }
+    act->text = json_string_value(text);
+    act->if_change = json_integer_value(if_change);
+    return event != VD_ALERT_DISMISS || read_dismissal(body, act, answer);
+}
+
+static void fail_act(
+    struct vd_api_answer *answer, int error, const char *id, enum vd_alert_event event)
+{
+    switch (error) {
+    case VD_E_INVALID:
+        fail_ambiguous(answer, id);
+        break;
+    case VD_E_EXISTS:
+        vd_api_fail(answer, 409, "NotInThisState", "%s is not for an alert in its state",
+            vd_alert_event_text((int)event));
+        break;
+    case VD_E_LIMIT:
+        vd_api_fail(answer, 400, "InvalidBody",
+            "the text is to be of 4096 bytes at most, a note of one at least, and the end of a "
+            "dismissal to come");
+        break;
+    case VD_E_CHANGED:
+        vd_api_fail(answer, 412, "PreconditionFailed",
+            "the alert has changed since it was read: read it again");
+        break;
+    default:
+        vd_api_fail_error(answer, error, id);
+        break;
+    }
+}
+
+static void act_on(const struct vd_api *api, const struct vd_api_args *args,
+    enum vd_alert_event event, struct vd_api_answer *answer)
+{
+    char actor[VD_LOCAL_CALLER_SIZE];
+    struct vd_alert_act act = {.actor = actor};
+    json_t *body = vd_api_body_object(args, answer);
+    json_t *alert = NULL;
+    int error;
+
+    if (body == NULL) {
+        return;
+    }
+    vd_local_caller(args->user, actor);
+    if (read_act(body, event, &act, answer)) {
+        error = vd_alert_act(api->alerts, args->id, &act, &alert);
+        if (error != VD_OK) {
+            fail_act(answer, error, args->id, event);
+        } else {
+            vd_api_reply(answer, 200, alert);
+        }
+    }
+    json_decref(body);
+}
+
+void vd_api_alert_start(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    act_on(api, args, VD_ALERT_START, answer);
+}
+
+void vd_api_alert_dismiss(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    act_on(api, args, VD_ALERT_DISMISS, answer);
+}
+
+void vd_api_alert_resolve(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    act_on(api, args, VD_ALERT_RESOLVE, answer);
+}
+
+void vd_api_alert_reopen(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    act_on(api, args, VD_ALERT_REOPEN, answer);
+}
+
+void vd_api_alert_note(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    act_on(api, args, VD_ALERT_NOTE, answer);
+}
+
+static bool is_unbounded(const struct vd_alert_filter *filter)
+{
+    return filter->device_id == NULL && filter->type == NULL && filter->cause == NULL &&
+        filter->severity == NULL && filter->state == NULL && filter->text == NULL &&
+        filter->from_ms == 0 && filter->to_ms == 0;
+}
+
+void vd_api_alert_act_all(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    char actor[VD_LOCAL_CALLER_SIZE];
+    struct vd_alert_act act = {.actor = actor};
+    struct vd_alert_filter filter;
+    json_t *body = vd_api_body_object(args, answer);
+    const char *action = json_string_value(json_object_get(body, "action"));
+    const int event = action != NULL ? vd_alert_event_parse(action) : -1;
+    uint64_t changed = 0;
+    int error;
+
+    if (body == NULL || !read_filter(args, &filter, answer)) {
+        json_decref(body);
+        return;
+    }
+    vd_local_caller(args->user, actor);
+    if (event < 0 || event > VD_ALERT_NOTE) {
+        vd_api_fail(
+            answer, 400, "InvalidBody", "action is to be start, dismiss, resolve, reopen or note");
+    } else if (is_unbounded(&filter)) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "say which: by device, type, cause, severity, state, text, from or to");
+    } else if (read_act(body, (enum vd_alert_event)event, &act, answer)) {
+        error = vd_alert_act_all(api->alerts, &filter, &act, &changed);
+        if (error != VD_OK) {
+            fail_act(answer, error, "the alerts", act.event);
+        } else {
+            vd_api_reply(answer, 200, json_pack("{s:I}", "changed", (json_int_t)changed));
+        }
+    }
+    json_decref(body);
+}
