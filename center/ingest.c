@@ -260,6 +260,17 @@ static int bury(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
     return vd_dead_letter_add(ingest->store, offset, record, reason);
 }
 
+/* A result's code; 0 for an empty one. Rows' texts do not end with a NUL. */
+static uint32_t code_of(struct vd_str text)
+{
+    uint32_t code = 0;
+
+    for (size_t i = 0; i < text.length && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
+        code = code * 10 + (uint32_t)(text.data[i] - '0');
+    }
+    return code;
+}
+
 static int observe_operation(struct vd_ingest *ingest, uint64_t offset,
     const struct vd_event *record, const struct vd_diagnostic *row)
 {
@@ -268,7 +279,7 @@ static int observe_operation(struct vd_ingest *ingest, uint64_t offset,
     const struct vd_operation_seen operation = {
         .category = row->category,
         .name = row->operation_name,
-        .result = (uint32_t)strtoul(row->result_type.data, NULL, 10),
+        .result = code_of(row->result_type),
         .reason = vd_str_from(text_or_empty(properties, "reason")),
         .protocol = vd_str_from(text_or_empty(properties, "protocol")),
         .properties = properties,

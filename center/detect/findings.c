@@ -21,6 +21,10 @@ int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)
     vd_buf_append(&key, finding->module_id.data, finding->module_id.length);
     vd_buf_append(&key, "", 1);
     vd_buf_append(&key, finding->subject, strlen(finding->subject) + 1);
+    if (finding->apart.length > 0) {
+        vd_buf_append(&key, finding->apart.data, finding->apart.length);
+        vd_buf_append(&key, "", 1);
+    }
     vd_buf_printf(
         &key, "%d", (int)vd_time_day(finding->day_ms != 0 ? finding->day_ms : finding->end_ms));
     error = key.error != VD_OK ? key.error : vd_uuid_derived(key.data, key.length, id);
@@ -98,6 +102,7 @@ static struct vd_pending_alert *pending_new(
     alert->first = *finding;
     alert->start_ms = finding->start_ms;
     alert->end_ms = finding->end_ms;
+    alert->first.apart = (struct vd_str){"", 0};
     alert->first.device_id.data = keep_text(f, finding->device_id);
     alert->first.module_id.data = keep_text(f, finding->module_id);
     alert->first.cause.data = keep_text(f, finding->cause);

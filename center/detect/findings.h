@@ -20,6 +20,8 @@ struct vd_finding {
     struct vd_str device_id;
     struct vd_str module_id;
     char subject[VD_SUBJECT_SIZE];
+    /* What tells alerts apart whose subjects look alike, such as the whole of a masked address; not stored. Empty: nothing. */
+    struct vd_str apart;
     int64_t start_ms;
     int64_t end_ms;
     int64_t day_ms;       /* its UTC day is part of the alert's key; 0: that of end_ms */

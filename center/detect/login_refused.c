@@ -214,7 +214,7 @@ static void put_device(
 }
 
 static void write_evidence(struct vd_buf *out, const struct vd_detect_input *input,
-    const struct vd_login_facts *facts, const char *address)
+    const struct vd_login_facts *facts, enum vd_login_verdict verdict, const char *address)
 {
     static const char *const shown[] = {"protocol", "credentialExpiryTime",
         "certificateThumbprintSha256", "certificateThumbprintSha1", "certificateNotBefore",
@@ -237,6 +237,7 @@ static void write_evidence(struct vd_buf *out, const struct vd_detect_input *inp
         vd_json_append_signed_member(out, "overBySeconds", facts->over_by_ms / 1000);
     }
     put_device(out, input, facts);
+    vd_json_append_text_member(out, "looksLike", vd_str_from(vd_login_verdict_text(verdict)));
     vd_buf_append(out, "}", 1);
 }
 
@@ -248,18 +249,16 @@ static void write_assessment(struct vd_buf *out, enum vd_login_verdict verdict)
     vd_buf_append(out, "}", 1);
 }
 
-static void describe(struct vd_buf *out, const struct vd_detect_input *input,
-    enum vd_login_fault fault, const char *address, enum vd_login_verdict verdict)
+/* What it looks like is not told here: that may change, and a description stays. */
+static void describe(struct vd_buf *out, const struct vd_observation *seen,
+    enum vd_login_fault fault, const char *address)
 {
-    const struct vd_observation *seen = input->seen;
-
     vd_buf_printf(out, "A login as device %.*s", VD_STR_ARG(seen->device_id));
     if (seen->module_id.length > 0) {
         vd_buf_printf(out, " (module %.*s)", VD_STR_ARG(seen->module_id));
     }
-    vd_buf_printf(out, " from %s was refused: it came %s. It looks like %s.",
-        address[0] != '\0' ? address : "an unknown address", says[fault],
-        vd_login_verdict_text(verdict));
+    vd_buf_printf(out, " from %s was refused: it came %s.",
+        address[0] != '\0' ? address : "an unknown address", says[fault]);
 }
 
 static int add(struct vd_findings *findings, struct vd_finding *finding,
@@ -283,6 +282,7 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
         .rule = rule,
         .device_id = seen->device_id,
         .module_id = seen->module_id,
+        .apart = seen->address,
         .start_ms = seen->enqueued_ms,
         .end_ms = seen->enqueued_ms,
     };
@@ -300,8 +300,8 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
     verdict = vd_login_judge(&facts);
     vd_address_show_text(seen->address, input->settings->unmasked_addresses, address);
     snprintf(finding.subject, sizeof finding.subject, "%s", address);
-    describe(&description, input, fault, address, verdict);
-    write_evidence(&evidence, input, &facts, address);
+    describe(&description, seen, fault, address);
+    write_evidence(&evidence, input, &facts, verdict, address);
     write_assessment(&assessment, verdict);
     error = add(findings, &finding, &description, &evidence, &assessment);
     vd_buf_release(&description);
@@ -319,6 +319,7 @@ static int reassess(
     struct vd_finding finding = {
         .rule = rule,
         .device_id = seen->device_id,
+        .apart = seen->address,
         .start_ms = device->refused_ms,
         .end_ms = device->refused_ms,
         .is_update = true,

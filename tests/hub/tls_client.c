@@ -54,8 +54,10 @@ bool tls_client_make_certificate(const char *certificate_file, const char *key_f
     return made;
 }
 
-int tls_client_tcp(uint16_t port)
+/* From that address; NULL: from whatever the system takes. */
+static int tcp_from(const char *from, uint16_t port)
 {
+    struct sockaddr_in own = {.sin_family = AF_INET};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct timeval timeout = {.tv_sec = READ_TIMEOUT_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -64,13 +66,21 @@ int tls_client_tcp(uint16_t port)
     if (fd < 0) {
         return -1;
     }
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    if ((from != NULL &&
+            (inet_pton(AF_INET, from, &own.sin_addr) != 1 ||
+                bind(fd, (struct sockaddr *)&own, sizeof own) != 0)) ||
+        connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
         return -1;
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     return fd;
+}
+
+int tls_client_tcp(uint16_t port)
+{
+    return tcp_from(NULL, port);
 }
 
 static bool show(SSL *ssl, const struct tls_client_identity *identity)
@@ -87,7 +97,7 @@ bool tls_client_open_as(struct tls_client *client, uint16_t port, const char *ce
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
-    client->fd = tls_client_tcp(port);
+    client->fd = tcp_from(identity->address, port);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_load_verify_locations(context, certificate_file, NULL);
     SSL_CTX_set_max_proto_version(context, version);
@@ -108,7 +118,7 @@ bool tls_client_open_as(struct tls_client *client, uint16_t port, const char *ce
 bool tls_client_open(
     struct tls_client *client, uint16_t port, const char *certificate_file, int version)
 {
-    const struct tls_client_identity nobody = {NULL, NULL, NULL, NULL};
+    const struct tls_client_identity nobody = {NULL, NULL, NULL, NULL, NULL};
 
     return tls_client_open_as(client, port, certificate_file, version, &nobody);
 }

@@ -28,6 +28,7 @@ struct tls_client_identity {
     EVP_PKEY *key;
     X509 *other;          /* sent behind its own */
     SSL_SESSION *session; /* to resume */
+    const char *address;  /* where it comes from, on loopback; NULL: 127.0.0.1 */
 };
 
 /* The same, showing that. */
