@@ -115,10 +115,24 @@ static const char *fault_code(const struct vd_api_answer *answer)
     return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
 }
 
+/* What the request is about: it stands in the path or, where it is to be made, in the body; "": neither. */
+static const char *name_of(const struct vd_api_args *args, const json_t *body)
+{
+    const char *name = json_string_value(json_object_get(body, "name"));
+
+    if (args->id != NULL) {
+        return args->id;
+    }
+    return name != NULL && vd_name_is_valid(name) ? name : "";
+}
+
 static void record_control(const struct vd_api *api, const struct control *control,
     const struct vd_api_args *args, const struct vd_api_answer *answer, const char *caller)
 {
-    const char *id = args->id != NULL ? args->id : "";
+    json_t *body = args->id == NULL && control->below[0] != '\0'
+        ? json_loadb(args->body.data, args->body.length, 0, NULL)
+        : NULL;
+    const char *id = name_of(args, body);
     char resource[RESOURCE_MAX];
     const struct vd_activity activity = {
         .caller = caller,
@@ -130,6 +144,7 @@ static void record_control(const struct vd_api *api, const struct control *contr
 
     snprintf(resource, sizeof resource, "%s%s", control->below, id);
     vd_activity_record(api->recorder, &activity, answer->status);
+    json_decref(body);
 }
 
 /* The result that an answer over HTTPS would have had. */

@@ -16,6 +16,9 @@ enum vd_event_kind {
     VD_EVENT_ACTIVITY = 4,  /* what was done on the control plane: likewise */
 };
 
+/* The property `details` of a record of the activity log about something that was not there to be deleted. */
+#define VD_EVENT_NOTHING_THERE "there was none"
+
 /* One record. Strings and body point into the batch that it was read from, or to the writer's memory. */
 struct vd_event {
     enum vd_event_kind kind;

@@ -309,6 +309,7 @@ void vd_management_certificate_delete(struct vd_management *management,
     int error = find(management->config.registry, args->names[0], &certificate);
 
     if (error == VD_E_NOT_FOUND) {
+        snprintf(args->details, VD_MANAGEMENT_DETAILS_SIZE, VD_EVENT_NOTHING_THERE);
         vd_management_reply(answer, 204, NULL);
     } else if (get(management, args, &certificate, answer)) {
         error =

@@ -431,6 +431,7 @@ void vd_management_diagnostics_delete(struct vd_management *management,
         error = vd_export_reload(management->config.exporter);
     }
     if (error == VD_E_NOT_FOUND) {
+        snprintf(args->details, VD_MANAGEMENT_DETAILS_SIZE, VD_EVENT_NOTHING_THERE);
         vd_management_reply(answer, 204, NULL);
     } else if (error != VD_OK) {
         vd_management_fail_error(answer, error, args->names[0]);

@@ -32,9 +32,22 @@ static const struct act {
     {CERTIFICATE_DELETE, DONE, "deleted the CA certificate"},
     {CERTIFICATE_WRITE, REFUSED, "tried to add the CA certificate"},
     {CERTIFICATE_DELETE, REFUSED, "tried to delete the CA certificate"},
-    {SETTING_WRITE, EITHER, "added or edited the diagnostic setting"},
-    {SETTING_DELETE, EITHER, "deleted the diagnostic setting"},
+    {SETTING_WRITE, EITHER, "asked to add or edit the diagnostic setting"},
+    {SETTING_DELETE, EITHER, "asked to delete the diagnostic setting"},
 };
+
+static const char *property(const struct vd_activity_seen *activity, const char *name)
+{
+    const char *text = json_string_value(json_object_get(activity->properties, name));
+
+    return text != NULL ? text : "";
+}
+
+/* Deleting what is not there succeeds, and changes nothing. */
+static bool changed_nothing(const struct vd_activity_seen *activity)
+{
+    return strcmp(property(activity, "details"), VD_EVENT_NOTHING_THERE) == 0;
+}
 
 static bool fits(const struct act *act, const struct vd_activity_seen *activity)
 {
@@ -45,7 +58,8 @@ static bool fits(const struct act *act, const struct vd_activity_seen *activity)
             activity->operation_name.data, act->operation, activity->operation_name.length) != 0) {
         return false;
     }
-    return act->outcome == EITHER || (act->outcome == DONE) == is_done;
+    return act->outcome == EITHER ||
+        (act->outcome == DONE ? is_done && !changed_nothing(activity) : !is_done);
 }
 
 /* The last part of the resource's id. */
@@ -59,13 +73,6 @@ static struct vd_str name_of(struct vd_str resource_id)
         }
     }
     return name;
-}
-
-static const char *property(const struct vd_activity_seen *activity, const char *name)
-{
-    const char *text = json_string_value(json_object_get(activity->properties, name));
-
-    return text != NULL ? text : "";
 }
 
 static void write_evidence(struct vd_buf *out, const struct vd_observation *seen,
@@ -107,7 +114,9 @@ static void describe(struct vd_buf *out, const struct act *act, const struct vd_
     } else {
         vd_buf_append_text(out, " on the hub's own machine");
     }
-    if (vd_str_equal_text(activity->status, "Succeeded")) {
+    if (changed_nothing(activity)) {
+        vd_buf_append_text(out, ". There was none of that name.");
+    } else if (vd_str_equal_text(activity->status, "Succeeded")) {
         vd_buf_append_text(out, act->outcome == EITHER ? ". It was done." : ".");
     } else {
         vd_buf_printf(out, ". It was refused%s%s.",

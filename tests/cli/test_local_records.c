@@ -89,6 +89,10 @@ static void test_local_records__each_operation(void **state)
         {"DELETE", "/devices/a", NULL, 404, {"\"operationName\":\"delete\"", "404001", "Error"}},
         {"DELETE", "/tokens/none", NULL, 404,
             {"Vedette/tokens/delete", "Failed", "/HUB/tokens/none"}},
+        {"POST", "/certificates", "{\"name\":\"ca1\"}", 400,
+            {"Microsoft.Devices/IotHubs/certificates/write", "Failed", "certificates/ca1\""}},
+        {"POST", "/certificates", "{\"name\":\"/\"}", 400,
+            {"Microsoft.Devices/IotHubs/certificates/write", "Failed", "/HUB\""}},
     };
 
     (void)state;
