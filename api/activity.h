@@ -20,8 +20,13 @@
 #define VD_ACTIVITY_DIAGNOSTICS_DELETE "Microsoft.Insights/diagnosticSettings/delete"
 #define VD_ACTIVITY_GROUP_WRITE        "Microsoft.Security/deviceSecurityGroups/write"
 #define VD_ACTIVITY_GROUP_DELETE       "Microsoft.Security/deviceSecurityGroups/delete"
-#define VD_ACTIVITY_TOKEN_WRITE        "Vedette/tokens/write"
-#define VD_ACTIVITY_TOKEN_DELETE       "Vedette/tokens/delete"
+#define VD_ACTIVITY_ALERT_DISMISS      "Microsoft.Security/locations/alerts/dismiss/action"
+#define VD_ACTIVITY_ALERT_RESOLVE      "Microsoft.Security/locations/alerts/resolve/action"
+#define VD_ACTIVITY_ALERT_ACTIVATE     "Microsoft.Security/locations/alerts/activate/action"
+#define VD_ACTIVITY_AGGREGATED_DISMISS \
+    "Microsoft.Security/iotSecuritySolutions/analyticsModels/aggregatedAlerts/dismiss/action"
+#define VD_ACTIVITY_TOKEN_WRITE  "Vedette/tokens/write"
+#define VD_ACTIVITY_TOKEN_DELETE "Vedette/tokens/delete"
 
 /* One operation. What it points to is read while it is recorded only; text that is not UTF-8 is left out. */
 struct vd_activity {

@@ -133,7 +133,7 @@ unsigned vd_api_needs(const struct vd_api_request *request)
     const struct route *route = route_find(request, &variables, &path_known);
 
     if (vd_management_takes(request->path)) {
-        return VD_NEEDS_REGISTRY | VD_NEEDS_LOG;
+        return VD_NEEDS_REGISTRY | VD_NEEDS_ALERTS | VD_NEEDS_LOG;
     }
     if (route == NULL) {
         return 0;

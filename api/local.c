@@ -260,6 +260,7 @@ void vd_local_management(
     char caller[VD_LOCAL_CALLER_SIZE];
     const struct vd_management_config config = {
         .registry = api->registry,
+        .alerts = api->alerts,
         .hub = api->hub,
         .recorder = api->recorder,
         .exporter = api->exporter,

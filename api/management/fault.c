@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers of the management API: faults in the one form that every client reads, and the rest. */
 
+#include <event2/http.h>
 #include <stdarg.h>
 
 #include "api/management/internal.h"
+#include "lib/url.h"
 
 void vd_management_fail(struct vd_http_answer *answer, int status, const char *code,
     const char *target, const char *format, ...)
@@ -112,4 +114,34 @@ bool vd_management_etag_fits(const struct vd_management_args *args, const char *
         wanted.length -= 2;
     }
     return vd_str_equal_text(wanted, etag);
+}
+
+const char *vd_management_param(const struct vd_management_args *args, const char *name)
+{
+    return evhttp_find_header(args->params, name);
+}
+
+json_t *vd_management_next_link(const struct vd_management_args *args, const char *token)
+{
+    static const char *const kept[] = {"api-version", "$top"};
+    const char *path = args->request->path;
+    struct vd_buf link = {0};
+    json_t *result = NULL;
+
+    /* One slash in front: with two it would name a host. Clients look for a plain $, and add what they do not find. */
+    vd_buf_printf(&link, "/%s?$skiptoken=", path + strspn(path, "/"));
+    vd_url_encode(vd_str_from(token), &link);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        const char *value = vd_management_param(args, kept[i]);
+
+        if (value != NULL) {
+            vd_buf_printf(&link, "&%s=", kept[i]);
+            vd_url_encode(vd_str_from(value), &link);
+        }
+    }
+    if (link.error == VD_OK) {
+        result = json_stringn((const char *)link.data, link.length);
+    }
+    vd_buf_release(&link);
+    return result;
 }

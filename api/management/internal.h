@@ -73,6 +73,21 @@ bool vd_management_etag_fits(const struct vd_management_args *args, const char *
 /* The body as a JSON object, the caller's to free; NULL: answered with 400. */
 json_t *vd_management_body(const struct vd_management_args *args, struct vd_http_answer *answer);
 
+/* The id of the security solution as the caller spelled it, whose name is the first of the path's, and longer than that
+ * is cut. */
+#define VD_MANAGEMENT_SOLUTION_ID_SIZE 640
+void vd_management_solution_id(
+    const struct vd_management_args *args, char out[VD_MANAGEMENT_SOLUTION_ID_SIZE]);
+
+/* Until when a dismissal of these APIs holds, which know no end of one: the alert's repeats are of its UTC day. */
+int64_t vd_management_dismissal_end(int64_t now_ms);
+
+/* Parameter `name` of the query; NULL: it is not there. */
+const char *vd_management_param(const struct vd_management_args *args, const char *name);
+
+/* The path and query of a list's next page, with $skiptoken `token`; NULL without memory. */
+json_t *vd_management_next_link(const struct vd_management_args *args, const char *token);
+
 /* Answers with `body`, which is the answer's from now on; NULL: memory ran out. */
 void vd_management_reply(struct vd_http_answer *answer, int status, json_t *body);
 
@@ -112,5 +127,17 @@ vd_management_handler vd_management_diagnostics_put;
 vd_management_handler vd_management_diagnostics_delete;
 vd_management_handler vd_management_category_list;
 vd_management_handler vd_management_category_get;
+vd_management_handler vd_management_alert_list;
+vd_management_handler vd_management_alert_list_region;
+vd_management_handler vd_management_alert_get;
+vd_management_handler vd_management_alert_dismiss;
+vd_management_handler vd_management_alert_resolve;
+vd_management_handler vd_management_alert_activate;
+vd_management_handler vd_management_alert_simulate;
+vd_management_handler vd_management_analytics_list;
+vd_management_handler vd_management_analytics_get;
+vd_management_handler vd_management_aggregated_list;
+vd_management_handler vd_management_aggregated_get;
+vd_management_handler vd_management_aggregated_dismiss;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The routes of the management API, and what takes a request apart for them. */
+/* The management API: what takes a request apart for its routes. */
 
 #include "api/management/management.h"
 
@@ -22,75 +22,6 @@
 #define LOG_BURST 20
 
 #define DEVICES "Microsoft.Devices"
-
-#define SUBSCRIPTION      DEVICES_OF("subscriptions/{s}")
-#define GROUP             DEVICES_OF("subscriptions/{s}/resourceGroups/{g}")
-#define DEVICES_OF(scope) scope "/providers/" DEVICES
-#define HUB               GROUP "/IotHubs/{h}"
-#define CERTIFICATES      HUB "/certificates"
-#define INSIGHTS          HUB "/providers/Microsoft.Insights"
-
-/* Operations that change nothing are named here alone. */
-#define HUB_READ         DEVICES "/IotHubs/read"
-#define CERTIFICATE_READ DEVICES "/IotHubs/certificates/read"
-
-static const struct vd_management_route routes[] = {
-    {"GET", "providers/" DEVICES "/operations", VD_ROLE_READER, false, DEVICES "/operations/read",
-        vd_management_operations},
-    {"POST", SUBSCRIPTION "/checkNameAvailability", VD_ROLE_READER, false,
-        DEVICES "/checkNameAvailability/action", vd_management_check_name},
-    {"GET", SUBSCRIPTION "/usages", VD_ROLE_READER, false, DEVICES "/usages/read",
-        vd_management_usages},
-    {"GET", SUBSCRIPTION "/IotHubs", VD_ROLE_READER, false, HUB_READ, vd_management_hub_list},
-    {"GET", GROUP "/IotHubs", VD_ROLE_READER, false, HUB_READ, vd_management_hub_list},
-    {"GET", HUB, VD_ROLE_READER, false, HUB_READ, vd_management_hub_get},
-    {"PUT", HUB, VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_HUB_WRITE, vd_management_hub_put},
-    {"PATCH", HUB, VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_HUB_WRITE, vd_management_hub_patch},
-    {"DELETE", HUB, VD_ROLE_OWNER, true, VD_ACTIVITY_HUB_DELETE, vd_management_hub_delete},
-    {"GET", HUB "/IotHubStats", VD_ROLE_READER, false, DEVICES "/IotHubs/iotHubStats/read",
-        vd_management_stats},
-    {"GET", HUB "/quotaMetrics", VD_ROLE_READER, false, DEVICES "/IotHubs/quotaMetrics/read",
-        vd_management_quota_metrics},
-    {"GET", HUB "/skus", VD_ROLE_READER, false, DEVICES "/IotHubs/skus/read", vd_management_skus},
-    {"GET", HUB "/routingEndpointsHealth", VD_ROLE_READER, false,
-        DEVICES "/IotHubs/routingEndpointsHealth/read", vd_management_endpoints_health},
-    {"GET", HUB "/jobs", VD_ROLE_READER, false, DEVICES "/IotHubs/jobs/read", vd_management_jobs},
-    {"POST", HUB "/listkeys", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_KEYS_LIST,
-        vd_management_key_list},
-    {"POST", HUB "/IotHubKeys/{n}/listkeys", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_KEY_LIST,
-        vd_management_key_get},
-    {"GET", CERTIFICATES, VD_ROLE_READER, false, CERTIFICATE_READ, vd_management_certificate_list},
-    {"GET", CERTIFICATES "/{n}", VD_ROLE_READER, false, CERTIFICATE_READ,
-        vd_management_certificate_get},
-    {"PUT", CERTIFICATES "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CERTIFICATE_WRITE,
-        vd_management_certificate_put},
-    {"DELETE", CERTIFICATES "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CERTIFICATE_DELETE,
-        vd_management_certificate_delete},
-    {"POST", CERTIFICATES "/{n}/generateVerificationCode", VD_ROLE_CONTRIBUTOR, true,
-        VD_ACTIVITY_CERTIFICATE_CODE, vd_management_certificate_code},
-    {"POST", CERTIFICATES "/{n}/verify", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CERTIFICATE_VERIFY,
-        vd_management_certificate_verify},
-    {"GET", INSIGHTS "/diagnosticSettings", VD_ROLE_READER, false,
-        "Microsoft.Insights/diagnosticSettings/read", vd_management_diagnostics_list},
-    {"GET", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_READER, false,
-        "Microsoft.Insights/diagnosticSettings/read", vd_management_diagnostics_get},
-    {"PUT", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_CONTRIBUTOR, true,
-        VD_ACTIVITY_DIAGNOSTICS_WRITE, vd_management_diagnostics_put},
-    {"DELETE", INSIGHTS "/diagnosticSettings/{n}", VD_ROLE_CONTRIBUTOR, true,
-        VD_ACTIVITY_DIAGNOSTICS_DELETE, vd_management_diagnostics_delete},
-    {"GET", INSIGHTS "/diagnosticSettingsCategories", VD_ROLE_READER, false,
-        "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_list},
-    {"GET", INSIGHTS "/diagnosticSettingsCategories/{n}", VD_ROLE_READER, false,
-        "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_get},
-};
-
-#define ROUTES (sizeof routes / sizeof routes[0])
-
-const struct vd_management_route *vd_management_routes(size_t *count)
-{
-    *count = ROUTES;
-    return routes;
-}
 
 /* ---- Paths ---- */
 
@@ -181,8 +112,11 @@ static bool pattern_matches(
 static const struct vd_management_route *route_find(const char *method,
     const struct segments *segments, struct vd_management_args *args, bool *path_known)
 {
+    size_t count = 0;
+    const struct vd_management_route *routes = vd_management_routes(&count);
+
     *path_known = false;
-    for (size_t i = 0; i < ROUTES; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (pattern_matches(routes[i].pattern, segments, args)) {
             *path_known = true;
             if (strcmp(routes[i].method, method) == 0) {

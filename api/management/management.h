@@ -14,9 +14,11 @@
 #define VD_MANAGEMENT_BODY_MAX_BYTES (256u << 10)
 
 struct vd_export;
+struct vd_alert_store;
 
 struct vd_management_config {
     struct vd_registry *registry;
+    struct vd_alert_store *alerts;
     struct vd_hub *hub; /* for its counters and its IP filter; NULL: none is running */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
     struct vd_export *exporter;         /* is told of diagnostic settings; NULL: none is running */

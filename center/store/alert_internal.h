@@ -27,6 +27,12 @@ struct vd_alert_entry {
 VD_NODISCARD int vd_alert_set_state(struct vd_alert_store *store,
     const struct vd_alert_entry *entry, const char *suppressed_by, int64_t change);
 
+/* The highest severity of a group as a number, in SQL, and its text. */
+#define VD_ALERT_SEVERITY_RANK                                                          \
+    "max(CASE severity WHEN 'High' THEN 3 WHEN 'Medium' THEN 2 WHEN 'Low' THEN 1 ELSE " \
+    "0 END)"
+const char *vd_alert_severity_of_rank(int rank);
+
 /* Lower-case hexadecimal digits and hyphens as ids are written, 4 of them at least. */
 bool vd_alert_is_id_prefix(const char *text);
 

@@ -267,13 +267,9 @@ int vd_alert_store_get(struct vd_alert_store *store, const char *id, json_t **al
 
 /* ---- Groups ---- */
 
-/* The highest severity as a number. */
-#define SEVERITY_RANK                                                                   \
-    "max(CASE severity WHEN 'High' THEN 3 WHEN 'Medium' THEN 2 WHEN 'Low' THEN 1 ELSE " \
-    "0 END)"
 #define OPEN_COUNT "count(*) FILTER (WHERE status IN ('New', 'InProgress'))"
 
-static const char *severity_of_rank(int rank)
+const char *vd_alert_severity_of_rank(int rank)
 {
     static const char *const names[] = {"Informational", "Low", "Medium", "High"};
 
@@ -289,7 +285,7 @@ static int read_groups(struct vd_alert_store *store, sqlite3_stmt *s, json_t *ar
         json_t *group = json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
             "alertType", vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1),
             "displayName", vd_sqlite_json_text(s, 2), "severity",
-            severity_of_rank(sqlite3_column_int(s, 3)), "alerts",
+            vd_alert_severity_of_rank(sqlite3_column_int(s, 3)), "alerts",
             (json_int_t)sqlite3_column_int64(s, 4), "open", (json_int_t)sqlite3_column_int64(s, 5),
             "devices", (json_int_t)sqlite3_column_int64(s, 6), "count",
             (json_int_t)sqlite3_column_int64(s, 7), "startTime",
@@ -308,7 +304,8 @@ int vd_alert_store_groups(
 {
     static const char head[] =
         "SELECT g.type, g.cause, a.display_name, g.severity, g.alerts, g.open, g.devices, g.count,"
-        " g.start_ms, g.end_ms, a.id FROM (SELECT type, cause, " SEVERITY_RANK " AS severity,"
+        " g.start_ms, g.end_ms, a.id FROM (SELECT type, cause, " VD_ALERT_SEVERITY_RANK
+        " AS severity,"
         " count(*) AS alerts, " OPEN_COUNT " AS open, count(DISTINCT device_id) AS devices,"
         " sum(count) AS count, min(start_ms) AS start_ms, max(end_ms) AS end_ms,"
         " max(number) AS number FROM alerts";

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/management/management.h"
+#include "center/store/alert_store_internal.h"
 #include "fuzz/replay.h"
 #include "hub/ip_filter.h"
 #include "hub/token.h"
@@ -228,9 +229,64 @@ static const char ca_text[] =
     "Q9DuZ8RvMA8GA1UdEwEB/wQFMAMBAf8wCwYDVR0PBAQDAgIEMAoGCCqGSM49BAMCA0cAMEQCIB6ENJSns0aCRlxd"
     "8VLtBjViUaZBNN2atPfhowercZWUAiA3/zb0nN/DlOkw2Z9p1k2XKrV9yjF+8Fhvz3FC17maVQ==";
 
+/* ---- Alerts in a file ---- */
+
+static struct vd_alert_store *alerts;
+static char folder[] = "/tmp/vedette-fuzz-XXXXXX";
+
+static void remove_alerts(void)
+{
+    static const char *const ends[] = {"/a.db", "/a.db-wal", "/a.db-shm", ""};
+    char path[64];
+
+    vd_alert_store_close(alerts);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, ends[i]);
+        (void)remove(path);
+    }
+}
+
+static const char *evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
+{
+    (void)update;
+    (void)i;
+    *key = 0;
+    return "{}";
+}
+
+/* One alert of the day 20000, 2024-10-04. */
+static void make_alerts(void)
+{
+    const struct vd_alert_update update = {
+        .type = "T",
+        .display_name = "n",
+        .severity = "Low",
+        .device_id = VD_STR_LITERAL("d"),
+        .module_id = VD_STR_LITERAL(""),
+        .subject = "s",
+        .day = 20000,
+        .description = "d",
+        .remediation_json = "[]",
+        .techniques_json = "[]",
+        .cause = VD_STR_LITERAL("s"),
+        .count = 1,
+        .evidence = evidence,
+    };
+    char path[64];
+    bool raised = false;
+
+    check(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/a.db", folder);
+    check(vd_alert_store_open(path, &alerts) == VD_OK);
+    check(atexit(remove_alerts) == 0);
+    check(vd_alert_store_begin(alerts) == VD_OK);
+    check(vd_alert_store_apply(alerts, &update, &raised) == VD_OK);
+    check(vd_alert_store_commit(alerts) == VD_OK);
+}
+
 static void set_up(void)
 {
-    const struct vd_management_config config = {
+    struct vd_management_config config = {
         .registry = &memory.base,
         .host_name = "hub.test",
         .scope = {.subscription = "s", .resource_group = "g", .hub = "h"},
@@ -238,6 +294,8 @@ static void set_up(void)
     char text[VD_TOKEN_TEXT_SIZE];
 
     vd_log_set_level(VD_LOG_ERROR);
+    make_alerts();
+    config.alerts = alerts;
     memory.base.ops = &ops;
     memory.token = (struct vd_token){.name = "t", .role = VD_ROLE_OWNER};
     check(vd_token_make(&memory.token, text) == VD_OK);

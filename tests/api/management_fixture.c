@@ -15,10 +15,12 @@
 
 #include <cmocka.h>
 
+#include "center/store/alert_store.h"
 #include "lib/log.h"
 
 const char *peer = "192.0.2.1";
 struct vd_registry *registry;
+struct vd_alert_store *alerts;
 struct vd_management *management;
 struct vd_http_answer answer;
 char tokens[4][VD_TOKEN_TEXT_SIZE];
@@ -26,6 +28,7 @@ char tokens[4][VD_TOKEN_TEXT_SIZE];
 char recorded[2048];
 
 static char path[64];
+static char alerts_path[80];
 
 static int keep_record(struct vd_bus *bus, const struct vd_event *event)
 {
@@ -67,10 +70,15 @@ int management_set_up(void **state)
     if (vd_registry_sqlite_open(path, master, &registry) != VD_OK) {
         return -1;
     }
+    snprintf(alerts_path, sizeof alerts_path, "%.60s.alerts", path);
+    if (vd_alert_store_open(alerts_path, &alerts) != VD_OK) {
+        return -1;
+    }
     make_token(VD_ROLE_READER, "eye", 0);
     make_token(VD_ROLE_CONTRIBUTOR, "hand", 0);
     make_token(VD_ROLE_OWNER, "head", 0);
     config.registry = registry;
+    config.alerts = alerts;
     answer = (struct vd_http_answer){0};
     recorded[0] = '\0';
     return vd_management_new(&config, &management) == VD_OK ? 0 : -1;
@@ -84,8 +92,12 @@ int management_tear_down(void **state)
     json_decref(answer.body);
     vd_management_free(management);
     vd_registry_close(registry);
+    vd_alert_store_close(alerts);
     for (size_t i = 0; i < COUNT(ends); i++) {
-        char file[80];
+        char file[96];
+
+        snprintf(file, sizeof file, "%s%s", alerts_path, ends[i]);
+        unlink(file);
 
         snprintf(file, sizeof file, "%s%s", path, ends[i]);
         unlink(file);
