@@ -65,10 +65,22 @@
 /* Indicators in all feeds, and exceptions likewise: ten million addresses and a million ranges, with room. */
 #define VD_INDICATORS_MAX 16000000
 /* What ranges of one family are cut to: a CIDR range is one, another at most 62, or 254 of IPv6. */
-#define VD_INDICATOR_PREFIXES_MAX    8000000
-#define VD_INDICATOR_TEXT            64
+#define VD_INDICATOR_PREFIXES_MAX 8000000
+/* Two IPv6 addresses with a hyphen are 79 bytes. */
+#define VD_INDICATOR_TEXT            96
 #define VD_INDICATOR_DESCRIPTION_MAX 1024
 #define VD_INDICATOR_BYTES           16
+
+/* Bytes of a feed's text: ten million addresses and what lists say of them. JSON takes ten times its length in memory. */
+#define VD_FEED_BYTES_MAX      536870912
+#define VD_FEED_JSON_BYTES_MAX 67108864
+/* Refused entries of a feed that are named; the rest is counted. */
+#define VD_FEED_PROBLEMS_MAX 20
+/* Bytes and columns of one record of CSV. */
+#define VD_FEED_RECORD_MAX  65536
+#define VD_FEED_COLUMNS_MAX 256
+/* Brackets within each other in a STIX pattern. */
+#define VD_STIX_DEPTH_MAX 64
 
 /* Querying SQL. */
 #define VD_QUERY_ROWS_DEFAULT       10000

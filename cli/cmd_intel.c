@@ -3,11 +3,15 @@
 
 #include <stdio.h>
 
+#include <stdlib.h>
+
 #include "api/api.h"
+#include "center/intel/feed_format.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/read_file.h"
 #include "cli/table.h"
+#include "lib/clock.h"
 
 /* The file's name without its folders; "stdin" for "-". */
 static const char *feed_name_for(const char *path)
@@ -54,6 +58,134 @@ static int intel_import(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+/* ---- test ---- */
+
+/* The format and columns as options name them. False: that was told as wrong usage. */
+static bool read_parse_options(const struct vd_invocation *invocation, struct vd_feed_parse *parse)
+{
+    const char *format = vd_invocation_value(invocation, "format");
+    const char *delimiter = vd_invocation_value(invocation, "delimiter");
+
+    if (format != NULL && vd_feed_format_find(format, &parse->format) != VD_OK) {
+        vd_cli_usage(invocation,
+            "--format is to be auto, list, csv, stix, misp, suricata or zeek, not %s", format);
+        return false;
+    }
+    if (delimiter != NULL && strlen(delimiter) != 1) {
+        vd_cli_usage(invocation, "--delimiter is to be one character");
+        return false;
+    }
+    parse->delimiter = delimiter != NULL ? delimiter[0] : '\0';
+    parse->column = vd_invocation_value(invocation, "column");
+    parse->description_column = vd_invocation_value(invocation, "description-column");
+    parse->confidence_column = vd_invocation_value(invocation, "confidence-column");
+    parse->until_column = vd_invocation_value(invocation, "until-column");
+    return true;
+}
+
+static json_t *problem_json(const struct vd_feed_problem *problem)
+{
+    return json_pack("{s:I, s:s, s:s}", "line", (json_int_t)problem->line, "place", problem->place,
+        "reason", problem->reason);
+}
+
+static json_t *report_json(const struct vd_feed_report *report, int error)
+{
+    json_t *problems = json_array();
+
+    for (uint32_t i = 0; i < report->problem_count; i++) {
+        json_array_append_new(problems, problem_json(&report->problems[i]));
+    }
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "format",
+        vd_feed_format_name(report->format), "read", (json_int_t)report->read, "used",
+        (json_int_t)report->used, "expired", (json_int_t)report->expired, "ignored",
+        (json_int_t)report->ignored, "refused", (json_int_t)report->refused, "problems", problems,
+        "fault", error == VD_E_INVALID ? problem_json(&report->fault) : json_null());
+}
+
+static void print_problem(FILE *out, const char *path, const struct vd_feed_problem *problem)
+{
+    if (problem->place[0] != '\0') {
+        fprintf(out, "%s: %s: %s\n", path, problem->place, problem->reason);
+    } else {
+        fprintf(out, "%s:%u: %s\n", path, problem->line, problem->reason);
+    }
+}
+
+static void print_report(const char *path, const struct vd_feed_report *report)
+{
+    printf("%s: format %s, %llu entries: %llu used (%llu expired), %llu ignored, %llu refused\n",
+        path, vd_feed_format_name(report->format), (unsigned long long)report->read,
+        (unsigned long long)report->used, (unsigned long long)report->expired,
+        (unsigned long long)report->ignored, (unsigned long long)report->refused);
+    for (uint32_t i = 0; i < report->problem_count; i++) {
+        print_problem(stdout, path, &report->problems[i]);
+    }
+    if (report->refused > report->problem_count) {
+        printf(
+            "... and %llu more\n", (unsigned long long)(report->refused - report->problem_count));
+    }
+}
+
+/* Shows the report; the exit status says whether the feed could be used. */
+static int show_report(const struct vd_invocation *invocation, const char *path,
+    const struct vd_feed_report *report, int error)
+{
+    if (error != VD_OK && error != VD_E_INVALID) {
+        return vd_cli_fail("%s: %s", path,
+            error == VD_E_LIMIT ? "larger than a feed may be" : vd_error_text(error));
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        json_t *json = report_json(report, error);
+
+        vd_print_json(json);
+        json_decref(json);
+    } else if (error == VD_OK) {
+        print_report(path, report);
+    } else {
+        print_problem(stderr, path, &report->fault);
+    }
+    return error == VD_OK ? VD_EXIT_OK : VD_EXIT_FAILURE;
+}
+
+static int intel_test(const struct vd_invocation *invocation)
+{
+    const char *path = invocation->arguments[0];
+    const char *categories_path = vd_invocation_value(invocation, "categories");
+    struct vd_feed_parse parse = {.confidence = VD_CONFIDENCE_UNKNOWN};
+    struct vd_buf text = {.max = VD_FEED_BYTES_MAX};
+    struct vd_buf categories = {.max = VD_FEED_RECORD_MAX};
+    struct vd_feed_report report = {0};
+    int status = VD_EXIT_FAILURE;
+
+    if (!read_parse_options(invocation, &parse)) {
+        return VD_EXIT_USAGE;
+    }
+    if (vd_read_file(path, "larger than a feed may be", &text) &&
+        (categories_path == NULL ||
+            vd_read_file(categories_path, "larger than 64 KiB", &categories))) {
+        parse.categories = (struct vd_str){(const char *)categories.data, categories.length};
+        parse.now_ms = vd_clock_utc_ms();
+        parse.fetched_ms = parse.now_ms;
+        status = show_report(invocation, path, &report,
+            vd_feed_parse(&parse, (struct vd_str){(const char *)text.data, text.length}, &report));
+    }
+    vd_buf_release(&text);
+    vd_buf_release(&categories);
+    return status;
+}
+
+static const struct vd_option test_options[] = {
+    {"format", "FORMAT", "auto (default), list, csv, stix, misp, suricata or zeek"},
+    {"column", "NAME", "of CSV: with the addresses; default: one with a usual name"},
+    {"description-column", "NAME", "of CSV"},
+    {"confidence-column", "NAME", "of CSV: 0 to 100"},
+    {"until-column", "NAME", "of CSV: when validity ends"},
+    {"delimiter", "CHAR", "of CSV; default: guessed"},
+    {"categories", "FILE", "of Suricata's reputation: names of its categories"},
+    {NULL, NULL, NULL},
+};
+
 static const struct vd_option import_options[] = {
     {"feed", "NAME", "the name of the list; default: that of the file"},
     {NULL, NULL, NULL},
@@ -71,5 +203,15 @@ const struct vd_command vd_intel_commands[] = {
             "One IPv4 or IPv6 address or CIDR range a line, # comments; - reads stdin.\n"
             "All of it is taken up or, at the first fault, nothing. A running service sees it at once.\n",
         .run = intel_import},
+    {.name = "test",
+        .summary = "Reads a feed and says what would be used of it.",
+        .arguments = "FILE",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_OUTPUT,
+        .options = test_options,
+        .details =
+            "Needs no service and stores nothing; - reads stdin. docs/intel.md tells the formats.\n",
+        .run = intel_test},
     {.name = NULL},
 };

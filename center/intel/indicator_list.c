@@ -71,7 +71,7 @@ static void write_text(struct vd_indicator_line *out, bool ipv4, int prefix)
     }
 }
 
-const char *vd_indicator_parse(struct vd_str text, struct vd_indicator_line *out)
+static const char *parse_prefixed(struct vd_str text, struct vd_indicator_line *out)
 {
     const char *slash = text.length > 0 ? memchr(text.data, '/', text.length) : NULL;
     struct vd_str host = {text.data, slash != NULL ? (size_t)(slash - text.data) : text.length};
@@ -107,6 +107,50 @@ const char *vd_indicator_parse(struct vd_str text, struct vd_indicator_line *out
     out->range = range;
     write_text(out, ipv4, prefix);
     return NULL;
+}
+
+/* "a-b", both addresses of one family; blanks around the hyphen are allowed. */
+static const char *parse_ends(struct vd_str a, struct vd_str b, struct vd_indicator_line *out)
+{
+    struct vd_indicator_line from;
+    struct vd_indicator_line to;
+
+    if (memchr(a.data, '/', a.length) != NULL || memchr(b.data, '/', b.length) != NULL ||
+        parse_prefixed(a, &from) != NULL || parse_prefixed(b, &to) != NULL) {
+        return "not a range of addresses";
+    }
+    if (vd_address_is_ipv4(&from.range.from) != vd_address_is_ipv4(&to.range.from)) {
+        return "the ends of the range are of two families";
+    }
+    if (memcmp(&from.range.from, &to.range.from, sizeof from.range.from) > 0) {
+        return "the range ends before it begins";
+    }
+    if (memcmp(&from.range.from, &to.range.from, sizeof from.range.from) == 0) {
+        *out = from;
+        return NULL;
+    }
+    if ((strcmp(from.text, "0.0.0.0") == 0 && strcmp(to.text, "255.255.255.255") == 0) ||
+        (strcmp(from.text, "::") == 0 &&
+            strcmp(to.text, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff") == 0)) {
+        return "the range would match every address";
+    }
+    out->range.from = from.range.from;
+    out->range.to = to.range.from;
+    snprintf(out->text, sizeof out->text, "%.46s-%.46s", from.text, to.text);
+    return NULL;
+}
+
+const char *vd_indicator_parse(struct vd_str text, struct vd_indicator_line *out)
+{
+    const char *hyphen = text.length > 0 ? memchr(text.data, '-', text.length) : NULL;
+    struct vd_str first;
+
+    if (hyphen == NULL) {
+        return parse_prefixed(text, out);
+    }
+    first = (struct vd_str){text.data, (size_t)(hyphen - text.data)};
+    return parse_ends(
+        trim(first), trim((struct vd_str){hyphen + 1, text.length - first.length - 1}), out);
 }
 
 /* Cuts the next line off the text. */

@@ -162,6 +162,7 @@ static void test_builder__refuses(void **state)
 {
     struct vd_feed_info feed = {.name = "feed", .confidence = 101};
     char long_name[VD_FEED_NAME_MAX + 2];
+    char long_text[VD_INDICATOR_TEXT + 1];
     struct vd_indicator_builder *builder = NULL;
     struct vd_indicator_line line;
     struct vd_indicator good = indicator_of("192.0.2.0/24", &line);
@@ -186,7 +187,9 @@ static void test_builder__refuses(void **state)
     bad.range = (struct vd_indicator_range){good.range.to, good.range.from};
     assert_int_equal(vd_indicator_builder_add(builder, &bad), VD_E_INVALID);
     bad = good;
-    bad.text = long_name;
+    memset(long_text, 't', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    bad.text = long_text;
     assert_int_equal(vd_indicator_builder_add(builder, &bad), VD_E_INVALID);
     for (int i = 1; i < VD_FEEDS_MAX; i++) {
         assert_int_equal(vd_indicator_builder_feed(builder, &feed), VD_OK);

@@ -69,7 +69,7 @@ static void test_program__help_everywhere(void **state)
         "policy list", "policy show", "policy create", "policy rotate", "policy delete", "token",
         "token create", "token list", "token delete", "certificate", "certificate add",
         "certificate list", "certificate show", "certificate code", "certificate verify",
-        "certificate delete", "agent", "intel", "intel import", "alert", "alert list",
+        "certificate delete", "agent", "intel", "intel import", "intel test", "alert", "alert list",
         "alert groups", "alert show", "alert history", "alert start", "alert dismiss",
         "alert resolve", "alert reopen", "alert note", "dead-letter", "dead-letter list", "query",
         "status", "demo", "config"};
