@@ -14,6 +14,7 @@
 #define FLAG_SILENT    2U
 #define FLAG_KNOWN     4U
 #define FLAG_ENABLED   8U
+#define FLAG_COPY      16U
 #define FLAG_TOLD      1U
 
 #define DISTINCT_MIN 16
@@ -387,7 +388,7 @@ void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *o
 
     const uint64_t flags = (state->is_connected ? FLAG_CONNECTED : 0) |
         (state->is_silent ? FLAG_SILENT : 0) | (state->is_known ? FLAG_KNOWN : 0) |
-        (state->is_enabled ? FLAG_ENABLED : 0);
+        (state->is_enabled ? FLAG_ENABLED : 0) | (state->is_refused_copy ? FLAG_COPY : 0);
 
     put(out, FORMAT, 1);
     put(out, flags, 1);
@@ -500,6 +501,7 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
     state->is_silent = (flags & FLAG_SILENT) != 0;
     state->is_known = (flags & FLAG_KNOWN) != 0;
     state->is_enabled = (flags & FLAG_ENABLED) != 0;
+    state->is_refused_copy = (flags & FLAG_COPY) != 0;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         *times[i] = (int64_t)vd_reader_u64_le(&reader);
     }

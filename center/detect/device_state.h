@@ -54,8 +54,10 @@ struct vd_device_state {
     /* The last login of the device itself that was refused for its credential. */
     int64_t refused_ms;  /* 0: never */
     uint8_t refused_for; /* enum vd_login_fault */
+    bool
+        is_refused_copy; /* it looked like a copy, and the device has not been let in from there since */
     struct vd_address refused_address;
-    /* Its clock against the hub's, from the newest event of a message: positive is ahead. */
+    /* Its clock against the hub's, from the event that was the least behind of late: positive is ahead. */
     int64_t clock_error_ms;
     int64_t clock_measured_ms; /* the hub's time; 0: never */
     struct vd_window *windows;

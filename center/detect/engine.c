@@ -7,7 +7,8 @@
 #include "center/detect/engine_internal.h"
 #include "center/detect/login_refused.h"
 
-#define MINUTE_MS 60000
+#define MINUTE_MS     60000
+#define CLOCK_KEPT_MS 3600000
 
 int vd_engine_new(
     const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out)
@@ -128,22 +129,30 @@ static void hear(
     vd_address_read(seen->address, &state->heard_address);
 }
 
-/* The newest event of a message is as old as its way, unless the clock is wrong. */
+/*
+ * An event is as old as its way, or older where the device kept it back: that makes a clock look slow, never fast. So the
+ * event that was the least behind counts, until one comes more than CLOCK_KEPT_MS later.
+ */
 static void measure_clock(struct vd_device_state *state, const struct vd_observation *seen)
 {
-    if (seen->enqueued_ms != state->clock_measured_ms) {
+    const int64_t error_ms = seen->time.device_ms - seen->enqueued_ms;
+
+    if (state->clock_measured_ms == 0 || error_ms > state->clock_error_ms ||
+        seen->enqueued_ms - state->clock_measured_ms > CLOCK_KEPT_MS) {
         state->clock_measured_ms = seen->enqueued_ms;
-        state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
-    } else if (seen->time.device_ms - seen->enqueued_ms > state->clock_error_ms) {
-        state->clock_error_ms = seen->time.device_ms - seen->enqueued_ms;
+        state->clock_error_ms = error_ms;
     }
 }
 
-static void learn_refusal(struct vd_device_state *state, const struct vd_observation *seen)
+static void learn_refusal(const struct vd_engine *engine, struct vd_device_state *state,
+    const struct vd_observation *seen)
 {
     const int rule = vd_login_rule_of(seen->operation->reason);
+    const struct vd_detect_input input = {
+        .seen = seen, .device = state, .settings = &engine->settings};
 
     if (rule >= 0 && seen->module_id.length == 0) {
+        state->is_refused_copy = vd_login_is_copy(&input, (enum vd_login_fault)rule);
         state->refused_ms = seen->enqueued_ms;
         state->refused_for = (uint8_t)rule;
         vd_address_read(seen->address, &state->refused_address);
@@ -162,9 +171,13 @@ static void learn_connection(
             state->is_connected = true;
             state->connected_ms = seen->enqueued_ms;
             vd_address_read(seen->address, &state->connected_address);
+            if (memcmp(&state->connected_address, &state->refused_address,
+                    sizeof state->refused_address) == 0) {
+                state->is_refused_copy = false; /* it is the device that is there */
+            }
         }
     } else if (vd_str_equal_text(operation->name, "deviceConnect")) {
-        learn_refusal(state, seen);
+        learn_refusal(engine, state, seen);
     } else if (vd_str_equal_text(operation->name, "deviceDisconnect") &&
         seen->module_id.length == 0) {
         state->is_connected = false;

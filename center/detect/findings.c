@@ -20,11 +20,12 @@ int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)
     vd_buf_append(&key, "", 1);
     vd_buf_append(&key, finding->module_id.data, finding->module_id.length);
     vd_buf_append(&key, "", 1);
-    vd_buf_append(&key, finding->subject, strlen(finding->subject) + 1);
     if (finding->apart.length > 0) {
         vd_buf_append(&key, finding->apart.data, finding->apart.length);
-        vd_buf_append(&key, "", 1);
+    } else {
+        vd_buf_append(&key, finding->subject, strlen(finding->subject));
     }
+    vd_buf_append(&key, "", 1);
     vd_buf_printf(
         &key, "%d", (int)vd_time_day(finding->day_ms != 0 ? finding->day_ms : finding->end_ms));
     error = key.error != VD_OK ? key.error : vd_uuid_derived(key.data, key.length, id);

@@ -20,7 +20,7 @@ struct vd_finding {
     struct vd_str device_id;
     struct vd_str module_id;
     char subject[VD_SUBJECT_SIZE];
-    /* What tells alerts apart whose subjects look alike, such as the whole of a masked address; not stored. Empty: nothing. */
+    /* What tells alerts apart in place of the subject, which may be masked; not stored. Empty: the subject does. */
     struct vd_str apart;
     int64_t start_ms;
     int64_t end_ms;

@@ -12,6 +12,8 @@
 #include "lib/event.h"
 #include "lib/json_text.h"
 
+#define PLACE_SIZE 8
+
 /* ---- The verdict ---- */
 
 static bool is_about_time(enum vd_login_fault fault)
@@ -29,6 +31,9 @@ enum vd_login_verdict vd_login_judge(const struct vd_login_facts *facts)
 {
     const bool was_its_own = is_about_time(facts->fault) && !facts->was_never_good;
 
+    if (was_its_own && facts->was_copied) {
+        return VD_VERDICT_COPIED; /* the device has left meanwhile: that changes nothing about it */
+    }
     if (facts->is_connected && facts->is_connected_elsewhere) {
         return was_its_own ? VD_VERDICT_COPIED : VD_VERDICT_GUESSED;
     }
@@ -68,7 +73,7 @@ const char *vd_login_verdict_why(enum vd_login_verdict verdict)
             "The device was last heard from this address, and nobody is connected as it: most likely its key or "
             "certificate was changed in the hub, or on the device, and the other side does not know.",
         [VD_VERDICT_COPIED] =
-            "The device itself is connected at this moment from another address: whoever this is holds a credential "
+            "The device itself is connected from another address, at this moment or when it was tried before: whoever this is holds a credential "
             "that was the device's. Give the device a new one, and find out where the old one was copied.",
         [VD_VERDICT_GUESSED] =
             "It does not come from where the device is, and does not hold its credential: somebody tries to be this "
@@ -142,14 +147,16 @@ static bool same_address(const struct vd_address *a, const struct vd_address *b)
 
 /* What is known of the device at this moment. */
 static struct vd_login_facts facts_of(
-    const struct vd_detect_input *input, enum vd_login_fault fault, int64_t expiry_ms)
+    const struct vd_detect_input *input, enum vd_login_fault fault)
 {
     const struct vd_device_state *device = input->device;
     const int64_t now_ms = input->seen->enqueued_ms;
     const struct vd_detect_settings *settings = input->settings;
     struct vd_login_facts facts = {.fault = fault};
     struct vd_address from;
+    int64_t expiry_ms = 0;
 
+    (void)!vd_time_parse(property(input->seen, "credentialExpiryTime"), &expiry_ms);
     facts.was_never_good = strcmp(property(input->seen, "credentialWasGood"), "false") == 0;
     if (expiry_ms != 0 && is_about_time(fault)) {
         facts.over_by_ms = now_ms - expiry_ms;
@@ -165,10 +172,20 @@ static struct vd_login_facts facts_of(
         facts.is_connected && !same_address(&device->connected_address, &from);
     facts.was_here_lately = same_address(&device->connected_address, &from) &&
         device->left_ms != 0 && now_ms - device->left_ms <= VD_LOGIN_NEAR_MS;
+    facts.was_copied = device->is_refused_copy && device->refused_for == fault &&
+        same_address(&device->refused_address, &from) &&
+        vd_time_day(device->refused_ms) == vd_time_day(now_ms);
     facts.was_heard_here = same_address(&device->heard_address, &from);
     facts.has_clock = device->clock_measured_ms != 0;
     facts.clock_error_ms = device->clock_error_ms;
     return facts;
+}
+
+bool vd_login_is_copy(const struct vd_detect_input *input, enum vd_login_fault fault)
+{
+    const struct vd_login_facts facts = facts_of(input, fault);
+
+    return vd_login_judge(&facts) == VD_VERDICT_COPIED;
 }
 
 static void put_time(struct vd_buf *out, const char *name, int64_t ms)
@@ -241,6 +258,23 @@ static void write_evidence(struct vd_buf *out, const struct vd_detect_input *inp
     vd_buf_append(out, "}", 1);
 }
 
+/* Names the peer among VD_LOGIN_PLACES: as many alerts there are at most of a device and a day, whatever an attacker has. */
+static int place_of(struct vd_str address, char out[PLACE_SIZE])
+{
+    struct vd_address from;
+    struct vd_uuid digest;
+    int error;
+
+    vd_address_read(address, &from);
+    /* Who has one address of IPv6 has 2^64. */
+    error = vd_uuid_derived(
+        from.bytes, vd_address_is_ipv4(&from) ? sizeof from.bytes : sizeof from.bytes / 2, &digest);
+    if (error == VD_OK) {
+        snprintf(out, PLACE_SIZE, "%d", (digest.bytes[0] << 8 | digest.bytes[1]) % VD_LOGIN_PLACES);
+    }
+    return error;
+}
+
 static void write_assessment(struct vd_buf *out, enum vd_login_verdict verdict)
 {
     vd_buf_append(out, "{", 1);
@@ -261,12 +295,17 @@ static void describe(struct vd_buf *out, const struct vd_observation *seen,
         address[0] != '\0' ? address : "an unknown address", says[fault]);
 }
 
-static int add(struct vd_findings *findings, struct vd_finding *finding,
+static int add(struct vd_findings *findings, struct vd_finding *finding, struct vd_str address,
     const struct vd_buf *description, const struct vd_buf *evidence,
     const struct vd_buf *assessment)
 {
+    char place[PLACE_SIZE];
     int error = description->error != VD_OK ? description->error : evidence->error;
 
+    if (error == VD_OK) {
+        error = place_of(address, place);
+    }
+    finding->apart = vd_str_from(error == VD_OK ? place : "");
     finding->description = (struct vd_str){(const char *)description->data, description->length};
     finding->evidence = (struct vd_str){(const char *)evidence->data, evidence->length};
     finding->assessment = (struct vd_str){(const char *)assessment->data, assessment->length};
@@ -282,7 +321,6 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
         .rule = rule,
         .device_id = seen->device_id,
         .module_id = seen->module_id,
-        .apart = seen->address,
         .start_ms = seen->enqueued_ms,
         .end_ms = seen->enqueued_ms,
     };
@@ -292,18 +330,16 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
     struct vd_login_facts facts;
     char address[VD_ADDRESS_TEXT_SIZE];
     enum vd_login_verdict verdict;
-    int64_t expiry_ms = 0;
     int error;
 
-    (void)!vd_time_parse(property(seen, "credentialExpiryTime"), &expiry_ms);
-    facts = facts_of(input, fault, expiry_ms);
+    facts = facts_of(input, fault);
     verdict = vd_login_judge(&facts);
     vd_address_show_text(seen->address, input->settings->unmasked_addresses, address);
     snprintf(finding.subject, sizeof finding.subject, "%s", address);
     describe(&description, seen, fault, address);
     write_evidence(&evidence, input, &facts, verdict, address);
     write_assessment(&assessment, verdict);
-    error = add(findings, &finding, &description, &evidence, &assessment);
+    error = add(findings, &finding, seen->address, &description, &evidence, &assessment);
     vd_buf_release(&description);
     vd_buf_release(&evidence);
     vd_buf_release(&assessment);
@@ -319,7 +355,6 @@ static int reassess(
     struct vd_finding finding = {
         .rule = rule,
         .device_id = seen->device_id,
-        .apart = seen->address,
         .start_ms = device->refused_ms,
         .end_ms = device->refused_ms,
         .is_update = true,
@@ -332,7 +367,7 @@ static int reassess(
     vd_address_show_text(seen->address, input->settings->unmasked_addresses, address);
     snprintf(finding.subject, sizeof finding.subject, "%s", address);
     write_assessment(&assessment, VD_VERDICT_RENEWAL);
-    error = add(findings, &finding, &nothing, &nothing, &assessment);
+    error = add(findings, &finding, seen->address, &nothing, &nothing, &assessment);
     vd_buf_release(&assessment);
     return error;
 }

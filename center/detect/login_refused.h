@@ -44,9 +44,13 @@ struct vd_login_facts {
     int64_t clock_error_ms; /* positive: ahead */
     int64_t over_by_ms;     /* so long the credential has been over; 0: it is not about that */
     bool was_never_good;    /* it would not have been let in before its end either */
+    bool
+        was_copied; /* one from this address was a copy earlier that day, and the device was not let in from there since */
 };
 
 #define VD_LOGIN_NEAR_MS 120000LL
+/* Addresses that alerts of a device tell apart: beyond, two of them share one. */
+#define VD_LOGIN_PLACES 1024
 /* A clock explains an end that it is wrong by, give or take. */
 #define VD_LOGIN_CLOCK_SLACK_MS 30000LL
 
@@ -54,6 +58,9 @@ enum vd_login_verdict vd_login_judge(const struct vd_login_facts *facts);
 const char *vd_login_verdict_text(enum vd_login_verdict verdict);
 /* Why it looks so, and what to do first; static. */
 const char *vd_login_verdict_why(enum vd_login_verdict verdict);
+
+/* Whether a refused login with that fault, which `input` holds, looks like a copied credential. */
+bool vd_login_is_copy(const struct vd_detect_input *input, enum vd_login_fault fault);
 
 /* Which rule a refusal with this reason of the hub belongs to; -1: none. */
 int vd_login_rule_of(struct vd_str reason);

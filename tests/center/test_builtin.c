@@ -42,6 +42,9 @@ static const char *model(const struct vd_login_facts *f)
         (f->fault == VD_LOGIN_TOKEN_EXPIRED || f->fault == VD_LOGIN_CERTIFICATE_EXPIRED) &&
         !f->was_never_good;
 
+    if (f->was_copied && is_over) {
+        return "copied_credential";
+    }
     if (f->is_connected && f->is_connected_elsewhere) {
         return is_over ? "copied_credential" : "guessed_credential";
     }
@@ -63,7 +66,7 @@ static void test_login__verdicts(void **unused)
     size_t seen[6] = {0};
 
     (void)unused;
-    for (unsigned bits = 0; bits < 64; bits++) {
+    for (unsigned bits = 0; bits < 128; bits++) {
         for (int fault = 0; fault < VD_LOGIN_RULES; fault++) {
             for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
                 const struct vd_login_facts facts = {
@@ -76,6 +79,7 @@ static void test_login__verdicts(void **unused)
                     .clock_error_ms = clocks[i],
                     .over_by_ms = 600000,
                     .was_never_good = (bits & 32) != 0,
+                    .was_copied = (bits & 64) != 0,
                 };
                 const enum vd_login_verdict verdict = vd_login_judge(&facts);
 
@@ -214,6 +218,54 @@ static void test_login__looks_like(void **unused)
     assert_int_equal(findings.count, 0);
 }
 
+/* A copy stays one when the device has left, until the device itself comes from there. */
+static void test_login__a_copy_stays_one(void **unused)
+{
+    (void)unused;
+    connected("192.0.2.9", T0_MS);
+    refused("token_expired", "198.51.100.4", T0_MS + 1000);
+    operation("d1", "deviceDisconnect", 404104, "", "192.0.2.9", T0_MS + 2000, "");
+    refused("token_expired", "198.51.100.4", T0_MS + 600000);
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.alerts[0]->count, 2);
+    assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
+    vd_findings_clear(&findings);
+    /* Another fault, another address and another day know nothing of it. */
+    refused("token_expired", "198.51.100.5", T0_MS + 601000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "expired_credential");
+    vd_findings_clear(&findings);
+    connected("192.0.2.9", T0_MS + 700000);
+    refused("token_expired", "198.51.100.4", T0_MS + 701000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
+    vd_findings_clear(&findings);
+    /* It was the device, which had moved: its old connection was dead. */
+    connected("198.51.100.4", T0_MS + 710000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "renewal");
+    vd_findings_clear(&findings);
+    operation("d1", "deviceDisconnect", 404104, "", "198.51.100.4", T0_MS + 720000, "");
+    refused("token_expired", "198.51.100.4", T0_MS + 990000);
+    assert_string_equal(verdict_of(findings.alerts[0]), "expired_credential");
+}
+
+/* Whatever addresses somebody has, he makes so many alerts at most; those of one network of IPv6 are one. */
+static void test_login__alerts_are_bounded(void **unused)
+{
+    char address[64];
+
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        snprintf(address, sizeof address, "2001:db8:1:2::%x", i + 1);
+        refused("signature_wrong", address, T0_MS);
+    }
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.alerts[0]->count, 20);
+    for (int i = 0; i < 20000; i++) {
+        snprintf(address, sizeof address, "10.%d.%d.1", i / 250, i % 250);
+        refused("signature_wrong", address, T0_MS + 1);
+    }
+    assert_in_range(findings.count, 1000, VD_LOGIN_PLACES);
+}
+
 /* A connection that a killed hub had is over, although nothing says so. */
 static void test_login__connections_end_with_the_hub(void **unused)
 {
@@ -224,31 +276,60 @@ static void test_login__connections_end_with_the_hub(void **unused)
     refused("token_expired", "198.51.100.4", T0_MS + 59000);
     assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
     vd_findings_clear(&findings);
-    refused("token_expired", "198.51.100.4", T0_MS + 61000);
+    refused("token_expired", "198.51.100.5", T0_MS + 61000);
     assert_string_equal(verdict_of(findings.alerts[0]), "expired_credential");
     assert_non_null(strstr(findings.alerts[0]->evidence[0].body, "\"deviceConnected\":false"));
     vd_findings_clear(&findings);
     connected("192.0.2.9", T0_MS + 62000);
-    refused("token_expired", "198.51.100.4", T0_MS + 63000);
+    refused("token_expired", "198.51.100.6", T0_MS + 63000);
     assert_string_equal(verdict_of(findings.alerts[0]), "copied_credential");
 }
 
-static void test_login__the_clock_explains(void **unused)
+/* An event of the device that comes at enqueued_ms, when its clock was so far behind. */
+static void event_behind(int64_t enqueued_ms, int64_t behind_ms)
 {
+    const int64_t ms = enqueued_ms - behind_ms;
     const struct vd_security_event event = {
-        .time_s = (uint32_t)(T0_MS / 1000) - 4000, .payload = VD_PAYLOAD_HEARTBEAT};
+        .time_s = (uint32_t)(ms / 1000), .payload = VD_PAYLOAD_HEARTBEAT};
     const struct vd_security_message message = {0};
     const struct vd_observation seen = {
         .what = VD_OBSERVED_EVENT,
         .device_id = VD_STR_LITERAL("d1"),
-        .enqueued_ms = T0_MS,
-        .time = {T0_MS - 4000000, T0_MS - 4000000, T0_MS - 4000000, true},
+        .enqueued_ms = enqueued_ms,
+        .time = {ms, ms, ms, true},
         .message = &message,
         .event = &event,
     };
 
-    (void)unused;
     assert_int_equal(vd_engine_observe(engine, &seen, &findings), VD_OK);
+}
+
+static int64_t clock_error(void)
+{
+    return vd_engine_device(engine, VD_STR_LITERAL("d1"))->clock_error_ms;
+}
+
+/* What was kept back on the device does not make its clock wrong. */
+static void test_login__the_clock_is_measured(void **unused)
+{
+    (void)unused;
+    event_behind(T0_MS, 7200000);
+    assert_int_equal(clock_error(), -7200000);
+    event_behind(T0_MS, 1000);
+    event_behind(T0_MS, 3600000);
+    event_behind(T0_MS + 10000, 3600000);
+    assert_int_equal(clock_error(), -1000);
+    event_behind(T0_MS + 20000, -5000);
+    assert_int_equal(clock_error(), 5000);
+    /* An hour later it has been set. */
+    event_behind(T0_MS + 20000 + 3600001, 4000);
+    assert_int_equal(clock_error(), -4000);
+}
+
+static void test_login__the_clock_explains(void **unused)
+{
+    (void)unused;
+    event_behind(T0_MS, 4000000);
     refused("token_expired", "192.0.2.9", T0_MS + 1000);
     assert_string_equal(verdict_of(findings.alerts[0]), "clock_skew");
     assert_non_null(strstr(findings.alerts[0]->evidence[0].body, "\"clockErrorSeconds\":-4000"));
@@ -347,7 +428,10 @@ int main(void)
         cmocka_unit_test(test_login__verdicts),
         BUILTIN_TEST(test_login__each_fault_has_its_alert),
         BUILTIN_TEST(test_login__looks_like),
+        BUILTIN_TEST(test_login__a_copy_stays_one),
+        BUILTIN_TEST(test_login__alerts_are_bounded),
         BUILTIN_TEST(test_login__connections_end_with_the_hub),
+        BUILTIN_TEST(test_login__the_clock_is_measured),
         BUILTIN_TEST(test_login__the_clock_explains),
         BUILTIN_TEST(test_hub__certificates_and_settings),
         BUILTIN_TEST(test_hub__addresses_unmasked_where_that_is_on),
