@@ -29,7 +29,7 @@
 #define SETTING_DELETED         "IoT_DiagnosticSettingDeletedFromHub"
 
 static struct ingest_fixture *center;
-static json_t *alerts;
+static json_t *raised;
 static char *certificate; /* the body that makes one */
 
 static char *body_of(const struct test_certificate *ca)
@@ -55,7 +55,7 @@ static int setup(void **state)
 
     certificate = body_of(&ca);
     test_certificate_release(&ca);
-    alerts = NULL;
+    raised = NULL;
     assert_int_equal(ingest_setup(&ingest), 0);
     center = ingest;
     return management_set_up(state);
@@ -65,7 +65,7 @@ static int teardown(void **state)
 {
     void *ingest = center;
 
-    json_decref(alerts);
+    json_decref(raised);
     free(certificate);
     return ingest_teardown(&ingest) + management_tear_down(state);
 }
@@ -84,8 +84,8 @@ static void act(enum vd_role role, int status, const char *method, const char *t
 static void judge(void)
 {
     ingest_run_all(center);
-    json_decref(alerts);
-    alerts = ingest_alerts(center);
+    json_decref(raised);
+    raised = ingest_alerts(center);
 }
 
 /* The one of that type about `subject`; NULL: none. */
@@ -95,7 +95,7 @@ static const json_t *alert_of(const char *type, const char *subject)
     const json_t *alert;
     size_t i;
 
-    json_array_foreach(alerts, i, alert)
+    json_array_foreach(raised, i, alert)
     {
         if (strcmp(ingest_text(alert, "alertType"), type) == 0 &&
             strcmp(ingest_text(alert, "subject"), subject) == 0) {
@@ -130,7 +130,7 @@ static void test_hub__certificates(void **state)
     (void)state;
     act(VD_ROLE_OWNER, 201, "PUT", CERTIFICATES "/ca1", NULL, certificate);
     judge();
-    assert_int_equal(json_array_size(alerts), 1);
+    assert_int_equal(json_array_size(raised), 1);
     expect_alert(CERTIFICATE_ADDED, "ca1", 1, "head", "Succeeded");
     /* A body that is none, the wrong version, no right to it. */
     act(VD_ROLE_OWNER, 400, "PUT", CERTIFICATES "/ca2", NULL, "{}");
@@ -150,7 +150,7 @@ static void test_hub__certificates(void **state)
     act(VD_ROLE_OWNER, 204, "DELETE", CERTIFICATES "/ca1", "*", NULL);
     judge();
     expect_alert(CERTIFICATE_DELETED, "ca1", 1, "head", "Succeeded");
-    assert_int_equal(json_array_size(alerts), 5);
+    assert_int_equal(json_array_size(raised), 5);
 }
 
 static void test_hub__diagnostic_settings(void **state)
@@ -160,13 +160,13 @@ static void test_hub__diagnostic_settings(void **state)
     act(VD_ROLE_OWNER, 400, "PUT", SETTINGS "/ds1", NULL, "{}");
     act(VD_ROLE_READER, 403, "PUT", SETTINGS "/ds1", NULL, SETTING);
     judge();
-    assert_int_equal(json_array_size(alerts), 1);
+    assert_int_equal(json_array_size(raised), 1);
     expect_alert(SETTING_WRITTEN, "ds1", 3, "eye", "Failed");
     act(VD_ROLE_READER, 403, "DELETE", SETTINGS "/ds1", NULL, NULL);
     act(VD_ROLE_CONTRIBUTOR, 200, "DELETE", SETTINGS "/ds1", NULL, NULL);
     act(VD_ROLE_OWNER, 204, "DELETE", SETTINGS "/ds1", NULL, NULL);
     judge();
-    assert_int_equal(json_array_size(alerts), 2);
+    assert_int_equal(json_array_size(raised), 2);
     expect_alert(SETTING_DELETED, "ds1", 3, "head", "Succeeded");
 }
 
@@ -184,7 +184,7 @@ static void test_hub__other_acts_raise_nothing(void **state)
     assert_string_not_equal(recorded, "");
     act(VD_ROLE_OWNER, 404, "POST", CERTIFICATES "/ca1/generateVerificationCode", "*", NULL);
     judge();
-    assert_int_equal(json_array_size(alerts), 0);
+    assert_int_equal(json_array_size(raised), 0);
 }
 
 int main(void)
