@@ -127,7 +127,14 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  30 days), as center/backtest.h says. Nothing is stored
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
  * GET /recommendations/{id}        one by its type, with its "history"
- * GET /dead-letters?limit=         {"deadLetters":[...]}
+ * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...]}, the newest first; reason: a piece of it; before,
+ *                                  from: offsets
+ * GET /dead-letters/{offset}?body=auto|json|text|hex   one with its properties and body
+ * POST /dead-letters/{offset}/replay   202 {"queued","isRunning","next"}: it is read once more, when the service runs; 409 AlreadyTaken
+ * POST /dead-letters/replay?device=&reason=&from=   likewise of all that no replay has taken, the oldest first; "next" is the offset
+ *                                  to go on from, null at the end
+ * DELETE /dead-letters/{offset}    204
+ * DELETE /dead-letters?device=&reason=|all=true   {"deleted"}
  * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
  * POST /query                      {"sql"}; {"columns","rows","truncated"}
  * GET /status                      versions and counters

@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the center knows: dead letters, indicators, queries, and the state of the service. */
+/* What the center knows: indicators, queries, and the state of the service. */
 
 #include "api/handlers.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define LIMIT_MAX     100000
 #define FEED_NAME_MAX 64
 #define SQL_MAX_BYTES 65536
-
-void vd_api_dead_letter_list(
-    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
-{
-    int64_t limit = 0;
-    json_t *letters = NULL;
-    int error;
-
-    if (!vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer)) {
-        return;
-    }
-    error = vd_alert_store_dead_letters(api->alerts, (uint32_t)limit, &letters);
-    if (error != VD_OK) {
-        vd_api_fail_error(answer, error, "the dead letters");
-        return;
-    }
-    vd_api_reply(answer, 200, json_pack("{s:o}", "deadLetters", letters));
-}
 
 static bool feed_name_is_valid(const char *feed)
 {

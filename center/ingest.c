@@ -15,6 +15,9 @@
 /* A batch without rows moves the query tables' offset this much later at most. */
 #define OFFSET_SAVE_INTERVAL_MS 1000
 
+#define REASON_SIZE VD_DECODE_REASON_SIZE
+_Static_assert(VD_DIAGNOSTIC_REASON_SIZE <= REASON_SIZE, "a reason of either kind fits");
+
 /* One batch under way. */
 struct batch {
     uint64_t alerts_from; /* the sinks' offsets before the batch */
@@ -235,15 +238,15 @@ static int take_event(struct vd_ingest *ingest, struct batch *batch, uint64_t of
 
 /* Checks and decodes the record's message; the reason where it cannot be read. VD_E_INVALID, VD_E_NOMEM. */
 static int decode_record(
-    struct vd_ingest *ingest, const struct vd_event *record, char reason[VD_DECODE_REASON_SIZE])
+    struct vd_ingest *ingest, const struct vd_event *record, char reason[REASON_SIZE])
 {
     if (!vd_device_id_is_valid(record->device_id.data, record->device_id.length)) {
-        snprintf(reason, VD_DECODE_REASON_SIZE, "the device id is malformed");
+        snprintf(reason, REASON_SIZE, "the device id is malformed");
         return VD_E_INVALID;
     }
     if (record->module_id.length > 0 &&
         !vd_device_id_is_valid(record->module_id.data, record->module_id.length)) {
-        snprintf(reason, VD_DECODE_REASON_SIZE, "the module id is malformed");
+        snprintf(reason, REASON_SIZE, "the module id is malformed");
         return VD_E_INVALID;
     }
     return vd_device_message_decode(&ingest->message, record->properties, record->body, reason);
@@ -346,10 +349,9 @@ static int observe_row(
         : observe_operation(ingest, offset, record, &rows->rows[rows->count - 1]);
 }
 
-static int take_operation(
-    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+static int take_operation(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
+    const struct vd_event *record, char reason[REASON_SIZE])
 {
-    char reason[VD_DIAGNOSTIC_REASON_SIZE];
     struct vd_diagnostics *rows = &ingest->operations;
     const size_t count = rows->count;
     const size_t activity_count = rows->activity_count;
@@ -360,9 +362,6 @@ static int take_operation(
     error = record->kind == VD_EVENT_ACTIVITY
         ? vd_diagnostics_add_activity(rows, id, record->body, record->enqueued_ms, reason)
         : vd_diagnostics_add(rows, id, record->body, record->enqueued_ms, reason);
-    if (error == VD_E_INVALID) {
-        return bury(ingest, batch, offset, record, reason);
-    }
     if (error == VD_OK) {
         error = observe_row(ingest, batch, offset, record);
     }
@@ -385,34 +384,91 @@ static int observe_message(
         : VD_OK;
 }
 
-static int take_record(
-    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+static int take_message(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
+    const struct vd_event *record, char reason[REASON_SIZE])
 {
-    char reason[VD_DECODE_REASON_SIZE];
-    bool fresh = offset >= batch->alerts_from;
-    int error;
+    int error = decode_record(ingest, record, reason);
 
-    batch->counted.records += fresh ? 1 : 0;
-    if (record->kind == VD_EVENT_OPERATION || record->kind == VD_EVENT_ACTIVITY) {
-        return take_operation(ingest, batch, offset, record);
-    }
-    if (record->kind != VD_EVENT_TELEMETRY && record->kind != VD_EVENT_SECURITY) {
-        return VD_OK;
-    }
-    error = observe_message(ingest, batch, offset, record);
-    if (error != VD_OK || record->kind == VD_EVENT_TELEMETRY) {
+    if (error != VD_OK) {
         return error;
     }
-    error = decode_record(ingest, record, reason);
-    if (error == VD_E_INVALID) {
-        return bury(ingest, batch, offset, record, reason);
-    }
-    batch->counted.messages += fresh ? 1 : 0;
+    batch->counted.messages += offset >= batch->alerts_from ? 1 : 0;
     for (uint32_t i = 0; error == VD_OK && i < ingest->message.events.count; i++) {
         error = take_event(
             ingest, batch, offset, record, vd_security_message_event(&ingest->message, i));
     }
     return error;
+}
+
+/* Takes what the record says. VD_E_INVALID: it cannot be read, for that reason. */
+static int take_content(struct vd_ingest *ingest, struct batch *batch, uint64_t offset,
+    const struct vd_event *record, char reason[REASON_SIZE])
+{
+    if (record->kind == VD_EVENT_OPERATION || record->kind == VD_EVENT_ACTIVITY) {
+        return take_operation(ingest, batch, offset, record, reason);
+    }
+    return record->kind == VD_EVENT_SECURITY ? take_message(ingest, batch, offset, record, reason)
+                                             : VD_OK;
+}
+
+/* A record that could not be read before. Its message was counted then. */
+static int take_replay(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    const uint64_t duplicates = batch->counted.duplicates;
+    const bool is_new = offset >= batch->alerts_from;
+    char reason[REASON_SIZE] = "not a replay";
+    struct vd_letter_mark mark = {.replay_offset = offset, .time_ms = vd_clock_utc_ms()};
+    struct vd_event event;
+    uint64_t letter = 0;
+    bool is_over = false;
+    int error = vd_replay_read(record, &letter, &event);
+
+    if (error == VD_E_INVALID) {
+        return bury(ingest, batch, offset, record, reason);
+    }
+    error = vd_dead_letter_is_over(ingest->store, letter, offset, is_new, &is_over);
+    if (error != VD_OK || is_over) {
+        return error;
+    }
+    error = take_content(ingest, batch, offset, &event, reason);
+    if (!is_new || (error != VD_OK && error != VD_E_INVALID)) {
+        return error == VD_E_INVALID ? VD_OK : error;
+    }
+    mark.refused = error == VD_E_INVALID ? reason : NULL;
+    mark.events =
+        error == VD_OK && event.kind == VD_EVENT_SECURITY ? ingest->message.events.count : 0;
+    mark.duplicates = batch->counted.duplicates - duplicates;
+    error = vd_dead_letter_mark(ingest->store, letter, &mark);
+    if (error != VD_E_NOT_FOUND) {
+        return error;
+    }
+    return mark.refused != NULL ? bury(ingest, batch, offset, &event, reason) : VD_OK;
+}
+
+static int take_record(
+    struct vd_ingest *ingest, struct batch *batch, uint64_t offset, const struct vd_event *record)
+{
+    const bool is_new = offset >= batch->alerts_from;
+    char reason[REASON_SIZE];
+    bool is_letter = false;
+    int error = VD_OK;
+
+    batch->counted.records += is_new ? 1 : 0;
+    if (record->kind == VD_EVENT_REPLAY) {
+        return take_replay(ingest, batch, offset, record);
+    }
+    if (record->kind == VD_EVENT_TELEMETRY || record->kind == VD_EVENT_SECURITY) {
+        error = observe_message(ingest, batch, offset, record);
+    }
+    if (error == VD_OK && !is_new) {
+        error = vd_dead_letter_exists(ingest->store, offset, &is_letter);
+    }
+    if (error != VD_OK || is_letter) {
+        return error;
+    }
+    error = take_content(ingest, batch, offset, record, reason);
+    return error == VD_E_INVALID ? bury(ingest, batch, offset, record, reason) : error;
 }
 
 /* ---- One batch ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `vedette query`, `status`, `dead-letter`: reading what the service has. */
+/* `vedette query`, `status`: reading what the service has. */
 
 #include <stdio.h>
 
@@ -199,43 +199,3 @@ int vd_cmd_status(const struct vd_invocation *invocation)
     json_decref(status);
     return VD_EXIT_OK;
 }
-
-static int dead_letter_list(const struct vd_invocation *invocation)
-{
-    static const char *const columns[] = {"OFFSET", "TIME (UTC)", "DEVICE", "BYTES", "REASON"};
-    const struct vd_api_request request = {.method = "GET", .path = "/dead-letters"};
-    struct vd_table table = {.columns = columns, .column_count = 5};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *letters = json_object_get(answer, "deadLetters");
-    const json_t *letter;
-    size_t i;
-
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(letters);
-    } else if (json_array_size(letters) == 0) {
-        puts("no dead letters");
-    } else {
-        json_array_foreach(letters, i, letter)
-        {
-            vd_table_add_number(&table, json_integer_value(json_object_get(letter, "offset")));
-            vd_table_add(&table, json_string_value(json_object_get(letter, "time")));
-            vd_table_add(&table, json_string_value(json_object_get(letter, "deviceId")));
-            vd_table_add_number(&table, json_integer_value(json_object_get(letter, "bodyBytes")));
-            vd_table_add(&table, json_string_value(json_object_get(letter, "reason")));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
-}
-
-const struct vd_command vd_dead_letter_commands[] = {
-    {.name = "list",
-        .summary = "Lists the messages that could not be read, with why.",
-        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
-        .run = dead_letter_list},
-    {.name = NULL},
-};

@@ -14,6 +14,9 @@
 #define RECORD_FIXED  (1 + 1 + 8 + 4 * 2 + 4)
 #define ADDRESS_MAX   64
 
+/* Before the body of a replay: u64 offset; u8 kind, as above */
+#define REPLAY_HEADER (8 + 1)
+
 size_t vd_event_text_bytes(const struct vd_event *event)
 {
     return event->device_id.length + event->module_id.length + event->address.length +
@@ -60,6 +63,62 @@ static uint8_t *put_str(uint8_t *out, struct vd_str s)
     return out + s.length;
 }
 
+static uint8_t kind_byte(const struct vd_event *event)
+{
+    return (uint8_t)((uint8_t)event->kind | (event->over_https ? KIND_HTTPS : 0));
+}
+
+static bool set_kind(uint8_t byte, uint8_t last, struct vd_event *event)
+{
+    const uint8_t kind = byte & (uint8_t)~KIND_HTTPS;
+
+    event->over_https = (byte & KIND_HTTPS) != 0;
+    event->kind = (enum vd_event_kind)kind;
+    return kind >= VD_EVENT_TELEMETRY && kind <= last;
+}
+
+int vd_replay_write(
+    const struct vd_event *event, uint64_t offset, struct vd_buf *body, struct vd_event *replay)
+{
+    uint8_t header[REPLAY_HEADER];
+
+    put_le(put_le(header, offset, 8), kind_byte(event), 1);
+    vd_buf_append(body, header, sizeof header);
+    vd_buf_append(body, event->body.data, event->body.length);
+    if (body->error != VD_OK) {
+        return body->error;
+    }
+    *replay = *event;
+    replay->kind = VD_EVENT_REPLAY;
+    replay->body = (struct vd_str){(const char *)body->data, body->length};
+    return VD_OK;
+}
+
+int vd_replay_read(const struct vd_event *replay, uint64_t *offset, struct vd_event *event)
+{
+    struct vd_event e = *replay;
+    struct vd_reader reader;
+    uint64_t at;
+    uint8_t kind;
+
+    vd_reader_init(&reader, replay->body.data, replay->body.length);
+    at = vd_reader_u64_le(&reader);
+    kind = vd_reader_u8(&reader);
+    e.body = vd_reader_bytes(&reader, vd_reader_left(&reader));
+    if (replay->kind != VD_EVENT_REPLAY || reader.failed ||
+        !set_kind(kind, VD_EVENT_ACTIVITY, &e)) {
+        return VD_E_INVALID;
+    }
+    *offset = at;
+    *event = e;
+    return VD_OK;
+}
+
+static size_t body_max(const struct vd_event *event)
+{
+    return VD_MESSAGE_BODY_MAX_BYTES + (event->kind == VD_EVENT_REPLAY ? REPLAY_HEADER : 0);
+}
+
 int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *event)
 {
     size_t length = RECORD_FIXED;
@@ -68,7 +127,7 @@ int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *even
     if (event->device_id.length > VD_ID_MAX || event->module_id.length > VD_ID_MAX ||
         event->address.length > ADDRESS_MAX ||
         event->properties.length > VD_MESSAGE_PROPERTIES_MAX ||
-        event->body.length > VD_MESSAGE_BODY_MAX_BYTES) {
+        event->body.length > body_max(event)) {
         return VD_E_LIMIT;
     }
     length += event->device_id.length + event->module_id.length + event->address.length +
@@ -82,7 +141,7 @@ int vd_event_batch_add(struct vd_event_batch *batch, const struct vd_event *even
     }
     out = put_le(out, length, 4);
     out = put_le(out, RECORD_FORMAT, 1);
-    out = put_le(out, (uint64_t)event->kind | (event->over_https ? KIND_HTTPS : 0), 1);
+    out = put_le(out, kind_byte(event), 1);
     out = put_le(out, (uint64_t)event->enqueued_ms, 8);
     out = put_le(out, event->device_id.length, 2);
     out = put_le(out, event->module_id.length, 2);
@@ -116,8 +175,6 @@ int vd_event_next(struct vd_reader *reader, struct vd_event *event)
     vd_reader_init(&record, bytes.data, bytes.length);
     format = vd_reader_u8(&record);
     kind = vd_reader_u8(&record);
-    e.over_https = (kind & KIND_HTTPS) != 0;
-    kind &= (uint8_t)~KIND_HTTPS;
     e.enqueued_ms = (int64_t)vd_reader_u64_le(&record);
     for (size_t i = 0; i < 4; i++) {
         lengths[i] = vd_reader_u16_le(&record);
@@ -129,11 +186,10 @@ int vd_event_next(struct vd_reader *reader, struct vd_event *event)
     e.properties = vd_reader_bytes(&record, lengths[3]);
     e.body = vd_reader_bytes(&record, body_length);
     if (reader->failed || record.failed || vd_reader_left(&record) != 0 ||
-        format != RECORD_FORMAT || kind < VD_EVENT_TELEMETRY || kind > VD_EVENT_ACTIVITY) {
+        format != RECORD_FORMAT || !set_kind(kind, VD_EVENT_REPLAY, &e)) {
         reader->failed = true;
         return VD_E_CORRUPT;
     }
-    e.kind = (enum vd_event_kind)kind;
     *event = e;
     return VD_OK;
 }

@@ -14,6 +14,7 @@ enum vd_event_kind {
     VD_EVENT_SECURITY = 2,  /* a device's message for the security center (interface id) */
     VD_EVENT_OPERATION = 3, /* what the hub records about itself: body is the record as JSON */
     VD_EVENT_ACTIVITY = 4,  /* what was done on the control plane: likewise */
+    VD_EVENT_REPLAY = 5,    /* a record that could not be read, once more: vd_replay_read */
 };
 
 /* The property `details` of a record of the activity log about something that was not there to be deleted. */
@@ -29,7 +30,7 @@ struct vd_event {
     struct vd_str address;   /* the peer's address as text, without port; may be empty */
     struct vd_str
         properties; /* the property bag as it stood in the topic (URL-encoded); at most 16 KiB */
-    struct vd_str body; /* at most 256 KiB */
+    struct vd_str body; /* at most 256 KiB; of a replay what stands before it too */
 };
 
 /* Bytes of all that the record points to. */
@@ -37,6 +38,19 @@ size_t vd_event_text_bytes(const struct vd_event *event);
 
 /* The record with all of that copied to `text`, which has room for it. */
 struct vd_event vd_event_keep(const struct vd_event *event, char *text);
+
+/*
+ * What has a record read once more: of the kind VD_EVENT_REPLAY, from the same identity and of the same time.
+ * offset   of the record in the log, as its dead letter has it
+ * body     takes the new body, into which *replay points; the rest of it points to where `event` does
+ * VD_E_NOMEM.
+ */
+VD_NODISCARD int vd_replay_write(
+    const struct vd_event *event, uint64_t offset, struct vd_buf *body, struct vd_event *replay);
+
+/* The record that a replay is of, and its offset. VD_E_INVALID: no vd_replay_write wrote it. */
+VD_NODISCARD int vd_replay_read(
+    const struct vd_event *replay, uint64_t *offset, struct vd_event *event);
 
 /* Encoded records, one behind the other. Zero-initialised is empty. */
 struct vd_event_batch {

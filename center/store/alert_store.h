@@ -68,10 +68,6 @@ VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id
 VD_NODISCARD int vd_alert_store_groups(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups);
 
-/* *letters: JSON array {"offset","time","deviceId","moduleId","reason","bodyBytes"}, newest first. */
-VD_NODISCARD int vd_alert_store_dead_letters(
-    struct vd_alert_store *store, uint32_t limit, json_t **letters);
-
 /* ---- Indicators: any thread. ---- */
 
 struct vd_import_result {

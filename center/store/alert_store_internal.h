@@ -29,8 +29,12 @@
     X(SEEN_ODD_CLEAR, "DELETE FROM event_seen_odd")                                                                                                                    \
     X(LETTER_ADD,                                                                                                                                                      \
         "INSERT OR IGNORE INTO dead_letters"                                                                                                                           \
-        "(offset, enqueued_ms, device_id, module_id, reason, properties, body)"                                                                                        \
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                                                                                         \
+        "(offset, enqueued_ms, device_id, module_id, reason, properties, body, kind, over_https,"                                                                      \
+        " address) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                                                                                   \
+    X(LETTER_FATE, "SELECT replay_state, replay_offset FROM dead_letters WHERE offset = ?1")                                                                           \
+    X(LETTER_MARK,                                                                                                                                                     \
+        "UPDATE dead_letters SET replay_state = ?2, replay_offset = ?3, replayed_ms = ?4,"                                                                             \
+        " replay_reason = ?5, replay_events = ?6, replay_duplicates = ?7 WHERE offset = ?1")                                                                           \
     X(LETTER_OLDEST, "SELECT offset, length(body) FROM dead_letters ORDER BY offset LIMIT 1")                                                                          \
     X(LETTER_DELETE, "DELETE FROM dead_letters WHERE offset = ?1")                                                                                                     \
     X(ALERT_FIND, "SELECT number, count, status FROM alerts WHERE id = ?1")                                                                                            \
@@ -175,6 +179,29 @@ VD_NODISCARD int vd_event_seen_add(
 
 VD_NODISCARD int vd_dead_letter_add(struct vd_alert_store *store, uint64_t offset,
     const struct vd_event *record, const char *reason);
+
+/* Whether a letter has this offset. */
+VD_NODISCARD int vd_dead_letter_exists(struct vd_alert_store *store, uint64_t offset, bool *exists);
+
+/*
+ * Whether the record at replay_offset, a replay of the letter at `offset`, is to be passed over: another replay has taken the
+ * letter, or (is_new is false: this store has had the record) it was refused then, or another one has come since.
+ */
+VD_NODISCARD int vd_dead_letter_is_over(struct vd_alert_store *store, uint64_t offset,
+    uint64_t replay_offset, bool is_new, bool *is_over);
+
+/* How a replay ended. */
+struct vd_letter_mark {
+    uint64_t replay_offset;
+    int64_t time_ms;
+    const char *refused; /* the reason; NULL: it was taken */
+    uint64_t events;     /* of the message; 0 of other records */
+    uint64_t duplicates; /* of them */
+};
+
+/* VD_E_NOT_FOUND: the letter is gone. */
+VD_NODISCARD int vd_dead_letter_mark(
+    struct vd_alert_store *store, uint64_t offset, const struct vd_letter_mark *mark);
 
 /* An alert's findings within one batch; the texts are those of the first. */
 struct vd_alert_update {

@@ -3,7 +3,10 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
-#include "lib/clock.h"
+
+/* Of a replay: dead_letters.replay_state. */
+#define TAKEN   "Taken"
+#define REFUSED "Refused"
 
 int vd_alert_letters_recount(struct vd_alert_store *store)
 {
@@ -59,6 +62,9 @@ int vd_dead_letter_add(struct vd_alert_store *store, uint64_t offset, const stru
     vd_sqlite_bind_str(s, 6, record->properties);
     sqlite3_bind_blob64(s, 7, record->body.data != NULL ? record->body.data : "",
         record->body.length, SQLITE_STATIC);
+    sqlite3_bind_int(s, 8, (int)record->kind);
+    sqlite3_bind_int(s, 9, record->over_https ? 1 : 0);
+    vd_sqlite_bind_str(s, 10, record->address);
     error = vd_alert_sql_run(store, VD_SQL_LETTER_ADD);
     if (error == VD_OK && sqlite3_changes(store->writer) > 0) {
         store->letters++;
@@ -71,38 +77,69 @@ int vd_dead_letter_add(struct vd_alert_store *store, uint64_t offset, const stru
     return error;
 }
 
-int vd_alert_store_dead_letters(struct vd_alert_store *store, uint32_t limit, json_t **letters)
+/* What became of a letter's last replay. */
+struct fate {
+    bool exists;
+    bool is_taken;
+    bool is_refused;        /* neither: it was not replayed */
+    uint64_t replay_offset; /* of the record that did it */
+};
+
+static int read_fate(struct vd_alert_store *store, uint64_t offset, struct fate *fate)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_LETTER_FATE);
     int code;
 
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
-        "SELECT offset, enqueued_ms, device_id, module_id, reason, length(body)"
-        " FROM dead_letters ORDER BY offset DESC LIMIT ?1",
-        -1, &s, NULL);
-    sqlite3_bind_int64(s, 1, limit != 0 ? limit : VD_DEAD_LETTERS_MAX);
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        char time[VD_TIME_TEXT_SIZE];
+    *fate = (struct fate){.exists = false};
+    sqlite3_bind_int64(s, 1, (int64_t)offset);
+    code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        const char *state = (const char *)sqlite3_column_text(s, 0);
 
-        code = sqlite3_step(s);
-        if (code == SQLITE_ROW) {
-            vd_time_format(sqlite3_column_int64(s, 1), time);
-            json_array_append_new(array,
-                json_pack("{s:I, s:s, s:o, s:o, s:o, s:I}", "offset",
-                    (json_int_t)sqlite3_column_int64(s, 0), "time", time, "deviceId",
-                    vd_sqlite_json_text(s, 2), "moduleId", vd_sqlite_json_text(s, 3), "reason",
-                    vd_sqlite_json_text(s, 4), "bodyBytes",
-                    (json_int_t)sqlite3_column_int64(s, 5)));
-        }
+        *fate = (struct fate){
+            .exists = true,
+            .is_taken = state != NULL && strcmp(state, TAKEN) == 0,
+            .is_refused = state != NULL && strcmp(state, REFUSED) == 0,
+            .replay_offset = (uint64_t)sqlite3_column_int64(s, 1),
+        };
     }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *letters = array;
-    return VD_OK;
+    sqlite3_reset(s);
+    return vd_sqlite_error(code);
+}
+
+int vd_dead_letter_exists(struct vd_alert_store *store, uint64_t offset, bool *exists)
+{
+    struct fate fate;
+    int error = read_fate(store, offset, &fate);
+
+    *exists = fate.exists;
+    return error;
+}
+
+int vd_dead_letter_is_over(struct vd_alert_store *store, uint64_t offset, uint64_t replay_offset,
+    bool is_new, bool *is_over)
+{
+    struct fate fate;
+    int error = read_fate(store, offset, &fate);
+
+    *is_over = is_new ? fate.is_taken
+                      : fate.is_refused || (fate.is_taken && fate.replay_offset != replay_offset);
+    return error;
+}
+
+int vd_dead_letter_mark(
+    struct vd_alert_store *store, uint64_t offset, const struct vd_letter_mark *mark)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_LETTER_MARK);
+    int error;
+
+    sqlite3_bind_int64(s, 1, (int64_t)offset);
+    sqlite3_bind_text(s, 2, mark->refused != NULL ? REFUSED : TAKEN, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, (int64_t)mark->replay_offset);
+    sqlite3_bind_int64(s, 4, mark->time_ms);
+    sqlite3_bind_text(s, 5, mark->refused != NULL ? mark->refused : "", -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 6, (int64_t)mark->events);
+    sqlite3_bind_int64(s, 7, (int64_t)mark->duplicates);
+    error = vd_alert_sql_run(store, VD_SQL_LETTER_MARK);
+    return error == VD_OK && sqlite3_changes(store->writer) == 0 ? VD_E_NOT_FOUND : error;
 }

@@ -76,7 +76,20 @@ static const char recommendations_2[] =
     " time_ms INTEGER NOT NULL, is_active INTEGER NOT NULL);"
     "CREATE INDEX recommendation_changes_by_type ON recommendation_changes(type, time_ms);";
 
-static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, NULL};
+static const char letters_2[] =
+    /* What the record was (lib/event.h), and what became of its last replay: '' (none), 'Taken', 'Refused'. */
+    "ALTER TABLE dead_letters ADD COLUMN kind INTEGER NOT NULL DEFAULT 2;"
+    "ALTER TABLE dead_letters ADD COLUMN over_https INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE dead_letters ADD COLUMN address TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dead_letters ADD COLUMN replay_state TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dead_letters ADD COLUMN replay_offset INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE dead_letters ADD COLUMN replayed_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE dead_letters ADD COLUMN replay_reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dead_letters ADD COLUMN replay_events INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE dead_letters ADD COLUMN replay_duplicates INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const second[] = {
+    alerts_2, detection_2, groups_2, recommendations_2, letters_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

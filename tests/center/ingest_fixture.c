@@ -114,6 +114,30 @@ void ingest_add_message(struct ingest_fixture *f, const char *device, int64_t en
     vd_buf_release(&body);
 }
 
+void ingest_add_replay(struct ingest_fixture *f, uint64_t letter, const char *device,
+    int64_t enqueued_ms, const struct test_event *events, size_t count)
+{
+    struct vd_buf message = {0};
+    struct vd_buf body = {0};
+    struct vd_event record = {
+        .kind = VD_EVENT_SECURITY,
+        .enqueued_ms = enqueued_ms,
+        .device_id = vd_str_from(device),
+        .address = VD_STR_LITERAL("127.0.0.1"),
+        .body = VD_STR_LITERAL("garbage"),
+    };
+    struct vd_event replay;
+
+    if (count > 0) {
+        test_message_write(&message, events, count);
+        record.body = (struct vd_str){(char *)message.data, message.length};
+    }
+    assert_int_equal(vd_replay_write(&record, letter, &body, &replay), VD_OK);
+    memory_log_add(&f->log, &replay);
+    vd_buf_release(&body);
+    vd_buf_release(&message);
+}
+
 void ingest_add_flow(
     struct ingest_fixture *f, const char *device, uint64_t id, uint32_t time_s, const char *remote)
 {

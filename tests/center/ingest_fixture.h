@@ -44,6 +44,10 @@ void ingest_add_body(struct ingest_fixture *f, enum vd_event_kind kind, const ch
 void ingest_add_message(struct ingest_fixture *f, const char *device, int64_t enqueued_ms,
     const struct test_event *events, size_t count);
 
+/* A replay of the letter at `letter`, of a message with these events; without any: of one that cannot be read. */
+void ingest_add_replay(struct ingest_fixture *f, uint64_t letter, const char *device,
+    int64_t enqueued_ms, const struct test_event *events, size_t count);
+
 /* One event with one flow to `remote`. */
 void ingest_add_flow(
     struct ingest_fixture *f, const char *device, uint64_t id, uint32_t time_s, const char *remote);

@@ -10,6 +10,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/letters.h"
 #include "lib/clock.h"
 #include "tests/center/message.h"
 
@@ -311,7 +312,7 @@ static void test_dead_letters__list(void **state)
     add_letter(f, 7, "first");
     add_letter(f, 9, "second");
     add_letter(f, 9, "again");
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
+    assert_int_equal(vd_letters_list(f->store, NULL, &letters), VD_OK);
     assert_int_equal(json_array_size(letters), 2);
     assert_int_equal(number_at(letters, 0, "offset"), 9);
     assert_int_equal(number_at(letters, 1, "offset"), 7);
@@ -322,7 +323,8 @@ static void test_dead_letters__list(void **state)
     check_text_at(letters, 0, "time", "2025-11-24T16:00:00.123Z");
     json_decref(letters);
     letters = NULL;
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 1, &letters), VD_OK);
+    assert_int_equal(
+        vd_letters_list(f->store, &(struct vd_letter_filter){.limit = 1}, &letters), VD_OK);
     assert_int_equal(json_array_size(letters), 1);
     json_decref(letters);
 }
@@ -338,7 +340,7 @@ static void test_dead_letters__oldest_go(void **state)
         assert_int_equal(vd_dead_letter_add(f->store, i, &record, "r"), VD_OK);
     }
     assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
+    assert_int_equal(vd_letters_list(f->store, NULL, &letters), VD_OK);
     assert_int_equal(json_array_size(letters), VD_DEAD_LETTERS_MAX);
     assert_int_equal(number_at(letters, VD_DEAD_LETTERS_MAX - 1, "offset"), 5);
     assert_int_equal(f->store->letters_dropped, 5);
@@ -492,7 +494,7 @@ static void test_file__full(void **state)
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
     assert_int_equal(vd_dead_letter_add(f->store, 1, &record, "r"), VD_OK);
     assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
+    assert_int_equal(vd_letters_list(f->store, NULL, &letters), VD_OK);
     assert_int_equal(json_array_size(letters), 1);
     json_decref(letters);
     free(body);

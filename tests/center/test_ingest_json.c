@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "center/store/letters.h"
 #include "tests/center/ingest_fixture.h"
 #include "tests/center/json_cases.h"
 
@@ -164,7 +165,7 @@ static void test_json__dead_letter_with_the_place(void **state)
         json_message_new(json_pack("[o, o]", json_event_new(kind, 1, NULL),
             json_event_new(kind, 2, json_pack("[o]", bad)))));
     ingest_run_all(f);
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
+    assert_int_equal(vd_letters_list(f->store, NULL, &letters), VD_OK);
     assert_int_equal(json_array_size(letters), 1);
     assert_non_null(strstr(ingest_text(json_array_get(letters, 0), "reason"),
         "Events[1].Payload[0].RemotePort: is to be text with ports"));

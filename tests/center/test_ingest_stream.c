@@ -12,8 +12,36 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/letters.h"
 #include "lib/clock.h"
 #include "tests/center/ingest_fixture.h"
+
+/* Offsets of letters in the stream. */
+#define LETTER_GARBAGE 2
+#define LETTER_JSON    7
+#define LETTER_NONE    9999
+
+static uint64_t first_replay; /* its offset in the stream */
+
+/* Letters read once more: taken, taken twice over, refused, then taken with one event that is known, of a letter that is gone. */
+static void add_replays(struct ingest_fixture *f)
+{
+    static const struct test_flow flow = {"10.0.0.2", "203.0.113.5", 1, 443, 10, 20, 0};
+    const struct test_event fresh = {test_uuid(400), INGEST_T0_S, 60, 1, &flow, 1};
+    const struct test_event late = {test_uuid(401), INGEST_T0_S, 60, 1, &flow, 1};
+    const struct test_event partly[] = {
+        {test_uuid(100), INGEST_T0_S, 60, 1, &flow, 1},
+        {test_uuid(403), INGEST_T0_S, 60, 1, &flow, 1},
+    };
+
+    first_replay = f->log.end;
+    ingest_add_replay(f, LETTER_GARBAGE, "dev-1", INGEST_T0_MS + 20, &fresh, 1);
+    ingest_add_replay(f, LETTER_GARBAGE, "dev-1", INGEST_T0_MS + 20, &late, 1);
+    ingest_add_replay(f, LETTER_JSON, "dev-3", INGEST_T0_MS + 70, NULL, 0);
+    ingest_add_replay(f, LETTER_JSON, "dev-1", INGEST_T0_MS + 70, partly, 2);
+    ingest_add_replay(f, LETTER_NONE, "dev-1", INGEST_T0_MS + 90, NULL, 0);
+    ingest_add_body(f, VD_EVENT_REPLAY, "dev-1", "", INGEST_T0_MS + 91, VD_STR_LITERAL("123"));
+}
 
 /* A bit of everything, over two days, with redelivered messages and ones that cannot be read. */
 static void add_stream(struct ingest_fixture *f)
@@ -66,6 +94,7 @@ static void add_stream(struct ingest_fixture *f)
     }
     ingest_add_body(
         f, VD_EVENT_TELEMETRY, "dev-1", "", INGEST_T0_MS + 86500000, VD_STR_LITERAL("21.5"));
+    add_replays(f);
 }
 
 /* All that came of the stream, as text; without what depends on when it was processed. */
@@ -76,6 +105,7 @@ static char *snapshot(struct ingest_fixture *f)
     json_t *all;
     size_t i;
     json_t *alert;
+    json_t *letter;
     char *text;
 
     json_array_foreach(alerts, i, alert)
@@ -83,7 +113,11 @@ static char *snapshot(struct ingest_fixture *f)
         json_object_del(alert, "change");
         json_object_del(alert, "timeGenerated");
     }
-    assert_int_equal(vd_alert_store_dead_letters(f->store, 0, &letters), VD_OK);
+    assert_int_equal(vd_letters_list(f->store, NULL, &letters), VD_OK);
+    json_array_foreach(letters, i, letter)
+    {
+        json_object_del(json_object_get(letter, "replay"), "time");
+    }
     all = json_pack("{s:o, s:o, s:o, s:o, s:o}", "alerts", alerts, "letters", letters, "rows",
         ingest_rows(f,
             "SELECT * EXCLUDE (AssociatedResourceId, \"Type\") FROM SecurityIoTRawEvent"
@@ -113,8 +147,8 @@ static const char *reference_snapshot(void)
     add_stream(f);
     ingest_run_all(f);
     assert_int_equal(f->ingest.stats.records, f->log.end);
-    assert_int_equal(f->ingest.stats.dead_letters, 5);
-    assert_int_equal(f->ingest.stats.duplicates, 9);
+    assert_int_equal(f->ingest.stats.dead_letters, 7);
+    assert_int_equal(f->ingest.stats.duplicates, 10);
     reference = snapshot(f);
     ingest_teardown(&state);
     return reference;
@@ -135,18 +169,41 @@ static void check_snapshot(struct ingest_fixture *f, const char *expected)
     free(actual);
 }
 
+static void check_replays(const json_t *letters)
+{
+    json_t *garbage = NULL;
+    json_t *text = NULL;
+    size_t i;
+    json_t *letter;
+    json_t *expected = json_pack("[{s:s, s:I, s:i, s:i}, {s:s, s:I, s:i, s:i}]", "status", "Taken",
+        "offset", (json_int_t)first_replay, "events", 1, "duplicates", 0, "status", "Taken",
+        "offset", (json_int_t)first_replay + 3, "events", 2, "duplicates", 1);
+
+    json_array_foreach(letters, i, letter)
+    {
+        const json_int_t offset = json_integer_value(json_object_get(letter, "offset"));
+
+        garbage = offset == LETTER_GARBAGE ? letter : garbage;
+        text = offset == LETTER_JSON ? letter : text;
+    }
+    assert_true(json_equal(json_object_get(garbage, "replay"), json_array_get(expected, 0)));
+    assert_true(json_equal(json_object_get(text, "replay"), json_array_get(expected, 1)));
+    json_decref(expected);
+}
+
 static void test_stream__reference(void **state)
 {
     json_t *all = json_loads(reference_snapshot(), 0, NULL);
 
     (void)state;
-    assert_int_equal(json_array_size(json_object_get(all, "letters")), 5);
+    assert_int_equal(json_array_size(json_object_get(all, "letters")), 7);
     assert_int_equal(json_array_size(json_object_get(all, "operations")), 1);
     assert_int_equal(json_array_size(json_object_get(all, "activities")), 1);
     /* dev-1 and dev-2: 3 addresses the first day; dev-2's next day; dev-4. */
     assert_int_equal(json_array_size(json_object_get(all, "alerts")), 8);
-    /* 8 rows of each first delivery (5 flows, 3 others), 2 of the partly known, 3 single, 40. */
-    assert_int_equal(json_array_size(json_object_get(all, "rows")), 61);
+    /* 8 rows of each first delivery (5 flows, 3 others), 2 of the partly known, 3 single, 40, 2 of replays. */
+    assert_int_equal(json_array_size(json_object_get(all, "rows")), 63);
+    check_replays(json_object_get(all, "letters"));
     json_decref(all);
 }
 

@@ -71,8 +71,8 @@ static void test_program__help_everywhere(void **state)
         "certificate list", "certificate show", "certificate code", "certificate verify",
         "certificate delete", "agent", "intel", "intel import", "intel test", "alert", "alert list",
         "alert groups", "alert show", "alert history", "alert start", "alert dismiss",
-        "alert resolve", "alert reopen", "alert note", "dead-letter", "dead-letter list", "query",
-        "status", "demo", "config"};
+        "alert resolve", "alert reopen", "alert note", "deadletter", "deadletter list",
+        "deadletter replay", "dead-letter list", "query", "status", "demo", "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {

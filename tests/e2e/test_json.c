@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device that sends its security messages as JSON: alert, rows, and dead letters with the place of the fault. */
+/* A device that sends its security messages as JSON: alert, rows, dead letters with the place of the fault, and those read again. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,15 +9,17 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "tests/e2e/harness.h"
 #include "tests/e2e/message.h"
 #include "tests/e2e/mqtt.h"
 
-#define WAIT_MS   10000
-#define DEVICE    "json"
-#define LISTED    "203.0.113.77"
-#define TYPE_JSON "&%24.ct=application%2Fjson&%24.ce=utf-8"
+#define WAIT_MS      10000
+#define DEVICE       "json"
+#define LISTED       "203.0.113.77"
+#define LISTED_LATER "203.0.113.78"
+#define TYPE_JSON    "&%24.ct=application%2Fjson&%24.ce=utf-8"
 
 static struct e2e_hub hub;
 
@@ -119,7 +121,7 @@ static void test_json__rows_are_what_was_sent(void **state)
 
 static json_t *letters(void)
 {
-    return e2e_cli_json(&hub, E2E_ARGS("dead-letter", "list"));
+    return e2e_cli_json(&hub, E2E_ARGS("deadletter", "list"));
 }
 
 static bool letters_reached(void *context)
@@ -148,6 +150,125 @@ static void test_json__what_does_not_conform_is_a_dead_letter(void **state)
     assert_non_null(strstr(place, "Events[0].Payload[0].RemotePort: is to be text with ports"));
     json_decref(list);
     assert_true(both_rows(NULL)); /* and none of them more */
+}
+
+/* ---- Once more ---- */
+
+static void check_status(const char *offset, const char *status)
+{
+    json_t *letter = e2e_cli_json(&hub, E2E_ARGS("deadletter", "show", offset));
+    const char *got =
+        json_string_value(json_object_get(json_object_get(letter, "replay"), "status"));
+
+    assert_string_equal(got != NULL ? got : "", status);
+    json_decref(letter);
+}
+
+static void test_json__a_letter_is_shown_and_refused_again(void **state)
+{
+    char offset[24];
+    (void)state;
+    json_t *list = letters();
+    snprintf(offset, sizeof offset, "%d",
+        (int)json_integer_value(json_object_get(json_array_get(list, 1), "offset")));
+    json_decref(list);
+    json_t *letter = e2e_cli_json(&hub, E2E_ARGS("deadletter", "show", offset));
+    json_t *properties = json_object_get(letter, "properties");
+    assert_string_equal(json_string_value(json_object_get(properties, "$.ct")), "application/json");
+    assert_string_equal(json_string_value(json_object_get(letter, "address")), "127.0.0.1");
+    assert_string_equal(json_string_value(json_object_get(letter, "bodyForm")), "json");
+    json_t *events = json_object_get(json_object_get(letter, "body"), "Events");
+    assert_int_equal(json_array_size(events), 1);
+    json_decref(letter);
+    struct e2e_result result =
+        e2e_cli(&hub, E2E_ARGS("deadletter", "show", offset, "--body", "hex"));
+    assert_int_equal(result.status, 0);
+    assert_non_null(
+        strstr(result.out, "00000000  7b 22 41 67 65 6e 74 56 65 72 73 69 6f 6e 22 3a"));
+    e2e_result_release(&result);
+    result = e2e_cli(&hub, E2E_ARGS("deadletter", "replay", offset));
+    assert_int_not_equal(result.status, 0);
+    assert_non_null(strstr(result.err, "refused again: Events[0].Payload[0].RemotePort"));
+    e2e_result_release(&result);
+    check_status(offset, "Refused");
+}
+
+/* A message that an earlier version could not read, as it lies in the store. */
+static void put_letter(const char *offset, const char *body)
+{
+    char path[160];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+
+    snprintf(path, sizeof path, "%s/alerts.db", hub.data);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                         "INSERT INTO dead_letters(offset, enqueued_ms, device_id, module_id,"
+                         " reason, properties, body) VALUES(?1, ?2, ?3, '', 'not known', '', ?4)",
+                         -1, &s, NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(s, 1, offset, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)time(NULL) * 1000);
+    sqlite3_bind_text(s, 3, DEVICE, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 4, body, (int)strlen(body), SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(s), SQLITE_DONE);
+    sqlite3_finalize(s);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static bool letter_is_taken(void *context)
+{
+    json_t *letter = e2e_cli_json(&hub, E2E_ARGS("deadletter", "show", context));
+    json_t *replay = json_object_get(letter, "replay");
+    bool taken = json_is_object(replay) &&
+        strcmp(json_string_value(json_object_get(replay, "status")), "Taken") == 0;
+
+    json_decref(letter);
+    return taken;
+}
+
+/* Asked for twice while no service runs, which is then killed as soon as it is up: taken once. */
+static void test_json__a_replay_counts_once_whatever_is_killed(void **state)
+{
+    static char offset[] = "900000";
+    char body[2048];
+    (void)state;
+    e2e_hub_stop(&hub);
+    build(body, sizeof body, 5, LISTED_LATER, "\"8443\"");
+    put_letter(offset, body);
+    e2e_cli_ok(&hub, E2E_ARGS("deadletter", "replay", offset));
+    e2e_cli_ok(&hub, E2E_ARGS("deadletter", "replay", "--reason", "not known"));
+    e2e_hub_start(&hub);
+    e2e_hub_kill(&hub);
+    e2e_hub_start(&hub);
+    assert_true(e2e_wait(WAIT_MS, letter_is_taken, offset));
+    assert_true(e2e_wait(WAIT_MS, alert_is_there, LISTED_LATER));
+    e2e_hub_kill(&hub);
+    e2e_hub_start(&hub);
+    struct e2e_result result = e2e_cli(&hub, E2E_ARGS("deadletter", "replay", offset));
+    assert_int_not_equal(result.status, 0);
+    assert_non_null(strstr(result.err, "a replay has taken this letter"));
+    e2e_result_release(&result);
+    json_t *alerts = e2e_alerts(&hub);
+    json_t *alert = e2e_alert_find(alerts, DEVICE, LISTED_LATER, NULL);
+    assert_int_equal(json_integer_value(json_object_get(alert, "count")), 1);
+    json_decref(alerts);
+    assert_int_equal(e2e_query_number(&hub,
+                         "SELECT count(*) FROM SecurityIoTRawEvent WHERE IoTRawEventId ="
+                         " '00000000-0000-4000-8000-000000000005'"),
+        1);
+}
+
+static void test_json__letters_are_deleted(void **state)
+{
+    size_t none = 0;
+    (void)state;
+    e2e_cli_ok(&hub, E2E_ARGS("deadletter", "delete", "900000"));
+    struct e2e_result result = e2e_cli(&hub, E2E_ARGS("deadletter", "delete"));
+    assert_int_equal(result.status, 2); /* which? */
+    e2e_result_release(&result);
+    e2e_cli_ok(&hub, E2E_ARGS("deadletter", "delete", "--device", DEVICE));
+    assert_true(letters_reached(&none));
     e2e_hub_stop(&hub);
 }
 
@@ -157,7 +278,7 @@ static int make_scene(void **state)
     e2e_hub_init(&hub, "hub", NULL, "127.0.0.1", 0);
     e2e_hub_start(&hub);
     e2e_device_create(&hub, DEVICE);
-    e2e_intel_import(&hub, LISTED "\n");
+    e2e_intel_import(&hub, LISTED "\n" LISTED_LATER "\n");
     return 0;
 }
 
@@ -168,6 +289,9 @@ int main(void)
         cmocka_unit_test(test_json__a_connection_raises_the_alert),
         cmocka_unit_test(test_json__rows_are_what_was_sent),
         cmocka_unit_test(test_json__what_does_not_conform_is_a_dead_letter),
+        cmocka_unit_test(test_json__a_letter_is_shown_and_refused_again),
+        cmocka_unit_test(test_json__a_replay_counts_once_whatever_is_killed),
+        cmocka_unit_test(test_json__letters_are_deleted),
     };
     int result = e2e_begin(0, programs);
     return result != 0 ? result

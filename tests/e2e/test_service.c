@@ -497,7 +497,7 @@ static void test_service__usage(void **state)
     assert_non_null(strstr(version.out, VD_VERSION));
     e2e_result_release(&version);
     static const char *const commands[] = {"init", "serve", "device", "agent", "intel", "alert",
-        "ip-filter", "dead-letter", "query", "status", "demo", "config"};
+        "ip-filter", "deadletter", "query", "status", "demo", "config"};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         struct e2e_start help = {.argv = E2E_ARGS(e2e_vedette(), commands[i], "--help")};
         struct e2e_result text = e2e_run(&help, WAIT_MS);
