@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "center/decode/json_message.h"
 #include "center/detect/address_text.h"
 #include "center/detect/custom_rules.h"
 #include "center/detect/engine.h"
@@ -186,7 +187,8 @@ static const char *member(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-static struct vd_flow flow_of(const json_t *details)
+/* Of a row from a FlatBuffers message. */
+static struct vd_flow reported_flow(const json_t *details)
 {
     const char *protocol = member(details, "Protocol");
     const char *opened = member(details, "OpenedBy");
@@ -207,6 +209,20 @@ static struct vd_flow flow_of(const json_t *details)
     vd_address_read(vd_str_from(member(details, "LocalAddress")), &flow.local);
     vd_address_read(vd_str_from(member(details, "RemoteAddress")), &flow.remote);
     flow.ipv6 = strchr(member(details, "RemoteAddress"), ':') != NULL;
+    return flow;
+}
+
+/* Without what lies in the row's text. A direction is what only items of JSON messages have. */
+static struct vd_flow flow_of(const json_t *details)
+{
+    struct vd_flow flow;
+
+    if (json_object_get(details, "Direction") == NULL) {
+        return reported_flow(details);
+    }
+    vd_json_flow_read(details, &flow);
+    flow.executable = (struct vd_str){NULL, 0};
+    flow.commandline = (struct vd_str){NULL, 0};
     return flow;
 }
 
@@ -393,7 +409,8 @@ static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *d
 {
     static const char event_sql[] =
         "SELECT TimeGenerated, DeviceId, \"TimeStamp\", IoTRawEventId, EventDetails FROM "
-        "SecurityIoTRawEvent WHERE RawEventName = 'NetworkActivity' AND NOT IsEmpty";
+        "SecurityIoTRawEvent WHERE RawEventName IN ('NetworkActivity', 'ConnectionCreate')"
+        " AND NOT IsEmpty";
     static const char record_sql[] =
         "SELECT TimeGenerated, '', Category, OperationName, ResultType, properties_s FROM "
         "AzureDiagnostics WHERE Category <> 'TwinQueries'";

@@ -163,14 +163,11 @@ static struct vd_address address_of(const json_t *object, const char *name, bool
 
 /* ---- Items ---- */
 
-static bool take_flow(struct decoder *d, const json_t *item)
+void vd_json_flow_read(const json_t *item, struct vd_flow *flow)
 {
-    struct vd_flow *flow = element_add(d, &d->message->flows, sizeof *flow);
     bool local_ipv6;
 
-    if (flow == NULL) {
-        return false;
-    }
+    *flow = (struct vd_flow){.ipv6 = false};
     flow->remote = address_of(item, "RemoteAddress", &flow->ipv6);
     local_ipv6 = flow->ipv6;
     flow->local = address_of(item, "LocalAddress", &local_ipv6);
@@ -178,12 +175,21 @@ static bool take_flow(struct decoder *d, const json_t *item)
     flow->remote_port = port_of(item, "RemotePort");
     flow->local_port = port_of(item, "LocalPort");
     flow->protocol = protocol_of(item);
-    flow->opened_by = strcmp(text_of(item, "Direction").data, "Out") == 0 ? 1 : 2;
+    flow->opened_by = vd_str_equal_text(text_of(item, "Direction"), "Out") ? 1 : 2;
     flow->process_id = (uint16_t)number_of(item, "ProcessId", UINT16_MAX);
     flow->user_id = (uint16_t)user_of(item, UINT16_MAX);
     flow->executable = text_of(item, "Executable");
     flow->commandline = text_of(item, "CommandLine");
-    return true;
+}
+
+static bool take_flow(struct decoder *d, const json_t *item)
+{
+    struct vd_flow *flow = element_add(d, &d->message->flows, sizeof *flow);
+
+    if (flow != NULL) {
+        vd_json_flow_read(item, flow);
+    }
+    return flow != NULL;
 }
 
 static bool take_ports(struct decoder *d, const json_t *item)

@@ -23,6 +23,9 @@ bool vd_json_message_is(struct vd_str body);
 VD_NODISCARD int vd_json_message_decode(
     struct vd_security_message *message, struct vd_str body, char reason[VD_DECODE_REASON_SIZE]);
 
+/* The flow that an item of a ConnectionCreate is; its strings point into the item. */
+void vd_json_flow_read(const json_t *item, struct vd_flow *flow);
+
 /*
  * Decodes a body of either kind. `properties` is the message's bag: with a content type ($.ct) other than application/json a
  * body in JSON is refused. Of FlatBuffers any is taken.

@@ -11,6 +11,7 @@
 #include "center/store/groups.h"
 #include "lib/clock.h"
 #include "tests/center/ingest_fixture.h"
+#include "tests/center/json_cases.h"
 
 #define MINUTE_MS 60000LL
 
@@ -85,6 +86,34 @@ static void add_history(struct ingest_fixture *f)
     }
 }
 
+/* Connections that a program reports as JSON: made outside of the list, and taken from there. */
+static void add_json_history(struct ingest_fixture *f)
+{
+    const struct json_kind *kind = json_kind_named("ConnectionCreate");
+    const int64_t start = INGEST_T0_MS / MINUTE_MS * MINUTE_MS;
+
+    for (unsigned i = 0; i < 24; i++) {
+        const int64_t ms = start + i / 2 * MINUTE_MS + i % 2 * 5000;
+        json_t *item = json_item_new(kind, i % 3 == 0);
+        json_t *event = json_event_new(kind, 1000 + i, json_pack("[o]", item));
+        char text[VD_TIME_TEXT_SIZE];
+        json_t *message;
+        char *body;
+
+        vd_time_format(ms, text);
+        json_object_set_new(event, "TimestampUTC", json_string(text));
+        json_object_set_new(item, "Direction", json_string(i % 2 == 0 ? "Out" : "In"));
+        snprintf(text, sizeof text, "203.0.113.%u", i);
+        json_object_set_new(item, "RemoteAddress", json_string(text));
+        message = json_message_new(json_pack("[o]", event));
+        body = json_dumps(message, JSON_COMPACT);
+        assert_non_null(body);
+        ingest_add_body(f, VD_EVENT_SECURITY, "d3", "", ms, vd_str_from(body));
+        free(body);
+        json_decref(message);
+    }
+}
+
 static struct vd_backtest backtest_of(struct ingest_fixture *f, const json_t *rules)
 {
     return (struct vd_backtest){
@@ -142,6 +171,7 @@ static void test_backtest__finds_what_was_found(void **state)
 
     assert_int_equal(vd_groups_put(f->store, "default", rules, 0, &is_new, problem), VD_OK);
     add_history(f);
+    add_json_history(f);
     ingest_run_all(f);
     alerts = ingest_alerts(f);
     assert_int_equal(vd_backtest_run(&backtest, &result, problem), VD_OK);
@@ -151,7 +181,7 @@ static void test_backtest__finds_what_was_found(void **state)
         total += counted(alerts, types[i]);
     }
     assert_int_equal(json_integer_value(json_object_get(result, "findings")), total);
-    assert_int_equal(json_array_size(json_object_get(result, "devices")), 3);
+    assert_int_equal(json_array_size(json_object_get(result, "devices")), 4);
     assert_true(json_array_size(json_object_get(result, "examples")) > 3);
     assert_true(json_is_false(json_object_get(result, "isPartial")));
     /* Nothing was stored by it. */
