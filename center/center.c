@@ -7,11 +7,15 @@
 
 #include "center/ingest.h"
 #include "center/limits.h"
+#include "center/store/alert_act.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 struct vd_center {
     struct vd_ingest ingest; /* the thread's own */
+    struct vd_alert_store *store;
+    int64_t alerts_keep_ms;
+    int64_t pruned_ms; /* monotonic */
     pthread_t thread;
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
@@ -91,6 +95,31 @@ static int step(struct vd_ingest *ingest)
     return error;
 }
 
+/* Lets old alerts go, so many a minute. */
+static int prune_alerts(struct vd_center *center)
+{
+    const int64_t now_ms = vd_clock_utc_ms();
+    const int64_t before_ms = center->alerts_keep_ms > 0 ? now_ms - center->alerts_keep_ms : 0;
+    const int64_t monotonic_ms = vd_clock_monotonic_ms();
+    uint64_t removed = VD_ALERT_BULK_STEP;
+    uint64_t total = 0;
+    int error = VD_OK;
+
+    if (center->pruned_ms != 0 && monotonic_ms - center->pruned_ms < VD_ALERT_PRUNE_INTERVAL_MS) {
+        return VD_OK;
+    }
+    for (int i = 0; i < VD_ALERT_PRUNE_STEPS && removed == VD_ALERT_BULK_STEP && error == VD_OK;
+         i++) {
+        error = vd_alert_store_prune(center->store, before_ms, VD_ALERTS_MAX, now_ms, &removed);
+        total += removed;
+    }
+    if (total > 0) {
+        vd_log(VD_LOG_INFO, "center.alerts_removed", "count=%llu", (unsigned long long)total);
+    }
+    center->pruned_ms = error == VD_OK ? monotonic_ms : center->pruned_ms;
+    return error;
+}
+
 static int center_turn(struct vd_center *center)
 {
     int error = vd_ingest_refresh(&center->ingest);
@@ -101,6 +130,7 @@ static int center_turn(struct vd_center *center)
     if (error == VD_OK || error == VD_E_NOT_FOUND) {
         int settled = vd_ingest_settle(&center->ingest);
 
+        settled = settled == VD_OK ? prune_alerts(center) : settled;
         error = settled != VD_OK ? settled : error;
     }
     return error;
@@ -159,6 +189,8 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
     if (center == NULL) {
         return VD_E_NOMEM;
     }
+    center->store = config->store;
+    center->alerts_keep_ms = config->alerts_keep_ms;
     pthread_mutex_init(&center->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -52,6 +52,9 @@
 #define VD_ALERT_BULK_STEP 500
 /* Alerts kept; the oldest go first. Some 2 KiB each with their evidence. */
 #define VD_ALERTS_MAX 5000000
+/* How often alerts are looked at for their age, and how many transactions are spent on it: 10,000 alerts a minute. */
+#define VD_ALERT_PRUNE_INTERVAL_MS 60000
+#define VD_ALERT_PRUNE_STEPS       20
 /* Shortest prefix of an alert's id that stands for it. */
 #define VD_ALERT_ID_PREFIX_MIN 4
 

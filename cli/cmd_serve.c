@@ -293,6 +293,7 @@ static int start_center(struct service *service)
         .analytics = service->stores.analytics,
         .store = service->stores.alerts,
         .fleet = &service->fleet.base,
+        .alerts_keep_ms = (int64_t)service->config.alerts_keep_days * VD_DAY_MS,
     };
     int error;
 

@@ -89,6 +89,9 @@ static const struct property properties[] = {
         "maximum only."},
     {"detection.silent_hours", PROPERTY_NUMBER, AT(detection_silent_hours), "72", 0, 8760, "hours",
         "A device of which nothing has been heard for so long is reported as silent; 0: none is."},
+    {"alerts.keep_days", PROPERTY_NUMBER, AT(alerts_keep_days), "365", 0, 36500, "days",
+        "Alerts that were raised longer ago are removed, in whatever state, with their evidence and history; 0: none is "
+        "for its age. Beyond 5,000,000 the oldest go."},
     {"recommendation.large_range_prefix", PROPERTY_NUMBER, AT(recommendation_large_range_prefix),
         "16", 0, 32, "bits",
         "An accept rule of the IP filter whose prefix is this or shorter is recommended to be made smaller: 16 are 65,536 addresses."},

@@ -448,6 +448,59 @@ static void test_file__newer(void **state)
     assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_E_NEWER);
 }
 
+/* What version 1 wrote is there, in groups, and can be worked on. */
+static void test_file__of_version_1(void **state)
+{
+    static const char script[] =
+        "PRAGMA application_id=1449410924; PRAGMA user_version=1;"
+        "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
+        " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
+        " properties TEXT NOT NULL, body BLOB NOT NULL);"
+        "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
+        " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
+        " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
+        " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
+        " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
+        " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
+        "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
+        "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT"
+        " NULL, PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
+        "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT"
+        " NULL, text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from,"
+        " range_to)) WITHOUT ROWID;"
+        "INSERT INTO meta VALUES('last_change', 1), ('next_offset', 7);"
+        "INSERT INTO alerts VALUES(1, '00000000-0000-0000-0000-000000000001', 1, 'IoT_TiConnection',"
+        " 'name', 'Medium', 'New', 'dev', '', '192.0.2.1', 0, 5, 6, 7, 1, 'd', '[]', '[\"T1071\"]',"
+        " '192.0.2.1', 'feed');"
+        "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');";
+    struct fixture *f = *state;
+    json_t *alert = NULL;
+    uint64_t offset = 0;
+    char path[600];
+
+    vd_alert_store_close(f->store);
+    f->store = NULL;
+    snprintf(path, sizeof path, "%s.old", f->path);
+    run_sql(path, script);
+    assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
+    assert_int_equal(vd_alert_store_offset(f->store, &offset), VD_OK);
+    assert_int_equal(offset, 7);
+    assert_int_equal(vd_alert_store_get(f->store, "0000", &alert), VD_OK);
+    assert_string_equal(json_string_value(json_object_get(alert, "cause")), "192.0.2.1");
+    assert_string_equal(json_string_value(json_object_get(alert, "status")), "New");
+    assert_int_equal(json_array_size(json_object_get(alert, "evidence")), 1);
+    assert_int_equal(json_array_size(json_object_get(alert, "history")), 0);
+    assert_true(json_is_null(json_object_get(alert, "assessment")));
+    json_decref(alert);
+    assert_false(apply(f, 1, "dev", 1, 1, 5, 8));
+}
+
 static void test_file__of_another_program(void **state)
 {
     struct fixture *f = *state;
@@ -516,6 +569,7 @@ int main(void)
         STORE_TEST(test_event_seen__keys),
         STORE_TEST(test_file__rights),
         STORE_TEST(test_file__newer),
+        STORE_TEST(test_file__of_version_1),
         STORE_TEST(test_file__of_another_program),
         STORE_TEST(test_file__full),
     };

@@ -424,6 +424,62 @@ static void test_center__runs_stalls_and_resumes(void **state)
     vd_center_stop(NULL);
 }
 
+static const char *no_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
+{
+    (void)update;
+    (void)i;
+    *key = 0;
+    return "{}";
+}
+
+static size_t alert_count(struct ingest_fixture *f)
+{
+    json_t *alerts = ingest_alerts(f);
+    const size_t count = json_array_size(alerts);
+
+    json_decref(alerts);
+    return count;
+}
+
+/* Of an alert from 1970 and one from now, the second is kept. */
+static void test_center__removes_old_alerts(void **state)
+{
+    struct ingest_fixture *f = *state;
+    const int64_t deadline = vd_clock_monotonic_ms() + 30000;
+    const int64_t times[] = {1000, vd_clock_utc_ms()};
+    struct vd_center *center = NULL;
+    struct vd_center_config config;
+
+    assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
+    for (uint64_t i = 0; i < 2; i++) {
+        const struct vd_alert_update update = {.id = test_uuid(i),
+            .type = "T",
+            .display_name = "n",
+            .severity = "Low",
+            .subject = "s",
+            .generated_ms = times[i],
+            .description = "d",
+            .remediation_json = "[]",
+            .techniques_json = "[]",
+            .count = 1,
+            .evidence = no_evidence};
+        bool raised = false;
+
+        assert_int_equal(vd_alert_store_apply(f->store, &update, &raised), VD_OK);
+    }
+    assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
+    assert_int_equal(alert_count(f), 2);
+    config = ingest_config(f);
+    config.alerts_keep_ms = VD_DAY_MS;
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
+    while (alert_count(f) == 2 && vd_clock_monotonic_ms() < deadline) {
+        usleep(2000);
+    }
+    assert_int_equal(alert_count(f), 1);
+    vd_event_log_interrupt(&f->log.base);
+    vd_center_stop(center);
+}
+
 /* A step costs the same for one record as for many, so few records make few steps. */
 static void test_center__lets_records_gather(void **state)
 {
@@ -589,6 +645,7 @@ int main(void)
         INGEST_TEST(test_stream__trimmed_log),
         INGEST_TEST(test_start__ahead_of_log),
         INGEST_TEST(test_center__runs_stalls_and_resumes),
+        INGEST_TEST(test_center__removes_old_alerts),
         INGEST_TEST(test_center__lets_records_gather),
         INGEST_TEST(test_center__takes_new_indicators),
         INGEST_TEST(test_stream__kill_9),
