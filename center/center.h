@@ -34,7 +34,8 @@ struct vd_center_config {
     struct vd_alert_store *store;
     struct vd_fleet *fleet; /* NULL: devices are those that send */
     struct vd_detect_settings detection;
-    int64_t alerts_keep_ms; /* alerts that were raised longer ago are removed; 0: none is for its age */
+    int64_t
+        alerts_keep_ms; /* alerts that were raised longer ago are removed; 0: none is for its age */
     /* Called by the center's thread after it has taken in that an identity or the hub itself was changed; must not block.
      * NULL: nobody is told. */
     void (*hub_changed)(void *context);

@@ -3,6 +3,7 @@
 
 #include "center/detect/findings.h"
 
+#include "center/detect/attack.h"
 #include "center/detect/rule.h"
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
@@ -260,12 +261,31 @@ static char *list_json(const char *const *list)
     return text;
 }
 
+/* The rule's techniques as JSON text; the caller's, NULL without memory. */
+static char *techniques_json(const struct vd_rule *rule)
+{
+    json_t *array = json_array();
+    char *text;
+
+    for (const char *const *id = rule->techniques; *id != NULL; id++) {
+        const struct vd_attack_technique *technique = vd_attack_technique(*id);
+
+        json_array_append_new(array,
+            json_pack("{s:s, s:s*, s:s, s:s}", "id", *id, "name",
+                technique != NULL ? technique->name : NULL, "matrix", vd_attack_matrix(*id),
+                "version", VD_ATTACK_VERSION));
+    }
+    text = json_dumps(array, JSON_COMPACT);
+    json_decref(array);
+    return text;
+}
+
 static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_store *store,
     int64_t now_ms, bool *raised)
 {
     const struct vd_rule *rule = alert->first.rule;
     char *remediation = list_json(rule->remediation_steps);
-    char *techniques = list_json(rule->techniques);
+    char *techniques = techniques_json(rule);
     struct vd_alert_update update = {
         .id = alert->id,
         .type = rule->alert_type,

@@ -33,15 +33,12 @@ struct vd_rule {
     const char *display_name;
     const char *severity; /* High, Medium, Low, Informational */
     const char *const *remediation_steps;
-    const char *const *techniques; /* MITRE ATT&CK ids, see VD_ATTACK_VERSION */
+    const char *const *techniques; /* ids of center/detect/attack.h, of both matrices */
     enum vd_observed observes;     /* what examine is called for */
     /* Adds what it finds in what was seen. VD_E_NOMEM. NULL: the engine judges it by counts or time. */
     int (*examine)(const struct vd_rule *rule, const struct vd_detect_input *input,
         struct vd_findings *findings);
 };
-
-/* The versions of the matrices that techniques are taken from. */
-#define VD_ATTACK_VERSION "Enterprise 15, ICS 15"
 
 /* Runs every rule for what was seen. VD_OK or VD_E_NOMEM. */
 VD_NODISCARD int vd_rules_examine(

@@ -48,7 +48,7 @@ struct vd_alert_filter {
  * "number" grows with every alert that is raised: the last one's is `before` of the next page. "cause" is what alerts of
  * many devices have in common. "suppressedBy" is the id of the dismissed alert on whose account this one was raised as
  * dismissed, or null.
- * "change" grows by one with every change of any alert (a repeat is a change too). "techniques" are MITRE ATT&CK ids.
+ * "change" grows by one with every change of any alert (a repeat is a change too). "techniques" are of MITRE ATT&CK: {"id","name","matrix","version"}; of alerts of version 1 of the file, ids.
  * "indicator" is null for an alert without one. "evidence" holds the first 16 and the latest 16 findings; one whose
  * device has a wrong clock also has "deviceTime", and its "time" is the hub's.
  */
