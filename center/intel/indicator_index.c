@@ -10,7 +10,7 @@
 #define HUGE_PAGE_BYTES  2097152
 #define HUGE_LEAST_BYTES (2 * HUGE_PAGE_BYTES)
 #define SAMPLE_EVERY     64
-#define GUESS_STEP       8
+#define WINDOW           64
 #define BITS_MAX         128
 
 /* ---- Numbers ---- */
@@ -86,11 +86,12 @@ int vd_buckets_build(struct vd_buckets *buckets, const uint32_t *addresses, uint
         return VD_OK;
     }
     buckets->starts = index_alloc(BUCKETS + 1, sizeof *buckets->starts, &buckets->bytes);
-    buckets->low = index_alloc(count, sizeof *buckets->low, &buckets->bytes);
+    buckets->low = index_alloc(count + 1, sizeof *buckets->low, &buckets->bytes);
     if (buckets->starts == NULL || buckets->low == NULL) {
         return VD_E_NOMEM;
     }
     buckets->starts[0] = 0;
+    buckets->low[count] = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && addresses[i] < addresses[i - 1]) {
             return VD_E_CORRUPT;
@@ -113,40 +114,66 @@ void vd_buckets_release(struct vd_buckets *buckets)
     *buckets = (struct vd_buckets){0};
 }
 
-/* The first place from `begin` to `end` whose number is not below `x`, up to 65,536. Numbers in a bucket spread evenly
- * enough that the guess is mostly within a cache line of it; steps that double keep what is not within log n. */
+/*
+ * The first place from `begin` to `end` whose number is not below `x`, up to 65,536. Numbers in a bucket spread evenly enough
+ * that it is mostly within a window around where it would be if they were even; windows that double keep what is not within
+ * log n. What remains is halved without branches: they would be foretold wrongly half of the time.
+ */
 static uint32_t lower_bound(const uint16_t *low, uint32_t begin, uint32_t end, uint32_t x)
 {
-    uint32_t step = GUESS_STEP;
-    uint32_t guess;
+    uint32_t left = end - begin;
 
-    if (begin == end) {
-        return begin;
-    }
-    guess = begin + (uint32_t)((uint64_t)(end - begin) * (x < BUCKETS ? x : BUCKETS - 1) >> 16);
-    if (low[guess] < x) {
-        begin = guess + 1;
-        for (; end - begin > step && low[begin + step - 1] < x; step *= 2) {
-            begin += step;
-        }
-        end = end - begin > step ? begin + step - 1 : end;
-    } else {
-        end = guess;
-        for (; end - begin > step && low[end - step] >= x; step *= 2) {
-            end -= step;
-        }
-        begin = end - begin > step ? end - step + 1 : begin;
-    }
-    while (begin < end) {
-        const uint32_t middle = begin + (end - begin) / 2;
+    if (left > WINDOW) {
+        uint32_t step = WINDOW;
+        uint32_t guess = begin + (uint32_t)((uint64_t)left * x >> 16);
 
-        if (low[middle] < x) {
-            begin = middle + 1;
+        guess = guess - begin > WINDOW / 2 ? guess - WINDOW / 2 : begin;
+        if (low[guess] < x) {
+            /* All before `begin` are below x. */
+            begin = guess;
+            for (; end - begin > step && low[begin + step] < x; step *= 2) {
+                begin += step;
+            }
+            left = end - begin > step ? step : end - begin;
         } else {
-            end = middle;
+            /* None from `end` on is. */
+            end = guess;
+            for (; end - begin > step && low[end - step] >= x; step *= 2) {
+                end -= step;
+            }
+            begin = end - begin > step ? end - step : begin;
+            left = end - begin;
         }
+    }
+    while (left > 0) {
+        const uint32_t half = (left + 1) / 2;
+
+        begin += low[begin + half - 1] < x ? half : 0;
+        left -= half;
     }
     return begin;
+}
+
+/* The first place of `address` among all, or where it would be; *end: of its bucket. */
+static uint32_t place_of(const struct vd_buckets *buckets, uint32_t address, uint32_t *end)
+{
+    const uint32_t bucket = address >> 16;
+
+    *end = buckets->starts[bucket + 1];
+    return lower_bound(buckets->low, buckets->starts[bucket], *end, address & 0xffff);
+}
+
+bool vd_buckets_holds(const struct vd_buckets *buckets, uint32_t address)
+{
+    uint32_t end;
+    uint32_t at;
+
+    if (buckets->starts == NULL) {
+        return false;
+    }
+    at = place_of(buckets, address, &end);
+    /* Behind the last number there is another one to look at: one branch less. */
+    return (at < end) & (buckets->low[at] == (uint16_t)address);
 }
 
 uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uint32_t *first)
@@ -158,8 +185,7 @@ uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uin
     if (buckets->starts == NULL) {
         return 0;
     }
-    end = buckets->starts[(address >> 16) + 1];
-    at = lower_bound(buckets->low, buckets->starts[address >> 16], end, address & 0xffff);
+    at = place_of(buckets, address, &end);
     *first = at;
     while (at < end && buckets->low[at] == (uint16_t)address) {
         at++;

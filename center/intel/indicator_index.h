@@ -55,6 +55,7 @@ struct vd_prefix_index {
 VD_NODISCARD int vd_buckets_build(
     struct vd_buckets *buckets, const uint32_t *addresses, uint32_t count);
 void vd_buckets_release(struct vd_buckets *buckets);
+bool vd_buckets_holds(const struct vd_buckets *buckets, uint32_t address);
 /* The places of `address` are from *first up to what is returned. */
 uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uint32_t *first);
 

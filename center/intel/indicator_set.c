@@ -360,6 +360,23 @@ bool vd_indicator_set_match(const struct vd_indicator_set *set, const struct vd_
     return true;
 }
 
+bool vd_indicator_set_holds(const struct vd_indicator_set *set, const struct vd_address *address)
+{
+    const struct vd_number number = vd_number_of(address);
+    const struct table *table;
+
+    if (set == NULL) {
+        return false;
+    }
+    table = &set->tables[INDICATORS];
+    if (!vd_number_is_ipv4(number)) {
+        return vd_prefix_index_find6(&table->ranges6, number) != VD_NO_PREFIX;
+    }
+    /* Both are asked: whether the first one answers cannot be foretold. */
+    return vd_buckets_holds(&table->addresses, (uint32_t)number.low) |
+        (vd_prefix_index_find4(&table->ranges4, (uint32_t)number.low) != VD_NO_PREFIX);
+}
+
 struct visit {
     const struct vd_indicator_set *set;
     enum kind kind;

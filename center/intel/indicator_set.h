@@ -98,6 +98,9 @@ void vd_indicator_set_release(struct vd_indicator_set *set);
 bool vd_indicator_set_match(const struct vd_indicator_set *set, const struct vd_address *address,
     int64_t time_ms, struct vd_indicator_match *match);
 
+/* Whether any indicator holds `address`, valid or not; no exception is asked. Reads no record: for asking about many. */
+bool vd_indicator_set_holds(const struct vd_indicator_set *set, const struct vd_address *address);
+
 /* Gives every indicator and exception that holds `address`, valid or not, the smallest prefixes first. */
 typedef void vd_indicator_visitor(const struct vd_indicator_match *match, void *context);
 void vd_indicator_set_visit(const struct vd_indicator_set *set, const struct vd_address *address,

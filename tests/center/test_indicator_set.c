@@ -333,14 +333,20 @@ static struct vd_address range_size(const struct vd_indicator_range *range)
     return size;
 }
 
+static bool is_within(const struct item *item, const struct vd_address *address)
+{
+    const struct vd_indicator_range *range = &item->indicator.range;
+
+    return range_is_ipv4(range) == vd_address_is_ipv4(address) &&
+        memcmp(&range->from, address, sizeof *address) <= 0 &&
+        memcmp(&range->to, address, sizeof *address) >= 0;
+}
+
 static bool holds(const struct item *item, const struct vd_address *address, int64_t time_ms)
 {
     const struct vd_indicator *i = &item->indicator;
 
-    return range_is_ipv4(&i->range) == vd_address_is_ipv4(address) &&
-        memcmp(&i->range.from, address, sizeof *address) <= 0 &&
-        memcmp(&i->range.to, address, sizeof *address) >= 0 &&
-        (i->valid_from_ms == 0 || i->valid_from_ms <= time_ms) &&
+    return is_within(item, address) && (i->valid_from_ms == 0 || i->valid_from_ms <= time_ms) &&
         (i->valid_until_ms == 0 || i->valid_until_ms > time_ms);
 }
 
@@ -375,6 +381,16 @@ static const struct item *scan(
     return best;
 }
 
+static bool is_held(const struct item *items, size_t count, const struct vd_address *address)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!items[i].is_exception && is_within(&items[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_address(const struct vd_indicator_set *set, const struct item *items,
     size_t count, struct vd_address address, uint32_t *random)
 {
@@ -384,6 +400,7 @@ static void check_address(const struct vd_indicator_set *set, const struct item 
     const bool found = vd_indicator_set_match(set, &address, time_ms, &match);
 
     assert_int_equal(found, expected != NULL);
+    assert_int_equal(vd_indicator_set_holds(set, &address), is_held(items, count, &address));
     if (found) {
         assert_int_equal(match.line, expected->indicator.line);
         assert_int_equal(match.confidence, expected->confidence);
