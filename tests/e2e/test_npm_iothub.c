@@ -32,6 +32,15 @@ static void test_npm__management_sdk(void **state)
     e2e_hub_stop(&hub);
 }
 
+static void test_npm__security_sdk_alerts(void **state)
+{
+    (void)state;
+    e2e_npm_hub_start(&hub, "alerts", true, "");
+    e2e_device_create(&hub, "device-1");
+    e2e_npm_run(&hub, "arm-security-alerts.test.js", NULL, TESTS_MS);
+    e2e_hub_stop(&hub);
+}
+
 static void test_npm__device_sdk_over_websocket(void **state)
 {
     (void)state;
@@ -66,9 +75,10 @@ int main(void)
         cmocka_unit_test(test_npm__management_sdk),
         cmocka_unit_test(test_npm__device_sdk_over_websocket),
         cmocka_unit_test(test_npm__monitoring_sdk),
+        cmocka_unit_test(test_npm__security_sdk_alerts),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
-    if (result == 0 && !e2e_npm_has("@azure/arm-monitor")) {
+    if (result == 0 && !e2e_npm_has("@azure/arm-security")) {
         result = e2e_cannot_run("the npm packages are not installed (tools/deps test)");
     }
     return result != 0 ? result : e2e_end(cmocka_run_group_tests_name("npm", tests, NULL, NULL));
