@@ -38,6 +38,7 @@ static const struct route routes[] = {
     {"GET", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_get},
     {"PATCH", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_patch},
     {"PUT", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_replace},
+    {"PUT", "/devices/{id}/group", NEEDS_BOTH, vd_api_device_group},
     {"POST", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_send},
     {"DELETE", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_purge},
     {"POST", "/twins/query", NEEDS_BOTH, vd_api_twin_query},

@@ -83,6 +83,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  404 DeviceNotOnline, 504 GatewayTimeout, 429, 502 BadDeviceResponse, 503
  * GET, PATCH, PUT /devices/{id}/twin?etag=, /devices/{id}/modules/{mid}/twin
  *                                  body: {["tags","properties":{"desired"}]}, merged or replaced as hub/twin.h says; the twin
+ * PUT /devices/{id}/group          {"group"}: puts the device into the security group, null: into none, by the tag of its
+ *                                  security module's twin; the module is made where it is missing; {"deviceId","group"}
  * POST /devices/{id}/messages      {"payload"|"payloadBase64"[,"messageId","correlationId","userId","contentType",
  *                                  "contentEncoding","ack","ttlSeconds","properties":{}]}; 201, {"messageId"}; 403 beyond 50
  * DELETE /devices/{id}/messages    {"purged"}

@@ -48,6 +48,7 @@ vd_api_handler vd_api_device_create;
 vd_api_handler vd_api_device_get;
 vd_api_handler vd_api_device_update;
 vd_api_handler vd_api_device_delete;
+vd_api_handler vd_api_device_group;
 vd_api_handler vd_api_method_call;
 vd_api_handler vd_api_twin_get;
 vd_api_handler vd_api_twin_patch;

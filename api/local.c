@@ -59,6 +59,7 @@ static const struct kind {
     {vd_api_device_delete, VD_OPERATION_IDENTITIES, "delete", ALWAYS},
     {vd_api_device_list, VD_OPERATION_IDENTITIES, "list", ALWAYS},
     {vd_api_twin_get, VD_OPERATION_C2D_TWIN, "read", ALWAYS},
+    {vd_api_device_group, VD_OPERATION_C2D_TWIN, "update", ALWAYS},
     {vd_api_twin_patch, VD_OPERATION_C2D_TWIN, "update", ALWAYS},
     {vd_api_twin_replace, VD_OPERATION_C2D_TWIN, "replace", ALWAYS},
     {vd_api_twin_query, VD_OPERATION_TWIN_QUERIES, "query", ALWAYS},

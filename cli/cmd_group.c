@@ -200,6 +200,38 @@ static int group_set(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+/* "default" is the group of those that no tag puts into another. */
+static int group_assign(const struct vd_invocation *invocation)
+{
+    const char *group = invocation->arguments[0];
+    char *encoded = vd_client_encode(invocation->arguments[1]);
+    json_t *json =
+        json_pack("{s:s?}", "group", strcmp(group, VD_FLEET_GROUP_DEFAULT) == 0 ? NULL : group);
+    char *body = json_dumps(json, JSON_COMPACT);
+    char path[600];
+    struct vd_api_request request = {.method = "PUT", .path = path};
+    json_t *answer = NULL;
+
+    if (encoded != NULL && body != NULL) {
+        snprintf(path, sizeof path, "/devices/%s/group", encoded);
+        request.body = vd_str_from(body);
+        answer = vd_client_json(invocation->data_dir, &request);
+    } else {
+        vd_cli_fail("the names are to be text");
+    }
+    if (answer != NULL) {
+        vd_print_safe(text_of(answer, "deviceId"));
+        printf(" is in the group ");
+        vd_print_safe(text_of(answer, "group"));
+        printf("\n");
+    }
+    free(encoded);
+    free(body);
+    json_decref(json);
+    json_decref(answer);
+    return answer != NULL ? VD_EXIT_OK : VD_EXIT_FAILURE;
+}
+
 static int group_delete(const struct vd_invocation *invocation)
 {
     return vd_cli_deleted(invocation,
@@ -310,6 +342,16 @@ const struct vd_command vd_group_commands[] = {
             "FILE (- for standard input) holds a JSON object with timeWindowRules, thresholdRules, allowlistRules and\n"
             "denylistRules, as `vedette group show --output json` prints below properties. They apply from then on.\n",
         .run = group_set},
+    {.name = "assign",
+        .summary = "Puts a device into a group.",
+        .arguments = "GROUP DEVICE",
+        .min_arguments = 2,
+        .max_arguments = 2,
+        .takes = VD_TAKES_DATA_DIR,
+        .details =
+            "Sets the tag SecurityGroup of the twin of the device's module azureiotsecurity, which is made if it is missing.\n"
+            "The group default takes the tag away.\n",
+        .run = group_assign},
     {.name = "delete",
         .summary = "Deletes a group's rules.",
         .arguments = "GROUP",
