@@ -86,15 +86,15 @@ static json_t *hub_json(struct vd_hub *hub)
 
     vd_hub_stats_get(hub, &s);
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
-        "connections", (json_int_t)s.connections, "authenticated", (json_int_t)s.authenticated,
-        "accepted", (json_int_t)s.connects_accepted, "refused", (json_int_t)s.connects_refused,
-        "takeovers", (json_int_t)s.takeovers, "telemetry", (json_int_t)s.messages_telemetry,
-        "security", (json_int_t)s.messages_security, "protocolErrors",
-        (json_int_t)s.protocol_errors, "connectsLimited", (json_int_t)s.connects_limited,
-        "throttled", (json_int_t)s.throttled, "operationsLost", (json_int_t)s.operations_lost,
-        "methodsAnswered", (json_int_t)s.methods_answered, "methodsUnanswered",
-        (json_int_t)s.methods_unanswered, "methodAnswersIgnored",
+        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+        "port", (int)vd_hub_port(hub), "connections", (json_int_t)s.connections, "authenticated",
+        (json_int_t)s.authenticated, "accepted", (json_int_t)s.connects_accepted, "refused",
+        (json_int_t)s.connects_refused, "takeovers", (json_int_t)s.takeovers, "telemetry",
+        (json_int_t)s.messages_telemetry, "security", (json_int_t)s.messages_security,
+        "protocolErrors", (json_int_t)s.protocol_errors, "connectsLimited",
+        (json_int_t)s.connects_limited, "throttled", (json_int_t)s.throttled, "operationsLost",
+        (json_int_t)s.operations_lost, "methodsAnswered", (json_int_t)s.methods_answered,
+        "methodsUnanswered", (json_int_t)s.methods_unanswered, "methodAnswersIgnored",
         (json_int_t)s.method_answers_ignored, "appendFailures", (json_int_t)s.append_failures,
         "logUnwritable", (int)s.log_unwritable);
 }

@@ -49,6 +49,17 @@ static const struct vd_command commands[] = {
     {.name = "agent", .summary = "Runs the security module on this machine.", .raw = vd_cmd_agent},
     {.name = "intel", .summary = "Threat indicators.", .children = vd_intel_commands},
     {.name = "alert", .summary = "Alerts.", .children = vd_alert_commands},
+    {.name = "prove",
+        .summary = "Causes alerts for real, and waits for them.",
+        .arguments = "[NAME]",
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = vd_prove_options,
+        .details =
+            "NAME is the AlertType of an alert or the type of a recommendation. Each is caused against the running service by test\n"
+            "devices that are made for it and removed afterwards, beside a like thing that must not alert. Shows the time from the\n"
+            "cause to the alert. What was raised is resolved with a word that says so.\n",
+        .run = vd_cmd_prove},
     {.name = "group",
         .summary = "Device security groups and their custom alert rules.",
         .children = vd_group_commands},
