@@ -364,6 +364,7 @@ bool vd_indicator_set_holds(const struct vd_indicator_set *set, const struct vd_
 {
     const struct vd_number number = vd_number_of(address);
     const struct table *table;
+    bool is_range;
 
     if (set == NULL) {
         return false;
@@ -373,8 +374,8 @@ bool vd_indicator_set_holds(const struct vd_indicator_set *set, const struct vd_
         return vd_prefix_index_find6(&table->ranges6, number) != VD_NO_PREFIX;
     }
     /* Both are asked: whether the first one answers cannot be foretold. */
-    return vd_buckets_holds(&table->addresses, (uint32_t)number.low) |
-        (vd_prefix_index_find4(&table->ranges4, (uint32_t)number.low) != VD_NO_PREFIX);
+    is_range = vd_prefix_index_find4(&table->ranges4, (uint32_t)number.low) != VD_NO_PREFIX;
+    return vd_buckets_holds(&table->addresses, (uint32_t)number.low) || is_range;
 }
 
 struct visit {
