@@ -69,6 +69,8 @@
 #define VD_INDICATORS_MAX 16000000
 /* What ranges of one family are cut to: a CIDR range is one, another at most 62, or 254 of IPv6. */
 #define VD_INDICATOR_PREFIXES_MAX 8000000
+/* Indicators that one lookup weighs, the smallest ranges and earliest feeds first: a feed that repeats itself costs no more. */
+#define VD_INDICATORS_WEIGHED_MAX 4096
 /* Two IPv6 addresses with a hyphen are 79 bytes. */
 #define VD_INDICATOR_TEXT            96
 #define VD_INDICATOR_DESCRIPTION_MAX 1024

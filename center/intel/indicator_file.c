@@ -121,6 +121,8 @@ struct record_head {
 };
 
 _Static_assert(sizeof(struct record_head) == 12, "no padding");
+_Static_assert(
+    VD_INDICATOR_TEXT <= UINT8_MAX && VD_INDICATOR_DESCRIPTION_MAX <= UINT16_MAX, "lengths fit");
 
 static uint8_t *put(uint8_t *to, const void *data, size_t length)
 {

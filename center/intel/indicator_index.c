@@ -176,7 +176,8 @@ bool vd_buckets_holds(const struct vd_buckets *buckets, uint32_t address)
     return (at < end) & (buckets->low[at] == (uint16_t)address);
 }
 
-uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uint32_t *first)
+uint32_t vd_buckets_find(
+    const struct vd_buckets *buckets, uint32_t address, uint32_t max, uint32_t *first)
 {
     uint32_t end;
     uint32_t at;
@@ -187,7 +188,7 @@ uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uin
     }
     at = place_of(buckets, address, &end);
     *first = at;
-    while (at < end && buckets->low[at] == (uint16_t)address) {
+    while (at < end && at - *first < max && buckets->low[at] == (uint16_t)address) {
         at++;
     }
     return at;

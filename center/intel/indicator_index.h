@@ -56,8 +56,9 @@ VD_NODISCARD int vd_buckets_build(
     struct vd_buckets *buckets, const uint32_t *addresses, uint32_t count);
 void vd_buckets_release(struct vd_buckets *buckets);
 bool vd_buckets_holds(const struct vd_buckets *buckets, uint32_t address);
-/* The places of `address` are from *first up to what is returned. */
-uint32_t vd_buckets_find(const struct vd_buckets *buckets, uint32_t address, uint32_t *first);
+/* The places of `address`, at most `max` of them, are from *first up to what is returned. */
+uint32_t vd_buckets_find(
+    const struct vd_buckets *buckets, uint32_t address, uint32_t max, uint32_t *first);
 
 /* All zero is empty. `prefixes` sorted by from and bits, all of IPv4 or none. VD_E_NOMEM; VD_E_CORRUPT if they are not as they must be. */
 VD_NODISCARD int vd_prefix_index_build(

@@ -233,39 +233,53 @@ static bool offer(
     return candidate(&record, context);
 }
 
-static void walk_prefixes(const struct vd_indicator_set *set, const struct vd_prefix *prefixes,
-    const uint32_t *parents, uint32_t prefix, candidate_fn *candidate, void *context)
+struct walk {
+    const struct vd_indicator_set *set;
+    candidate_fn *candidate;
+    void *context;
+    uint32_t left; /* so many more are offered */
+};
+
+/* False: that was the last one. */
+static bool walk_offer(struct walk *w, uint32_t number)
 {
-    while (prefix != VD_NO_PREFIX && offer(set, prefixes[prefix].record, candidate, context)) {
+    w->left--;
+    return offer(w->set, number, w->candidate, w->context) && w->left > 0;
+}
+
+static void walk_prefixes(
+    struct walk *w, const struct vd_prefix *prefixes, const uint32_t *parents, uint32_t prefix)
+{
+    while (prefix != VD_NO_PREFIX && walk_offer(w, prefixes[prefix].record)) {
         prefix = parents[prefix];
     }
 }
 
-static void walk4(const struct vd_indicator_set *set, const struct table *table, uint32_t address,
-    candidate_fn *candidate, void *context)
+static void walk4(struct walk *w, const struct table *table, uint32_t address)
 {
     uint32_t at;
-    const uint32_t end = vd_buckets_find(&table->addresses, address, &at);
+    const uint32_t end = vd_buckets_find(&table->addresses, address, w->left, &at);
 
     for (; at < end; at++) {
-        if (!offer(set, table->address_records[at], candidate, context)) {
+        if (!walk_offer(w, table->address_records[at])) {
             return;
         }
     }
-    walk_prefixes(set, table->prefixes4, table->ranges4.parents,
-        vd_prefix_index_find4(&table->ranges4, address), candidate, context);
+    walk_prefixes(w, table->prefixes4, table->ranges4.parents,
+        vd_prefix_index_find4(&table->ranges4, address));
 }
 
 static void walk(const struct vd_indicator_set *set, enum kind kind, struct vd_number address,
     candidate_fn *candidate, void *context)
 {
     const struct table *table = &set->tables[kind];
+    struct walk w = {set, candidate, context, VD_INDICATORS_WEIGHED_MAX};
 
     if (vd_number_is_ipv4(address)) {
-        walk4(set, table, (uint32_t)address.low, candidate, context);
+        walk4(&w, table, (uint32_t)address.low);
     } else {
-        walk_prefixes(set, table->prefixes6, table->ranges6.parents,
-            vd_prefix_index_find6(&table->ranges6, address), candidate, context);
+        walk_prefixes(&w, table->prefixes6, table->ranges6.parents,
+            vd_prefix_index_find6(&table->ranges6, address));
     }
 }
 

@@ -93,7 +93,7 @@ void vd_indicator_set_release(struct vd_indicator_set *set);
 /*
  * The best of all indicators that hold `address` and are valid at `time_ms` (UTC): the smallest range first, then the highest
  * confidence (unknown last), then the one added first. False, and *match undefined: there is none, or a valid exception holds
- * the address. IPv4 addresses (mapped ones too) fall under ranges of IPv4 addresses only, however wide an IPv6 range is.
+ * the address. Of indicators and of exceptions VD_INDICATORS_WEIGHED_MAX are weighed. IPv4 addresses (mapped ones too) fall under ranges of IPv4 addresses only, however wide an IPv6 range is.
  */
 bool vd_indicator_set_match(const struct vd_indicator_set *set, const struct vd_address *address,
     int64_t time_ms, struct vd_indicator_match *match);

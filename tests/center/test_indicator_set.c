@@ -235,6 +235,37 @@ static void test_set__keeps_what_was_given(void **state)
     vd_indicator_set_release(set);
 }
 
+/* However often a feed names an address, a lookup weighs the first ones only. */
+static void test_set__weighs_so_many(void **state)
+{
+    static const char *const repeated[] = {"192.0.2.1", "192.0.2.0/24", "2001:db8::1"};
+    const struct vd_feed_info feed = {.name = "feed"};
+    struct vd_indicator_builder *builder = NULL;
+    struct vd_indicator_set *set = NULL;
+    struct vd_indicator_match match;
+    const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "2001:db8::1"};
+
+    (void)state;
+    assert_int_equal(vd_indicator_builder_new(NULL, &builder), VD_OK);
+    assert_int_equal(vd_indicator_builder_feed(builder, &feed), VD_OK);
+    for (uint32_t i = 0; i < 3 * (VD_INDICATORS_WEIGHED_MAX + 1); i++) {
+        struct vd_indicator_line line;
+        struct vd_indicator indicator = indicator_of(repeated[i % 3], &line);
+
+        indicator.line = i / 3 + 1;
+        indicator.confidence = indicator.line < VD_INDICATORS_WEIGHED_MAX ? 1
+            : indicator.line == VD_INDICATORS_WEIGHED_MAX                 ? 2
+                                                                          : 3;
+        assert_int_equal(vd_indicator_builder_add(builder, &indicator), VD_OK);
+    }
+    assert_int_equal(vd_indicator_builder_finish(builder, &set), VD_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_not_equal(match_text(set, addresses[i], &match), "-");
+        assert_int_equal(match.line, VD_INDICATORS_WEIGHED_MAX);
+    }
+    vd_indicator_set_release(set);
+}
+
 /* ---- Against a scan ---- */
 
 /* xorshift: the same sequence in every run. */
@@ -547,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_set__empty),
         cmocka_unit_test(test_builder__refuses),
         cmocka_unit_test(test_set__keeps_what_was_given),
+        cmocka_unit_test(test_set__weighs_so_many),
         cmocka_unit_test(test_set__agrees_with_a_scan),
         cmocka_unit_test(test_set__agrees_on_many_addresses),
     };
