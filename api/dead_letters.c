@@ -278,6 +278,8 @@ void vd_api_dead_letter_delete(
         vd_api_fail_error(answer, error, "the dead letter");
         return;
     }
+    vd_log(
+        VD_LOG_INFO, "center.letters_deleted", "offset=%llu letters=1", (unsigned long long)offset);
     vd_api_reply(answer, 204, NULL);
 }
 
