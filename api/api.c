@@ -84,6 +84,12 @@ static const struct route routes[] = {
     {"POST", "/dead-letters/{id}/replay", VD_NEEDS_ALERTS | VD_NEEDS_LOG,
         vd_api_dead_letter_replay},
     {"POST", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_import},
+    {"GET", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_check},
+    {"GET", "/feeds", VD_NEEDS_ALERTS, vd_api_feed_list},
+    {"GET", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_get},
+    {"PUT", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_put},
+    {"DELETE", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_delete},
+    {"POST", "/feeds/{id}/refresh", VD_NEEDS_ALERTS, vd_api_feed_refresh},
     {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},
     {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE, vd_api_status},
 };

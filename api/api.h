@@ -137,7 +137,16 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  to go on from, null at the end
  * DELETE /dead-letters/{offset}    204
  * DELETE /dead-letters?device=&reason=|all=true   {"deleted"}
- * POST /indicators?feed=           body: one address or range a line; {"feed","added","known","total"}
+ * GET /feeds                       {"feeds":[...]}, as center/store/feeds.h gives them
+ * GET, DELETE /feeds/{id}          one of them; 204
+ * PUT /feeds/{id}                  body: {["settings","text"]}: settings as center/intel/feed_settings.h has them, and the text
+ *                                  of a feed without a file. What is absent stays; the feed. Nothing is changed unless the text
+ *                                  is of the format
+ * POST /feeds/{id}/refresh         reads its file again; the feed
+ * POST /indicators?feed=           body: the text of a feed, which replaces what it had; the feed, with "total" of all feeds
+ * GET /indicators?address=         {"address","matches","indicators":[{"indicator","feed","isException","severity","confidence",
+ *                                  "tlp","description","validFrom","validUntil","line"}]}, all that hold it, valid or not;
+ *                                  "matches" is the one that a flow would raise an alert for now, or null
  * POST /query                      {"sql"}; {"columns","rows","truncated"}
  * GET /status                      versions and counters
  * /subscriptions/..., /providers/...   the management API (docs/management.md), as an owner and without headers

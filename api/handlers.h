@@ -99,6 +99,12 @@ vd_api_handler vd_api_dead_letter_replay_all;
 vd_api_handler vd_api_dead_letter_delete;
 vd_api_handler vd_api_dead_letter_delete_all;
 vd_api_handler vd_api_indicator_import;
+vd_api_handler vd_api_indicator_check;
+vd_api_handler vd_api_feed_list;
+vd_api_handler vd_api_feed_get;
+vd_api_handler vd_api_feed_put;
+vd_api_handler vd_api_feed_delete;
+vd_api_handler vd_api_feed_refresh;
 vd_api_handler vd_api_query;
 vd_api_handler vd_api_status;
 

@@ -1,54 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the center knows: indicators, queries, and the state of the service. */
+/* What the center knows: queries, and the state of the service. */
 
 #include "api/handlers.h"
+#include "center/store/feeds.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define FEED_NAME_MAX 64
 #define SQL_MAX_BYTES 65536
-
-static bool feed_name_is_valid(const char *feed)
-{
-    size_t length = strnlen(feed, FEED_NAME_MAX + 1);
-
-    return length >= 1 && length <= FEED_NAME_MAX &&
-        strspn(feed, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._ ") ==
-        length;
-}
-
-void vd_api_indicator_import(
-    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
-{
-    const char *feed = vd_api_param(args, "feed");
-    struct vd_import_result result = {0};
-    uint64_t total = 0;
-    int error;
-
-    if (feed == NULL || !feed_name_is_valid(feed)) {
-        vd_api_fail(answer, 400, "InvalidParameter",
-            "feed is to be 1 to %d letters, digits, blanks and - . _", FEED_NAME_MAX);
-        return;
-    }
-    error = vd_alert_store_import_indicators(api->alerts, feed, args->body, &result);
-    if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "InvalidIndicator", "line %u: %s; nothing was imported",
-            result.line, result.problem);
-        return;
-    }
-    if (error == VD_OK) {
-        error = vd_alert_store_indicator_count(api->alerts, &total);
-    }
-    if (error != VD_OK) {
-        vd_api_fail_error(answer, error, "the import");
-        return;
-    }
-    vd_log(VD_LOG_INFO, "intel.imported", "feed=\"%s\" added=%u known=%u total=%llu", feed,
-        result.added, result.known, (unsigned long long)total);
-    vd_api_reply(answer, 200,
-        json_pack("{s:s, s:I, s:I, s:I}", "feed", feed, "added", (json_int_t)result.added, "known",
-            (json_int_t)result.known, "total", (json_int_t)total));
-}
 
 void vd_api_query(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
@@ -188,7 +146,7 @@ void vd_api_status(
 
     (void)args;
     if (error == VD_OK) {
-        error = vd_alert_store_indicator_count(api->alerts, &indicators);
+        error = vd_feeds_count(api->alerts, &indicators);
     }
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, "the status");

@@ -13,6 +13,7 @@
 
 struct vd_center {
     struct vd_ingest ingest; /* the thread's own */
+    struct vd_indicator_loader *loader;
     struct vd_alert_store *store;
     int64_t alerts_keep_ms;
     int64_t pruned_ms; /* monotonic */
@@ -174,6 +175,7 @@ static void *center_main(void *argument)
 
 static void center_free(struct vd_center *center)
 {
+    vd_indicator_loader_stop(center->loader);
     vd_ingest_release(&center->ingest);
     pthread_mutex_destroy(&center->mutex);
     pthread_cond_destroy(&center->changed);
@@ -198,6 +200,10 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
     pthread_condattr_destroy(&attributes);
     error = vd_ingest_init(&center->ingest, config);
     if (error == VD_OK) {
+        error = vd_indicator_loader_start(config->store, &center->loader);
+    }
+    if (error == VD_OK) {
+        center->ingest.loader = center->loader;
         center->stats = center->ingest.stats;
         error = vd_error_from_errno(pthread_create(&center->thread, NULL, center_main, center));
     }

@@ -70,23 +70,36 @@ void vd_ingest_release(struct vd_ingest *ingest)
     vd_engine_free(ingest->engine);
 }
 
+static void set_indicators(
+    struct vd_ingest *ingest, struct vd_indicator_set *set, int64_t generation)
+{
+    vd_indicator_set_release(ingest->indicators);
+    ingest->indicators = set;
+    vd_engine_set_indicators(ingest->engine, set);
+    ingest->indicator_generation = generation;
+    vd_feeds_set_in_use(ingest->store, generation);
+}
+
 static int refresh_indicators(struct vd_ingest *ingest)
 {
     struct vd_indicator_set *set = NULL;
-    int64_t generation;
-    int error = vd_alert_store_indicator_generation(ingest->store, &generation);
+    int64_t generation = 0;
+    int error;
 
+    if (ingest->loader != NULL) {
+        set = vd_indicator_loader_take(ingest->loader, &generation);
+        if (set != NULL) {
+            set_indicators(ingest, set, generation);
+        }
+        return VD_OK;
+    }
+    error = vd_feeds_generation(ingest->store, &generation);
     if (error != VD_OK || generation == ingest->indicator_generation) {
         return error;
     }
-    error = vd_alert_store_load_indicators(ingest->store, &generation, &set);
+    error = vd_feeds_load(ingest->store, true, vd_clock_utc_ms(), &generation, &set);
     if (error == VD_OK) {
-        vd_indicator_set_release(ingest->indicators);
-        ingest->indicators = set;
-        vd_engine_set_indicators(ingest->engine, set);
-        ingest->indicator_generation = generation;
-        vd_log(VD_LOG_INFO, "center.indicators", "count=%u generation=%lld",
-            vd_indicator_set_count(set), (long long)generation);
+        set_indicators(ingest, set, generation);
     }
     return error;
 }

@@ -7,6 +7,7 @@
 #include "center/center.h"
 #include "center/detect/engine.h"
 #include "center/diagnostics.h"
+#include "center/indicator_loader.h"
 #include "center/intel/indicator_set.h"
 #include "center/raw_events.h"
 
@@ -18,6 +19,7 @@ struct vd_ingest {
     const char *log_epoch; /* in the ids of its records; may be NULL */
     size_t read_bytes;     /* of one read from the log; more than 0 */
 
+    struct vd_indicator_loader *loader; /* NULL: the set is built in vd_ingest_refresh */
     struct vd_indicator_set *indicators;
     int64_t indicator_generation;
     struct vd_event_batch records;

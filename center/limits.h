@@ -81,6 +81,10 @@
 #define VD_FEED_JSON_BYTES_MAX 67108864
 /* Refused entries of a feed that are named; the rest is counted. */
 #define VD_FEED_PROBLEMS_MAX 20
+/* How often the feeds are looked at for changes, and their files; and how long after a failure. */
+#define VD_FEED_CHECK_MS      100
+#define VD_FEED_FILE_CHECK_MS 5000
+#define VD_FEED_RETRY_MS      5000
 /* Bytes and columns of one record of CSV. */
 #define VD_FEED_RECORD_MAX  65536
 #define VD_FEED_COLUMNS_MAX 256

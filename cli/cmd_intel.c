@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "api/api.h"
-#include "center/intel/feed_format.h"
+#include "center/intel/feed_report.h"
 #include "cli/client.h"
+#include "cli/cmd_feed.h"
 #include "cli/commands.h"
 #include "cli/read_file.h"
 #include "cli/table.h"
@@ -48,10 +49,12 @@ static int intel_import(const struct vd_invocation *invocation)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(answer);
     } else {
-        printf("%s: %lld added, %lld known already; %lld indicators in all feeds\n",
-            json_string_value(json_object_get(answer, "feed")),
-            (long long)json_integer_value(json_object_get(answer, "added")),
-            (long long)json_integer_value(json_object_get(answer, "known")),
+        const json_t *report = json_object_get(answer, "report");
+
+        printf("%s: %lld used, %lld refused; %lld in all feeds\n",
+            json_string_value(json_object_get(answer, "name")),
+            (long long)json_integer_value(json_object_get(report, "used")),
+            (long long)json_integer_value(json_object_get(report, "refused")),
             (long long)json_integer_value(json_object_get(answer, "total")));
     }
     json_decref(answer);
@@ -81,26 +84,6 @@ static bool read_parse_options(const struct vd_invocation *invocation, struct vd
     parse->confidence_column = vd_invocation_value(invocation, "confidence-column");
     parse->until_column = vd_invocation_value(invocation, "until-column");
     return true;
-}
-
-static json_t *problem_json(const struct vd_feed_problem *problem)
-{
-    return json_pack("{s:I, s:s, s:s}", "line", (json_int_t)problem->line, "place", problem->place,
-        "reason", problem->reason);
-}
-
-static json_t *report_json(const struct vd_feed_report *report, int error)
-{
-    json_t *problems = json_array();
-
-    for (uint32_t i = 0; i < report->problem_count; i++) {
-        json_array_append_new(problems, problem_json(&report->problems[i]));
-    }
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "format",
-        vd_feed_format_name(report->format), "read", (json_int_t)report->read, "used",
-        (json_int_t)report->used, "expired", (json_int_t)report->expired, "ignored",
-        (json_int_t)report->ignored, "refused", (json_int_t)report->refused, "problems", problems,
-        "fault", error == VD_E_INVALID ? problem_json(&report->fault) : json_null());
 }
 
 static void print_problem(FILE *out, const char *path, const struct vd_feed_problem *problem)
@@ -136,7 +119,7 @@ static int show_report(const struct vd_invocation *invocation, const char *path,
             error == VD_E_LIMIT ? "larger than a feed may be" : vd_error_text(error));
     }
     if (invocation->output == VD_OUTPUT_JSON) {
-        json_t *json = report_json(report, error);
+        json_t *json = vd_feed_report_json(report);
 
         vd_print_json(json);
         json_decref(json);
@@ -192,6 +175,57 @@ static const struct vd_option import_options[] = {
 };
 
 const struct vd_command vd_intel_commands[] = {
+    {.name = "list",
+        .summary = "Lists the feeds.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_intel_list},
+    {.name = "show",
+        .summary = "Shows a feed: settings, state, and what was refused.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_intel_show},
+    {.name = "add",
+        .summary = "Adds a feed, or replaces its settings and text.",
+        .arguments = "NAME [FILE]",
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = vd_intel_feed_options,
+        .details =
+            "FILE is uploaded (- reads stdin); with --watch the service reads a file of its own instead.\n",
+        .run = vd_intel_add},
+    {.name = "set",
+        .summary = "Changes settings of a feed; \"\" takes one away.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = vd_intel_feed_options,
+        .run = vd_intel_set},
+    {.name = "remove",
+        .summary = "Removes a feed and its indicators.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_intel_remove},
+    {.name = "refresh",
+        .summary = "Reads the file of a feed again, changed or not.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_intel_refresh},
+    {.name = "check",
+        .summary =
+            "Shows what an address falls under, and whether a flow to it would raise an alert.",
+        .arguments = "ADDRESS",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = vd_intel_check},
     {.name = "import",
         .summary = "Takes up a list of suspicious addresses.",
         .arguments = "FILE",
@@ -200,8 +234,8 @@ const struct vd_command vd_intel_commands[] = {
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .options = import_options,
         .details =
-            "One IPv4 or IPv6 address or CIDR range a line, # comments; - reads stdin.\n"
-            "All of it is taken up or, at the first fault, nothing. A running service sees it at once.\n",
+            "The text replaces what the feed of that name had; - reads stdin. What is damaged is counted and\n"
+            "passed over; a file that is not of its format changes nothing. A running service sees it at once.\n",
         .run = intel_import},
     {.name = "test",
         .summary = "Reads a feed and says what would be used of it.",

@@ -152,7 +152,10 @@ static double with_stores(const char *folder)
     struct vd_analytics *analytics = NULL;
     struct vd_ingest ingest;
     struct vd_center_config config;
-    struct vd_import_result result;
+    const struct vd_str list = VD_STR_LITERAL("11.0.0.0/8");
+    const struct vd_feed_put feed = {.name = "bench", .text = &list, .now_ms = vd_clock_utc_ms()};
+    struct vd_feed_report report;
+    char problem[VD_FEED_PROBLEM_SIZE] = "";
     int64_t start;
     int64_t took;
     uint64_t rows;
@@ -165,9 +168,7 @@ static double with_stores(const char *folder)
     snprintf(path, sizeof path, "%s/raw", folder);
     must(vd_analytics_duckdb_open(&options, &analytics, text, sizeof text) == VD_OK, text);
     fill_log(log);
-    must(vd_alert_store_import_indicators(store, "bench", VD_STR_LITERAL("11.0.0.0/8"), &result) ==
-            VD_OK,
-        "import");
+    must(vd_feeds_put(store, &feed, &report, problem) == VD_OK, problem);
     config = (struct vd_center_config){.log = log, .analytics = analytics, .store = store};
     must(vd_ingest_init(&ingest, &config) == VD_OK, "start");
     must(vd_ingest_refresh(&ingest) == VD_OK, "indicators");

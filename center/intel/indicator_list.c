@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines to ranges of addresses. */
+/* Text to ranges of addresses. */
 
 #include "center/intel/indicator_list.h"
 
 #include <arpa/inet.h>
 
-#define IPV4_BITS       32
-#define IPV6_BITS       128
-#define MAPPED_BITS     96
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define IPV4_BITS   32
+#define IPV6_BITS   128
+#define MAPPED_BITS 96
 
 static bool is_blank(char c)
 {
@@ -151,47 +150,4 @@ const char *vd_indicator_parse(struct vd_str text, struct vd_indicator_line *out
     first = (struct vd_str){text.data, (size_t)(hyphen - text.data)};
     return parse_ends(
         trim(first), trim((struct vd_str){hyphen + 1, text.length - first.length - 1}), out);
-}
-
-/* Cuts the next line off the text. */
-static struct vd_str take_line(struct vd_indicator_reader *reader)
-{
-    struct vd_str *rest = &reader->rest;
-    const char *end = memchr(rest->data, '\n', rest->length);
-    struct vd_str line = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->length};
-    size_t taken = line.length + (end != NULL ? 1 : 0);
-
-    rest->data += taken;
-    rest->length -= taken;
-    reader->line++;
-    return line;
-}
-
-int vd_indicator_next(
-    struct vd_indicator_reader *reader, struct vd_indicator_line *out, const char **problem)
-{
-    if (reader->line == 0 && reader->rest.length >= 3 &&
-        memcmp(reader->rest.data, BYTE_ORDER_MARK, 3) == 0) {
-        reader->rest.data += 3;
-        reader->rest.length -= 3;
-    }
-    while (reader->rest.length > 0) {
-        struct vd_str line = take_line(reader);
-        const char *comment = line.length > 0 ? memchr(line.data, '#', line.length) : NULL;
-
-        if (comment != NULL) {
-            line.length = (size_t)(comment - line.data);
-        }
-        line = trim(line);
-        if (line.length == 0) {
-            continue;
-        }
-        *problem = vd_indicator_parse(line, out);
-        if (*problem != NULL) {
-            return VD_E_INVALID;
-        }
-        out->line = reader->line;
-        return VD_OK;
-    }
-    return VD_E_NOT_FOUND;
 }

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "center/store/alert_store_internal.h"
+#include "center/store/feed_internal.h"
 #include "lib/json_text.h"
 #include "lib/log.h"
 
@@ -154,6 +154,9 @@ int vd_alert_store_open(const char *path, struct vd_alert_store **out)
     error = store_connect(store, path);
     if (error == VD_OK) {
         error = vd_alert_letters_recount(store);
+    }
+    if (error == VD_OK) {
+        error = vd_feeds_open(store, path);
     }
     if (error != VD_OK) {
         vd_alert_store_close(store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Alerts, dead letters, indicators and the alert sink's offset, in one SQLite file. */
+/* Alerts, dead letters, feeds and the alert sink's offset, in one SQLite file. */
 
 #ifndef VEDETTE_CENTER_STORE_ALERT_STORE_H
 #define VEDETTE_CENTER_STORE_ALERT_STORE_H
@@ -67,24 +67,5 @@ VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id
  */
 VD_NODISCARD int vd_alert_store_groups(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups);
-
-/* ---- Indicators: any thread. ---- */
-
-struct vd_import_result {
-    uint32_t added;
-    uint32_t known;    /* already there from the same feed */
-    uint32_t line;     /* of the first fault, from 1; 0: none */
-    char problem[160]; /* what is wrong there */
-};
-
-/*
- * Reads one address or CIDR range a line, IPv4 or IPv6, `#` comments, blank lines; stores all of them under the feed's
- * name, or none (VD_E_INVALID with line and problem set). Running centers see them within a second.
- */
-VD_NODISCARD int vd_alert_store_import_indicators(struct vd_alert_store *store, const char *feed,
-    struct vd_str text, struct vd_import_result *result);
-
-/* *count: indicators in all feeds. */
-VD_NODISCARD int vd_alert_store_indicator_count(struct vd_alert_store *store, uint64_t *count);
 
 #endif

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "center/intel/indicator_set.h"
 #include "center/store/alert_store.h"
+#include "center/store/feed_files.h"
 #include "lib/event.h"
 #include "lib/sqlite.h"
 
@@ -102,15 +102,20 @@
     X(GROUPS, "SELECT name, properties FROM security_groups ORDER BY name")                                                                                            \
     X(EVIDENCE_PRUNE,                                                                                                                                                  \
         "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")                                                                                  \
-    X(INDICATOR_ADD,                                                                                                                                                   \
-        "INSERT OR IGNORE INTO indicators(feed, range_from, range_to, text, line)"                                                                                     \
-        " VALUES(?1, ?2, ?3, ?4, ?5)")                                                                                                                                 \
+    X(FEED_PUT,                                                                                                                                                        \
+        "INSERT INTO feeds(name, settings, file, fetched_ms, attempted_ms, source_ns, report)"                                                                         \
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM feeds) < ?8"                                                                                   \
+        " OR EXISTS(SELECT 1 FROM feeds WHERE name = ?1)"                                                                                                              \
+        " ON CONFLICT(name) DO UPDATE SET settings = ?2, file = ?3, fetched_ms = ?4,"                                                                                  \
+        " attempted_ms = ?5, source_ns = ?6, report = ?7, error = NULL")                                                                                               \
+    X(FEED_REMOVE, "DELETE FROM feeds WHERE name = ?1")                                                                                                                \
+    X(FEED_FAILED,                                                                                                                                                     \
+        "UPDATE feeds SET attempted_ms = ?2, error = ?3, source_ns = ?4 WHERE name = ?1")                                                                              \
     X(DEVICE_STATE_PUT,                                                                                                                                                \
         "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                                                                                                    \
         " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                                                                                                  \
     X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                                                                                           \
-    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                                                                                                      \
-    X(INDICATOR_COUNT, "SELECT count(*) FROM indicators")
+    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")
 
 enum vd_alert_statement {
 #define VD_ALERT_STATEMENT_ENUM(name, sql) VD_SQL_##name,
@@ -131,6 +136,8 @@ struct vd_alert_store {
     uint64_t letters;
     uint64_t letter_bytes;
     uint64_t letters_dropped;
+    char intel_folder[VD_FEED_PATH_SIZE]; /* texts of feeds, and the set */
+    _Atomic int64_t feeds_in_use; /* the generation that the center of this process matches by */
 };
 
 /* ---- Helpers of the store's files ---- */
@@ -235,14 +242,5 @@ struct vd_alert_update {
 /* Raises the alert, or counts a repeat; *raised tells which. With replacements alone, of an alert that is not there: nothing. */
 VD_NODISCARD int vd_alert_store_apply(
     struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised);
-
-/* ---- Indicators ---- */
-
-/* Grows with every change of the indicators. Outside of a transaction. */
-VD_NODISCARD int vd_alert_store_indicator_generation(
-    struct vd_alert_store *store, int64_t *generation);
-/* All indicators, by feed and place in it. Outside of a transaction. */
-VD_NODISCARD int vd_alert_store_load_indicators(
-    struct vd_alert_store *store, int64_t *generation, struct vd_indicator_set **set);
 
 #endif

@@ -88,8 +88,16 @@ static const char letters_2[] =
     "ALTER TABLE dead_letters ADD COLUMN replay_events INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE dead_letters ADD COLUMN replay_duplicates INTEGER NOT NULL DEFAULT 0;";
 
+static const char feeds_2[] =
+    /* `file` is the text's in the folder `intel`; `source_ns` the time of a feed's own file when it was read. The table
+     * `indicators` goes when its lists have become feeds: center/store/feed_set.c. */
+    "CREATE TABLE feeds(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " settings TEXT NOT NULL, file TEXT NOT NULL, fetched_ms INTEGER NOT NULL,"
+    " attempted_ms INTEGER NOT NULL, source_ns INTEGER NOT NULL, error TEXT,"
+    " report TEXT NOT NULL);";
+
 static const char *const second[] = {
-    alerts_2, detection_2, groups_2, recommendations_2, letters_2, NULL};
+    alerts_2, detection_2, groups_2, recommendations_2, letters_2, feeds_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

@@ -54,13 +54,16 @@ void ingest_close_stores(struct ingest_fixture *f)
     f->duckdb = NULL;
 }
 
-static void import_list(struct ingest_fixture *f)
+void ingest_import(struct ingest_fixture *f, const char *feed, const char *list)
 {
-    struct vd_import_result result;
+    const struct vd_str text = vd_str_from(list);
+    const struct vd_feed_put put = {.name = feed, .text = &text, .now_ms = INGEST_T0_MS};
+    struct vd_feed_report report;
+    char problem[VD_FEED_PROBLEM_SIZE] = "";
 
-    assert_int_equal(
-        vd_alert_store_import_indicators(f->store, "test-feed", vd_str_from(indicators), &result),
-        VD_OK);
+    if (vd_feeds_put(f->store, &put, &report, problem) != VD_OK) {
+        fail_msg("%s", problem);
+    }
 }
 
 int ingest_setup(void **state)
@@ -71,7 +74,7 @@ int ingest_setup(void **state)
     f->folder = test_folder_new();
     memory_log_init(&f->log);
     ingest_open_stores(f);
-    import_list(f);
+    ingest_import(f, "test-feed", indicators);
     *state = f;
     return 0;
 }

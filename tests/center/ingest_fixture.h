@@ -39,6 +39,8 @@ void ingest_open_stores(struct ingest_fixture *f);
 void ingest_close_stores(struct ingest_fixture *f);
 
 /* Append a record to the log. */
+/* Puts the list as the text of a feed. */
+void ingest_import(struct ingest_fixture *f, const char *feed, const char *list);
 void ingest_add_body(struct ingest_fixture *f, enum vd_event_kind kind, const char *device,
     const char *module, int64_t enqueued_ms, struct vd_str body);
 void ingest_add_message(struct ingest_fixture *f, const char *device, int64_t enqueued_ms,

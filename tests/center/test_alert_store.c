@@ -10,6 +10,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/feeds.h"
 #include "center/store/letters.h"
 #include "lib/clock.h"
 #include "tests/center/message.h"
@@ -226,67 +227,6 @@ static void test_alerts__get_by_prefix(void **state)
     assert_null(alert);
 }
 
-/* ---- Indicators ---- */
-
-static int import(struct fixture *f, const char *text, struct vd_import_result *result)
-{
-    return vd_alert_store_import_indicators(f->store, "feed", vd_str_from(text), result);
-}
-
-static void test_indicators__import(void **state)
-{
-    struct fixture *f = *state;
-    struct vd_import_result result;
-    struct vd_indicator_set *set = NULL;
-    struct vd_indicator_line line;
-    struct vd_indicator_match found;
-    int64_t before;
-    int64_t after;
-    uint64_t count;
-
-    assert_int_equal(vd_alert_store_indicator_generation(f->store, &before), VD_OK);
-    assert_int_equal(import(f, "# x\n192.0.2.1\n198.51.100.0/24\n192.0.2.1/32\n", &result), VD_OK);
-    assert_int_equal(result.added, 2);
-    assert_int_equal(result.known, 1);
-    assert_int_equal(result.line, 0);
-    assert_int_equal(import(f, "192.0.2.1\n2001:db8::/32\n", &result), VD_OK);
-    assert_int_equal(result.added, 1);
-    assert_int_equal(result.known, 1);
-    reopen(f);
-    assert_int_equal(vd_alert_store_indicator_count(f->store, &count), VD_OK);
-    assert_int_equal(count, 3);
-    assert_int_equal(vd_alert_store_load_indicators(f->store, &after, &set), VD_OK);
-    assert_int_equal(after, before + 2);
-    assert_null(vd_indicator_parse(VD_STR_LITERAL("198.51.100.77"), &line));
-    assert_true(vd_indicator_set_match(set, &line.range.from, 1, &found));
-    assert_string_equal(found.text, "198.51.100.0/24");
-    assert_string_equal(found.feed, "feed");
-    assert_int_equal(found.line, 3);
-    vd_indicator_set_release(set);
-}
-
-static void test_indicators__import_is_all_or_nothing(void **state)
-{
-    struct fixture *f = *state;
-    struct vd_import_result result;
-    int64_t generation;
-    uint64_t count;
-
-    assert_int_equal(import(f, "192.0.2.1\n\nnonsense\n192.0.2.2\n", &result), VD_E_INVALID);
-    assert_int_equal(result.line, 3);
-    assert_string_equal(result.problem, "not an address or CIDR range");
-    assert_int_equal(result.added, 0);
-    assert_int_equal(vd_alert_store_indicator_count(f->store, &count), VD_OK);
-    assert_int_equal(count, 0);
-    assert_int_equal(vd_alert_store_indicator_generation(f->store, &generation), VD_OK);
-    assert_int_equal(generation, 0);
-    assert_int_equal(
-        vd_alert_store_import_indicators(f->store, "", VD_STR_LITERAL("192.0.2.1"), &result),
-        VD_E_INVALID);
-    assert_true(strlen(result.problem) > 0);
-    assert_int_equal(import(f, "", &result), VD_OK);
-}
-
 /* ---- Dead letters and seen events ---- */
 
 static void add_letter(struct fixture *f, uint64_t offset, const char *reason)
@@ -478,7 +418,9 @@ static void test_file__of_version_1(void **state)
         "INSERT INTO alerts VALUES(1, '00000000-0000-0000-0000-000000000001', 1, 'IoT_TiConnection',"
         " 'name', 'Medium', 'New', 'dev', '', '192.0.2.1', 0, 5, 6, 7, 1, 'd', '[]', '[\"T1071\"]',"
         " '192.0.2.1', 'feed');"
-        "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');";
+        "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');"
+        "INSERT INTO indicators VALUES('old list', x'01', x'02', '192.0.2.0/24', 3),"
+        " ('old list', x'03', x'03', '2001:db8::7', 1), ('other', x'03', x'03', '192.0.2.9', 1);";
     struct fixture *f = *state;
     json_t *alert = NULL;
     uint64_t offset = 0;
@@ -499,6 +441,21 @@ static void test_file__of_version_1(void **state)
     assert_true(json_is_null(json_object_get(alert, "assessment")));
     json_decref(alert);
     assert_false(apply(f, 1, "dev", 1, 1, 5, 8));
+    /* Its lists are feeds now, and stay. */
+    for (int round = 0; round < 2; round++) {
+        json_t *feeds = NULL;
+        uint64_t count = 0;
+
+        assert_int_equal(vd_feeds_count(f->store, &count), VD_OK);
+        assert_int_equal(count, 3);
+        assert_int_equal(vd_feeds_list(f->store, "old list", &feeds), VD_OK);
+        assert_int_equal(json_integer_value(json_object_get(
+                             json_object_get(json_array_get(feeds, 0), "report"), "used")),
+            2);
+        json_decref(feeds);
+        vd_alert_store_close(f->store);
+        assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
+    }
 }
 
 static void test_file__of_another_program(void **state)
@@ -561,8 +518,6 @@ int main(void)
         STORE_TEST(test_alerts__evidence_is_bounded),
         STORE_TEST(test_alerts__list_and_follow),
         STORE_TEST(test_alerts__get_by_prefix),
-        STORE_TEST(test_indicators__import),
-        STORE_TEST(test_indicators__import_is_all_or_nothing),
         STORE_TEST(test_dead_letters__list),
         STORE_TEST(test_dead_letters__oldest_go),
         STORE_TEST(test_event_seen__days),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of indicators, line by line. */
+/* Indicators as text. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,6 +38,16 @@ static void test_indicator__parse(void **state)
         {"2001:DB8::/32", "2001:db8::/32", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"},
         {"2001:db8::8000/113", "2001:db8::8000/113", "2001:db8::8000", "2001:db8::ffff"},
         {"::ffff:192.0.2.9", "::ffff:192.0.2.9", "192.0.2.9", "192.0.2.9"},
+        {"192.0.2.3-192.0.2.9", "192.0.2.3-192.0.2.9", "192.0.2.3", "192.0.2.9"},
+        {"2001:db8::1 - 2001:DB8::2", "2001:db8::1-2001:db8::2", "2001:db8::1", "2001:db8::2"},
+        {"192.0.2.3-192.0.2.3", "192.0.2.3", "192.0.2.3", "192.0.2.3"},
+        {"192.0.2.9-192.0.2.3", NULL, NULL, NULL},
+        {"192.0.2.9-2001:db8::", NULL, NULL, NULL},
+        {"192.0.2.9-", NULL, NULL, NULL},
+        {"-192.0.2.9", NULL, NULL, NULL},
+        {"192.0.2.1-192.0.2.2-192.0.2.3", NULL, NULL, NULL},
+        {"192.0.2.0/24-192.0.3.0", NULL, NULL, NULL},
+        {"::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL, NULL, NULL},
         {"192.0.2.1/33", NULL, NULL, NULL},
         {"192.0.2.1/0", NULL, NULL, NULL},
         {"192.0.2.1/", NULL, NULL, NULL},
@@ -72,51 +82,10 @@ static void test_indicator__parse(void **state)
     }
 }
 
-static void test_indicator__list(void **state)
-{
-    static const char text[] = "\xef\xbb\xbf# a list\r\n"
-                               "\r\n"
-                               "  192.0.2.1\t# bad host\n"
-                               "198.51.100.0/24\r\n"
-                               "   # nothing\n"
-                               "2001:db8::/32";
-    struct vd_indicator_reader reader = {VD_STR_LITERAL(text), 0};
-    struct vd_indicator_line line;
-    const char *problem;
-
-    (void)state;
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_OK);
-    assert_string_equal(line.text, "192.0.2.1");
-    assert_int_equal(line.line, 3);
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_OK);
-    assert_string_equal(line.text, "198.51.100.0/24");
-    assert_int_equal(line.line, 4);
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_OK);
-    assert_string_equal(line.text, "2001:db8::/32");
-    assert_int_equal(line.line, 6);
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_E_NOT_FOUND);
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_E_NOT_FOUND);
-}
-
-static void test_indicator__list_fault_names_line(void **state)
-{
-    struct vd_indicator_reader reader = {VD_STR_LITERAL("192.0.2.1\n\n192.0.2.2 evil\n"), 0};
-    struct vd_indicator_line line;
-    const char *problem = NULL;
-
-    (void)state;
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_OK);
-    assert_int_equal(vd_indicator_next(&reader, &line, &problem), VD_E_INVALID);
-    assert_int_equal(reader.line, 3);
-    assert_string_equal(problem, "not an address or CIDR range");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_indicator__parse),
-        cmocka_unit_test(test_indicator__list),
-        cmocka_unit_test(test_indicator__list_fault_names_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

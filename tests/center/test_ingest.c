@@ -118,14 +118,11 @@ static void test_alert__counter_examples(void **state)
 static void test_alert__new_indicator(void **state)
 {
     struct ingest_fixture *f = *state;
-    struct vd_import_result result;
     json_t *alerts;
 
     ingest_add_flow(f, "dev-1", 1, INGEST_T0_S, "203.0.113.9");
     ingest_run_all(f);
-    assert_int_equal(
-        vd_alert_store_import_indicators(f->store, "later", VD_STR_LITERAL("203.0.113.9"), &result),
-        VD_OK);
+    ingest_import(f, "later", "203.0.113.9");
     ingest_add_flow(f, "dev-1", 2, INGEST_T0_S + 10, "203.0.113.9");
     ingest_run_all(f);
     alerts = ingest_alerts(f);

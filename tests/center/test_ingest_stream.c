@@ -509,14 +509,11 @@ static void test_center__takes_new_indicators(void **state)
     struct vd_center *center = NULL;
     struct vd_center_config config;
     struct vd_center_stats stats;
-    struct vd_import_result result;
     int64_t deadline;
 
     config = ingest_config(f);
     assert_int_equal(vd_center_start(&config, &center), VD_OK);
-    assert_int_equal(
-        vd_alert_store_import_indicators(f->store, "later", VD_STR_LITERAL("203.0.113.9"), &result),
-        VD_OK);
+    ingest_import(f, "later", "203.0.113.9");
     deadline = vd_clock_monotonic_ms() + 20000;
     for (uint64_t i = 0;; i++) {
         ingest_add_flow(f, "dev", 1000 + i, INGEST_T0_S, "203.0.113.9");

@@ -93,7 +93,17 @@ static void test_api__faults(void **state)
         {"POST", "/indicators", NULL, "1.2.3.4", 400, "InvalidParameter"},
         {"POST", "/indicators", "feed=", "1.2.3.4", 400, "InvalidParameter"},
         {"POST", "/indicators", "feed=a%2Fb", "1.2.3.4", 400, "InvalidParameter"},
-        {"POST", "/indicators", "feed=f", "1.2.3.4\nnonsense\n", 400, "InvalidIndicator"},
+        {"POST", "/indicators", "feed=f", "nonsense\n", 400, "InvalidFeed"},
+        {"PUT", "/feeds/f", NULL, "{}", 400, "InvalidFeed"},
+        {"PUT", "/feeds/f", NULL, "{\"text\":7}", 400, "InvalidBody"},
+        {"PUT", "/feeds/f", NULL, "{\"settings\":{\"kind\":\"x\"},\"text\":\"1.2.3.4\"}", 400,
+            "InvalidFeed"},
+        {"PUT", "/feeds/a%2Fb", NULL, "{\"text\":\"1.2.3.4\"}", 400, "InvalidParameter"},
+        {"GET", "/feeds/f", NULL, NULL, 404, "NotFound"},
+        {"DELETE", "/feeds/f", NULL, NULL, 404, "NotFound"},
+        {"POST", "/feeds/f/refresh", NULL, NULL, 404, "NotFound"},
+        {"GET", "/indicators", NULL, NULL, 400, "InvalidParameter"},
+        {"GET", "/indicators", "address=1.2.3.0/24", NULL, 400, "InvalidParameter"},
         {"POST", "/query", NULL, "{\"sql\":1}", 400, "InvalidBody"},
         {"POST", "/query", NULL, "{\"sql\":\"SELEC\"}", 400, "InvalidQuery"},
         {"POST", "/query", NULL, "{\"sql\":\"DROP TABLE x\"}", 400, "InvalidQuery"},
@@ -435,20 +445,45 @@ static void test_api__status_of_the_state(void **state)
     json_decref(answer);
 }
 
+static json_int_t used_of(const json_t *feed)
+{
+    return json_integer_value(json_object_get(json_object_get(feed, "report"), "used"));
+}
+
 static void test_api__indicators(void **state)
 {
-    json_t *answer =
-        call(200, "POST", "/indicators", "feed=list%201", "# c\n203.0.113.66\n2001:db8::/32\n");
+    json_t *answer = call(200, "POST", "/indicators", "feed=list%201",
+        "# c\n203.0.113.66 bad host\n2001:db8::/32\nnonsense\n");
 
     (void)state;
-    assert_string_equal(text_at(answer, NULL, "feed"), "list 1");
-    assert_int_equal(json_integer_value(json_object_get(answer, "added")), 2);
+    assert_string_equal(text_at(answer, NULL, "name"), "list 1");
+    assert_int_equal(used_of(answer), 2);
+    assert_int_equal(json_integer_value(json_object_get(answer, "total")), 2);
+    assert_int_equal(
+        json_array_size(json_object_get(json_object_get(answer, "report"), "problems")), 1);
+    json_decref(answer);
+    answer = call(200, "PUT", "/feeds/allowed", NULL,
+        "{\"settings\":{\"kind\":\"exceptions\"},\"text\":\"2001:db8:1::/48\\n\"}");
+    assert_int_equal(used_of(answer), 1);
     assert_int_equal(json_integer_value(json_object_get(answer, "total")), 2);
     json_decref(answer);
-    answer = call(200, "POST", "/indicators", "feed=list+1", "203.0.113.66\n203.0.113.67");
-    assert_int_equal(json_integer_value(json_object_get(answer, "added")), 1);
-    assert_int_equal(json_integer_value(json_object_get(answer, "known")), 1);
-    assert_int_equal(json_integer_value(json_object_get(answer, "total")), 3);
+    answer = call(200, "GET", "/indicators", "address=203.0.113.66", NULL);
+    assert_string_equal(text_at(answer, "matches", "feed"), "list 1");
+    assert_string_equal(text_at(answer, "matches", "description"), "bad host");
+    json_decref(answer);
+    answer = call(200, "GET", "/indicators", "address=2001%3adb8%3a1%3a%3a7", NULL);
+    assert_true(json_is_null(json_object_get(answer, "matches")));
+    assert_int_equal(json_array_size(json_object_get(answer, "indicators")), 2);
+    json_decref(answer);
+    answer = call(200, "POST", "/indicators", "feed=list+1", "203.0.113.67");
+    assert_int_equal(json_integer_value(json_object_get(answer, "total")), 1);
+    json_decref(answer);
+    answer = call(400, "POST", "/feeds/allowed/refresh", NULL, NULL);
+    assert_string_equal(text_at(answer, "error", "code"), "NoSource");
+    json_decref(answer);
+    json_decref(call(204, "DELETE", "/feeds/allowed", NULL, NULL));
+    answer = call(200, "GET", "/feeds", NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(answer, "feeds")), 1);
     json_decref(answer);
 }
 

@@ -69,10 +69,12 @@ static void test_program__help_everywhere(void **state)
         "policy list", "policy show", "policy create", "policy rotate", "policy delete", "token",
         "token create", "token list", "token delete", "certificate", "certificate add",
         "certificate list", "certificate show", "certificate code", "certificate verify",
-        "certificate delete", "agent", "intel", "intel import", "intel test", "alert", "alert list",
-        "alert groups", "alert show", "alert history", "alert start", "alert dismiss",
-        "alert resolve", "alert reopen", "alert note", "deadletter", "deadletter list",
-        "deadletter replay", "dead-letter list", "query", "status", "demo", "config"};
+        "certificate delete", "agent", "intel", "intel list", "intel show", "intel add",
+        "intel set", "intel remove", "intel refresh", "intel check", "intel import", "intel test",
+        "alert", "alert list", "alert groups", "alert show", "alert history", "alert start",
+        "alert dismiss", "alert resolve", "alert reopen", "alert note", "deadletter",
+        "deadletter list", "deadletter replay", "dead-letter list", "query", "status", "demo",
+        "config"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(commands); i++) {

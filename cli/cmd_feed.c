@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette intel`: feeds of indicators, and what an address falls under. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "cli/client.h"
+#include "cli/cmd_feed.h"
+#include "cli/commands.h"
+#include "cli/read_file.h"
+#include "cli/table.h"
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* Calls /feeds/{name}{tail}; `body` is taken over and may be NULL. NULL: the failure was told. */
+static json_t *call_feed(const struct vd_invocation *invocation, const char *method,
+    const char *name, const char *tail, json_t *body)
+{
+    char *encoded = vd_client_encode(name);
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct vd_buf path = {0};
+    json_t *answer = NULL;
+
+    vd_buf_printf(&path, "/feeds/%s%s", encoded != NULL ? encoded : "", tail);
+    vd_buf_append(&path, "", 1);
+    if (encoded == NULL || path.error != VD_OK || (body != NULL && text == NULL)) {
+        vd_cli_fail("out of memory");
+    } else {
+        const struct vd_api_request request = {
+            .method = method,
+            .path = (const char *)path.data,
+            .body = text != NULL ? vd_str_from(text) : (struct vd_str){"", 0},
+        };
+
+        answer = vd_client_json(invocation->data_dir, &request);
+    }
+    json_decref(body);
+    free(encoded);
+    free(text);
+    vd_buf_release(&path);
+    return answer;
+}
+
+static bool print_as_json(const struct vd_invocation *invocation, json_t *answer)
+{
+    if (invocation->output != VD_OUTPUT_JSON) {
+        return false;
+    }
+    vd_print_json(answer);
+    return true;
+}
+
+static void print_member(const char *label, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        printf("%-12s ", label);
+        vd_print_safe(text);
+        putchar('\n');
+    }
+}
+
+static void print_report(const json_t *report)
+{
+    const json_t *problem;
+    size_t i;
+
+    printf("%-12s %lld entries as %s: %lld used (%lld expired), %lld ignored, %lld refused\n",
+        "read", number_of(report, "read"), text_of(report, "format"), number_of(report, "used"),
+        number_of(report, "expired"), number_of(report, "ignored"), number_of(report, "refused"));
+    json_array_foreach(json_object_get(report, "problems"), i, problem)
+    {
+        const char *place = text_of(problem, "place");
+
+        if (place != NULL && place[0] != '\0') {
+            printf("             %s: %s\n", place, text_of(problem, "reason"));
+        } else {
+            printf("             line %lld: %s\n", number_of(problem, "line"),
+                text_of(problem, "reason"));
+        }
+    }
+}
+
+static int show(const struct vd_invocation *invocation, json_t *feed)
+{
+    const char *member;
+    json_t *value;
+
+    if (feed == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (!print_as_json(invocation, feed)) {
+        print_member("feed", text_of(feed, "name"));
+        json_object_foreach(json_object_get(feed, "settings"), member, value)
+        {
+            char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+
+            print_member(member, text != NULL ? text : json_string_value(value));
+            free(text);
+        }
+        print_member("last read", text_of(feed, "lastSuccess"));
+        print_member("last try", text_of(feed, "lastAttempt"));
+        print_member("error", text_of(feed, "error"));
+        print_report(json_object_get(feed, "report"));
+    }
+    json_decref(feed);
+    return VD_EXIT_OK;
+}
+
+int vd_intel_show(const struct vd_invocation *invocation)
+{
+    return show(invocation, call_feed(invocation, "GET", invocation->arguments[0], "", NULL));
+}
+
+int vd_intel_refresh(const struct vd_invocation *invocation)
+{
+    return show(
+        invocation, call_feed(invocation, "POST", invocation->arguments[0], "/refresh", NULL));
+}
+
+int vd_intel_list(const struct vd_invocation *invocation)
+{
+    static const char *const columns[] = {
+        "FEED", "KIND", "FORMAT", "USED", "EXPIRED", "REFUSED", "LAST READ", "ERROR"};
+    const struct vd_api_request request = {.method = "GET", .path = "/feeds"};
+    struct vd_table table = {.columns = columns, .column_count = 8};
+    json_t *answer = vd_client_json(invocation->data_dir, &request);
+    const json_t *feed;
+    size_t i;
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (!print_as_json(invocation, answer)) {
+        json_array_foreach(json_object_get(answer, "feeds"), i, feed)
+        {
+            const json_t *settings = json_object_get(feed, "settings");
+            const json_t *report = json_object_get(feed, "report");
+            const char *kind = text_of(settings, "kind");
+
+            vd_table_add(&table, text_of(feed, "name"));
+            vd_table_add(&table,
+                json_is_false(json_object_get(settings, "enabled")) ? "off"
+                    : kind != NULL                                  ? kind
+                                                                    : "indicators");
+            vd_table_add(&table, text_of(report, "format"));
+            vd_table_add_number(&table, number_of(report, "used"));
+            vd_table_add_number(&table, number_of(report, "expired"));
+            vd_table_add_number(&table, number_of(report, "refused"));
+            vd_table_add(&table, text_of(feed, "lastSuccess"));
+            vd_table_add(&table, text_of(feed, "error"));
+        }
+        vd_table_print(&table, true);
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+/* ---- add and set ---- */
+
+static const struct {
+    const char *option;
+    const char *setting;
+    bool is_number;
+} settings_of[] = {
+    {"kind", "kind", false},
+    {"watch", "file", false},
+    {"format", "format", false},
+    {"column", "column", false},
+    {"description-column", "descriptionColumn", false},
+    {"confidence-column", "confidenceColumn", false},
+    {"until-column", "untilColumn", false},
+    {"delimiter", "delimiter", false},
+    {"severity", "severity", false},
+    {"confidence", "confidence", true},
+    {"minimum-confidence", "minimumConfidence", true},
+    {"lifetime-days", "lifetimeDays", true},
+};
+
+/* Sets what options say; an empty value takes a setting away. False: a number is none (told). */
+static bool read_settings(const struct vd_invocation *invocation, json_t *settings)
+{
+    for (size_t i = 0; i < sizeof settings_of / sizeof settings_of[0]; i++) {
+        const char *value = vd_invocation_value(invocation, settings_of[i].option);
+        char *end = NULL;
+
+        if (value == NULL) {
+            continue;
+        }
+        if (value[0] == '\0') {
+            json_object_del(settings, settings_of[i].setting);
+        } else if (!settings_of[i].is_number) {
+            json_object_set_new(settings, settings_of[i].setting, json_string(value));
+        } else {
+            json_object_set_new(
+                settings, settings_of[i].setting, json_integer(strtoll(value, &end, 10)));
+            if (*end != '\0') {
+                vd_cli_usage(invocation, "--%s is to be a number", settings_of[i].option);
+                return false;
+            }
+        }
+    }
+    if (vd_invocation_value(invocation, "off") != NULL) {
+        json_object_set_new(settings, "enabled", json_false());
+    }
+    if (vd_invocation_value(invocation, "on") != NULL) {
+        json_object_del(settings, "enabled");
+    }
+    return true;
+}
+
+/* Puts the settings (taken over) and the text of the file at `path`, unless it is NULL. */
+static int put(const struct vd_invocation *invocation, json_t *settings, const char *path)
+{
+    struct vd_buf text = {.max = VD_API_BODY_MAX_BYTES};
+    json_t *body;
+
+    if (!read_settings(invocation, settings)) {
+        json_decref(settings);
+        return VD_EXIT_USAGE;
+    }
+    body = json_pack("{s:o}", "settings", settings);
+    if (path != NULL) {
+        if (!vd_read_file(path, "larger than 64 MiB: use --watch", &text)) {
+            json_decref(body);
+            vd_buf_release(&text);
+            return VD_EXIT_FAILURE;
+        }
+        if (json_object_set_new(body, "text", json_stringn((const char *)text.data, text.length)) !=
+            0) {
+            vd_cli_fail("%s: is not text in UTF-8; use --watch", path);
+            json_decref(body);
+            vd_buf_release(&text);
+            return VD_EXIT_FAILURE;
+        }
+    }
+    vd_buf_release(&text);
+    return show(invocation, call_feed(invocation, "PUT", invocation->arguments[0], "", body));
+}
+
+int vd_intel_add(const struct vd_invocation *invocation)
+{
+    return put(invocation, json_object(),
+        invocation->argument_count > 1 ? invocation->arguments[1] : NULL);
+}
+
+int vd_intel_set(const struct vd_invocation *invocation)
+{
+    json_t *feed = call_feed(invocation, "GET", invocation->arguments[0], "", NULL);
+    json_t *settings = json_incref(json_object_get(feed, "settings"));
+
+    json_decref(feed);
+    return feed == NULL ? VD_EXIT_FAILURE : put(invocation, settings, NULL);
+}
+
+int vd_intel_remove(const struct vd_invocation *invocation)
+{
+    return vd_cli_deleted(
+        invocation, call_feed(invocation, "DELETE", invocation->arguments[0], "", NULL));
+}
+
+/* ---- check ---- */
+
+static void print_indicator(const json_t *match)
+{
+    printf("  ");
+    vd_print_safe(text_of(match, "indicator"));
+    printf(json_is_true(json_object_get(match, "isException")) ? "  exception of " : "  of ");
+    vd_print_safe(text_of(match, "feed"));
+    if (json_is_integer(json_object_get(match, "confidence"))) {
+        printf("  confidence %lld", number_of(match, "confidence"));
+    }
+    if (text_of(match, "validFrom") != NULL) {
+        printf("  from %s", text_of(match, "validFrom"));
+    }
+    if (text_of(match, "validUntil") != NULL) {
+        printf("  until %s", text_of(match, "validUntil"));
+    }
+    printf("  ");
+    vd_print_safe(text_of(match, "description"));
+    putchar('\n');
+}
+
+int vd_intel_check(const struct vd_invocation *invocation)
+{
+    char *encoded = vd_client_encode(invocation->arguments[0]);
+    struct vd_buf query = {0};
+    struct vd_api_request request = {.method = "GET", .path = "/indicators"};
+    json_t *answer = NULL;
+    const json_t *match;
+    size_t i;
+
+    vd_buf_printf(&query, "address=%s", encoded != NULL ? encoded : "");
+    vd_buf_append(&query, "", 1);
+    if (encoded != NULL && query.error == VD_OK) {
+        request.query = (const char *)query.data;
+        answer = vd_client_json(invocation->data_dir, &request);
+    }
+    free(encoded);
+    vd_buf_release(&query);
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (!print_as_json(invocation, answer)) {
+        match = json_object_get(answer, "matches");
+        printf("%s: %s\n", text_of(answer, "address"),
+            json_is_object(match) ? "a flow to it raises an alert now" : "raises no alert now");
+        json_array_foreach(json_object_get(answer, "indicators"), i, match)
+        {
+            print_indicator(match);
+        }
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+const struct vd_option vd_intel_feed_options[] = {
+    {"kind", "KIND", "indicators (default) or exceptions, which win over all indicators"},
+    {"watch", "PATH", "the service reads this file, and again when it changes"},
+    {"format", "FORMAT", "auto (default), list, csv, stix, misp, suricata or zeek"},
+    {"column", "NAME", "of CSV: with the addresses; default: one with a usual name"},
+    {"description-column", "NAME", "of CSV"},
+    {"confidence-column", "NAME", "of CSV: 0 to 100"},
+    {"until-column", "NAME", "of CSV: when validity ends"},
+    {"delimiter", "CHAR", "of CSV; default: guessed"},
+    {"severity", "SEVERITY", "of its alerts: High, Medium or Low"},
+    {"confidence", "0..100", "of indicators that give none"},
+    {"minimum-confidence", "0..100", "indicators below it are ignored"},
+    {"lifetime-days", "DAYS", "of indicators that give no end"},
+    {"off", NULL, "keep the feed, but do not use it"},
+    {"on", NULL, "use it again"},
+    {NULL, NULL, NULL},
+};
