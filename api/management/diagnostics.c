@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "api/management/internal.h"
+#include "api/management/named_list.h"
 #include "hub/export/export.h"
 
 /* Entries of `logs` or `metrics`: each category once, and groups. */
@@ -200,62 +201,12 @@ static bool name_is_valid(const char *name)
     return length > 0 && length <= VD_DIAGNOSTIC_NAME_MAX && strpbrk(name, "<>*%&:\\?+/") == NULL;
 }
 
-/* ---- What is stored ---- */
-
-/* The list of settings, the caller's to free; *etag is 0 where there is none yet. */
-static int load(const struct vd_management *management, json_t **settings, uint64_t *etag)
+/* The list of settings, the caller's to free. */
+static int load(const struct vd_management *management, json_t **settings)
 {
-    struct vd_buf text = {0};
-    json_t *stored = NULL;
-    int error =
-        vd_registry_setting_get(management->config.registry, VD_DIAGNOSTIC_SETTINGS, &text, etag);
+    uint64_t etag;
 
-    if (error == VD_E_NOT_FOUND) {
-        *etag = 0;
-        *settings = json_array();
-        error = *settings != NULL ? VD_OK : VD_E_NOMEM;
-    } else if (error == VD_OK) {
-        stored = json_loadb((const char *)text.data, text.length, 0, NULL);
-        *settings = json_incref(json_object_get(stored, "settings"));
-        error = json_is_array(*settings) ? VD_OK : VD_E_CORRUPT;
-    }
-    json_decref(stored);
-    vd_buf_release(&text);
-    return error;
-}
-
-/* VD_E_CHANGED: somebody else has stored since `etag` was read. */
-static int store(struct vd_management *management, json_t *settings, uint64_t etag)
-{
-    json_t *all = json_pack("{s:O}", "settings", settings);
-    char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
-    struct vd_setting_change setting = {.name = VD_DIAGNOSTIC_SETTINGS, .etag = etag};
-    struct vd_registry_change change = {.settings = &setting, .setting_count = 1};
-    int error = VD_E_NOMEM;
-
-    if (text != NULL) {
-        setting.value = vd_str_from(text);
-        error = vd_registry_change(management->config.registry, &change);
-    }
-    free(text);
-    json_decref(all);
-    return error;
-}
-
-/* Where the setting of that name stands, in any case; the list's size if there is none. */
-static size_t find(const json_t *settings, const char *name)
-{
-    size_t i = 0;
-
-    while (i < json_array_size(settings)) {
-        const char *other = json_string_value(json_object_get(json_array_get(settings, i), "name"));
-
-        if (other != NULL && strcasecmp(other, name) == 0) {
-            break;
-        }
-        i++;
-    }
-    return i;
+    return vd_named_list_load(management->config.registry, VD_DIAGNOSTIC_SETTINGS, settings, &etag);
 }
 
 /* ---- Answers ---- */
@@ -297,8 +248,7 @@ void vd_management_diagnostics_list(struct vd_management *management,
 {
     json_t *settings = NULL;
     json_t *list = json_array();
-    uint64_t etag = 0;
-    int error = load(management, &settings, &etag);
+    int error = load(management, &settings);
 
     for (size_t i = 0; error == VD_OK && i < json_array_size(settings); i++) {
         if (json_array_append_new(list, setting_json(args, json_array_get(settings, i))) != 0) {
@@ -318,9 +268,8 @@ void vd_management_diagnostics_get(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
     json_t *settings = NULL;
-    uint64_t etag = 0;
-    int error = load(management, &settings, &etag);
-    size_t at = find(settings, args->names[0]);
+    int error = load(management, &settings);
+    size_t at = vd_named_list_find(settings, args->names[0]);
 
     if (error != VD_OK) {
         vd_management_fail_error(answer, error, "the diagnostic settings");
@@ -332,40 +281,16 @@ void vd_management_diagnostics_get(struct vd_management *management,
     json_decref(settings);
 }
 
-/* Puts the setting into the list that is stored now. VD_E_CHANGED: try again; VD_E_LIMIT: there are too many. */
-static int put_once(struct vd_management *management, json_t *setting)
-{
-    json_t *settings = NULL;
-    uint64_t etag = 0;
-    int error = load(management, &settings, &etag);
-
-    if (error == VD_OK) {
-        const size_t at = find(settings, json_string_value(json_object_get(setting, "name")));
-
-        if (at == VD_DIAGNOSTIC_SETTINGS_MAX) {
-            error = VD_E_LIMIT;
-        } else if ((at < json_array_size(settings) ? json_array_set(settings, at, setting)
-                                                   : json_array_append(settings, setting)) != 0) {
-            error = VD_E_NOMEM;
-        }
-    }
-    if (error == VD_OK) {
-        error = store(management, settings, etag);
-    }
-    json_decref(settings);
-    return error;
-}
-
 static void put(struct vd_management *management, const struct vd_management_args *args,
     const json_t *properties, struct vd_http_answer *answer)
 {
     json_t *setting =
         json_pack("{s:s, s:o}", "name", args->names[0], "properties", properties_kept(properties));
-    int error = setting != NULL ? VD_E_CHANGED : VD_E_NOMEM;
+    int error = setting != NULL
+        ? vd_named_list_put(management->config.registry, VD_DIAGNOSTIC_SETTINGS, setting,
+              VD_DIAGNOSTIC_SETTINGS_MAX, NULL)
+        : VD_E_NOMEM;
 
-    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
-        error = put_once(management, setting);
-    }
     if (error == VD_OK) {
         error = vd_export_reload(management->config.exporter);
     }
@@ -402,31 +327,12 @@ void vd_management_diagnostics_put(struct vd_management *management,
     json_decref(body);
 }
 
-/* VD_E_NOT_FOUND: there is none of that name. */
-static int delete_once(struct vd_management *management, const char *name)
-{
-    json_t *settings = NULL;
-    uint64_t etag = 0;
-    int error = load(management, &settings, &etag);
-
-    if (error == VD_OK && json_array_remove(settings, find(settings, name)) != 0) {
-        error = VD_E_NOT_FOUND;
-    }
-    if (error == VD_OK) {
-        error = store(management, settings, etag);
-    }
-    json_decref(settings);
-    return error;
-}
-
 void vd_management_diagnostics_delete(struct vd_management *management,
     const struct vd_management_args *args, struct vd_http_answer *answer)
 {
-    int error = VD_E_CHANGED;
+    int error =
+        vd_named_list_remove(management->config.registry, VD_DIAGNOSTIC_SETTINGS, args->names[0]);
 
-    for (int i = 0; error == VD_E_CHANGED && i < VD_HUB_WRITE_TRIES; i++) {
-        error = delete_once(management, args->names[0]);
-    }
     if (error == VD_OK) {
         error = vd_export_reload(management->config.exporter);
     }

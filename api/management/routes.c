@@ -42,6 +42,17 @@
             VD_ACTIVITY_ALERT_ACTIVATE, vd_management_alert_activate                               \
     }
 
+#define SECURITY_GROUPS HUB "/providers/" SECURITY "/deviceSecurityGroups"
+#define SOLUTIONS       "/iotSecuritySolutions"
+#define RECOMMENDATIONS ANALYTICS "/default/aggregatedRecommendations"
+#define CONTACTS        OF_SUBSCRIPTION "/securityContacts"
+
+#define GROUP_READ    SECURITY "/deviceSecurityGroups/read"
+#define SOLUTION_READ SECURITY "/iotSecuritySolutions/read"
+#define RECOMMENDATION_READ \
+    SECURITY "/iotSecuritySolutions/analyticsModels/aggregatedRecommendations/read"
+#define CONTACT_READ SECURITY "/securityContacts/read"
+
 static const struct vd_management_route routes[] = {
     {"GET", "providers/" DEVICES "/operations", VD_ROLE_READER, false, DEVICES "/operations/read",
         vd_management_operations},
@@ -90,6 +101,34 @@ static const struct vd_management_route routes[] = {
         "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_list},
     {"GET", INSIGHTS "/diagnosticSettingsCategories/{n}", VD_ROLE_READER, false,
         "Microsoft.Insights/diagnosticSettingsCategories/read", vd_management_category_get},
+    {"GET", SECURITY_GROUPS, VD_ROLE_READER, false, GROUP_READ, vd_management_group_list},
+    {"GET", SECURITY_GROUPS "/{n}", VD_ROLE_READER, false, GROUP_READ, vd_management_group_get},
+    {"PUT", SECURITY_GROUPS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_GROUP_WRITE,
+        vd_management_group_put},
+    {"DELETE", SECURITY_GROUPS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_GROUP_DELETE,
+        vd_management_group_delete},
+    {"GET", OF_SUBSCRIPTION SOLUTIONS, VD_ROLE_READER, false, SOLUTION_READ,
+        vd_management_solution_list},
+    {"GET", OF_GROUP SOLUTIONS, VD_ROLE_READER, false, SOLUTION_READ, vd_management_solution_list},
+    {"GET", SOLUTION, VD_ROLE_READER, false, SOLUTION_READ, vd_management_solution_get},
+    {"PUT", SOLUTION, VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_SOLUTION_WRITE,
+        vd_management_solution_put},
+    {"PATCH", SOLUTION, VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_SOLUTION_WRITE,
+        vd_management_solution_patch},
+    {"DELETE", SOLUTION, VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_SOLUTION_DELETE,
+        vd_management_solution_delete},
+    {"GET", RECOMMENDATIONS, VD_ROLE_READER, false, RECOMMENDATION_READ,
+        vd_management_recommendation_list},
+    {"GET", RECOMMENDATIONS "/{n}", VD_ROLE_READER, false, RECOMMENDATION_READ,
+        vd_management_recommendation_get},
+    {"GET", CONTACTS, VD_ROLE_READER, false, CONTACT_READ, vd_management_contact_list},
+    {"GET", CONTACTS "/{n}", VD_ROLE_READER, false, CONTACT_READ, vd_management_contact_get},
+    {"PUT", CONTACTS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CONTACT_WRITE,
+        vd_management_contact_put},
+    {"PATCH", CONTACTS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CONTACT_WRITE,
+        vd_management_contact_patch},
+    {"DELETE", CONTACTS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CONTACT_DELETE,
+        vd_management_contact_delete},
     ALERT_ROUTES(OF_SUBSCRIPTION),
     ALERT_ROUTES(OF_GROUP),
     {"POST", OF_SUBSCRIPTION REGION "/default/simulate", VD_ROLE_CONTRIBUTOR, false,
