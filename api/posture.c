@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "api/solution.h"
 #include "hub/export/setting.h"
 #include "hub/ip_filter.h"
 
@@ -275,6 +276,7 @@ static int posture_read(struct vd_posture_source *source, struct vd_posture *out
     struct vd_registry *registry = ((struct vd_api_posture *)source)->registry;
     struct vd_posture posture = {
         .shared = json_array(), .accepted = json_array(), .settings = json_array()};
+    struct vd_solution_switches switches;
     int error = posture.shared != NULL && posture.accepted != NULL && posture.settings != NULL
         ? VD_OK
         : VD_E_NOMEM;
@@ -287,6 +289,12 @@ static int posture_read(struct vd_posture_source *source, struct vd_posture *out
     }
     if (error == VD_OK) {
         error = read_settings(registry, &posture);
+    }
+    if (error == VD_OK) {
+        error = vd_solution_switches_read(registry, &switches);
+    }
+    if (error == VD_OK) {
+        posture.disabled = switches.disabled_recommendations;
     }
     if (error != VD_OK) {
         vd_posture_release(&posture);

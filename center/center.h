@@ -40,6 +40,10 @@ struct vd_center_config {
      * NULL: nobody is told. */
     void (*hub_changed)(void *context);
     void *hub_changed_context;
+    /* What detections are set to now; asked at the start and after hub_changed, by the center's thread. NULL: `detection` stays.
+     * False: it could not be read, and stays as it was. */
+    bool (*read_detection)(void *context, struct vd_detect_settings *detection);
+    void *read_detection_context;
 };
 
 struct vd_center;

@@ -32,6 +32,10 @@ int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *conf
         .group_generation = -1,
         .hub_changed = config->hub_changed,
         .hub_changed_context = config->hub_changed_context,
+        .read_detection = config->read_detection,
+        .read_detection_context = config->read_detection_context,
+        .detection = config->detection,
+        .has_hub_changed = true, /* for all that is known */
         .is_engine_stale = true,
     };
     error = vd_engine_new(&config->detection, config->fleet, &ingest->engine);
@@ -138,11 +142,28 @@ static int load_engine(struct vd_ingest *ingest)
     return error;
 }
 
+/* Whoever must know that identities or the hub were changed. */
+static void tell_change(struct vd_ingest *ingest)
+{
+    if (!ingest->has_hub_changed) {
+        return;
+    }
+    ingest->has_hub_changed = false;
+    if (ingest->hub_changed != NULL) {
+        ingest->hub_changed(ingest->hub_changed_context);
+    }
+    if (ingest->read_detection != NULL &&
+        ingest->read_detection(ingest->read_detection_context, &ingest->detection)) {
+        vd_engine_set_settings(ingest->engine, &ingest->detection);
+    }
+}
+
 int vd_ingest_refresh(struct vd_ingest *ingest)
 {
     int error = load_engine(ingest);
 
     if (error == VD_OK) {
+        tell_change(ingest);
         error = refresh_indicators(ingest);
     }
     return error == VD_OK ? refresh_groups(ingest) : error;
@@ -241,14 +262,6 @@ static void publish_detection(struct vd_ingest *ingest)
     ingest->stats.windows_skipped = stats.skipped;
     ingest->stats.counts_late = stats.late;
     ingest->stats.devices_known = stats.devices;
-}
-
-static void tell_change(struct vd_ingest *ingest)
-{
-    if (ingest->has_hub_changed && ingest->hub_changed != NULL) {
-        ingest->hub_changed(ingest->hub_changed_context);
-    }
-    ingest->has_hub_changed = false;
 }
 
 /* The alert store's part of the batch, in one transaction. */

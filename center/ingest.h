@@ -31,6 +31,9 @@ struct vd_ingest {
     int64_t group_generation;
     void (*hub_changed)(void *context); /* as vd_center_config has it */
     void *hub_changed_context;
+    bool (*read_detection)(void *context, struct vd_detect_settings *detection); /* likewise */
+    void *read_detection_context;
+    struct vd_detect_settings detection;
     bool has_hub_changed; /* in the batch under way */
     bool is_engine_stale; /* a transaction with its state was rolled back */
     /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */

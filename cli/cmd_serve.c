@@ -16,6 +16,7 @@
 #include "api/management/management.h"
 #include "api/posture.h"
 #include "api/service/service.h"
+#include "api/solution.h"
 #include "center/recommend/recommender.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
@@ -284,6 +285,18 @@ static void poke_recommender(void *context)
     vd_recommender_poke(context);
 }
 
+static bool read_detection(void *context, struct vd_detect_settings *detection)
+{
+    struct vd_solution_switches switches;
+
+    if (vd_solution_switches_read(context, &switches) != VD_OK) {
+        return false;
+    }
+    detection->unmasked_addresses = switches.unmasked_addresses;
+    json_decref(switches.disabled_recommendations);
+    return true;
+}
+
 static int start_center(struct service *service)
 {
     const struct vd_recommend_settings recommend = {
@@ -307,6 +320,8 @@ static int start_center(struct service *service)
     if (error != VD_OK) {
         return error;
     }
+    config.read_detection = read_detection;
+    config.read_detection_context = service->stores.registry;
     config.hub_changed = poke_recommender;
     config.hub_changed_context = service->recommender;
     return vd_center_start(&config, &service->center);

@@ -27,6 +27,7 @@ struct vd_posture {
     json_t *accepted;  /* [{"filterName","ipMask","prefix"}]: its accept rules */
     bool exports_logs; /* a diagnostic setting with a category and a sink */
     json_t *settings;  /* ["name"...]: all diagnostic settings */
+    json_t *disabled;  /* ["IoT_SharedCredentials"...]: types that are switched off */
 };
 
 struct vd_posture_source;

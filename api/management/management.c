@@ -171,17 +171,29 @@ static bool scope_fits(const struct vd_resource_scope *scope, const struct segme
 /* Segments of a path that name the hub itself. */
 #define HUB_SEGMENTS 8
 
-/* What a request is about, below the hub: its path without a last action. Empty: the hub. */
+/* Where what a request is about begins: behind the hub, or at the provider of something else. */
+static size_t first_of_resource(const struct segments *segments)
+{
+    for (size_t i = 0; i + 1 < segments->count; i++) {
+        if (is_at(segments, i, "providers")) {
+            return is_at(segments, i + 2, "IotHubs") ? HUB_SEGMENTS : i;
+        }
+    }
+    return HUB_SEGMENTS;
+}
+
+/* What a request is about: its path below the hub, or from its provider on, without a last action. Empty: the hub. */
 static void resource_below_hub(
     const struct vd_management_route *route, const struct segments *segments, struct vd_buf *out)
 {
+    const size_t first = first_of_resource(segments);
     size_t count = segments->count;
 
     if (strcmp(route->method, "POST") == 0 && count > 0) {
         count--;
     }
-    for (size_t i = HUB_SEGMENTS; i < count; i++) {
-        vd_buf_append_text(out, i > HUB_SEGMENTS ? "/" : "");
+    for (size_t i = first; i < count; i++) {
+        vd_buf_append_text(out, i > first ? "/" : "");
         vd_buf_append_text(out, segments->text[i]);
     }
     vd_buf_append(out, "", 1);

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const shared_steps[] = {
     "Give each of the identities a credential of its own: whoever has one of them can be all of them now.",
@@ -132,6 +133,34 @@ static void judge_logs(const struct vd_posture *posture, struct vd_recommendatio
     }
 }
 
+static bool is_disabled(const struct vd_posture *posture, const char *type)
+{
+    for (size_t i = 0; i < json_array_size(posture->disabled); i++) {
+        const char *text = json_string_value(json_array_get(posture->disabled, i));
+
+        if (text != NULL && strcmp(text, type) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whoever switched it off does not want to hear of it, and it says so. */
+static void switch_off(
+    const struct vd_posture *posture, struct vd_recommendation_state state[VD_RECOMMENDATIONS])
+{
+    for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
+        if (is_disabled(posture, rows[i].type)) {
+            json_array_clear(state[i].resources);
+            state[i].is_active = false;
+            state[i].resource_count = 0;
+            state[i].unhealthy_devices = 0;
+            snprintf(state[i].description, sizeof state[i].description,
+                "Switched off by recommendationsConfiguration of the security solution.");
+        }
+    }
+}
+
 int vd_recommend(const struct vd_posture *posture, const struct vd_recommend_settings *settings,
     struct vd_recommendation_state state[VD_RECOMMENDATIONS])
 {
@@ -149,6 +178,9 @@ int vd_recommend(const struct vd_posture *posture, const struct vd_recommend_set
     }
     for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
         failed = failed || state[i].resources == NULL;
+    }
+    if (!failed) {
+        switch_off(posture, state);
     }
     for (size_t i = 0; failed && i < VD_RECOMMENDATIONS; i++) {
         json_decref(state[i].resources);

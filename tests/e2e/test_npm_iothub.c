@@ -41,6 +41,14 @@ static void test_npm__security_sdk_alerts(void **state)
     e2e_hub_stop(&hub);
 }
 
+static void test_npm__security_sdk(void **state)
+{
+    (void)state;
+    e2e_npm_hub_start(&hub, "security", true, "");
+    e2e_npm_run(&hub, "arm-security.test.js", NULL, TESTS_MS);
+    e2e_hub_stop(&hub);
+}
+
 static void test_npm__device_sdk_over_websocket(void **state)
 {
     (void)state;
@@ -76,6 +84,7 @@ int main(void)
         cmocka_unit_test(test_npm__device_sdk_over_websocket),
         cmocka_unit_test(test_npm__monitoring_sdk),
         cmocka_unit_test(test_npm__security_sdk_alerts),
+        cmocka_unit_test(test_npm__security_sdk),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
     if (result == 0 && !e2e_npm_has("@azure/arm-security")) {
