@@ -443,6 +443,48 @@ static void test_alert__a_person_can_read_it(void **state)
     json_decref(alerts);
 }
 
+/* ---- Feeds. ---- */
+
+static bool feed_alerts(void *context)
+{
+    json_t *alerts = e2e_alerts(&scene.hub);
+    bool found = e2e_alert_find(alerts, "device-1", context, NULL) != NULL;
+    json_decref(alerts);
+    return found;
+}
+
+/* A feed that comes while the device talks: its severity, confidence and words are the alert's; an exception raises none. */
+static void test_alert__names_its_feed(void **state)
+{
+    static const char csv[] =
+        "ip,score,why\n" BESIDE_TCP ",85,\"relay, seen twice\"\n" BENIGN ",85,none\n";
+    char csv_path[160];
+    char ours_path[160];
+    (void)state;
+    snprintf(csv_path, sizeof(csv_path), "%s/feed.csv", e2e_folder());
+    e2e_write_file(csv_path, csv, strlen(csv));
+    snprintf(ours_path, sizeof(ours_path), "%s/ours.txt", e2e_folder());
+    e2e_write_file(ours_path, BENIGN, strlen(BENIGN));
+    e2e_cli_ok(&scene.hub, E2E_ARGS("intel", "add", "--kind", "exceptions", "ours", ours_path));
+    e2e_cli_ok(&scene.hub,
+        E2E_ARGS("intel", "add", "--column", "ip", "--confidence-column", "score",
+            "--description-column", "why", "--severity", "High", "relays", csv_path));
+    fetch("dev1", BENIGN);
+    fetch("dev1", BESIDE_TCP);
+    if (!e2e_wait(ALERT_MS, feed_alerts, (void *)(uintptr_t)BESIDE_TCP)) {
+        fail_msg("no alert about %s", BESIDE_TCP);
+    }
+    json_t *alerts = e2e_alerts(&scene.hub);
+    json_t *alert = e2e_alert_find(alerts, "device-1", BESIDE_TCP, NULL);
+    const char *description = json_string_value(json_object_get(alert, "description"));
+    check_text(alert, "severity", "High");
+    check_text(json_object_get(alert, "indicator"), "source", "relays");
+    assert_non_null(strstr(description, "confidence 85"));
+    assert_non_null(strstr(description, "relay, seen twice"));
+    assert_null(e2e_alert_find(alerts, "device-1", BENIGN, NULL));
+    json_decref(alerts);
+}
+
 /* ---- What the device says of itself. ---- */
 
 static void test_alert__who_opened(void **state)
@@ -534,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_alert__a_person_can_read_it),
         cmocka_unit_test(test_alert__who_opened),
         cmocka_unit_test(test_alert__ledger_accounts_for_every_packet),
+        cmocka_unit_test(test_alert__names_its_feed),
         cmocka_unit_test(test_alert__agents_and_hub_stop_clean),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
