@@ -103,6 +103,12 @@ int management_tear_down(void **state)
         unlink(file);
     }
     *strrchr(path, '/') = '\0';
+    {
+        char folder[96];
+
+        snprintf(folder, sizeof folder, "%s/intel", path);
+        (void)rmdir(folder);
+    }
     return rmdir(path);
 }
 
