@@ -74,6 +74,8 @@ static const struct route routes[] = {
     {"PUT", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_put},
     {"DELETE", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_delete},
     {"POST", "/groups/{id}/test", NEEDS_BOTH | VD_NEEDS_ANALYTICS, vd_api_group_test},
+    {"GET", "/doctor", NEEDS_GROUPS, vd_api_doctor_group},
+    {"GET", "/doctor/{id}", NEEDS_GROUPS, vd_api_doctor_device},
     {"GET", "/recommendations", VD_NEEDS_ALERTS, vd_api_recommendation_list},
     {"GET", "/recommendations/{id}", VD_NEEDS_ALERTS, vd_api_recommendation_get},
     {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},

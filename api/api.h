@@ -127,6 +127,10 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * PUT /groups/{id}                 body: the properties of the management API's deviceSecurityGroups; the complete rules
  * POST /groups/{id}/test?seconds=  body: likewise; what they would have found in the last seconds (default a day, at most
  *                                  30 days), as center/backtest.h says. Nothing is stored
+ * GET /doctor?group=               which alerts can fire now, and which not: {"devices","isPartial","alerts":{type:{"displayName",
+ *                                  "canFire","cannotFire","why":{reason: devices}}}}, of the first 1,000 devices
+ * GET /doctor/{id}                 of one device: {"deviceId","group","isEnabled","lastHeard","warnings":[],"alerts":[
+ *                                  {"alertType","displayName","canFire","why"}]}
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
  * GET /recommendations/{id}        one by its type, with its "history"
  * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...]}, the newest first; reason: a piece of it; before,

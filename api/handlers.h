@@ -90,6 +90,8 @@ vd_api_handler vd_api_group_get;
 vd_api_handler vd_api_group_put;
 vd_api_handler vd_api_group_delete;
 vd_api_handler vd_api_group_test;
+vd_api_handler vd_api_doctor_group;
+vd_api_handler vd_api_doctor_device;
 vd_api_handler vd_api_recommendation_list;
 vd_api_handler vd_api_recommendation_get;
 vd_api_handler vd_api_dead_letter_list;

@@ -32,6 +32,7 @@ extern const struct vd_option vd_twin_options[];
 extern const struct vd_option vd_device_query_options[];
 extern const struct vd_option vd_management_options[];
 extern const struct vd_option vd_config_options[];
+extern const struct vd_option vd_doctor_options[];
 extern const struct vd_option vd_prove_options[];
 extern const struct vd_option vd_demo_options[];
 
@@ -54,6 +55,7 @@ int vd_cmd_query(const struct vd_invocation *invocation);
 int vd_cmd_status(const struct vd_invocation *invocation);
 int vd_cmd_management(const struct vd_invocation *invocation);
 int vd_cmd_config(const struct vd_invocation *invocation);
+int vd_cmd_doctor(const struct vd_invocation *invocation);
 int vd_cmd_prove(const struct vd_invocation *invocation);
 int vd_cmd_demo(const struct vd_invocation *invocation);
 

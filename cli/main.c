@@ -49,6 +49,16 @@ static const struct vd_command commands[] = {
     {.name = "agent", .summary = "Runs the security module on this machine.", .raw = vd_cmd_agent},
     {.name = "intel", .summary = "Threat indicators.", .children = vd_intel_commands},
     {.name = "alert", .summary = "Alerts.", .children = vd_alert_commands},
+    {.name = "doctor",
+        .summary = "Says which alerts can fire now, and why others cannot.",
+        .arguments = "[DEVICE]",
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = vd_doctor_options,
+        .details =
+            "Of a device each alert with the reason why it cannot fire; else how many devices of all, or of a group, each can\n"
+            "fire about. Alerts about the hub itself can always fire.\n",
+        .run = vd_cmd_doctor},
     {.name = "prove",
         .summary = "Causes alerts for real, and waits for them.",
         .arguments = "[NAME]",

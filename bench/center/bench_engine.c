@@ -8,6 +8,7 @@
 #include "center/detect/engine.h"
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "tests/center/message.h"
 
 #define FLOWS_PER_MESSAGE 64
@@ -230,7 +231,7 @@ static void measure(uint32_t devices, uint32_t rules)
     vd_security_message_release(&load.message);
     vd_findings_release(&load.findings);
     vd_engine_free(load.engine);
-    vd_indicator_set_free(load.indicators);
+    vd_indicator_set_release(load.indicators);
 }
 
 /* ---- From the hub's log to an alert that can be read ---- */

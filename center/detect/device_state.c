@@ -80,7 +80,7 @@ static void windows_free(struct vd_device_state *state)
     state->window_count = 0;
 }
 
-static void state_free(struct vd_device_state *state)
+void vd_device_state_free(struct vd_device_state *state)
 {
     if (state != NULL) {
         windows_free(state);
@@ -105,7 +105,7 @@ int vd_device_state_set_group(struct vd_device_state *state, const char *group)
     return VD_OK;
 }
 
-static struct vd_device_state *state_new(struct vd_str id)
+struct vd_device_state *vd_device_state_new(struct vd_str id)
 {
     struct vd_device_state *state = calloc(1, sizeof *state + id.length + 1);
 
@@ -128,7 +128,7 @@ struct vd_device_state *vd_device_states_get(
     }
     slot = slot_of(states, device_id);
     if (states->slots[slot] == NULL) {
-        states->slots[slot] = state_new(device_id);
+        states->slots[slot] = vd_device_state_new(device_id);
         states->count += states->slots[slot] != NULL ? 1 : 0;
     }
     return states->slots[slot];
@@ -147,7 +147,7 @@ void vd_device_states_remove(struct vd_device_states *states, struct vd_device_s
     }
     states->slots[hole] = NULL;
     states->count--;
-    state_free(state);
+    vd_device_state_free(state);
     /* What was pushed past the hole comes back. */
     while (states->slots[next = (next + 1) & (states->size - 1)] != NULL) {
         struct vd_device_state *moved = states->slots[next];
@@ -182,7 +182,7 @@ int vd_device_states_touch(struct vd_device_states *states, struct vd_device_sta
 void vd_device_states_release(struct vd_device_states *states)
 {
     for (size_t i = 0; i < states->size; i++) {
-        state_free(states->slots[i]);
+        vd_device_state_free(states->slots[i]);
     }
     free(states->slots);
     free(states->touched);
@@ -384,7 +384,7 @@ void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *o
 {
     const int64_t times[] = {state->member_since_ms, state->heard_ms, state->heard_observed,
         state->connected_ms, state->left_ms, state->clock_error_ms, state->clock_measured_ms,
-        state->refused_ms};
+        state->refused_ms, state->network_ms};
 
     const uint64_t flags = (state->is_connected ? FLAG_CONNECTED : 0) |
         (state->is_silent ? FLAG_SILENT : 0) | (state->is_known ? FLAG_KNOWN : 0) |
@@ -487,7 +487,7 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
     struct vd_reader reader;
     int64_t *const times[] = {&state->member_since_ms, &state->heard_ms, &state->heard_observed,
         &state->connected_ms, &state->left_ms, &state->clock_error_ms, &state->clock_measured_ms,
-        &state->refused_ms};
+        &state->refused_ms, &state->network_ms};
     uint8_t flags;
     uint32_t windows;
     int error;

@@ -57,6 +57,7 @@ struct vd_device_state {
     bool
         is_refused_copy; /* it looked like a copy, and the device has not been let in from there since */
     struct vd_address refused_address;
+    int64_t network_ms; /* the hub's time of the last report of network activity; 0: never */
     /* Its clock against the hub's, from the event that was the least behind of late: positive is ahead. */
     int64_t clock_error_ms;
     int64_t clock_measured_ms; /* the hub's time; 0: never */
@@ -93,6 +94,11 @@ void vd_device_states_remove(struct vd_device_states *states, struct vd_device_s
 VD_NODISCARD int vd_device_states_touch(
     struct vd_device_states *states, struct vd_device_state *state);
 void vd_device_states_release(struct vd_device_states *states);
+
+/* One that is in no table. NULL without memory. */
+struct vd_device_state *vd_device_state_new(struct vd_str device_id);
+/* NULL is allowed. */
+void vd_device_state_free(struct vd_device_state *state);
 
 /* VD_E_NOMEM, VD_E_LIMIT: too long. */
 VD_NODISCARD int vd_device_state_set_group(struct vd_device_state *state, const char *group);

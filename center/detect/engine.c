@@ -196,6 +196,9 @@ static void learn(
         if (seen->event->time_s != 0) {
             measure_clock(state, seen);
         }
+        if (seen->event->payload == VD_PAYLOAD_NETWORK_ACTIVITY) {
+            state->network_ms = seen->enqueued_ms;
+        }
         break;
     case VD_OBSERVED_OPERATION:
         if (vd_str_equal_text(seen->operation->category, "Connections")) {

@@ -42,3 +42,26 @@ int vd_device_states_each(struct vd_alert_store *store,
     pthread_mutex_unlock(&store->write_mutex);
     return error != VD_OK ? error : vd_sqlite_error(code);
 }
+
+int vd_device_state_get(struct vd_alert_store *store, const char *device_id, struct vd_buf *body)
+{
+    sqlite3_stmt *s = NULL;
+    int code;
+
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(
+        store->reader, "SELECT body FROM device_states WHERE device_id = ?1", -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(s, 1, device_id, -1, SQLITE_STATIC);
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW) {
+            vd_buf_append(body, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+        }
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    if (code == SQLITE_DONE) {
+        return VD_E_NOT_FOUND;
+    }
+    return vd_sqlite_error(code) != VD_OK ? vd_sqlite_error(code) : body->error;
+}

@@ -17,4 +17,8 @@ VD_NODISCARD int vd_device_state_remove(struct vd_alert_store *store, const char
 VD_NODISCARD int vd_device_states_each(struct vd_alert_store *store,
     int (*each)(void *context, struct vd_str device_id, struct vd_str body), void *context);
 
+/* Appends the row of a device. Any thread. VD_E_NOT_FOUND. */
+VD_NODISCARD int vd_device_state_get(
+    struct vd_alert_store *store, const char *device_id, struct vd_buf *body);
+
 #endif
