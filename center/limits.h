@@ -58,6 +58,13 @@
 /* Shortest prefix of an alert's id that stands for it. */
 #define VD_ALERT_ID_PREFIX_MIN 4
 
+/* Notifications that wait for sinks; the oldest go first. Some 3 KiB each. */
+#define VD_OUTBOX_MAX 1000000
+/* Sinks, each of which has a thread. */
+#define VD_NOTIFY_SINKS_MAX 16
+/* Dead letters of all sinks; the oldest go first. */
+#define VD_NOTIFY_DEAD_MAX 10000
+
 /* Dead letters kept; the oldest go first. */
 #define VD_DEAD_LETTERS_MAX       10000
 #define VD_DEAD_LETTERS_BYTES_MAX 268435456

@@ -5,6 +5,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
+#include "center/store/outbox.h"
 
 /* The end of a dismissal that has none. */
 #define FOR_EVER INT64_MAX
@@ -130,7 +131,14 @@ static int act_on(
     if (error == VD_OK) {
         error = vd_alert_set_state(store, &entry, NULL, change);
     }
-    return error == VD_OK ? set_suppression(store, &entry) : error;
+    if (error == VD_OK) {
+        error = set_suppression(store, &entry);
+    }
+    if (error == VD_OK && entry.to != entry.from) {
+        error = vd_outbox_add(store, entry.number,
+            entry.event == VD_ALERT_REOPEN ? VD_OUTBOX_REOPENED : VD_OUTBOX_CHANGED, act->now_ms);
+    }
+    return error;
 }
 
 static int check_act(const struct vd_alert_act *act)

@@ -10,6 +10,9 @@
 /* The number of the next change of an alert, within the open transaction. */
 VD_NODISCARD int vd_alert_next_change(struct vd_alert_store *store, int64_t *change);
 
+/* The alert as vd_alert_store_list gives it, within the open transaction; the caller's. VD_E_NOT_FOUND. */
+VD_NODISCARD int vd_alert_snapshot(struct vd_alert_store *store, int64_t number, json_t **alert);
+
 /* An entry of an alert's history. What it points to is read while it is added only. */
 struct vd_alert_entry {
     int64_t number; /* of the alert */

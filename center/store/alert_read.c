@@ -51,14 +51,13 @@ static json_t *stored_json(sqlite3_stmt *s, int column)
     return value != NULL ? value : json_null();
 }
 
-static json_t *evidence_of(struct vd_alert_store *store, int64_t number)
+static json_t *evidence_of(sqlite3 *db, int64_t number)
 {
     json_t *array = json_array();
     sqlite3_stmt *s = NULL;
 
-    if (sqlite3_prepare_v2(store->reader,
-            "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1, &s,
-            NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(db, "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1,
+            &s, NULL) == SQLITE_OK) {
         sqlite3_bind_int64(s, 1, number);
         while (sqlite3_step(s) == SQLITE_ROW) {
             json_array_append_new(array, stored_json(s, 0));
@@ -83,7 +82,7 @@ static json_t *text_or_null(sqlite3_stmt *s, int column)
                                                          : vd_sqlite_json_text(s, column);
 }
 
-static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *alert_json(sqlite3 *db, sqlite3_stmt *s)
 {
     json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
     json_int_t number = sqlite3_column_int64(s, COLUMN_NUMBER);
@@ -106,7 +105,7 @@ static json_t *alert_json(struct vd_alert_store *store, sqlite3_stmt *s)
         sqlite3_column_type(s, COLUMN_ASSESSMENT) == SQLITE_NULL
             ? json_null()
             : stored_json(s, COLUMN_ASSESSMENT),
-        "evidence", evidence_of(store, number), "evidenceTotal", count, "number", number,
+        "evidence", evidence_of(db, number), "evidenceTotal", count, "number", number,
         "suppressedBy", text_or_null(s, COLUMN_SUPPRESSED_BY));
 }
 
@@ -116,10 +115,33 @@ static int step_alert(struct vd_alert_store *store, sqlite3_stmt *s, json_t **al
 
     *have_row = code == SQLITE_ROW;
     if (*have_row) {
-        *alert = alert_json(store, s);
+        *alert = alert_json(store->reader, s);
         return *alert != NULL ? VD_OK : VD_E_NOMEM;
     }
     return vd_sqlite_error(code);
+}
+
+int vd_alert_snapshot(struct vd_alert_store *store, int64_t number, json_t **alert)
+{
+    sqlite3_stmt *s = NULL;
+    json_t *made = NULL;
+    int code = sqlite3_prepare_v2(
+        store->writer, "SELECT " ALERT_COLUMNS " FROM alerts WHERE number = ?1", -1, &s, NULL);
+
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, number);
+        code = sqlite3_step(s);
+        made = code == SQLITE_ROW ? alert_json(store->writer, s) : NULL;
+    }
+    sqlite3_finalize(s);
+    if (vd_sqlite_error(code) != VD_OK) {
+        return vd_sqlite_error(code);
+    }
+    if (made == NULL) {
+        return code == SQLITE_ROW ? VD_E_NOMEM : VD_E_NOT_FOUND;
+    }
+    *alert = made;
+    return VD_OK;
 }
 
 /* All alerts within one read transaction, so that evidence fits its alert. */

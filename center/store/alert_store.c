@@ -178,6 +178,7 @@ void vd_alert_store_close(struct vd_alert_store *store)
     sqlite3_close(store->writer);
     pthread_mutex_destroy(&store->write_mutex);
     pthread_mutex_destroy(&store->read_mutex);
+    vd_secret_wipe(store->master_key, sizeof store->master_key);
     free(store);
 }
 

@@ -10,6 +10,7 @@
 #include "center/store/alert_store.h"
 #include "center/store/feed_files.h"
 #include "lib/event.h"
+#include "lib/secret.h"
 #include "lib/sqlite.h"
 
 /* Statements that are prepared once: X(name, SQL). Writers' first. */
@@ -115,7 +116,44 @@
         "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                                                                                                    \
         " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                                                                                                  \
     X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                                                                                           \
-    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")
+    X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                                                                                                      \
+    X(OUTBOX_WANTED, "SELECT count(*) FROM notify_sinks")                                                                                                              \
+    X(OUTBOX_ADD,                                                                                                                                                      \
+        "INSERT INTO outbox(what, rank, time_ms, sink, body) VALUES(?1, ?2, ?3, ?4, ?5)")                                                                              \
+    X(OUTBOX_OLDEST, "SELECT min(sequence), max(sequence) FROM outbox")                                                                                                \
+    X(OUTBOX_SKIP,                                                                                                                                                     \
+        "UPDATE notify_sinks SET next = ?1 + 1, skipped = skipped + 1 WHERE next <= ?1")                                                                               \
+    X(OUTBOX_DELETE, "DELETE FROM outbox WHERE sequence = ?1")                                                                                                         \
+    X(OUTBOX_NEXT,                                                                                                                                                     \
+        "SELECT o.sequence, o.what, o.rank, o.time_ms, o.body, s.open, s.try, s.since_ms"                                                                              \
+        " FROM notify_sinks AS s JOIN outbox AS o ON o.sequence >= s.next WHERE s.name = ?1"                                                                           \
+        " AND (o.sink = s.name OR (o.sink = '' AND o.rank >= s.min_rank))"                                                                                             \
+        " ORDER BY o.sequence LIMIT 1")                                                                                                                                \
+    X(OUTBOX_AT_END, "UPDATE notify_sinks SET next = ?2 WHERE name = ?1 AND next < ?2")                                                                                \
+    X(OUTBOX_END, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'outbox'")                                                                       \
+    X(OUTBOX_ATTEMPT,                                                                                                                                                  \
+        "UPDATE notify_sinks SET open = ?2, try = ?3, since_ms = ?4 WHERE name = ?1")                                                                                  \
+    X(OUTBOX_DONE,                                                                                                                                                     \
+        "UPDATE notify_sinks SET next = ?2 + 1, open = 0, try = 0, since_ms = 0,"                                                                                      \
+        " delivered = delivered + ?3 WHERE name = ?1")                                                                                                                 \
+    X(OUTBOX_TRIM,                                                                                                                                                     \
+        "DELETE FROM outbox WHERE sequence < coalesce((SELECT min(next) FROM notify_sinks),"                                                                           \
+        " 9223372036854775807)")                                                                                                                                       \
+    X(SINK_PUT,                                                                                                                                                        \
+        "INSERT INTO notify_sinks(name, kind, settings, secret, min_rank, next)"                                                                                       \
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                                                                             \
+    X(SINK_FIND, "SELECT 1 FROM notify_sinks WHERE name = ?1")                                                                                                         \
+    X(SINK_REMOVE, "DELETE FROM notify_sinks WHERE name = ?1")                                                                                                         \
+    X(SINK_DEAD_REMOVE, "DELETE FROM notify_dead WHERE sink = ?1")                                                                                                     \
+    X(DEAD_ADD,                                                                                                                                                        \
+        "INSERT INTO notify_dead(sink, sequence, what, rank, time_ms, body, reason, failed_ms)"                                                                        \
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                                                                                     \
+    X(DEAD_PRUNE,                                                                                                                                                      \
+        "DELETE FROM notify_dead WHERE number <= (SELECT max(number) FROM notify_dead) - ?1")                                                                          \
+    X(DEAD_REPLAY,                                                                                                                                                     \
+        "INSERT INTO outbox(what, rank, time_ms, sink, body)"                                                                                                          \
+        " SELECT what, rank, time_ms, sink, body FROM notify_dead WHERE number = ?1")                                                                                  \
+    X(DEAD_REMOVE, "DELETE FROM notify_dead WHERE number = ?1")
 
 enum vd_alert_statement {
 #define VD_ALERT_STATEMENT_ENUM(name, sql) VD_SQL_##name,
@@ -138,6 +176,8 @@ struct vd_alert_store {
     uint64_t letters_dropped;
     char intel_folder[VD_FEED_PATH_SIZE]; /* texts of feeds, and the set */
     _Atomic int64_t feeds_in_use; /* the generation that the center of this process matches by */
+    uint8_t master_key[VD_MASTER_KEY_BYTES];
+    bool has_master_key;
 };
 
 /* ---- Helpers of the store's files ---- */

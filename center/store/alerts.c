@@ -3,6 +3,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
+#include "center/store/outbox.h"
 #include "lib/clock.h"
 
 int vd_alert_next_change(struct vd_alert_store *store, int64_t *change)
@@ -186,7 +187,7 @@ static int change_alert(
 
 /* An alert that was done with is not, now that it has happened again, unless a dismissal still holds. */
 static int happened_again(struct vd_alert_store *store, const struct vd_alert_update *u,
-    const struct known *known, int64_t change)
+    const struct known *known, int64_t change, bool *is_reopened)
 {
     struct vd_alert_entry entry = {
         .number = known->number,
@@ -209,6 +210,7 @@ static int happened_again(struct vd_alert_store *store, const struct vd_alert_up
         entry.to == entry.from) {
         return error;
     }
+    *is_reopened = entry.to == VD_ALERT_NEW || entry.to == VD_ALERT_IN_PROGRESS;
     return vd_alert_set_state(
         store, &entry, suppressed_by[0] != '\0' ? suppressed_by : NULL, change);
 }
@@ -220,6 +222,7 @@ int vd_alert_store_apply(
     char id[VD_UUID_TEXT_SIZE];
     int64_t change;
     bool is_new;
+    bool is_reopened = false;
     int error;
 
     vd_uuid_format(&update->id, id);
@@ -238,13 +241,17 @@ int vd_alert_store_apply(
                                 : change_alert(store, update, known.number, change);
     }
     if (error == VD_OK && !is_new && update->count > 0) {
-        error = happened_again(store, update, &known, change);
+        error = happened_again(store, update, &known, change, &is_reopened);
     }
     if (error == VD_OK) {
         error = add_evidence(store, update, known.number, known.count);
     }
     if (error == VD_OK) {
         error = replace_evidence(store, update, known.number);
+    }
+    if (error == VD_OK && (is_new || is_reopened)) {
+        error = vd_outbox_add(store, known.number, is_new ? VD_OUTBOX_RAISED : VD_OUTBOX_REOPENED,
+            update->generated_ms);
     }
     if (error == VD_OK) {
         *raised = is_new;

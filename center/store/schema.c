@@ -96,8 +96,23 @@ static const char feeds_2[] =
     " attempted_ms INTEGER NOT NULL, source_ns INTEGER NOT NULL, error TEXT,"
     " report TEXT NOT NULL);";
 
+static const char notify_2[] =
+    /* What sinks are to be told: alerts as they were then, JSON. `sink`: '' for all of them. Numbers are never used again. */
+    "CREATE TABLE outbox(sequence INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL,"
+    " rank INTEGER NOT NULL, time_ms INTEGER NOT NULL, sink TEXT NOT NULL, body TEXT NOT NULL);"
+    /* `next`: the first sequence it is not done with. `open`: of the attempt without a result, 0: none. */
+    "CREATE TABLE notify_sinks(name TEXT PRIMARY KEY, kind TEXT NOT NULL, settings TEXT NOT NULL,"
+    " secret BLOB NOT NULL, min_rank INTEGER NOT NULL, next INTEGER NOT NULL,"
+    " open INTEGER NOT NULL DEFAULT 0, try INTEGER NOT NULL DEFAULT 0,"
+    " since_ms INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,"
+    " skipped INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE notify_dead(number INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL,"
+    " sequence INTEGER NOT NULL, what TEXT NOT NULL, rank INTEGER NOT NULL,"
+    " time_ms INTEGER NOT NULL, body TEXT NOT NULL, reason TEXT NOT NULL,"
+    " failed_ms INTEGER NOT NULL);";
+
 static const char *const second[] = {
-    alerts_2, detection_2, groups_2, recommendations_2, letters_2, feeds_2, NULL};
+    alerts_2, detection_2, groups_2, recommendations_2, letters_2, feeds_2, notify_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */
