@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "center/decode/json_message.h"
-#include "center/detect/address_text.h"
 #include "center/detect/custom_rules.h"
 #include "center/detect/engine.h"
 #include "center/limits.h"
+#include "center/stored_flow.h"
 #include "lib/clock.h"
 
 #define HOUR_MS 3600000LL
@@ -165,21 +164,6 @@ static int collect(struct run *run)
 
 /* ---- Rows ---- */
 
-static const char *cell(const json_t *row, size_t i)
-{
-    const char *text = json_string_value(json_array_get(row, i));
-
-    return text != NULL ? text : "";
-}
-
-static int64_t cell_ms(const json_t *row, size_t i)
-{
-    int64_t ms = 0;
-
-    (void)!vd_time_parse(cell(row, i), &ms);
-    return ms;
-}
-
 static const char *member(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -187,65 +171,26 @@ static const char *member(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-/* Of a row from a FlatBuffers message. */
-static struct vd_flow reported_flow(const json_t *details)
-{
-    const char *protocol = member(details, "Protocol");
-    const char *opened = member(details, "OpenedBy");
-    struct vd_flow flow = {
-        .bytes_in = (uint32_t)json_integer_value(json_object_get(details, "BytesIn")),
-        .bytes_out = (uint32_t)json_integer_value(json_object_get(details, "BytesOut")),
-        .local_port = (uint16_t)json_integer_value(json_object_get(details, "LocalPort")),
-        .remote_port = (uint16_t)json_integer_value(json_object_get(details, "RemotePort")),
-        .protocol = (uint8_t)(strcmp(protocol, "UDP") == 0 ? 1
-                : strcmp(protocol, "ICMP") == 0            ? 2
-                : strcmp(protocol, "TCP") == 0             ? 0
-                                                           : strtoul(protocol, NULL, 10)),
-        .opened_by = (uint8_t)(strcmp(opened, "Device") == 0 ? 1
-                : strcmp(opened, "Remote") == 0              ? 2
-                                                             : 0),
-    };
-
-    vd_address_read(vd_str_from(member(details, "LocalAddress")), &flow.local);
-    vd_address_read(vd_str_from(member(details, "RemoteAddress")), &flow.remote);
-    flow.ipv6 = strchr(member(details, "RemoteAddress"), ':') != NULL;
-    return flow;
-}
-
-/* Without what lies in the row's text. A direction is what only items of JSON messages have. */
-static struct vd_flow flow_of(const json_t *details)
-{
-    struct vd_flow flow;
-
-    if (json_object_get(details, "Direction") == NULL) {
-        return reported_flow(details);
-    }
-    vd_json_flow_read(details, &flow);
-    flow.executable = (struct vd_str){NULL, 0};
-    flow.commandline = (struct vd_str){NULL, 0};
-    return flow;
-}
-
 static int add_flow(struct run *run, const char *details)
 {
     json_t *json = json_loads(details, 0, NULL);
+    struct vd_flow flow;
+    const bool is_flow = vd_stored_flow_read(json, &flow);
     struct vd_flow *larger;
 
-    if (json_object_get(json, "RemoteAddress") == NULL) {
-        json_decref(json); /* what overflowed, or nothing that can be read */
+    json_decref(json);
+    if (!is_flow) {
         return VD_OK;
     }
     if (run->flow_count == run->flow_capacity) {
         run->flow_capacity = run->flow_capacity > 0 ? run->flow_capacity * 2 : 64;
         larger = realloc(run->flows, run->flow_capacity * sizeof *larger);
         if (larger == NULL) {
-            json_decref(json);
             return VD_E_NOMEM;
         }
         run->flows = larger;
     }
-    run->flows[run->flow_count++] = flow_of(json);
-    json_decref(json);
+    run->flows[run->flow_count++] = flow;
     return VD_OK;
 }
 
@@ -279,13 +224,13 @@ enum {
 static int feed_event(struct run *run, const json_t *rows, size_t *i)
 {
     const json_t *first = json_array_get(rows, *i);
-    const int64_t stamp_ms = cell_ms(first, COLUMN_STAMP);
+    const int64_t stamp_ms = vd_row_ms(first, COLUMN_STAMP);
     struct vd_security_event event = {.payload = VD_PAYLOAD_NETWORK_ACTIVITY};
     struct vd_security_message message = {.events = {&event, 1, 1}};
     struct vd_observation seen = {
         .what = VD_OBSERVED_EVENT,
-        .device_id = vd_str_from(cell(first, COLUMN_DEVICE)),
-        .enqueued_ms = cell_ms(first, COLUMN_GENERATED),
+        .device_id = vd_str_from(vd_row_text(first, COLUMN_DEVICE)),
+        .enqueued_ms = vd_row_ms(first, COLUMN_GENERATED),
         .time = {stamp_ms, stamp_ms, stamp_ms, true},
         .message = &message,
         .event = &event,
@@ -294,12 +239,15 @@ static int feed_event(struct run *run, const json_t *rows, size_t *i)
 
     run->flow_count = 0;
     do {
-        error = add_flow(run, cell(json_array_get(rows, *i), COLUMN_DETAILS));
+        error = add_flow(run, vd_row_text(json_array_get(rows, *i), COLUMN_DETAILS));
         ++*i;
     } while (error == VD_OK && *i < json_array_size(rows) &&
-        strcmp(cell(json_array_get(rows, *i), COLUMN_EVENT), cell(first, COLUMN_EVENT)) == 0 &&
-        strcmp(cell(json_array_get(rows, *i), COLUMN_DEVICE), cell(first, COLUMN_DEVICE)) == 0);
-    (void)!vd_uuid_parse(cell(first, COLUMN_EVENT), strlen(cell(first, COLUMN_EVENT)), &event.id);
+        strcmp(vd_row_text(json_array_get(rows, *i), COLUMN_EVENT),
+            vd_row_text(first, COLUMN_EVENT)) == 0 &&
+        strcmp(vd_row_text(json_array_get(rows, *i), COLUMN_DEVICE),
+            vd_row_text(first, COLUMN_DEVICE)) == 0);
+    (void)!vd_uuid_parse(
+        vd_row_text(first, COLUMN_EVENT), strlen(vd_row_text(first, COLUMN_EVENT)), &event.id);
     event.time_s = (uint32_t)(stamp_ms / 1000);
     event.count = run->flow_count;
     message.flows = (struct vd_decoded_array){run->flows, run->flow_count, run->flow_capacity};
@@ -329,11 +277,11 @@ static int feed_messages(struct run *run, struct vd_observation *seen, const jso
 
 static int feed_record(struct run *run, const json_t *row)
 {
-    json_t *properties = json_loads(cell(row, COLUMN_PROPERTIES), 0, NULL);
+    json_t *properties = json_loads(vd_row_text(row, COLUMN_PROPERTIES), 0, NULL);
     const struct vd_operation_seen operation = {
-        .category = vd_str_from(cell(row, COLUMN_CATEGORY)),
-        .name = vd_str_from(cell(row, COLUMN_NAME)),
-        .result = (uint32_t)strtoul(cell(row, COLUMN_RESULT), NULL, 10),
+        .category = vd_str_from(vd_row_text(row, COLUMN_CATEGORY)),
+        .name = vd_str_from(vd_row_text(row, COLUMN_NAME)),
+        .result = (uint32_t)strtoul(vd_row_text(row, COLUMN_RESULT), NULL, 10),
         .reason = vd_str_from(member(properties, "reason")),
         .protocol = vd_str_from(member(properties, "protocol")),
         .properties = properties,
@@ -342,7 +290,7 @@ static int feed_record(struct run *run, const json_t *row)
         .what = VD_OBSERVED_OPERATION,
         .device_id = vd_str_from(member(properties, "deviceId")),
         .module_id = vd_str_from(member(properties, "moduleId")),
-        .enqueued_ms = cell_ms(row, COLUMN_GENERATED),
+        .enqueued_ms = vd_row_ms(row, COLUMN_GENERATED),
         .operation = &operation,
     };
     int error = pass_time(run, seen.enqueued_ms);
@@ -395,8 +343,8 @@ static int feed_rows(struct run *run, const json_t *events, const json_t *record
     while (error == VD_OK && (e < json_array_size(events) || r < json_array_size(records))) {
         const bool is_record = r < json_array_size(records) &&
             (e >= json_array_size(events) ||
-                strcmp(cell(json_array_get(records, r), COLUMN_GENERATED),
-                    cell(json_array_get(events, e), COLUMN_GENERATED)) <= 0);
+                strcmp(vd_row_text(json_array_get(records, r), COLUMN_GENERATED),
+                    vd_row_text(json_array_get(events, e), COLUMN_GENERATED)) <= 0);
 
         error = is_record ? feed_record(run, json_array_get(records, r++))
                           : feed_event(run, events, &e);
@@ -408,9 +356,8 @@ static int feed_rows(struct run *run, const json_t *events, const json_t *record
 static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *done)
 {
     static const char event_sql[] =
-        "SELECT TimeGenerated, DeviceId, \"TimeStamp\", IoTRawEventId, EventDetails FROM "
-        "SecurityIoTRawEvent WHERE RawEventName IN ('NetworkActivity', 'ConnectionCreate')"
-        " AND NOT IsEmpty";
+        "SELECT TimeGenerated, DeviceId, \"TimeStamp\", IoTRawEventId, EventDetails"
+        " FROM " VD_STORED_FLOWS;
     static const char record_sql[] =
         "SELECT TimeGenerated, '', Category, OperationName, ResultType, properties_s FROM "
         "AzureDiagnostics WHERE Category <> 'TwinQueries'";
