@@ -106,6 +106,20 @@ static void set_time(json_t *json, const char *name, int64_t utc_ms)
     }
 }
 
+static json_t *hunts_json(struct vd_center *center)
+{
+    struct vd_hunter_stats s;
+    json_t *json;
+
+    vd_center_hunts_get(center, &s);
+    json = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I}", "done", (json_int_t)s.hunts, "isHunting",
+        (int)s.is_hunting, "lastTookMs", (json_int_t)s.took_ms, "lastAddresses",
+        (json_int_t)s.addresses, "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
+        (json_int_t)s.alerts_repeated);
+    set_time(json, "lastBegan", s.began_ms);
+    return json;
+}
+
 static json_t *export_json(const struct vd_export_stats *stats)
 {
     const struct vd_export_worker_stats *worker = &stats->worker;
@@ -165,6 +179,7 @@ void vd_api_status(
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));
+        json_object_set_new(status, "hunts", hunts_json(api->center));
     }
     if (status != NULL && api->exporter != NULL) {
         json_object_set_new(status, "exports", exports_json(api->exporter));

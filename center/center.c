@@ -14,6 +14,7 @@
 struct vd_center {
     struct vd_ingest ingest; /* the thread's own */
     struct vd_indicator_loader *loader;
+    struct vd_hunter *hunter;
     struct vd_alert_store *store;
     int64_t alerts_keep_ms;
     int64_t pruned_ms; /* monotonic */
@@ -175,6 +176,7 @@ static void *center_main(void *argument)
 
 static void center_free(struct vd_center *center)
 {
+    vd_hunter_stop(center->hunter);
     vd_indicator_loader_stop(center->loader);
     vd_ingest_release(&center->ingest);
     pthread_mutex_destroy(&center->mutex);
@@ -203,7 +205,11 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
         error = vd_indicator_loader_start(config->store, &center->loader);
     }
     if (error == VD_OK) {
+        error = vd_hunter_start(config->analytics, config->store, &center->hunter);
+    }
+    if (error == VD_OK) {
         center->ingest.loader = center->loader;
+        center->ingest.hunter = center->hunter;
         center->stats = center->ingest.stats;
         error = vd_error_from_errno(pthread_create(&center->thread, NULL, center_main, center));
     }
@@ -220,6 +226,11 @@ void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)
     pthread_mutex_lock(&center->mutex);
     *out = center->stats;
     pthread_mutex_unlock(&center->mutex);
+}
+
+void vd_center_hunts_get(struct vd_center *center, struct vd_hunter_stats *out)
+{
+    vd_hunter_stats_get(center->hunter, out);
 }
 
 void vd_center_stop(struct vd_center *center)

@@ -5,6 +5,7 @@
 #define VEDETTE_CENTER_CENTER_H
 
 #include "center/detect/rule.h"
+#include "center/hunter.h"
 #include "center/store/alert_store.h"
 #include "center/store/analytics.h"
 #include "lib/event_log.h"
@@ -51,6 +52,8 @@ struct vd_center;
 /* Starts the center's thread. */
 VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
+/* Of hunts for new indicators among stored flows. */
+void vd_center_hunts_get(struct vd_center *center, struct vd_hunter_stats *out);
 /* Finishes the batch under way, ends the thread, frees. NULL is allowed. Call vd_event_log_interrupt first or it waits
  * for up to a second. */
 void vd_center_stop(struct vd_center *center);

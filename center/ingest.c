@@ -82,6 +82,24 @@ static void set_indicators(
     vd_engine_set_indicators(ingest->engine, set);
     ingest->indicator_generation = generation;
     vd_feeds_set_in_use(ingest->store, generation);
+    ingest->is_hunt_due = true;
+}
+
+/* Once both stores have the same of the log: all that was judged by older indicators is in both then. */
+static int offer_hunt(struct vd_ingest *ingest)
+{
+    uint64_t alerts = 0;
+    int error;
+
+    if (ingest->hunter == NULL || !ingest->is_hunt_due) {
+        return VD_OK;
+    }
+    error = vd_alert_store_offset(ingest->store, &alerts);
+    if (error == VD_OK && ingest->stats.next_offset >= alerts) {
+        vd_hunter_offer(ingest->hunter, ingest->indicators, ingest->indicator_generation);
+        ingest->is_hunt_due = false;
+    }
+    return error;
 }
 
 static int refresh_indicators(struct vd_ingest *ingest)
@@ -440,10 +458,10 @@ int vd_ingest_settle(struct vd_ingest *ingest)
     int64_t now = vd_clock_monotonic_ms();
     uint64_t alerts;
     uint64_t rows;
-    int error;
+    int error = offer_hunt(ingest);
 
-    if (now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
-        return VD_OK;
+    if (error != VD_OK || now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
+        return error;
     }
     error = save_offset(ingest, now, &rows);
     if (error != VD_OK || now - ingest->trimmed_ms < VD_INGEST_TRIM_INTERVAL_MS) {

@@ -7,6 +7,7 @@
 #include "center/center.h"
 #include "center/detect/engine.h"
 #include "center/diagnostics.h"
+#include "center/hunter.h"
 #include "center/indicator_loader.h"
 #include "center/intel/indicator_set.h"
 #include "center/raw_events.h"
@@ -22,6 +23,8 @@ struct vd_ingest {
     struct vd_indicator_loader *loader; /* NULL: the set is built in vd_ingest_refresh */
     struct vd_indicator_set *indicators;
     int64_t indicator_generation;
+    struct vd_hunter *hunter; /* NULL: new indicators are not looked for among what is stored */
+    bool is_hunt_due;
     struct vd_event_batch records;
     struct vd_security_message message;
     struct vd_raw_events rows;

@@ -92,6 +92,18 @@
 #define VD_FEED_CHECK_MS      100
 #define VD_FEED_FILE_CHECK_MS 5000
 #define VD_FEED_RETRY_MS      5000
+/* How far back new indicators are looked for among what is stored, and what an indicator was found for is remembered. */
+#define VD_HUNT_DAYS 30
+/* Rows that are read at once, addresses that they are asked for by, and rows that are judged in one transaction, about. */
+#define VD_HUNT_ROWS_MAX      20000
+#define VD_HUNT_ADDRESSES_MAX 256
+#define VD_HUNT_STEP_ROWS     500
+/* A hunt is followed by so many times its own time without one; and after a failure. */
+#define VD_HUNT_REST     9
+#define VD_HUNT_RETRY_MS 5000
+/* How often marks that are too old are let go. */
+#define VD_HUNT_PRUNE_MS 3600000
+
 /* Bytes and columns of one record of CSV. */
 #define VD_FEED_RECORD_MAX  65536
 #define VD_FEED_COLUMNS_MAX 256

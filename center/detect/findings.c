@@ -229,6 +229,23 @@ int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
     return VD_OK;
 }
 
+int vd_findings_mark(struct vd_findings *f, const struct vd_indicator_mark *mark)
+{
+    const size_t capacity = f->mark_capacity != 0 ? f->mark_capacity * 2 : INDEX_MIN;
+    struct vd_indicator_mark *marks;
+
+    if (f->mark_count == f->mark_capacity) {
+        marks = realloc(f->marks, capacity * sizeof *marks);
+        if (marks == NULL) {
+            return VD_E_NOMEM;
+        }
+        f->marks = marks;
+        f->mark_capacity = capacity;
+    }
+    f->marks[f->mark_count++] = *mark;
+    return VD_OK;
+}
+
 static const char *update_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
 {
     const struct vd_pending_alert *alert = update->evidence_context;
@@ -337,12 +354,20 @@ int vd_findings_store(const struct vd_findings *findings, struct vd_alert_store 
         tally->raised += raised ? 1 : 0;
         tally->repeated += alert->count - (raised ? 1 : 0);
     }
+    for (size_t i = 0; i < findings->mark_count; i++) {
+        int error = vd_indicator_mark_add(store, &findings->marks[i]);
+
+        if (error != VD_OK) {
+            return error;
+        }
+    }
     return VD_OK;
 }
 
 void vd_findings_clear(struct vd_findings *findings)
 {
     findings->count = 0;
+    findings->mark_count = 0;
     if (findings->index != NULL) {
         memset(findings->index, 0, findings->index_size * sizeof *findings->index);
     }
@@ -353,6 +378,7 @@ void vd_findings_release(struct vd_findings *findings)
 {
     free(findings->alerts);
     free(findings->index);
+    free(findings->marks);
     vd_arena_release(&findings->memory);
     *findings = (struct vd_findings){0};
 }

@@ -6,6 +6,7 @@
 
 #include "center/arena.h"
 #include "center/limits.h"
+#include "center/store/indicator_marks.h"
 #include "lib/uuid.h"
 
 struct vd_rule;
@@ -62,6 +63,9 @@ struct vd_findings {
     size_t capacity;
     uint32_t *index; /* open hash table of positions + 1 */
     size_t index_size;
+    struct vd_indicator_mark *marks; /* to be written with the alerts */
+    size_t mark_count;
+    size_t mark_capacity;
     struct vd_arena memory;
 };
 
@@ -70,6 +74,10 @@ VD_NODISCARD int vd_finding_alert_id(const struct vd_finding *finding, struct vd
 
 /* Adds a finding, or with `is_update` replaces the evidence of its key, in this batch or before it. VD_E_NOMEM. */
 VD_NODISCARD int vd_findings_add(struct vd_findings *findings, const struct vd_finding *finding);
+
+/* Notes that an indicator was found for it. VD_E_NOMEM. */
+VD_NODISCARD int vd_findings_mark(
+    struct vd_findings *findings, const struct vd_indicator_mark *mark);
 
 /* How often an alert was raised and repeated. */
 struct vd_findings_tally {

@@ -34,7 +34,9 @@ static void begin_evidence(struct vd_flow_finding *f)
         vd_time_format(seen->time.device_ms, time);
         vd_json_append_text_member(out, "deviceTime", vd_str_from(time));
     }
-    vd_json_append_number_member(out, "collectionIntervalSeconds", seen->event->interval_s);
+    if (seen->hunted_ms == 0) { /* else it is not known any more */
+        vd_json_append_number_member(out, "collectionIntervalSeconds", seen->event->interval_s);
+    }
     vd_json_append_text_member(
         out, "protocol", vd_str_from(vd_protocol_name(flow->protocol, scratch)));
     vd_json_append_text_member(out, "direction", vd_str_from(flow_direction(flow)));
@@ -99,6 +101,9 @@ void vd_flow_describe(const struct vd_flow_finding *f, struct vd_buf *out)
     }
     if (is_single) {
         vd_buf_printf(out, " at %s.", end);
+    } else if (seen->hunted_ms != 0) {
+        vd_buf_printf(
+            out, " until %s: %u bytes out, %u bytes in.", end, flow->bytes_out, flow->bytes_in);
     } else {
         vd_buf_printf(out, " between %s and %s: %u bytes out, %u bytes in.", start, end,
             flow->bytes_out, flow->bytes_in);

@@ -47,6 +47,7 @@ struct vd_observation {
     struct vd_event_time
         time;       /* of an event by the device's clock where that is believed, else the hub's */
     bool over_mqtt; /* VD_OBSERVED_MESSAGE */
+    int64_t hunted_ms; /* not 0: it was stored before, and the indicators came by then */
     const struct vd_security_message *message; /* VD_OBSERVED_EVENT */
     const struct vd_security_event *event;
     const struct vd_operation_seen *operation; /* VD_OBSERVED_OPERATION */

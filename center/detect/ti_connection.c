@@ -4,6 +4,7 @@
 #include "center/detect/ti_connection.h"
 
 #include "center/detect/flow_evidence.h"
+#include "lib/clock.h"
 #include "lib/json_text.h"
 
 static const char *const remediation_steps[] = {
@@ -44,6 +45,29 @@ static void append_evidence(const struct vd_indicator_match *match, struct vd_bu
     }
 }
 
+/* A flow that was stored before anybody knew. */
+static void describe_hunt(const struct vd_observation *seen, struct vd_buf *out)
+{
+    char flow[VD_TIME_TEXT_SIZE];
+    char known[VD_TIME_TEXT_SIZE];
+
+    if (seen->hunted_ms != 0) {
+        vd_time_format(seen->time.end_ms, flow);
+        vd_time_format(seen->hunted_ms, known);
+        vd_buf_printf(out, " Found afterwards: the flow was at %s, and the indicator came by %s.",
+            flow, known);
+    }
+}
+
+static int mark(
+    const struct vd_observation *seen, const struct vd_flow *flow, struct vd_findings *findings)
+{
+    struct vd_indicator_mark m;
+    int error = vd_indicator_mark_of(seen, &flow->remote, &m);
+
+    return error == VD_OK ? vd_findings_mark(findings, &m) : error;
+}
+
 static int report(const struct vd_rule *rule, const struct vd_detect_input *input,
     const struct vd_flow *flow, const struct vd_indicator_match *match,
     struct vd_findings *findings)
@@ -55,14 +79,21 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
     vd_flow_finding_begin(&f);
     vd_flow_describe(&f, &description);
     describe(match, &description);
+    describe_hunt(input->seen, &description);
     f.finding.severity = match->severity[0] != '\0' ? match->severity : NULL;
     f.finding.indicator_value = match->text;
     f.finding.indicator_source = match->feed;
     f.finding.cause = vd_str_from(match->text);
     append_evidence(match, &f.evidence);
+    if (input->seen->hunted_ms != 0) {
+        char known[VD_TIME_TEXT_SIZE];
+
+        vd_time_format(input->seen->hunted_ms, known);
+        vd_json_append_text_member(&f.evidence, "foundAfterwardsBy", vd_str_from(known));
+    }
     error = vd_flow_finding_add(&f, &description, findings);
     vd_buf_release(&description);
-    return error;
+    return error == VD_OK ? mark(input->seen, flow, findings) : error;
 }
 
 static int examine(

@@ -109,6 +109,9 @@
         " OR EXISTS(SELECT 1 FROM feeds WHERE name = ?1)"                                                                                                              \
         " ON CONFLICT(name) DO UPDATE SET settings = ?2, file = ?3, fetched_ms = ?4,"                                                                                  \
         " attempted_ms = ?5, source_ns = ?6, report = ?7, error = NULL")                                                                                               \
+    X(MARK_ADD, "INSERT OR IGNORE INTO indicator_marks(day, key) VALUES(?1, ?2)")                                                                                      \
+    X(MARK_FIND, "SELECT 1 FROM indicator_marks WHERE day = ?1 AND key = ?2")                                                                                          \
+    X(MARK_PRUNE, "DELETE FROM indicator_marks WHERE day < ?1")                                                                                                        \
     X(FEED_REMOVE, "DELETE FROM feeds WHERE name = ?1")                                                                                                                \
     X(FEED_FAILED,                                                                                                                                                     \
         "UPDATE feeds SET attempted_ms = ?2, error = ?3, source_ns = ?4 WHERE name = ?1")                                                                              \

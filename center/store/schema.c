@@ -96,6 +96,15 @@ static const char feeds_2[] =
     " attempted_ms INTEGER NOT NULL, source_ns INTEGER NOT NULL, error TEXT,"
     " report TEXT NOT NULL);";
 
+static const char marks_2[] =
+    /* Digests of what indicators were found for already, by the day on which the hub got it. What an older file has judged
+     * has none, so nothing from before `marks_since_ms` is searched afterwards. */
+    "CREATE TABLE indicator_marks(day INTEGER NOT NULL, key INTEGER NOT NULL,"
+    " PRIMARY KEY(day, key)) WITHOUT ROWID;"
+    "INSERT INTO meta(key, value) SELECT 'marks_since_ms',"
+    " CAST(strftime('%s', 'now') AS INTEGER) * 1000"
+    " WHERE EXISTS(SELECT 1 FROM meta WHERE key = 'next_offset');";
+
 static const char notify_2[] =
     /* What sinks are to be told: alerts as they were then, JSON. `sink`: '' for all of them. Numbers are never used again. */
     "CREATE TABLE outbox(sequence INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL,"
@@ -111,8 +120,8 @@ static const char notify_2[] =
     " time_ms INTEGER NOT NULL, body TEXT NOT NULL, reason TEXT NOT NULL,"
     " failed_ms INTEGER NOT NULL);";
 
-static const char *const second[] = {
-    alerts_2, detection_2, groups_2, recommendations_2, letters_2, feeds_2, notify_2, NULL};
+static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
+    feeds_2, marks_2, notify_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */
