@@ -26,6 +26,8 @@
 #define VD_NEEDS_STATE     16U
 #define VD_NEEDS_ALL       31U
 
+struct vd_notifier;
+
 /* What the handlers work on. Stores that no route called needs may be NULL. */
 struct vd_api {
     struct vd_registry *registry;
@@ -40,6 +42,7 @@ struct vd_api {
     struct vd_export *exporter;     /* for its counters; NULL likewise */
     const char *host_name;          /* as connection strings name the hub: `host`, or `host:port` */
     struct vd_resource_scope scope; /* of the hub in the management API */
+    struct vd_notifier *notifier;   /* for how sinks do; NULL likewise */
     struct vd_fleet *fleet;         /* NULL: nobody is in any group */
     struct vd_detect_settings detection; /* for backtests */
     const struct vd_recorder *recorder;  /* of the activity log; NULL: nothing is recorded */
@@ -127,6 +130,12 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * PUT /groups/{id}                 body: the properties of the management API's deviceSecurityGroups; the complete rules
  * POST /groups/{id}/test?seconds=  body: likewise; what they would have found in the last seconds (default a day, at most
  *                                  30 days), as center/backtest.h says. Nothing is stored
+ * GET /notify                      {"sinks":[{"name","kind","settings","minSeverity","waiting","delivered","skipped","dead",
+ *                                  "state","lastError","lastErrorTime"}]}: where alerts go
+ * POST /notify                     {"name","kind","settings"[,"secret","minSeverity"]}, as center/notify/sink.h says; 201
+ * DELETE /notify/{id}, POST /notify/{id}/test   204
+ * GET /notify-dead?limit=          {"deadNotifications":[...]}, as center/store/sinks.h says
+ * POST /notify-dead/{id}/replay, DELETE /notify-dead/{id}   by number; 204
  * GET /doctor?group=               which alerts can fire now, and which not: {"devices","isPartial","alerts":{type:{"displayName",
  *                                  "canFire","cannotFire","why":{reason: devices}}}}, of the first 1,000 devices
  * GET /doctor/{id}                 of one device: {"deviceId","group","isEnabled","lastHeard","warnings":[],"alerts":[

@@ -17,6 +17,7 @@
 #include "api/posture.h"
 #include "api/service/service.h"
 #include "api/solution.h"
+#include "center/notify/notifier.h"
 #include "center/recommend/recommender.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
@@ -99,6 +100,7 @@ struct service {
     struct vd_api_fleet fleet;
     struct vd_api_posture posture;
     struct vd_recommender *recommender;
+    struct vd_notifier *notifier;
     struct vd_center *center;
     struct vd_export *exporter;
     struct local_bus bus;
@@ -320,6 +322,11 @@ static int start_center(struct service *service)
     if (error != VD_OK) {
         return error;
     }
+    error =
+        vd_notifier_start(service->stores.alerts, &vd_notify_rhythm_default, &service->notifier);
+    if (error != VD_OK) {
+        return error;
+    }
     config.read_detection = read_detection;
     config.read_detection_context = service->stores.registry;
     config.hub_changed = poke_recommender;
@@ -360,6 +367,7 @@ static void make_api(struct service *service)
         .hub = service->hub,
         .center = service->center,
         .exporter = service->exporter,
+        .notifier = service->notifier,
         .fleet = &service->fleet.base,
         .host_name = service->host_name,
         .recorder = &service->recorder,
@@ -504,6 +512,7 @@ static bool stop(struct service *service)
     }
     vd_center_stop(service->center);
     vd_recommender_stop(service->recommender);
+    vd_notifier_stop(service->notifier);
     if (api_ended) {
         vd_export_stop(service->exporter);
         vd_service_free(service->backends);

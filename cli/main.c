@@ -49,6 +49,7 @@ static const struct vd_command commands[] = {
     {.name = "agent", .summary = "Runs the security module on this machine.", .raw = vd_cmd_agent},
     {.name = "intel", .summary = "Threat indicators.", .children = vd_intel_commands},
     {.name = "alert", .summary = "Alerts.", .children = vd_alert_commands},
+    {.name = "notify", .summary = "Where alerts are sent.", .children = vd_notify_commands},
     {.name = "doctor",
         .summary = "Says which alerts can fire now, and why others cannot.",
         .arguments = "[DEVICE]",

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "api/api.h"
+#include "center/store/sinks.h"
 #include "cli/data_dir.h"
 #include "lib/secret.h"
 
@@ -117,12 +118,24 @@ static int open_log(const struct opening *o)
 
 static int open_alerts(const struct opening *o)
 {
+    uint8_t key[VD_MASTER_KEY_BYTES] = {0};
     char path[VD_PATH_SIZE];
     int error = vd_data_path(o->dir, VD_FILE_ALERTS, path);
 
     if (error == VD_OK) {
         error = vd_alert_store_open(path, &o->stores->alerts);
     }
+    if (error != VD_OK) {
+        return describe(o, error, path);
+    }
+    error = vd_data_path(o->dir, VD_FILE_MASTER_KEY, path);
+    if (error == VD_OK) {
+        error = vd_secret_key_file_read(path, key);
+    }
+    if (error == VD_OK) {
+        vd_sinks_set_key(o->stores->alerts, key);
+    }
+    vd_secret_wipe(key, sizeof key);
     return error != VD_OK ? describe(o, error, path) : VD_OK;
 }
 

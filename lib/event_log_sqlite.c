@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -15,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/sqlite.h"
+#include "lib/sync.h"
 
 #define APPLICATION_ID 0x56644c67 /* "VdLg" */
 #define FORMAT_VERSION 1
@@ -204,27 +204,13 @@ static int lock_take(const char *path, int *fd)
 /* Makes the file with its mode, and its name durable: SQLite syncs the folder for journals only. */
 static int file_create(const char *path)
 {
-    char copy[PATH_MAX];
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int error = VD_OK;
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd < 0) {
         return errno == EEXIST ? VD_OK : vd_error_from_errno(errno);
     }
     close(fd);
-    error = vd_text_copy(path, copy, sizeof copy);
-    if (error != VD_OK) {
-        return error;
-    }
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return vd_error_from_errno(errno);
-    }
-    if (fsync(fd) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    close(fd);
-    return error;
+    return vd_sync_folder_of(path);
 }
 
 static int log_append(struct vd_event_log *log, uint32_t partition,

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "center/intel/indicator_file.h"
 #include "center/intel/indicator_set_internal.h"
+#include "lib/sync.h"
 
 #define WRITE_BUFFER_BYTES 262144
 #define FIRST_CAPACITY     1024
@@ -492,25 +492,6 @@ static int seal(struct vd_indicator_builder *builder)
     return VD_OK;
 }
 
-static int sync_folder_of(const char *path)
-{
-    char copy[PATH_MAX];
-    int error = vd_text_copy(path, copy, sizeof copy);
-    int fd;
-
-    if (error != VD_OK) {
-        return error;
-    }
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error;
-}
-
 /* From here on the set is the one at the path. */
 static int put_in_place(struct vd_indicator_builder *builder)
 {
@@ -521,7 +502,7 @@ static int put_in_place(struct vd_indicator_builder *builder)
         return vd_error_from_errno(errno);
     }
     builder->beside[0] = '\0';
-    return sync_folder_of(builder->path);
+    return vd_sync_folder_of(builder->path);
 }
 
 int vd_indicator_builder_finish(struct vd_indicator_builder *builder, struct vd_indicator_set **out)

@@ -143,8 +143,8 @@
         "DELETE FROM outbox WHERE sequence < coalesce((SELECT min(next) FROM notify_sinks),"                                                                           \
         " 9223372036854775807)")                                                                                                                                       \
     X(SINK_PUT,                                                                                                                                                        \
-        "INSERT INTO notify_sinks(name, kind, settings, secret, min_rank, next)"                                                                                       \
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                                                                             \
+        "INSERT INTO notify_sinks(name, kind, settings, secret, min_rank, next, born)"                                                                                 \
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                                                                                         \
     X(SINK_FIND, "SELECT 1 FROM notify_sinks WHERE name = ?1")                                                                                                         \
     X(SINK_REMOVE, "DELETE FROM notify_sinks WHERE name = ?1")                                                                                                         \
     X(SINK_DEAD_REMOVE, "DELETE FROM notify_dead WHERE sink = ?1")                                                                                                     \

@@ -9,6 +9,7 @@
 
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
+#include "lib/sync.h"
 
 #define DAY_SCHEMA_VERSION \
     4 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records */
@@ -507,13 +508,7 @@ static int publish_day(struct vd_duckdb *store, const char *new_path, const char
         close(fd);
     }
     if (error == VD_OK) {
-        fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) != 0) {
-            error = vd_error_from_errno(errno);
-        }
-        if (fd >= 0) {
-            close(fd);
-        }
+        error = vd_sync_folder(store->folder);
     }
     return error;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "center/limits.h"
+#include "lib/sync.h"
 #include "lib/uuid.h"
 
 #define PREFIX "feed-"
@@ -52,20 +53,6 @@ static int write_all(int fd, struct vd_str text)
     return fsync(fd) == 0 ? VD_OK : vd_error_from_errno(errno);
 }
 
-static int sync_folder(const char *folder)
-{
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = VD_OK;
-
-    if (fd < 0 || fsync(fd) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error;
-}
-
 /* Nobody reads a file whose name no row has, so it needs no name of its own while it is written. */
 int vd_feed_file_write(const char *folder, struct vd_str text, char file[VD_FEED_FILE_SIZE])
 {
@@ -91,7 +78,7 @@ int vd_feed_file_write(const char *folder, struct vd_str text, char file[VD_FEED
     error = write_all(fd, text);
     close(fd);
     if (error == VD_OK) {
-        error = sync_folder(folder);
+        error = vd_sync_folder(folder);
     }
     if (error != VD_OK) {
         unlink(path);

@@ -74,11 +74,15 @@ static int insert(struct vd_alert_store *store, const struct vd_sink_row *row, c
     sqlite3_stmt *s;
     int64_t next = 0;
     int64_t count = 0;
+    int64_t born = 0;
     int code;
     int error = first_number(store, VD_SQL_OUTBOX_END, &next);
 
     if (error == VD_OK) {
         error = first_number(store, VD_SQL_OUTBOX_WANTED, &count);
+    }
+    if (error == VD_OK) {
+        error = vd_alert_meta_get(store, GENERATION, &born);
     }
     if (error != VD_OK) {
         return error;
@@ -94,6 +98,7 @@ static int insert(struct vd_alert_store *store, const struct vd_sink_row *row, c
         s, 4, sealed_length > 0 ? (const void *)sealed : "", sealed_length, SQLITE_STATIC);
     sqlite3_bind_int(s, 5, vd_severity_rank(row->min_severity));
     sqlite3_bind_int64(s, 6, next);
+    sqlite3_bind_int64(s, 7, born);
     code = sqlite3_step(s);
     sqlite3_reset(s);
     return (code & 0xff) == SQLITE_CONSTRAINT ? VD_E_EXISTS : vd_sqlite_error(code);
@@ -185,13 +190,13 @@ static int read_rows(struct vd_alert_store *store, const char *sql, const int64_
 
 static json_t *sink_json(sqlite3_stmt *s)
 {
-    return json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I}", "name", vd_sqlite_json_text(s, 0),
-        "kind", vd_sqlite_json_text(s, 1), "settings",
+    return json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "name",
+        vd_sqlite_json_text(s, 0), "kind", vd_sqlite_json_text(s, 1), "settings",
         json_loads((const char *)sqlite3_column_text(s, 2), 0, NULL), "minSeverity",
         vd_alert_severity_of_rank(sqlite3_column_int(s, 3)), "waiting",
         (json_int_t)sqlite3_column_int64(s, 4), "delivered", (json_int_t)sqlite3_column_int64(s, 5),
         "skipped", (json_int_t)sqlite3_column_int64(s, 6), "dead",
-        (json_int_t)sqlite3_column_int64(s, 7));
+        (json_int_t)sqlite3_column_int64(s, 7), "born", (json_int_t)sqlite3_column_int64(s, 8));
 }
 
 int vd_sinks_list(struct vd_alert_store *store, json_t **sinks)
@@ -199,7 +204,7 @@ int vd_sinks_list(struct vd_alert_store *store, json_t **sinks)
     return read_rows(store,
         "SELECT name, kind, settings, min_rank, (SELECT count(*) FROM outbox WHERE sequence >= next"
         " AND (sink = name OR (sink = '' AND rank >= min_rank))), delivered, skipped,"
-        " (SELECT count(*) FROM notify_dead WHERE sink = name) FROM notify_sinks ORDER BY name",
+        " (SELECT count(*) FROM notify_dead WHERE sink = name), born FROM notify_sinks ORDER BY name",
         NULL, sink_json, sinks);
 }
 

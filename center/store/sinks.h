@@ -28,8 +28,8 @@ struct vd_sink_row {
 VD_NODISCARD int vd_sinks_add(struct vd_alert_store *store, const struct vd_sink_row *row);
 /* With its dead letters. VD_E_NOT_FOUND. */
 VD_NODISCARD int vd_sinks_remove(struct vd_alert_store *store, const char *name);
-/* *sinks: array of {"name","kind","settings","minSeverity","waiting","delivered","skipped","dead"}, without secrets; the
- * caller's. */
+/* *sinks: array of {"name","kind","settings","minSeverity","waiting","delivered","skipped","dead","born"}, without secrets;
+ * the caller's. `born` tells a sink from an earlier one of that name. */
 VD_NODISCARD int vd_sinks_list(struct vd_alert_store *store, json_t **sinks);
 /* The secret in the clear, *length of it; to be wiped. VD_E_NOT_FOUND, VD_E_DENIED (another master key). */
 VD_NODISCARD int vd_sinks_secret(struct vd_alert_store *store, const char *name,

@@ -15,6 +15,7 @@
 
 #include "hub/export/sink.h"
 #include "lib/log.h"
+#include "lib/sync.h"
 #include "lib/url.h"
 
 /* Of a file's name that a setting's name is; one that is longer ends in a hash instead. */
@@ -64,20 +65,6 @@ static int stem_of(const char *setting, struct vd_buf *stem)
 }
 
 /* ---- Opening ---- */
-
-static int sync_folder(const struct file_sink *self)
-{
-    const int fd = open(self->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = VD_OK;
-
-    if (fd < 0 || fsync(fd) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error;
-}
 
 /* *end: behind the last line feed of the file's first `size` bytes. */
 static int find_last_line(int fd, uint64_t size, uint64_t *end)
@@ -146,7 +133,7 @@ static int file_open(struct file_sink *self)
     self->size = (uint64_t)self->opened.st_size;
     error = S_ISREG(self->opened.st_mode) ? cut_torn_line(self) : VD_E_INVALID;
     if (error == VD_OK) {
-        error = sync_folder(self);
+        error = vd_sync_folder(self->folder);
     }
     if (error != VD_OK) {
         file_close(self);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "lib/sync.h"
 
 #define FILE_VERSION 1
 /* Ten places with the longest names, every byte of them escaped. */
@@ -35,25 +35,6 @@ static int write_all(int fd, const char *data, size_t length)
         length -= written > 0 ? (size_t)written : 0;
     }
     return VD_OK;
-}
-
-static int sync_folder_of(const char *path)
-{
-    char copy[PATH_MAX];
-    int error = vd_text_copy(path, copy, sizeof copy);
-    int fd;
-
-    if (error != VD_OK) {
-        return error;
-    }
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error;
 }
 
 static int write_file(const char *path, const char *text)
@@ -80,7 +61,7 @@ static int write_file(const char *path, const char *text)
     if (error == VD_OK && rename(beside, path) != 0) {
         error = vd_error_from_errno(errno);
     }
-    return error == VD_OK ? sync_folder_of(path) : error;
+    return error == VD_OK ? vd_sync_folder_of(path) : error;
 }
 
 static json_t *place_json(const struct vd_export_place *place)

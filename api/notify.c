@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Sinks of notifications, what they have, and what they would not take. */
+
+#include "api/handlers.h"
+#include "center/notify/notifier.h"
+#include "center/notify/sink.h"
+#include "center/store/sinks.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define LIMIT_MAX 10000
+
+/* Each sink with how it goes; a URL may hold secrets: only its beginning is shown. */
+static void hide_url(json_t *sink)
+{
+    json_t *settings = json_object_get(sink, "settings");
+    const char *url = json_string_value(json_object_get(settings, "url"));
+    const char *host = url != NULL ? strstr(url, "://") : NULL;
+    const char *at = host != NULL ? strchr(host + 3, '@') : NULL;
+    const char *from = host != NULL ? host + 3 : "";
+
+    if (host == NULL) {
+        return;
+    }
+    from = at != NULL && strcspn(from, "/?#") > (size_t)(at - from) ? at + 1 : from;
+    json_object_set_new(settings, "url",
+        json_sprintf("%.*s://%.*s/...", (int)(host - url), url, (int)strcspn(from, "/?#"), from));
+}
+
+static void add_state(json_t *sink, const json_t *states)
+{
+    const char *name = json_string_value(json_object_get(sink, "name"));
+
+    for (size_t i = 0; i < json_array_size(states); i++) {
+        json_t *state = json_array_get(states, i);
+
+        if (strcmp(json_string_value(json_object_get(state, "name")), name) == 0) {
+            json_object_update(sink, state);
+        }
+    }
+}
+
+void vd_api_notify_list(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *states = vd_notifier_json(api->notifier);
+    json_t *sinks = NULL;
+    int error = vd_sinks_list(api->alerts, &sinks);
+
+    (void)args;
+    for (size_t i = 0; error == VD_OK && i < json_array_size(sinks); i++) {
+        hide_url(json_array_get(sinks, i));
+        add_state(json_array_get(sinks, i), states);
+    }
+    json_decref(states);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the sinks");
+        return;
+    }
+    vd_api_reply(answer, 200, json_pack("{s:o}", "sinks", sinks));
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+/* Settings are tried before they are kept. */
+static bool may_be(
+    const char *kind, const json_t *settings, struct vd_str secret, struct vd_api_answer *answer)
+{
+    struct vd_notify_sink *sink = NULL;
+    char problem[160] = "";
+    int error = vd_notify_sink_new(kind, settings, secret, &sink, problem);
+
+    if (error == VD_OK) {
+        sink->ops->free(sink);
+    } else if (error == VD_E_INVALID) {
+        vd_api_fail(answer, 400, "InvalidSink", "%s", problem);
+    } else {
+        vd_api_fail_error(answer, error, kind);
+    }
+    return error == VD_OK;
+}
+
+void vd_api_notify_add(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *body = vd_api_body_object(args, answer);
+    const json_t *secret = json_object_get(body, "secret");
+    const char *severity = text_of(body, "minSeverity");
+    const struct vd_sink_row row = {
+        .name = text_of(body, "name"),
+        .kind = text_of(body, "kind"),
+        .settings = json_object_get(body, "settings"),
+        .secret = {json_string_value(secret), json_string_length(secret)},
+        .min_severity = severity[0] != '\0' ? severity : "Low",
+    };
+    int error;
+
+    if (body == NULL) {
+        return;
+    }
+    if (!json_is_object(row.settings)) {
+        vd_api_fail(answer, 400, "InvalidSink", "settings is to be an object");
+    } else if (may_be(row.kind, row.settings, row.secret, answer)) {
+        error = vd_sinks_add(api->alerts, &row);
+        if (error == VD_E_INVALID) {
+            vd_api_fail(answer, 400, "InvalidSink",
+                "a name is 1 to %d letters, digits, - and _; minSeverity is Informational, Low, "
+                "Medium or High",
+                VD_SINK_NAME_MAX);
+        } else if (error != VD_OK) {
+            vd_api_fail_error(answer, error, row.name);
+        } else {
+            vd_log(VD_LOG_INFO, "notify.sink_added", "sink=\"%s\" kind=%s", row.name, row.kind);
+            vd_api_reply(answer, 201, json_pack("{s:s}", "name", row.name));
+        }
+    }
+    json_decref(body);
+}
+
+static void reply_done(struct vd_api_answer *answer, int error, const char *what)
+{
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, what);
+    } else {
+        vd_api_reply(answer, 204, NULL);
+    }
+}
+
+void vd_api_notify_remove(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    reply_done(answer, vd_sinks_remove(api->alerts, args->id), args->id);
+}
+
+void vd_api_notify_test(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    reply_done(answer, vd_outbox_test(api->alerts, args->id, vd_clock_utc_ms()), args->id);
+}
+
+void vd_api_notify_dead_list(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    int64_t limit = 0;
+    json_t *letters = NULL;
+    int error;
+
+    if (!vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer)) {
+        return;
+    }
+    error = vd_sinks_dead_list(api->alerts, 0, (uint32_t)limit, &letters);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the notifications that were given up");
+        return;
+    }
+    vd_api_reply(answer, 200, json_pack("{s:o}", "deadNotifications", letters));
+}
+
+static int64_t number_of(const char *text)
+{
+    char *end;
+    const long long number = strtoll(text, &end, 10);
+
+    return *text != '\0' && *end == '\0' && number > 0 ? number : 0;
+}
+
+void vd_api_notify_dead_replay(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    reply_done(answer, vd_sinks_dead_replay(api->alerts, number_of(args->id)), args->id);
+}
+
+void vd_api_notify_dead_discard(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    reply_done(answer, vd_sinks_dead_discard(api->alerts, number_of(args->id)), args->id);
+}

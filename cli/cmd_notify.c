@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette notify`: where alerts go, how that goes, and what was given up. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/read_file.h"
+#include "cli/table.h"
+
+#define SECRET_MAX 1024
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* Calls /{folder}/{first argument}{tail}. */
+static json_t *call(const struct vd_invocation *invocation, const char *method, const char *folder,
+    const char *tail, const char *body)
+{
+    char *encoded =
+        invocation->argument_count > 0 ? vd_client_encode(invocation->arguments[0]) : NULL;
+    char path[400];
+    const struct vd_api_request request = {
+        .method = method, .path = path, .body = vd_str_from(body != NULL ? body : "")};
+
+    snprintf(path, sizeof path, "/%s/%s%s", folder, encoded != NULL ? encoded : "", tail);
+    free(encoded);
+    return vd_client_json(invocation->data_dir, &request);
+}
+
+static int notify_list(const struct vd_invocation *invocation)
+{
+    static const char *const columns[] = {
+        "SINK", "KIND", "FROM", "STATE", "WAITING", "DELIVERED", "DEAD", "LAST ERROR"};
+    const struct vd_api_request request = {.method = "GET", .path = "/notify"};
+    struct vd_table table = {.columns = columns, .column_count = 8};
+    json_t *answer = vd_client_json(invocation->data_dir, &request);
+    const json_t *sink;
+    size_t i;
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(answer);
+        json_decref(answer);
+        return VD_EXIT_OK;
+    }
+    json_array_foreach(json_object_get(answer, "sinks"), i, sink)
+    {
+        vd_table_add(&table, text_of(sink, "name"));
+        vd_table_add(&table, text_of(sink, "kind"));
+        vd_table_add(&table, text_of(sink, "minSeverity"));
+        vd_table_add(&table, text_of(sink, "state"));
+        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "waiting")));
+        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "delivered")));
+        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "dead")));
+        vd_table_add(&table, text_of(sink, "lastError"));
+    }
+    vd_table_print(&table, true);
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+/* The first line of a file, or of standard input; false: the failure was told. */
+static bool read_secret(const char *path, struct vd_buf *secret)
+{
+    secret->max = SECRET_MAX + 2;
+    if (!vd_read_file(path, "a secret has no more than 1024 bytes", secret)) {
+        return false;
+    }
+    while (secret->length > 0 &&
+        (secret->data[secret->length - 1] == '\n' || secret->data[secret->length - 1] == '\r')) {
+        secret->length--;
+    }
+    return true;
+}
+
+static int notify_add(const struct vd_invocation *invocation)
+{
+    const char *kind = invocation->arguments[0];
+    const char *name = invocation->arguments[1];
+    const char *secret_file = vd_invocation_value(invocation, "secret-file");
+    const bool is_file = strcmp(kind, "file") == 0;
+    struct vd_buf secret = {0};
+    struct vd_api_request request = {.method = "POST", .path = "/notify"};
+    json_t *json;
+    json_t *answer;
+    char *body;
+
+    if (secret_file != NULL && !read_secret(secret_file, &secret)) {
+        vd_buf_release(&secret);
+        return VD_EXIT_FAILURE;
+    }
+    json = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*}, s:s*, s:s%}", "name", name, "kind", kind,
+        "settings", is_file ? "path" : "url", invocation->arguments[2], "caFile",
+        vd_invocation_value(invocation, "ca-file"), "format",
+        vd_invocation_value(invocation, "format"), "minSeverity",
+        vd_invocation_value(invocation, "min-severity"), "secret",
+        secret.length > 0 ? (const char *)secret.data : "", secret.length);
+    body = json_dumps(json, JSON_COMPACT);
+    request.body = vd_str_from(body != NULL ? body : "");
+    answer = vd_client_json(invocation->data_dir, &request);
+    if (answer != NULL) {
+        printf("%s gets what happens from now on; `vedette notify test %s` tries it\n", name, name);
+    }
+    free(body);
+    json_decref(json);
+    json_decref(answer);
+    vd_buf_release(&secret);
+    return answer != NULL ? VD_EXIT_OK : VD_EXIT_FAILURE;
+}
+
+static int notify_remove(const struct vd_invocation *invocation)
+{
+    return vd_cli_deleted(invocation, call(invocation, "DELETE", "notify", "", NULL));
+}
+
+static int done(json_t *answer, const char *word)
+{
+    if (answer != NULL) {
+        printf("%s\n", word);
+    }
+    json_decref(answer);
+    return answer != NULL ? VD_EXIT_OK : VD_EXIT_FAILURE;
+}
+
+static int notify_test(const struct vd_invocation *invocation)
+{
+    return done(call(invocation, "POST", "notify", "/test", NULL),
+        "a test notification waits for it; `vedette notify list` shows whether it was taken");
+}
+
+static int notify_dead(const struct vd_invocation *invocation)
+{
+    static const char *const columns[] = {"NUMBER", "SINK", "WHAT", "FAILED", "REASON"};
+    const struct vd_api_request request = {.method = "GET", .path = "/notify-dead"};
+    struct vd_table table = {.columns = columns, .column_count = 5};
+    json_t *answer = vd_client_json(invocation->data_dir, &request);
+    const json_t *letter;
+    size_t i;
+
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(answer);
+        json_decref(answer);
+        return VD_EXIT_OK;
+    }
+    json_array_foreach(json_object_get(answer, "deadNotifications"), i, letter)
+    {
+        vd_table_add_number(&table, json_integer_value(json_object_get(letter, "number")));
+        vd_table_add(&table, text_of(letter, "sink"));
+        vd_table_add(&table, text_of(letter, "what"));
+        vd_table_add(&table, text_of(letter, "failed"));
+        vd_table_add(&table, text_of(letter, "reason"));
+    }
+    vd_table_print(&table, true);
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+static int notify_replay(const struct vd_invocation *invocation)
+{
+    return done(call(invocation, "POST", "notify-dead", "/replay", NULL), "it waits again");
+}
+
+static int notify_discard(const struct vd_invocation *invocation)
+{
+    return done(call(invocation, "DELETE", "notify-dead", "", NULL), "discarded");
+}
+
+static const struct vd_option add_options[] = {
+    {"min-severity", "SEVERITY", "Informational, Low, Medium or High; default: Low"},
+    {"format", "NAME", "vedette, or ocsf (Detection Finding); default: vedette"},
+    {"secret-file", "FILE", "a webhook's secret, for signatures; - for standard input"},
+    {"ca-file", "FILE", "the CA certificates of a webhook's receiver; default: the system's"},
+    {NULL, NULL, NULL},
+};
+
+const struct vd_command vd_notify_commands[] = {
+    {.name = "list",
+        .summary = "Lists the sinks and how they do.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = notify_list},
+    {.name = "add",
+        .summary = "Makes a sink.",
+        .arguments = "webhook|file NAME URL|PATH",
+        .min_arguments = 3,
+        .max_arguments = 3,
+        .takes = VD_TAKES_DATA_DIR,
+        .options = add_options,
+        .run = notify_add},
+    {.name = "remove",
+        .summary = "Removes a sink.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
+        .run = notify_remove},
+    {.name = "test",
+        .summary = "Sends a test notification.",
+        .arguments = "NAME",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
+        .run = notify_test},
+    {.name = "dead",
+        .summary = "Lists notifications that were given up.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .run = notify_dead},
+    {.name = "replay",
+        .summary = "Sends one of these again.",
+        .arguments = "NUMBER",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
+        .run = notify_replay},
+    {.name = "discard",
+        .summary = "Forgets one of these.",
+        .arguments = "NUMBER",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
+        .run = notify_discard},
+    {.name = NULL},
+};
