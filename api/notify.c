@@ -7,8 +7,11 @@
 #include "center/store/sinks.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 
-#define LIMIT_MAX 10000
+#define LIMIT_MAX    10000
+#define SECRET_BYTES 24
+#define SECRET_SIZE  (6 + VD_BASE64_LENGTH(SECRET_BYTES) + 1)
 
 /* Each sink with how it goes; a URL may hold secrets: only its beginning is shown. */
 static void hide_url(json_t *sink)
@@ -35,7 +38,7 @@ static void add_state(json_t *sink, const json_t *states)
         json_t *state = json_array_get(states, i);
 
         if (strcmp(json_string_value(json_object_get(state, "name")), name) == 0) {
-            json_object_update(sink, state);
+            json_object_update_missing(sink, state);
         }
     }
 }
@@ -85,13 +88,28 @@ static bool may_be(
     return error == VD_OK;
 }
 
+/* "whsec_" and base64, as Standard Webhooks write it. */
+static int make_secret(char out[SECRET_SIZE])
+{
+    uint8_t random[SECRET_BYTES];
+    int error = vd_secret_random(random, sizeof random);
+
+    snprintf(out, SECRET_SIZE, "whsec_");
+    if (error == VD_OK) {
+        error = vd_base64_encode(random, sizeof random, out + 6, SECRET_SIZE - 6);
+    }
+    vd_secret_wipe(random, sizeof random);
+    return error;
+}
+
 void vd_api_notify_add(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     json_t *body = vd_api_body_object(args, answer);
     const json_t *secret = json_object_get(body, "secret");
     const char *severity = text_of(body, "minSeverity");
-    const struct vd_sink_row row = {
+    char made[SECRET_SIZE] = "";
+    struct vd_sink_row row = {
         .name = text_of(body, "name"),
         .kind = text_of(body, "kind"),
         .settings = json_object_get(body, "settings"),
@@ -102,6 +120,9 @@ void vd_api_notify_add(
 
     if (body == NULL) {
         return;
+    }
+    if (strcmp(row.kind, "webhook") == 0 && row.secret.length == 0 && make_secret(made) == VD_OK) {
+        row.secret = vd_str_from(made);
     }
     if (!json_is_object(row.settings)) {
         vd_api_fail(answer, 400, "InvalidSink", "settings is to be an object");
@@ -116,9 +137,12 @@ void vd_api_notify_add(
             vd_api_fail_error(answer, error, row.name);
         } else {
             vd_log(VD_LOG_INFO, "notify.sink_added", "sink=\"%s\" kind=%s", row.name, row.kind);
-            vd_api_reply(answer, 201, json_pack("{s:s}", "name", row.name));
+            vd_api_reply(answer, 201,
+                json_pack(
+                    "{s:s, s:s*}", "name", row.name, "secret", made[0] != '\0' ? made : NULL));
         }
     }
+    vd_secret_wipe(made, sizeof made);
     json_decref(body);
 }
 

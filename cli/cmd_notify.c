@@ -106,7 +106,12 @@ static int notify_add(const struct vd_invocation *invocation)
     request.body = vd_str_from(body != NULL ? body : "");
     answer = vd_client_json(invocation->data_dir, &request);
     if (answer != NULL) {
+        const char *made = text_of(answer, "secret");
+
         printf("%s gets what happens from now on; `vedette notify test %s` tries it\n", name, name);
+        if (made != NULL) {
+            printf("its secret, shown only now: %s\n", made);
+        }
     }
     free(body);
     json_decref(json);
@@ -178,7 +183,8 @@ static int notify_discard(const struct vd_invocation *invocation)
 static const struct vd_option add_options[] = {
     {"min-severity", "SEVERITY", "Informational, Low, Medium or High; default: Low"},
     {"format", "NAME", "vedette, or ocsf (Detection Finding); default: vedette"},
-    {"secret-file", "FILE", "a webhook's secret, for signatures; - for standard input"},
+    {"secret-file", "FILE",
+        "a webhook's secret, for signatures; - for standard input; default: a new one"},
     {"ca-file", "FILE", "the CA certificates of a webhook's receiver; default: the system's"},
     {NULL, NULL, NULL},
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A folder on the disk. */
 
 #include "lib/sync.h"
 

@@ -25,7 +25,7 @@ struct vd_notify_sink {
 /*
  * X(kind): settings
  * webhook  {"url" (http or https; may hold secrets)[,"caFile","format":"vedette"|"ocsf"]}. POST of JSON, signed as Standard
- *          Webhooks say with the secret: webhook-id, webhook-timestamp, webhook-signature
+ *          Webhooks say with the secret (empty: not signed): webhook-id, webhook-timestamp, webhook-signature
  * file     {"path" (absolute)[,"format"]}: a line each, synced
  * problem  at least 160 bytes: what is wrong with the settings, with VD_E_INVALID
  */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/pem.h>
 
 #include "api/http.h"
 #include "lib/clock.h"
@@ -300,19 +299,6 @@ static void test_webhook__a_hanging_receiver(void **state)
     assert_in_range(vd_clock_monotonic_ms() - started, 0, 5000); /* a request may take 30 s */
 }
 
-static bool write_pem(const char *path, X509 *x509, EVP_PKEY *private_key)
-{
-    FILE *file = fopen(path, "we");
-    bool good = file != NULL;
-
-    if (good && x509 != NULL) {
-        good = PEM_write_X509(file, x509) == 1;
-    } else if (good) {
-        good = PEM_write_PrivateKey(file, private_key, NULL, NULL, 0, NULL, NULL) == 1;
-    }
-    return file != NULL && fclose(file) == 0 && good;
-}
-
 static int make_certificates(void **state)
 {
     const int64_t now_s = vd_clock_utc_ms() / 1000;
@@ -329,8 +315,10 @@ static int make_certificates(void **state)
     snprintf(certificate, sizeof certificate, "%s/certificate.pem", folder);
     snprintf(key, sizeof key, "%s/key.pem", folder);
     snprintf(other_certificate, sizeof other_certificate, "%s/other.pem", folder);
-    good = good && write_pem(certificate, own.x509, NULL) && write_pem(key, NULL, own.key) &&
-        write_pem(other_certificate, other.x509, NULL);
+    if (good) {
+        test_certificate_write(&own, certificate, key);
+        test_certificate_write(&other, other_certificate, NULL);
+    }
     test_certificate_release(&own);
     test_certificate_release(&other);
     return good ? 0 : -1;

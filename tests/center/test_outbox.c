@@ -12,9 +12,8 @@
 #include "center/store/outbox.h"
 #include "center/store/sinks.h"
 #include "lib/clock.h"
+#include "tests/center/alerts.h"
 #include "tests/center/message.h"
-
-#define AT_MS 1700000000000LL
 
 struct fixture {
     char *folder;
@@ -52,49 +51,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *no_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
-{
-    (void)update;
-    (void)i;
-    *key = 0;
-    return "{}";
-}
-
-static void happen(struct fixture *f, uint64_t id, const char *severity)
-{
-    const struct vd_alert_update update = {
-        .id = test_uuid(id),
-        .type = "IoT_TiConnection",
-        .display_name = "Suspicious address",
-        .severity = severity,
-        .device_id = VD_STR_LITERAL("lamp"),
-        .module_id = VD_STR_LITERAL(""),
-        .subject = "192.0.2.1",
-        .day = vd_time_day(AT_MS),
-        .start_ms = AT_MS,
-        .end_ms = AT_MS,
-        .generated_ms = AT_MS,
-        .description = "It spoke to an address",
-        .remediation_json = "[]",
-        .techniques_json = "[]",
-        .cause = VD_STR_LITERAL("192.0.2.1"),
-        .count = 1,
-        .evidence = no_evidence,
-    };
-    bool raised;
-
-    assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
-    assert_int_equal(vd_alert_store_apply(f->store, &update, &raised), VD_OK);
-    assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
-}
-
 static void act(struct fixture *f, uint64_t id, enum vd_alert_event event)
 {
     const struct vd_alert_act act = {.event = event,
         .actor = "test",
         .text = "said",
         .reason = VD_ALERT_EXPECTED,
-        .now_ms = AT_MS + 1};
+        .now_ms = TEST_ALERT_MS + 1};
     const struct vd_uuid uuid = test_uuid(id);
     char text[VD_UUID_TEXT_SIZE];
     json_t *alert = NULL;
@@ -120,7 +83,7 @@ static void expect_next(struct fixture *f, const char *sink, const char *expecte
     struct vd_outbox_item item;
     char got[80];
 
-    assert_int_equal(vd_outbox_begin(f->store, sink, AT_MS, &item), VD_OK);
+    assert_int_equal(vd_outbox_begin(f->store, sink, TEST_ALERT_MS, &item), VD_OK);
     snprintf(got, sizeof got, "%s/%s", vd_outbox_what_text(item.what),
         json_string_value(json_object_get(item.alert, "status")));
     assert_string_equal(got, expected);
@@ -133,7 +96,7 @@ static void expect_end(struct fixture *f, const char *sink)
 {
     struct vd_outbox_item item;
 
-    assert_int_equal(vd_outbox_begin(f->store, sink, AT_MS, &item), VD_E_NOT_FOUND);
+    assert_int_equal(vd_outbox_begin(f->store, sink, TEST_ALERT_MS, &item), VD_E_NOT_FOUND);
 }
 
 /* The member of the sink's row. */
@@ -159,16 +122,16 @@ static void test_outbox__an_alert_is_told_as_it_was_then(void **state)
 {
     struct fixture *f = *state;
 
-    happen(f, 1, "High"); /* before there is any sink */
+    test_alert_happen(f->store, 1, "High"); /* before there is any sink */
     add_sink(f, "a", "Informational");
-    happen(f, 2, "High");
-    happen(f, 2, "High"); /* a repeat that only counts */
+    test_alert_happen(f->store, 2, "High");
+    test_alert_happen(f->store, 2, "High"); /* a repeat that only counts */
     act(f, 2, VD_ALERT_START);
     act(f, 2, VD_ALERT_NOTE);
     act(f, 2, VD_ALERT_RESOLVE);
-    happen(f, 2, "High"); /* again, after it was resolved */
+    test_alert_happen(f->store, 2, "High"); /* again, after it was resolved */
     act(f, 2, VD_ALERT_DISMISS);
-    happen(f, 3, "High"); /* what the dismissal holds for */
+    test_alert_happen(f->store, 3, "High"); /* what the dismissal holds for */
     act(f, 2, VD_ALERT_REOPEN);
     assert_int_equal(member_of(f, "a", "waiting"), 6);
     expect_next(f, "a", "raised/New");
@@ -187,13 +150,13 @@ static void test_outbox__each_sink_has_its_own_place_and_severity(void **state)
 
     add_sink(f, "all", "Informational");
     add_sink(f, "high", "High");
-    happen(f, 1, "Low");
-    happen(f, 2, "High");
+    test_alert_happen(f->store, 1, "Low");
+    test_alert_happen(f->store, 2, "High");
     expect_next(f, "high", "raised/New");
     expect_end(f, "high");
     assert_int_equal(member_of(f, "all", "waiting"), 2);
-    assert_int_equal(vd_outbox_test(f->store, "high", AT_MS), VD_OK);
-    assert_int_equal(vd_outbox_test(f->store, "none", AT_MS), VD_E_NOT_FOUND);
+    assert_int_equal(vd_outbox_test(f->store, "high", TEST_ALERT_MS), VD_OK);
+    assert_int_equal(vd_outbox_test(f->store, "none", TEST_ALERT_MS), VD_E_NOT_FOUND);
     expect_next(f, "high", "test/New");
     expect_next(f, "all", "raised/New");
     expect_next(f, "all", "raised/New");
@@ -207,19 +170,19 @@ static void test_outbox__an_attempt_without_a_result_goes_again_under_another_id
     struct vd_outbox_item second;
 
     add_sink(f, "a", "Low");
-    happen(f, 1, "High");
-    assert_int_equal(vd_outbox_begin(f->store, "a", AT_MS, &first), VD_OK);
+    test_alert_happen(f->store, 1, "High");
+    assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS, &first), VD_OK);
     vd_alert_store_close(f->store);
     open_store(f);
-    assert_int_equal(vd_outbox_begin(f->store, "a", AT_MS + 5, &second), VD_OK);
+    assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS + 5, &second), VD_OK);
     assert_int_equal(second.sequence, first.sequence);
     assert_string_not_equal(second.id, first.id);
     assert_string_equal(second.repeat_of, first.id);
-    assert_int_equal(second.since_ms, AT_MS);
+    assert_int_equal(second.since_ms, TEST_ALERT_MS);
     assert_int_equal(vd_outbox_done(f->store, "a", &second), VD_OK);
     vd_outbox_item_release(&first);
     vd_outbox_item_release(&second);
-    happen(f, 2, "High");
+    test_alert_happen(f->store, 2, "High");
     expect_next(f, "a", "raised/New");
 }
 
@@ -230,15 +193,15 @@ static void test_outbox__a_sequence_is_never_used_again(void **state)
     int64_t sequence;
 
     add_sink(f, "a", "Low");
-    happen(f, 1, "High");
-    assert_int_equal(vd_outbox_begin(f->store, "a", AT_MS, &item), VD_OK);
+    test_alert_happen(f->store, 1, "High");
+    assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS, &item), VD_OK);
     sequence = item.sequence;
     vd_outbox_item_release(&item);
     assert_int_equal(vd_sinks_remove(f->store, "a"), VD_OK); /* the outbox is empty now */
     add_sink(f, "a", "Low");
     expect_end(f, "a");
-    happen(f, 2, "High");
-    assert_int_equal(vd_outbox_begin(f->store, "a", AT_MS, &item), VD_OK);
+    test_alert_happen(f->store, 2, "High");
+    assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS, &item), VD_OK);
     assert_true(item.sequence > sequence);
     vd_outbox_item_release(&item);
 }
@@ -248,10 +211,10 @@ static void test_outbox__a_change_that_is_rolled_back_is_not_told(void **state)
     struct fixture *f = *state;
 
     add_sink(f, "a", "Low");
-    happen(f, 1, "High");
+    test_alert_happen(f->store, 1, "High");
     expect_next(f, "a", "raised/New");
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
-    assert_int_equal(vd_outbox_add(f->store, 1, VD_OUTBOX_CHANGED, AT_MS), VD_OK);
+    assert_int_equal(vd_outbox_add(f->store, 1, VD_OUTBOX_CHANGED, TEST_ALERT_MS), VD_OK);
     vd_alert_store_rollback(f->store);
     expect_end(f, "a");
 }
@@ -275,8 +238,8 @@ static void bury_next(struct fixture *f, const char *reason)
 {
     struct vd_outbox_item item;
 
-    assert_int_equal(vd_outbox_begin(f->store, "a", AT_MS, &item), VD_OK);
-    assert_int_equal(vd_outbox_bury(f->store, "a", &item, reason, AT_MS), VD_OK);
+    assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS, &item), VD_OK);
+    assert_int_equal(vd_outbox_bury(f->store, "a", &item, reason, TEST_ALERT_MS), VD_OK);
     vd_outbox_item_release(&item);
 }
 
@@ -287,7 +250,7 @@ static void test_outbox__dead_letters_are_replayed_and_discarded(void **state)
 
     add_sink(f, "a", "Low");
     add_sink(f, "b", "Low");
-    happen(f, 1, "High");
+    test_alert_happen(f->store, 1, "High");
     bury_next(f, "the receiver answered 400");
     expect_end(f, "a");
     assert_int_equal(member_of(f, "a", "dead"), 1);

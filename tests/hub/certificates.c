@@ -151,3 +151,27 @@ void test_certificate_pem(const struct test_certificate *certificate, struct vd_
     assert_int_equal(out->error, VD_OK);
     BIO_free(bio);
 }
+
+static void write_pem(const char *path, X509 *x509, EVP_PKEY *private_key)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    if (x509 != NULL) {
+        assert_int_equal(PEM_write_X509(file, x509), 1);
+    } else {
+        assert_int_equal(PEM_write_PrivateKey(file, private_key, NULL, NULL, 0, NULL, NULL), 1);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+void test_certificate_write(
+    const struct test_certificate *certificate, const char *path, const char *key_path)
+{
+    if (path != NULL) {
+        write_pem(path, certificate->x509, NULL);
+    }
+    if (key_path != NULL) {
+        write_pem(key_path, NULL, certificate->key);
+    }
+}

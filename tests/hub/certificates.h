@@ -47,4 +47,8 @@ struct vd_ca_certificate test_certificate_stored(
 /* PEM; appended to. */
 void test_certificate_pem(const struct test_certificate *certificate, struct vd_buf *out);
 
+/* Writes PEM files; NULL: not that one. Fails the test if it cannot. */
+void test_certificate_write(
+    const struct test_certificate *certificate, const char *path, const char *key_path);
+
 #endif
