@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* From a query to one SQL statement. ADR 27 says how. Any thread. */
+
+#ifndef VEDETTE_CENTER_KQL_KQL_H
+#define VEDETTE_CENTER_KQL_KQL_H
+
+#include "center/kql/functions.h"
+#include "center/kql/syntax.h"
+
+struct vd_kql_options {
+    enum vd_kql_dialect dialect;
+    int64_t now_ms;       /* UTC, what now() is */
+    int64_t time_from_ms; /* TimeGenerated of all tables is at least this, */
+    int64_t time_to_ms;   /* and less than this; both 0: no bound */
+};
+
+struct vd_kql_result_column {
+    const char *name;
+    enum vd_kql_type type;
+};
+
+/* In the arena. */
+struct vd_kql_compiled {
+    const char *sql; /* a SELECT whose columns are these, in this order, in the forms of types.h */
+    const struct vd_kql_result_column *columns;
+    uint32_t column_count;
+    const char *
+        render; /* JSON object of the render operator: {"visualization":"timechart",...}; NULL: none */
+    bool is_sorted; /* the order of rows is the query's */
+};
+
+/* VD_E_INVALID and VD_E_LIMIT with the problem, its place filled; VD_E_NOMEM. */
+VD_NODISCARD int vd_kql_compile(struct vd_str query, const struct vd_kql_options *options,
+    struct vd_arena *arena, struct vd_kql_compiled *out, struct vd_kql_problem *problem);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables that queries know: what the reference says of them, and nothing else. */
+
+#ifndef VEDETTE_CENTER_KQL_TABLES_H
+#define VEDETTE_CENTER_KQL_TABLES_H
+
+#include "center/kql/types.h"
+
+struct vd_kql_table_column {
+    const char *name; /* the view of the table has it under this name */
+    enum vd_kql_type type;
+};
+
+/*
+ * A member of a column's JSON that has a column of its own in the view, which queries cannot name: parse_json(EventDetails)
+ * .RemoteAddress reads it without any JSON. NULL there: the row's JSON has no such member.
+ */
+struct vd_kql_table_member {
+    const char *column; /* EventDetails */
+    const char *member; /* RemoteAddress */
+    const char *view_column;
+    enum vd_kql_type type; /* string, long or bool: what the JSON value is */
+};
+
+struct vd_kql_table {
+    const char *name;
+    const char *time_column; /* TimeGenerated */
+    const struct vd_kql_table_column *columns;
+    uint32_t column_count;
+    const struct vd_kql_table_member *members;
+    uint32_t member_count;
+};
+
+/* All of them. */
+const struct vd_kql_table *vd_kql_tables(uint32_t *count);
+/* By its exact name; NULL: there is none. */
+const struct vd_kql_table *vd_kql_table_find(struct vd_str name);
+
+#endif
