@@ -12,13 +12,15 @@
 /* Letters of an id and of a group's name, as hub and rules bound them. */
 #define VD_FLEET_ID_MAX    128
 #define VD_FLEET_GROUP_MAX 128
+/* Of an identity's generation id, with its NUL. */
+#define VD_FLEET_GENERATION_SIZE 37
 /* The group of a device whose twins name none. */
 #define VD_FLEET_GROUP_DEFAULT "default"
 
 /* A device, with what its modules' twins say. */
 struct vd_fleet_device {
     char device_id[VD_FLEET_ID_MAX + 1];
-    char generation_id[37];
+    char generation_id[VD_FLEET_GENERATION_SIZE];
     /* The tag SecurityGroup of its security module's twin (azureiotsecurity, else iot_security_module); "default" if there is none. */
     char group[VD_FLEET_GROUP_MAX + 1];
     bool has_security_module; /* a module of one of these names is there */

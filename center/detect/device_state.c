@@ -89,6 +89,38 @@ void vd_device_state_free(struct vd_device_state *state)
     }
 }
 
+void vd_device_state_forget(struct vd_device_state *state)
+{
+    static const struct vd_address none = {{0}};
+
+    windows_free(state);
+    state->heard_ms = 0;
+    state->heard_observed = 0;
+    state->heard_address = none;
+    state->is_silent = false;
+    state->is_connected = false;
+    state->connected_ms = 0;
+    state->left_ms = 0;
+    state->connected_address = none;
+    state->refused_ms = 0;
+    state->refused_for = 0;
+    state->is_refused_copy = false;
+    state->refused_address = none;
+    state->network_ms = 0;
+    state->clock_error_ms = 0;
+    state->clock_measured_ms = 0;
+}
+
+void vd_device_state_set_back(struct vd_device_state *state, int64_t now_ms)
+{
+    int64_t *const times[] = {&state->member_since_ms, &state->heard_ms, &state->connected_ms,
+        &state->left_ms, &state->refused_ms, &state->network_ms, &state->clock_measured_ms};
+
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        *times[i] = *times[i] < now_ms ? *times[i] : now_ms;
+    }
+}
+
 int vd_device_state_set_group(struct vd_device_state *state, const char *group)
 {
     char *copy;
@@ -401,6 +433,8 @@ void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *o
     put(out, state->refused_for, 1);
     put(out, strlen(state->group), 1);
     vd_buf_append_text(out, state->group);
+    put(out, strlen(state->generation_id), 1);
+    vd_buf_append_text(out, state->generation_id);
     put(out, state->window_count, 2);
     for (uint32_t i = 0; i < state->window_count; i++) {
         write_window(&state->windows[i], out);
@@ -482,6 +516,16 @@ static int read_group(struct vd_reader *reader, struct vd_device_state *state)
     return vd_device_state_set_group(state, name);
 }
 
+static int read_generation(struct vd_reader *reader, struct vd_device_state *state)
+{
+    const struct vd_str id = vd_reader_bytes(reader, vd_reader_u8(reader));
+
+    return reader->failed ||
+            vd_str_copy(id, state->generation_id, sizeof state->generation_id) != VD_OK
+        ? VD_E_CORRUPT
+        : VD_OK;
+}
+
 int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
 {
     struct vd_reader reader;
@@ -508,6 +552,7 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
     read_addresses(&reader, state);
     state->refused_for = vd_reader_u8(&reader);
     error = read_group(&reader, state);
+    error = error == VD_OK ? read_generation(&reader, state) : error;
     windows = vd_reader_u16_le(&reader);
     for (uint32_t i = 0; i < windows && error == VD_OK; i++) {
         error = read_window(&reader, state);

@@ -37,9 +37,10 @@ struct vd_window {
 };
 
 struct vd_device_state {
-    char *group;             /* the name; never NULL */
-    int64_t member_since_ms; /* the hub's time when it came into the group */
-    bool is_known;           /* the fleet has it */
+    char *group;                                  /* the name; never NULL */
+    char generation_id[VD_FLEET_GENERATION_SIZE]; /* of the identity; empty: not known */
+    int64_t member_since_ms;                      /* the hub's time when it came into the group */
+    bool is_known;                                /* the fleet has it */
     bool is_enabled;
     /* Last heard of: a message, or a connection. */
     int64_t heard_ms;                /* the hub's time; 0: never */
@@ -99,6 +100,12 @@ void vd_device_states_release(struct vd_device_states *states);
 struct vd_device_state *vd_device_state_new(struct vd_str device_id);
 /* NULL is allowed. */
 void vd_device_state_free(struct vd_device_state *state);
+
+/* Its windows and all that was learnt of it go; what the fleet says of it stays. */
+void vd_device_state_forget(struct vd_device_state *state);
+
+/* Times of the hub that are after now_ms become it. */
+void vd_device_state_set_back(struct vd_device_state *state, int64_t now_ms);
 
 /* VD_E_NOMEM, VD_E_LIMIT: too long. */
 VD_NODISCARD int vd_device_state_set_group(struct vd_device_state *state, const char *group);

@@ -6,6 +6,7 @@
 #include "center/detect/address_text.h"
 #include "center/detect/engine_internal.h"
 #include "center/detect/login_refused.h"
+#include "lib/log.h"
 
 #define MINUTE_MS     60000
 #define CLOCK_KEPT_MS 3600000
@@ -88,19 +89,29 @@ size_t vd_engine_memory(const struct vd_engine *engine)
 
 /* ---- Time ---- */
 
+/* Devices have to come back to a hub that was started. */
+static int64_t back_after_start(const struct vd_engine *engine)
+{
+    const int64_t back_ms = engine->settings.hub_started_ms + VD_ENGINE_GAP_MS;
+
+    return back_ms > engine->now_ms ? back_ms : engine->now_ms;
+}
+
 int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findings *findings)
 {
     const int64_t step = now_ms - engine->now_ms;
+    const bool is_start = !engine->is_running && engine->settings.hub_started_ms > engine->now_ms;
+    const bool is_gap = engine->now_ms == 0 || is_start || step > VD_ENGINE_GAP_MS;
     int error = VD_OK;
 
     if (step <= 0) {
         return VD_OK;
     }
-    if (engine->now_ms == 0 || step > VD_ENGINE_GAP_MS) {
-        engine->now_ms = now_ms;
-        vd_engine_skip(engine);
+    engine->is_running = true;
+    engine->now_ms = now_ms;
+    if (is_gap) {
+        vd_engine_skip(engine, is_start ? back_after_start(engine) : now_ms);
     } else {
-        engine->now_ms = now_ms;
         engine->observed_ms += step;
     }
     if (now_ms >= engine->next_ms) {
@@ -111,6 +122,27 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
         engine->is_changed = true;
         error = vd_engine_judge_silence(engine, findings);
     }
+    return error;
+}
+
+int vd_engine_set_back(struct vd_engine *engine, int64_t now_ms)
+{
+    int error = VD_OK;
+
+    if (now_ms >= engine->now_ms - VD_ENGINE_GAP_MS) {
+        return VD_OK;
+    }
+    vd_log(VD_LOG_WARN, "center.clock_set_back", "from=%lld to=%lld", (long long)engine->now_ms,
+        (long long)now_ms);
+    engine->now_ms = now_ms;
+    engine->minute = now_ms / MINUTE_MS;
+    for (size_t i = 0; i < engine->states.size && error == VD_OK; i++) {
+        if (engine->states.slots[i] != NULL) {
+            vd_device_state_set_back(engine->states.slots[i], now_ms);
+            error = vd_device_states_touch(&engine->states, engine->states.slots[i]);
+        }
+    }
+    vd_engine_windows_set_back(engine);
     return error;
 }
 

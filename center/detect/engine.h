@@ -48,11 +48,17 @@ void vd_engine_set_settings(struct vd_engine *engine, const struct vd_detect_set
 /*
  * It is now_ms (UTC, of the hub), and everything that came before has been observed. Windows close, devices fall silent. A time
  * that is not later than the last changes nothing. After a step of more than VD_ENGINE_GAP_MS the service was not there:
- * nothing that needs a device to be absent is judged over such a gap.
+ * nothing that needs a device to be absent is judged over such a gap, nor over a start of the hub and as long after it.
  */
 VD_NODISCARD int vd_engine_advance(
     struct vd_engine *engine, int64_t now_ms, struct vd_findings *findings);
 #define VD_ENGINE_GAP_MS 60000
+
+/*
+ * The hub's clock says now_ms. If that is more than VD_ENGINE_GAP_MS before what it said, it was set back: times that are yet
+ * to come become now, and minima begin anew. Else nothing is done. VD_E_NOMEM.
+ */
+VD_NODISCARD int vd_engine_set_back(struct vd_engine *engine, int64_t now_ms);
 
 /* Judges one observation; first it is its enqueued_ms. VD_E_NOMEM. */
 VD_NODISCARD int vd_engine_observe(struct vd_engine *engine,

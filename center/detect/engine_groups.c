@@ -93,6 +93,19 @@ static bool drop_all(const struct vd_window *window, const void *context)
     return true;
 }
 
+/* An identity that was deleted and made again has only its id of the old one. */
+static void take_generation(struct vd_device_state *state, const struct vd_fleet_device *device)
+{
+    if (state->is_gone ||
+        (state->generation_id[0] != '\0' &&
+            strcmp(state->generation_id, device->generation_id) != 0)) {
+        vd_device_state_forget(state);
+        state->is_known = false;
+    }
+    state->is_gone = false;
+    memcpy(state->generation_id, device->generation_id, sizeof state->generation_id);
+}
+
 int vd_engine_take_device(
     struct vd_engine *engine, const struct vd_fleet_device *device, int64_t since_ms)
 {
@@ -104,6 +117,7 @@ int vd_engine_take_device(
         return VD_E_NOMEM;
     }
     state->is_confirmed = true;
+    take_generation(state, device);
     if (state->is_known && state->is_enabled == device->is_enabled &&
         strcmp(state->group, device->group) == 0) {
         return state->rules != NULL ? VD_OK : vd_engine_group_join(engine, state);
@@ -179,37 +193,85 @@ static struct vd_rule_clock clock_from(const struct vd_window_rule *rule, int64_
     return clock;
 }
 
-/* As it was saved, if the rule is the same. */
-static bool clock_saved(const struct vd_engine *engine, const char *group, enum vd_counter counter,
-    const struct vd_window_rule *rule, struct vd_rule_clock *clock)
+/* As it was saved; NULL: the group had no such rule then. */
+static const struct vd_saved_clock *saved_clock(
+    const struct vd_engine *engine, const char *group, int counter)
 {
     for (size_t i = 0; i < engine->saved_count; i++) {
         const struct vd_saved_clock *saved = &engine->saved[i];
 
-        if (saved->counter == counter && strcmp(saved->group, group) == 0 &&
-            same_rule(&saved->rule, rule)) {
-            *clock = saved->clock;
-            return true;
+        if ((int)saved->counter == counter && strcmp(saved->group, group) == 0) {
+            return saved;
         }
     }
-    return false;
+    return NULL;
 }
 
-void vd_engine_restore_clocks(struct vd_engine *engine)
+static struct vd_rule_clock clock_restored(const struct vd_engine *engine,
+    const struct vd_saved_clock *saved, const struct vd_window_rule *rule)
 {
-    for (size_t i = 0; i < engine->group_count; i++) {
-        struct vd_engine_group *group = &engine->groups[i];
+    return saved != NULL && same_rule(&saved->rule, rule) ? saved->clock
+                                                          : clock_from(rule, engine->now_ms);
+}
 
-        for (int k = 0; k < VD_COUNTERS_END; k++) {
-            const struct vd_window_rule *rule = &group->rules->windows[k];
+/* The device's windows of the counter go, also from the disk. */
+static int drop_windows(struct vd_engine *engine, struct vd_device_state *state, int counter)
+{
+    const uint32_t count = state->window_count;
 
-            if (!clock_saved(
-                    engine, group->rules->name, (enum vd_counter)k, rule, &group->clocks[k])) {
-                group->clocks[k] = clock_from(rule, engine->now_ms);
-            }
+    vd_device_windows_drop(state, (enum vd_counter)counter, drop_all, NULL);
+    return state->window_count < count ? vd_device_states_touch(&engine->states, state) : VD_OK;
+}
+
+static int drop_members_windows(
+    struct vd_engine *engine, const struct vd_engine_group *group, int counter)
+{
+    int error = VD_OK;
+
+    for (uint32_t i = 0; i < group->count && error == VD_OK; i++) {
+        error = drop_windows(engine, group->members[i], counter);
+    }
+    return error;
+}
+
+/* Clocks as they were saved, and no windows of rules that counted otherwise then. */
+static int restore_group(struct vd_engine *engine, struct vd_engine_group *group)
+{
+    int error = VD_OK;
+
+    for (int i = 0; i < VD_COUNTERS_END && error == VD_OK; i++) {
+        const struct vd_saved_clock *saved = saved_clock(engine, group->rules->name, i);
+        const struct vd_window_rule *rule = &group->rules->windows[i];
+
+        group->clocks[i] = clock_restored(engine, saved, rule);
+        if (saved == NULL || !same_counting(&saved->rule, rule)) {
+            error = drop_members_windows(engine, group, i);
         }
     }
+    return error;
+}
+
+int vd_engine_restore(struct vd_engine *engine)
+{
+    int error = VD_OK;
+
+    for (size_t i = 0; i < engine->group_count && error == VD_OK; i++) {
+        error = restore_group(engine, &engine->groups[i]);
+    }
+    for (size_t i = 0; i < engine->states.size && error == VD_OK; i++) {
+        struct vd_device_state *state = engine->states.slots[i];
+
+        for (int k = 0; state != NULL && state->rules == NULL && k < VD_COUNTERS_END; k++) {
+            error = error == VD_OK ? drop_windows(engine, state, k) : error;
+        }
+    }
+    /* Used once: a rule that is set again later begins anew. */
+    free(engine->saved);
+    engine->saved = NULL;
+    engine->saved_count = 0;
+    engine->is_restored = true;
     vd_engine_plan(engine);
+    return error;
 }
 
 static void set_clocks(const struct vd_engine *engine, struct vd_engine_group *group)
@@ -219,26 +281,24 @@ static void set_clocks(const struct vd_engine *engine, struct vd_engine_group *g
     for (int i = 0; i < VD_COUNTERS_END; i++) {
         const struct vd_window_rule *rule = &group->rules->windows[i];
 
-        if (old != NULL && same_rule(&old->rules->windows[i], rule)) {
-            group->clocks[i] = old->clocks[i];
-        } else if (!clock_saved(
-                       engine, group->rules->name, (enum vd_counter)i, rule, &group->clocks[i])) {
-            group->clocks[i] = clock_from(rule, engine->now_ms);
-        }
+        group->clocks[i] = old != NULL && same_rule(&old->rules->windows[i], rule)
+            ? old->clocks[i]
+            : clock_from(rule, engine->now_ms);
     }
 }
 
 /* Windows of a rule that counts otherwise now, or no more, begin anew. */
-static void drop_windows(const struct vd_engine_group *old, const struct vd_group_rules *rules)
+static int drop_changed(struct vd_engine *engine, const struct vd_engine_group *old)
 {
-    for (int i = 0; i < VD_COUNTERS_END; i++) {
-        if (rules != NULL && same_counting(&old->rules->windows[i], &rules->windows[i])) {
-            continue;
-        }
-        for (uint32_t k = 0; k < old->count; k++) {
-            vd_device_windows_drop(old->members[k], (enum vd_counter)i, drop_all, NULL);
+    const struct vd_engine_group *now = vd_engine_group_find(engine, old->rules->name);
+    int error = VD_OK;
+
+    for (int i = 0; i < VD_COUNTERS_END && error == VD_OK; i++) {
+        if (now == NULL || !same_counting(&old->rules->windows[i], &now->rules->windows[i])) {
+            error = drop_members_windows(engine, old, i);
         }
     }
+    return error;
 }
 
 static void groups_release(struct vd_engine_group *groups, size_t count)
@@ -255,7 +315,8 @@ int vd_engine_set_rules(struct vd_engine *engine, struct vd_group_rules **rules,
     struct vd_engine_group *old = engine->groups;
     const size_t old_count = engine->group_count;
     struct vd_engine_group *groups = calloc(count > 0 ? count : 1, sizeof *groups);
-    int error;
+    int error = VD_OK;
+    int filled;
 
     if (groups == NULL) {
         for (size_t i = 0; i < count; i++) {
@@ -270,13 +331,15 @@ int vd_engine_set_rules(struct vd_engine *engine, struct vd_group_rules **rules,
     qsort(groups, count, sizeof *groups, compare_groups);
     engine->groups = groups;
     engine->group_count = count;
-    for (size_t i = 0; i < old_count; i++) {
-        const struct vd_engine_group *now = vd_engine_group_find(engine, old[i].rules->name);
-
-        drop_windows(&old[i], now != NULL ? now->rules : NULL);
+    for (size_t i = 0; i < old_count && error == VD_OK; i++) {
+        error = drop_changed(engine, &old[i]);
     }
     groups_release(old, old_count);
-    error = vd_engine_groups_fill(engine);
+    filled = vd_engine_groups_fill(engine);
+    error = error == VD_OK ? filled : error;
+    if (error == VD_OK && !engine->is_restored) {
+        error = vd_engine_restore(engine);
+    }
     engine->is_changed = true;
     vd_engine_plan(engine);
     return error;

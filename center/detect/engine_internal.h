@@ -38,10 +38,12 @@ struct vd_engine {
     size_t group_count;
     struct vd_saved_clock *saved; /* of the last load, for the rules that are set after it */
     size_t saved_count;
+    bool is_restored;    /* rules were set since the load, or there were some */
     int64_t now_ms;      /* 0: not known yet */
     int64_t observed_ms; /* grows with now_ms, but not over gaps */
     int64_t next_ms;     /* nothing closes before it */
     int64_t minute;      /* the last in which silence was looked for */
+    bool is_running;     /* the time was told since it was made */
     bool is_changed;     /* rules' clocks or the time since they were saved */
     struct vd_engine_stats stats;
 };
@@ -60,8 +62,8 @@ VD_NODISCARD int vd_engine_take_device(
 VD_NODISCARD int vd_engine_refresh_device(struct vd_engine *engine, struct vd_str device_id);
 /* Puts all devices into their groups anew. */
 VD_NODISCARD int vd_engine_groups_fill(struct vd_engine *engine);
-/* Clocks of rules as they were saved, where the rules are the same. */
-void vd_engine_restore_clocks(struct vd_engine *engine);
+/* Clocks and windows as they were saved, where the rules are the same. VD_E_NOMEM. */
+VD_NODISCARD int vd_engine_restore(struct vd_engine *engine);
 /* When anything closes next. */
 void vd_engine_plan(struct vd_engine *engine);
 
@@ -72,8 +74,10 @@ VD_NODISCARD int vd_engine_count(
     struct vd_engine *engine, struct vd_device_state *state, const struct vd_observation *seen);
 /* Closes all windows whose time is over at now_ms. VD_E_NOMEM. */
 VD_NODISCARD int vd_engine_close(struct vd_engine *engine, struct vd_findings *findings);
-/* No window that touches the time until now_ms is judged for its minimum. */
-void vd_engine_skip(struct vd_engine *engine);
+/* No window that touches the time until until_ms is judged for its minimum. */
+void vd_engine_skip(struct vd_engine *engine, int64_t until_ms);
+/* Windows that are not over at now_ms, which lies before what it was, begin anew. */
+void vd_engine_windows_set_back(struct vd_engine *engine);
 
 /* ---- Silence: silence.c ---- */
 

@@ -211,6 +211,7 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     engine->now_ms = 0;
     engine->observed_ms = 0;
     engine->minute = 0;
+    engine->is_restored = false;
     error = store != NULL ? vd_device_states_each(store, read_row, engine) : VD_OK;
     if (error == VD_OK && engine->fleet != NULL) {
         error = vd_fleet_each(engine->fleet, take_device, &taking);
@@ -220,8 +221,8 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     if (error == VD_OK) {
         error = vd_engine_groups_fill(engine);
     }
-    if (error == VD_OK) {
-        vd_engine_restore_clocks(engine);
+    if (error == VD_OK && engine->group_count > 0) {
+        error = vd_engine_restore(engine);
     }
     return error;
 }

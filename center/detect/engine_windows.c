@@ -61,11 +61,10 @@ static uint32_t counters_of(const struct vd_operation_seen *operation)
 
 /* ---- Counting ---- */
 
-/* A clock that runs ahead would open windows that nobody is in yet. */
-static int64_t counted_time(const struct vd_engine *engine, const struct vd_observation *seen)
+/* A clock that runs ahead would open windows that nobody is in yet, and those that are not judged yet would make room. */
+static int64_t counted_time(const struct vd_observation *seen)
 {
-    return seen->time.end_ms > seen->enqueued_ms + engine->settings.lateness_ms ? seen->enqueued_ms
-                                                                                : seen->time.end_ms;
+    return seen->time.end_ms > seen->enqueued_ms ? seen->enqueued_ms : seen->time.end_ms;
 }
 
 /* The window that what was seen belongs to; NULL with VD_OK: none counts it. */
@@ -81,7 +80,7 @@ static int window_of(struct vd_engine *engine, struct vd_device_state *state,
     if (!rule->is_enabled) {
         return VD_OK;
     }
-    time_ms = counted_time(engine, seen);
+    time_ms = counted_time(seen);
     group = vd_engine_group_find(engine, state->group);
     if (time_ms < group->clocks[counter].since_ms || time_ms < state->member_since_ms) {
         return VD_OK;
@@ -303,19 +302,54 @@ int vd_engine_close(struct vd_engine *engine, struct vd_findings *findings)
     return VD_OK;
 }
 
-void vd_engine_skip(struct vd_engine *engine)
+void vd_engine_skip(struct vd_engine *engine, int64_t until_ms)
 {
     for (size_t i = 0; i < engine->group_count; i++) {
         for (int k = 0; k < VD_COUNTERS_END; k++) {
             const struct vd_window_rule *rule = &engine->groups[i].rules->windows[k];
             struct vd_rule_clock *clock = &engine->groups[i].clocks[k];
             const int64_t first =
-                rule->is_enabled ? vd_window_index(rule, engine->now_ms) + 1 : clock->next;
+                rule->is_enabled ? vd_window_index(rule, until_ms) + 1 : clock->next;
 
             if (clock->next < first) {
                 engine->stats.skipped += (uint64_t)(first - clock->next);
                 clock->next = first;
             }
+        }
+    }
+    engine->is_changed = true;
+    vd_engine_plan(engine);
+}
+
+static bool is_not_over(const struct vd_window *window, const void *context)
+{
+    const struct closing *closing = context;
+
+    return (window->index + 1) * closing->rule->window_ms > closing->now_ms;
+}
+
+static void set_rule_back(
+    const struct vd_engine *engine, struct vd_engine_group *group, int counter)
+{
+    const struct closing closing = {
+        .rule = &group->rules->windows[counter], .now_ms = engine->now_ms};
+    struct vd_rule_clock *clock = &group->clocks[counter];
+
+    if (!closing.rule->is_enabled) {
+        return;
+    }
+    clock->since_ms = clock->since_ms < engine->now_ms ? clock->since_ms : engine->now_ms;
+    clock->next = vd_window_index(closing.rule, engine->now_ms) + 1;
+    for (uint32_t i = 0; i < group->count; i++) {
+        vd_device_windows_drop(group->members[i], (enum vd_counter)counter, is_not_over, &closing);
+    }
+}
+
+void vd_engine_windows_set_back(struct vd_engine *engine)
+{
+    for (size_t i = 0; i < engine->group_count; i++) {
+        for (int k = 0; k < VD_COUNTERS_END; k++) {
+            set_rule_back(engine, &engine->groups[i], k);
         }
     }
     engine->is_changed = true;

@@ -12,6 +12,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/device_states.h"
 #include "center/store/letters.h"
 #include "lib/clock.h"
 #include "tests/center/ingest_fixture.h"
@@ -480,6 +481,43 @@ static void test_center__removes_old_alerts(void **state)
     vd_center_stop(center);
 }
 
+/* The hub's time as detections had it last, out of their own row; 0: there is none yet. */
+static int64_t saved_time(struct ingest_fixture *f)
+{
+    struct vd_buf body = {0};
+    struct vd_reader reader;
+    int64_t now_ms = 0;
+
+    if (vd_device_state_get(f->store, "", &body) == VD_OK) {
+        vd_reader_init(&reader, body.data, body.length);
+        (void)vd_reader_u8(&reader);
+        now_ms = (int64_t)vd_reader_u64_le(&reader);
+    }
+    vd_buf_release(&body);
+    return now_ms;
+}
+
+/* A record from a time when the hub's clock was a day ahead does not hold the detections' time there. */
+static void test_center__notices_a_clock_that_was_set_back(void **state)
+{
+    struct ingest_fixture *f = *state;
+    const int64_t deadline = vd_clock_monotonic_ms() + 20000;
+    const int64_t now_ms = vd_clock_utc_ms();
+    struct vd_center *center = NULL;
+    struct vd_center_config config = ingest_config(f);
+
+    ingest_add_body(
+        f, VD_EVENT_TELEMETRY, "dev", "", now_ms + VD_DAY_MS, (struct vd_str){"hello", 5});
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
+    wait_until(center, is_at, f->log.end);
+    while (saved_time(f) == 0 || saved_time(f) > vd_clock_utc_ms()) {
+        assert_true(vd_clock_monotonic_ms() < deadline);
+        usleep(2000);
+    }
+    vd_event_log_interrupt(&f->log.base);
+    vd_center_stop(center);
+}
+
 /* A step costs the same for one record as for many, so few records make few steps. */
 static void test_center__lets_records_gather(void **state)
 {
@@ -643,6 +681,7 @@ int main(void)
         INGEST_TEST(test_start__ahead_of_log),
         INGEST_TEST(test_center__runs_stalls_and_resumes),
         INGEST_TEST(test_center__removes_old_alerts),
+        INGEST_TEST(test_center__notices_a_clock_that_was_set_back),
         INGEST_TEST(test_center__lets_records_gather),
         INGEST_TEST(test_center__takes_new_indicators),
         INGEST_TEST(test_stream__kill_9),

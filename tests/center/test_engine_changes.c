@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The detection engine while rules, devices and clocks change: nothing is judged that was not so. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "center/detect/custom_rules.h"
+#include "tests/center/engine_fixture.h"
+
+#define MINUTE_MS ENGINE_MINUTE_MS
+#define HOUR_MS   (60 * MINUTE_MS)
+#define START_MS  (ENGINE_T0_MS / HOUR_MS * HOUR_MS + HOUR_MS)
+#define D2C_TYPE  VD_CUSTOM_ALERT_PREFIX "MqttD2CMessagesNotInAllowedRange"
+#define FLOW_TYPE VD_CUSTOM_ALERT_PREFIX "ActiveConnectionsNotInAllowedRange"
+
+#define WINDOW_RULES(type, min, max, window)                                       \
+    {                                                                              \
+        "default",                                                                 \
+            "{\"timeWindowRules\":[{\"ruleType\":\"" type                          \
+            "\",\"isEnabled\":true,\"minThreshold\":" min ",\"maxThreshold\":" max \
+            ",\"timeWindowSize\":\"" window "\"}]}",                               \
+            NULL,                                                                  \
+    }
+
+static const char *const at_least_one[] =
+    WINDOW_RULES("MqttD2CMessagesNotInAllowedRange", "1", "100", "PT5M");
+static const char *const nothing[] = {"default", "{}", NULL};
+
+static void change_identity(
+    struct engine_fixture *f, const char *device, const char *operation, int64_t ms)
+{
+    struct vd_observation seen = {
+        .device_id = vd_str_from(device), .enqueued_ms = ms, .time = engine_at(ms)};
+
+    engine_observe_operation(f, &seen, "DeviceIdentityOperations", operation, 0);
+}
+
+/* Telemetry over MQTT. */
+static void send(struct engine_fixture *f, const char *device, int64_t ms)
+{
+    struct vd_observation seen = {.what = VD_OBSERVED_MESSAGE,
+        .device_id = vd_str_from(device),
+        .offset = (uint64_t)ms,
+        .enqueued_ms = ms,
+        .time = engine_at(ms),
+        .over_mqtt = true};
+
+    assert_int_equal(vd_engine_observe(f->engine, &seen, &f->findings), VD_OK);
+}
+
+static uint64_t findings_of(struct engine_fixture *f, const char *type)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < f->findings.count; i++) {
+        const struct vd_pending_alert *alert = f->findings.alerts[i];
+
+        count += strcmp(alert->first.rule->alert_type, type) == 0 ? alert->count : 0;
+    }
+    return count;
+}
+
+/* Deleted and made again under its id within one batch. */
+static void test_engine_changes__a_device_made_again_stays(void **state)
+{
+    struct engine_fixture *f = *state;
+
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS);
+    snprintf(f->fleet.devices[5].group, sizeof f->fleet.devices[5].group, "default");
+    change_identity(f, "d5", "update", START_MS);
+    f->fleet.count = 5;
+    change_identity(f, "d5", "delete", START_MS + 1000);
+    f->fleet.count = 6;
+    change_identity(f, "d5", "create", START_MS + 2000);
+    engine_end_batch(f, true);
+    assert_non_null(vd_engine_device(f->engine, VD_STR_LITERAL("d5")));
+    engine_pass_time(f, START_MS + 2000, START_MS + 20 * MINUTE_MS);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    assert_non_null(vd_engine_device(f->engine, VD_STR_LITERAL("d5")));
+}
+
+/* A rule that was switched off and on again begins anew: what was between is not judged. */
+static void test_engine_changes__a_rule_set_again_begins_anew(void **state)
+{
+    struct engine_fixture *f = *state;
+    const int64_t later = START_MS + 3 * HOUR_MS;
+
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS + MINUTE_MS);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    engine_set_rules(f, nothing);
+    engine_pass_time(f, START_MS + MINUTE_MS, later);
+    engine_end_batch(f, true);
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, later, later + 2 * MINUTE_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 0);
+    engine_pass_time(f, later + 2 * MINUTE_MS, later + 5 * MINUTE_MS + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 3); /* d0, d1, d2 */
+}
+
+/* The same with the identity that the fleet has already when the log tells of the deletion. */
+static void test_engine_changes__a_device_made_again_is_another(void **state)
+{
+    struct engine_fixture *f = *state;
+    const struct vd_device_state *device;
+
+    snprintf(f->fleet.devices[1].generation_id, VD_FLEET_GENERATION_SIZE, "1");
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS + MINUTE_MS);
+    change_identity(f, "d1", "update", START_MS + MINUTE_MS);
+    engine_hear(f, "d1", "203.0.113.1", START_MS + MINUTE_MS);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    snprintf(f->fleet.devices[1].generation_id, VD_FLEET_GENERATION_SIZE, "2");
+    change_identity(f, "d1", "delete", START_MS + MINUTE_MS + 1000);
+    change_identity(f, "d1", "create", START_MS + MINUTE_MS + 2000);
+    engine_end_batch(f, true);
+    device = vd_engine_device(f->engine, VD_STR_LITERAL("d1"));
+    assert_non_null(device);
+    assert_int_equal(device->heard_ms, 0);
+    assert_int_equal(device->window_count, 0);
+    engine_pass_time(f, START_MS + 2 * MINUTE_MS, START_MS + 5 * MINUTE_MS + ENGINE_LATENESS_MS);
+    assert_int_equal(
+        findings_of(f, D2C_TYPE), 2); /* d0 and d2: d1 was not there from its beginning */
+}
+
+/* Windows of the old length would stand for times that never come. */
+static void test_engine_changes__windows_of_another_length_go(void **state)
+{
+    static const char *const shorter[] =
+        WINDOW_RULES("MqttD2CMessagesNotInAllowedRange", "0", "100", "PT1M");
+    static const bool saves[] = {true, false};
+    struct engine_fixture *f = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        const int64_t start = START_MS + (int64_t)i * HOUR_MS;
+
+        engine_set_rules(f, shorter);
+        engine_pass_time(f, start - MINUTE_MS, start);
+        send(f, "d1", start + 1000);
+        engine_end_batch(f, true);
+        assert_int_equal(vd_engine_device(f->engine, VD_STR_LITERAL("d1"))->window_count, 1);
+        engine_set_rules(f, at_least_one);
+        assert_int_equal(vd_engine_device(f->engine, VD_STR_LITERAL("d1"))->window_count, 0);
+        if (saves[i]) {
+            engine_end_batch(f, true);
+        } /* else the service ends before it has saved anything */
+        engine_restart(f);
+        assert_int_equal(vd_engine_device(f->engine, VD_STR_LITERAL("d1"))->window_count, 0);
+    }
+}
+
+/* ---- Clocks ---- */
+
+/* Four minutes ahead: its reports would open windows that push those out that are yet to be judged. */
+static void test_engine_changes__a_clock_ahead_costs_no_minimum(void **state)
+{
+    static const char *const rules[] =
+        WINDOW_RULES("ActiveConnectionsNotInAllowedRange", "1", "3", "PT1M");
+    struct engine_fixture *f = *state;
+    struct vd_flow flow = engine_flow_to("198.51.100.1", 1, 1);
+
+    f->fleet.count = 1;
+    f->settings.lateness_ms = 5 * MINUTE_MS;
+    engine_restart(f);
+    engine_set_rules(f, rules);
+    for (int64_t t = START_MS; t < START_MS + 30 * MINUTE_MS; t += 20000) {
+        struct vd_observation seen = {.device_id = VD_STR_LITERAL("d0"),
+            .offset = (uint64_t)t,
+            .enqueued_ms = t,
+            .time = engine_at(t + 4 * MINUTE_MS)};
+
+        engine_observe_flows(f, &seen, &flow, 1);
+    }
+    assert_int_equal(findings_of(f, FLOW_TYPE), 0);
+}
+
+/* The hub was a year ahead, and is not any more: it goes on. */
+static void test_engine_changes__a_clock_that_is_set_back(void **state)
+{
+    struct engine_fixture *f = *state;
+    const int64_t wrong = START_MS + 365 * 24 * HOUR_MS;
+    const int64_t now = START_MS + MINUTE_MS;
+
+    f->settings.silent_after_ms = 30 * MINUTE_MS;
+    engine_restart(f);
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS);
+    engine_pass_time(f, wrong, wrong + 2 * MINUTE_MS);
+    engine_hear(f, "d0", "203.0.113.1", wrong + 2 * MINUTE_MS);
+    engine_hear(f, "d1", "203.0.113.2", wrong + 2 * MINUTE_MS);
+    engine_set_rules(f, nothing);
+    engine_set_rules(f, at_least_one); /* since then: in a year */
+    engine_end_batch(f, true);
+    assert_int_equal(vd_engine_set_back(f->engine, wrong + 90000), VD_OK); /* a step like any */
+    engine_restart(f);
+    assert_int_equal(vd_engine_set_back(f->engine, now), VD_OK);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    for (int64_t t = now; t < now + 45 * MINUTE_MS; t += 15000) {
+        engine_advance(f, t);
+        send(f, "d0", t);
+    }
+    assert_int_equal(findings_of(f, "IoT_DeviceSilent"), 1); /* d1 */
+    /* d1 and d2 in the whole windows from then on; d0 sends more than the rule allows in none of them. */
+    assert_int_equal(findings_of(f, D2C_TYPE), 2 * 7);
+}
+
+/* A hub that was away for less than a minute: devices may need as long to come back. */
+static void test_engine_changes__no_minimum_over_a_start(void **state)
+{
+    struct engine_fixture *f = *state;
+    const int64_t window = 5 * MINUTE_MS;
+
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS + 4 * MINUTE_MS);
+    engine_end_batch(f, true);
+    f->settings.hub_started_ms = START_MS + 4 * MINUTE_MS + 30000;
+    engine_restart(f);
+    engine_pass_time(f, f->settings.hub_started_ms, START_MS + 2 * window + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 0);
+    engine_pass_time(
+        f, START_MS + 2 * window + ENGINE_LATENESS_MS, START_MS + 3 * window + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ENGINE_TEST(test_engine_changes__a_device_made_again_stays),
+        ENGINE_TEST(test_engine_changes__a_device_made_again_is_another),
+        ENGINE_TEST(test_engine_changes__a_rule_set_again_begins_anew),
+        ENGINE_TEST(test_engine_changes__windows_of_another_length_go),
+        ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
+        ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
+        ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
