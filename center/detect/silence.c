@@ -51,26 +51,92 @@ static bool has_address(const struct vd_device_state *state)
     return memcmp(&state->heard_address, &none, sizeof none) != 0;
 }
 
-/* Whether those behind its address went silent together with it, and how many of how many. */
-static bool is_shared(const struct vd_engine *engine, const struct vd_device_state *state,
-    uint32_t *silent, uint32_t *all)
-{
-    *silent = 0;
-    *all = 0;
-    for (size_t i = 0; i < engine->states.size && has_address(state); i++) {
-        const struct vd_device_state *other = engine->states.slots[i];
+/* Devices by the address that they were last heard from, and by when: made once for all that fall silent in a minute. */
+struct peer {
+    struct vd_address address;
+    int64_t heard_observed;
+};
 
-        if (other == NULL || !may_be_silent(other) ||
-            memcmp(&other->heard_address, &state->heard_address, sizeof(struct vd_address)) != 0) {
-            continue;
-        }
-        ++*all;
-        if (llabs(other->heard_observed - state->heard_observed) <= VD_SILENCE_TOGETHER_MS &&
-            quiet_for(engine, other) >= engine->settings.silent_after_ms - VD_SILENCE_TOGETHER_MS) {
-            ++*silent;
+struct peers {
+    struct peer *list;
+    size_t count;
+};
+
+static int compare_peers(const void *a, const void *b)
+{
+    const struct peer *x = a;
+    const struct peer *y = b;
+    const int by_address = memcmp(&x->address, &y->address, sizeof x->address);
+
+    return by_address != 0
+        ? by_address
+        : (x->heard_observed > y->heard_observed) - (x->heard_observed < y->heard_observed);
+}
+
+static int make_peers(const struct vd_engine *engine, struct peers *peers)
+{
+    peers->list = calloc(engine->states.count, sizeof *peers->list);
+    if (peers->list == NULL) {
+        return VD_E_NOMEM;
+    }
+    for (size_t i = 0; i < engine->states.size; i++) {
+        const struct vd_device_state *state = engine->states.slots[i];
+
+        if (state != NULL && may_be_silent(state) && has_address(state)) {
+            peers->list[peers->count++] =
+                (struct peer){state->heard_address, state->heard_observed};
         }
     }
-    return *silent >= VD_SILENCE_GROUP_MIN && *silent * 2 > *all;
+    qsort(peers->list, peers->count, sizeof *peers->list, compare_peers);
+    return VD_OK;
+}
+
+/* How many come before that time at that address. */
+static size_t peers_before(
+    const struct peers *peers, const struct vd_address *address, int64_t heard_observed)
+{
+    const struct peer key = {*address, heard_observed};
+    size_t low = 0;
+    size_t high = peers->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (compare_peers(&peers->list[middle], &key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Those behind its address that went silent together with it, and how many there are. */
+struct company {
+    size_t silent;
+    size_t all;
+    bool is_shared; /* it is one matter of them all */
+};
+
+static struct company company_of(
+    const struct vd_engine *engine, const struct peers *peers, const struct vd_device_state *state)
+{
+    const struct vd_address *address = &state->heard_address;
+    const int64_t from = state->heard_observed - VD_SILENCE_TOGETHER_MS;
+    const int64_t until = state->heard_observed + VD_SILENCE_TOGETHER_MS;
+    /* Who was heard later than this is not about to be silent. */
+    const int64_t quiet =
+        engine->observed_ms - engine->settings.silent_after_ms + VD_SILENCE_TOGETHER_MS;
+    struct company company = {0};
+
+    if (has_address(state)) {
+        company.all =
+            peers_before(peers, address, INT64_MAX) - peers_before(peers, address, INT64_MIN);
+        company.silent = peers_before(peers, address, (until < quiet ? until : quiet) + 1) -
+            peers_before(peers, address, from);
+    }
+    company.is_shared = company.silent >= VD_SILENCE_GROUP_MIN && company.silent * 2 > company.all;
+    return company;
 }
 
 static void put_hours(struct vd_buf *out, int64_t ms)
@@ -101,17 +167,14 @@ static void write_evidence(
 }
 
 static void describe(struct vd_buf *out, const struct vd_engine *engine,
-    const struct vd_device_state *state, const char *heard, const char *address)
+    const struct vd_device_state *state, const struct company *company, const char *heard,
+    const char *address)
 {
-    uint32_t silent;
-    uint32_t all;
-
-    if (is_shared(engine, state, &silent, &all)) {
+    if (company->is_shared) {
         vd_buf_printf(out,
-            "%" PRIu32 " of %" PRIu32
-            " devices behind %s fell silent within an hour, about %s. One cause is "
+            "%zu of %zu devices behind %s fell silent within an hour, about %s. One cause is "
             "likely: their gateway, their network or their power.",
-            silent, all, address, heard);
+            company->silent, company->all, address, heard);
         return;
     }
     vd_buf_printf(out, "Device %s has sent nothing for ", state->device_id);
@@ -120,9 +183,10 @@ static void describe(struct vd_buf *out, const struct vd_engine *engine,
         address[0] != '\0' ? ", from " : "", address);
 }
 
-static int report(
-    struct vd_engine *engine, struct vd_device_state *state, struct vd_findings *findings)
+static int report(const struct vd_engine *engine, const struct peers *peers,
+    const struct vd_device_state *state, struct vd_findings *findings)
 {
+    const struct company company = company_of(engine, peers, state);
     struct vd_finding finding = {
         .rule = &vd_rule_device_silent,
         .start_ms = state->heard_ms,
@@ -132,8 +196,6 @@ static int report(
     struct vd_buf evidence = {0};
     char heard[VD_TIME_TEXT_SIZE];
     char address[VD_ADDRESS_TEXT_SIZE] = "";
-    uint32_t silent;
-    uint32_t all;
     int error;
 
     vd_time_format(state->heard_ms, heard);
@@ -141,13 +203,13 @@ static int report(
         vd_address_format(
             &state->heard_address, !vd_address_is_ipv4(&state->heard_address), address);
     }
-    if (is_shared(engine, state, &silent, &all)) {
+    if (company.is_shared) {
         snprintf(finding.subject, sizeof finding.subject, "%s", address);
     } else {
         finding.device_id = vd_str_from(state->device_id);
     }
     finding.cause = vd_str_from(address);
-    describe(&description, engine, state, heard, address);
+    describe(&description, engine, state, &company, heard, address);
     write_evidence(&evidence, state, heard, address);
     finding.description = (struct vd_str){(const char *)description.data, description.length};
     finding.evidence = (struct vd_str){(const char *)evidence.data, evidence.length};
@@ -162,24 +224,25 @@ static int report(
 
 int vd_engine_judge_silence(struct vd_engine *engine, struct vd_findings *findings)
 {
+    struct peers peers = {0};
+    int error = VD_OK;
+
     if (engine->settings.silent_after_ms == 0) {
         return VD_OK;
     }
-    for (size_t i = 0; i < engine->states.size; i++) {
+    for (size_t i = 0; i < engine->states.size && error == VD_OK; i++) {
         struct vd_device_state *state = engine->states.slots[i];
-        int error;
 
         if (state == NULL || !falls_silent(engine, state)) {
             continue;
         }
-        error = report(engine, state, findings);
+        error = peers.list == NULL ? make_peers(engine, &peers) : VD_OK;
+        error = error == VD_OK ? report(engine, &peers, state, findings) : error;
         if (error == VD_OK) {
             state->is_silent = true;
             error = vd_device_states_touch(&engine->states, state);
         }
-        if (error != VD_OK) {
-            return error;
-        }
     }
-    return VD_OK;
+    free(peers.list);
+    return error;
 }

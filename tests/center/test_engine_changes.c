@@ -232,6 +232,54 @@ static void test_engine_changes__no_minimum_over_a_start(void **state)
     assert_int_equal(findings_of(f, D2C_TYPE), 3);
 }
 
+/* ---- Many ---- */
+
+/* All of a large fleet at once: by the address where three or more share one, and by device where they do not. */
+static void test_engine_changes__a_fleet_falls_silent(void **state)
+{
+    enum {
+        DEVICES = 20000,
+        ALONE = 1000
+    };
+    struct vd_detect_settings settings = {.silent_after_ms = HOUR_MS};
+    struct vd_findings findings = {0};
+    struct vd_engine *engine = NULL;
+    size_t alone = 0;
+    uint64_t together = 0;
+
+    (void)state;
+    assert_int_equal(vd_engine_new(&settings, NULL, &engine), VD_OK);
+    assert_int_equal(vd_engine_load(engine, NULL), VD_OK);
+    for (int i = 0; i < DEVICES; i++) {
+        const int place = i < ALONE ? i : ALONE + i % 100;
+        struct vd_observation seen = {.what = VD_OBSERVED_MESSAGE,
+            .enqueued_ms = START_MS + i,
+            .time = engine_at(START_MS + i)};
+        char id[16];
+        char address[24];
+
+        snprintf(id, sizeof id, "dev%d", i);
+        snprintf(address, sizeof address, "203.0.%d.%d", place / 200, place % 200 + 1);
+        seen.device_id = vd_str_from(id);
+        seen.address = vd_str_from(address);
+        assert_int_equal(vd_engine_observe(engine, &seen, &findings), VD_OK);
+    }
+    for (int64_t t = START_MS + MINUTE_MS; t < START_MS + HOUR_MS + 3 * MINUTE_MS; t += MINUTE_MS) {
+        assert_int_equal(vd_engine_advance(engine, t, &findings), VD_OK);
+    }
+    for (size_t i = 0; i < findings.count; i++) {
+        const struct vd_pending_alert *alert = findings.alerts[i];
+
+        alone += alert->first.device_id.length > 0 ? 1 : 0;
+        together += alert->first.device_id.length == 0 ? alert->count : 0;
+    }
+    assert_int_equal(alone, ALONE);
+    assert_int_equal(findings.count, ALONE + 100);
+    assert_int_equal(together, DEVICES - ALONE);
+    vd_findings_release(&findings);
+    vd_engine_free(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +290,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
+        cmocka_unit_test(test_engine_changes__a_fleet_falls_silent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
