@@ -29,7 +29,7 @@
     X(LIST)    /* EXPR*: what stands in parentheses behind in, !in, in~, !in~, has_any, has_all */                      \
     X(MEMBER)  /* "name" EXPR: a.name */                                                                                \
     X(INDEX)   /* EXPR EXPR: a["name"], a[0] */                                                                         \
-    X(DYNAMIC) /* EXPR*: dynamic(...) whose content is no plain JSON; else it is a LITERAL */                           \
+    X(DYNAMIC_OF) /* EXPR*: dynamic(...) whose content is no plain JSON; else it is a LITERAL */                        \
     X(NAMED) /* "name" EXPR: name = expression; with TUPLE as first child: (a, b) = expression */                       \
     X(TUPLE) /* NAME* */                                                                                                \
     X(TYPED) /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                \
