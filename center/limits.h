@@ -42,6 +42,9 @@
 /* Evidence kept of an alert: the first and the latest ones; the rest is counted. */
 #define VD_ALERT_EVIDENCE_FIRST 16
 #define VD_ALERT_EVIDENCE_LAST  16
+/* Alerts of one type about one device on one day, where what they are about is of the device's making, such as addresses it
+ * talked to; what is beyond them is one more alert. Else one device could have all alerts removed but its own. */
+#define VD_ALERTS_APART_MAX 256
 /* Alerts a listing gives unless told. */
 #define VD_ALERT_LIST_DEFAULT 1000
 /* Entries kept of an alert's history; the oldest go first. */

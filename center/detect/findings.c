@@ -10,6 +10,10 @@
 
 #define INDEX_MIN 64
 
+#define OTHERS_DESCRIPTION                                                                          \
+    "There are more alerts of this kind about the device on this day than are kept apart. What is " \
+    "found beyond them is counted here, whatever it is about: its evidence says it."
+
 int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)
 {
     struct vd_buf key = {0};
@@ -180,31 +184,118 @@ static int replace(
     return VD_OK;
 }
 
-int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
+/* ---- The bound of alerts apart ---- */
+
+static struct vd_apart *apart_place(struct vd_apart *aparts, size_t size, const struct vd_uuid *id)
 {
-    struct vd_pending_alert *alert;
+    size_t place = 0;
+
+    memcpy(&place, id->bytes + 8, sizeof place);
+    for (place &= size - 1; aparts[place].count != 0; place = (place + 1) & (size - 1)) {
+        if (memcmp(&aparts[place].id, id, sizeof *id) == 0) {
+            break;
+        }
+    }
+    return &aparts[place];
+}
+
+static int aparts_grow(struct vd_findings *f)
+{
+    const size_t size = f->aparts_size > 0 ? f->aparts_size * 2 : INDEX_MIN;
+    struct vd_apart *larger;
+
+    if (f->aparts_count * 2 < f->aparts_size) {
+        return VD_OK;
+    }
+    larger = calloc(size, sizeof *larger);
+    if (larger == NULL) {
+        return VD_E_NOMEM;
+    }
+    for (size_t i = 0; i < f->aparts_size; i++) {
+        if (f->aparts[i].count != 0) {
+            *apart_place(larger, size, &f->aparts[i].id) = f->aparts[i];
+        }
+    }
+    free(f->aparts);
+    f->aparts = larger;
+    f->aparts_size = size;
+    return VD_OK;
+}
+
+static int others_id(
+    const struct vd_finding *finding, struct vd_finding *others, struct vd_uuid *id)
+{
+    *others = *finding;
+    snprintf(others->subject, sizeof others->subject, "%s", finding->others);
+    others->apart = (struct vd_str){"", 0};
+    others->description = VD_STR_LITERAL(OTHERS_DESCRIPTION);
+    return vd_finding_alert_id(others, id);
+}
+
+/* Counts one more alert apart; where there are enough of them, *finding and *id become those of all others. */
+static int bound(struct vd_findings *f, struct vd_finding *finding, struct vd_uuid *id)
+{
+    struct vd_finding others;
+    struct vd_uuid gathered;
+    struct vd_apart *apart;
+    int error = others_id(finding, &others, &gathered);
+
+    if (error != VD_OK || (error = aparts_grow(f)) != VD_OK) {
+        return error;
+    }
+    apart = apart_place(f->aparts, f->aparts_size, &gathered);
+    if (apart->count == VD_ALERTS_APART_MAX) {
+        *finding = others;
+        *id = gathered;
+        return VD_OK;
+    }
+    f->aparts_count += apart->count == 0 ? 1 : 0;
+    apart->id = gathered;
+    apart->count++;
+    return VD_OK;
+}
+
+/* The alert that the finding belongs to, made if it is new. VD_E_NOMEM. */
+static int pending_of(
+    struct vd_findings *f, const struct vd_finding *finding, struct vd_pending_alert **alert)
+{
+    struct vd_finding as = *finding;
     struct vd_uuid id;
-    const char *evidence;
     size_t slot;
     int error = vd_finding_alert_id(finding, &id);
 
     if (error != VD_OK || (error = findings_grow(f)) != VD_OK) {
         return error;
     }
-    evidence = keep_text(f, finding->evidence);
-    if (evidence == NULL) {
-        return VD_E_NOMEM;
-    }
     slot = index_slot(f, &id);
+    if (f->index[slot] == 0 && finding->others != NULL) {
+        error = bound(f, &as, &id);
+        if (error != VD_OK) {
+            return error;
+        }
+        slot = index_slot(f, &id);
+    }
     if (f->index[slot] == 0) {
-        alert = pending_new(f, finding, &id);
-        if (alert == NULL) {
+        *alert = pending_new(f, &as, &id);
+        if (*alert == NULL) {
             return VD_E_NOMEM;
         }
-        f->alerts[f->count++] = alert;
+        f->alerts[f->count++] = *alert;
         f->index[slot] = (uint32_t)f->count;
     }
-    alert = f->alerts[f->index[slot] - 1];
+    *alert = f->alerts[f->index[slot] - 1];
+    return VD_OK;
+}
+
+int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
+{
+    struct vd_pending_alert *alert = NULL;
+    const char *evidence = keep_text(f, finding->evidence);
+    int error = evidence != NULL ? pending_of(f, finding, &alert) : VD_E_NOMEM;
+
+    if (error != VD_OK) {
+        return error;
+    }
     if (finding->assessment.length > 0) {
         alert->assessment = keep_text(f, finding->assessment);
         if (alert->assessment == NULL) {
@@ -311,6 +402,8 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .device_id = alert->first.device_id,
         .module_id = alert->first.module_id,
         .subject = alert->first.subject,
+        .others = alert->first.others,
+        .others_description = OTHERS_DESCRIPTION,
         .cause =
             alert->first.cause.length > 0 ? alert->first.cause : vd_str_from(alert->first.subject),
         .day = vd_time_day(alert->first.day_ms != 0 ? alert->first.day_ms : alert->first.end_ms),
@@ -329,9 +422,13 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .replacement = update_replacement,
         .evidence_context = alert,
     };
-    int error = VD_E_NOMEM;
+    struct vd_finding others;
+    int error = remediation != NULL && techniques != NULL ? VD_OK : VD_E_NOMEM;
 
-    if (remediation != NULL && techniques != NULL) {
+    if (error == VD_OK && alert->first.others != NULL) {
+        error = others_id(&alert->first, &others, &update.others_id);
+    }
+    if (error == VD_OK) {
         error = vd_alert_store_apply(store, &update, raised);
     }
     free(remediation);
@@ -371,6 +468,10 @@ void vd_findings_clear(struct vd_findings *findings)
     if (findings->index != NULL) {
         memset(findings->index, 0, findings->index_size * sizeof *findings->index);
     }
+    if (findings->aparts != NULL) {
+        memset(findings->aparts, 0, findings->aparts_size * sizeof *findings->aparts);
+    }
+    findings->aparts_count = 0;
     vd_arena_reset(&findings->memory);
 }
 
@@ -378,6 +479,7 @@ void vd_findings_release(struct vd_findings *findings)
 {
     free(findings->alerts);
     free(findings->index);
+    free(findings->aparts);
     free(findings->marks);
     vd_arena_release(&findings->memory);
     *findings = (struct vd_findings){0};

@@ -23,6 +23,8 @@ struct vd_finding {
     char subject[VD_SUBJECT_SIZE];
     /* What tells alerts apart in place of the subject, which may be masked; not stored. Empty: the subject does. */
     struct vd_str apart;
+    /* Subject of the one alert for all that is beyond VD_ALERTS_APART_MAX of rule, device and day; static. NULL: no bound. */
+    const char *others;
     int64_t start_ms;
     int64_t end_ms;
     int64_t day_ms;       /* its UTC day is part of the alert's key; 0: that of end_ms */
@@ -56,6 +58,12 @@ struct vd_pending_alert {
     uint32_t replacement_capacity;
 };
 
+/* How many alerts a batch has apart that may be gathered in the one with this id. */
+struct vd_apart {
+    struct vd_uuid id;
+    uint32_t count; /* 0: an empty place */
+};
+
 /* All zero is an empty one. */
 struct vd_findings {
     struct vd_pending_alert **alerts; /* in the order of their first findings */
@@ -63,6 +71,9 @@ struct vd_findings {
     size_t capacity;
     uint32_t *index; /* open hash table of positions + 1 */
     size_t index_size;
+    struct vd_apart *aparts; /* open hash table, at most half full */
+    size_t aparts_size;
+    size_t aparts_count;
     struct vd_indicator_mark *marks; /* to be written with the alerts */
     size_t mark_count;
     size_t mark_capacity;

@@ -64,6 +64,7 @@ void vd_flow_finding_begin(struct vd_flow_finding *f)
         .rule = f->rule,
         .device_id = f->seen->device_id,
         .module_id = f->seen->module_id,
+        .others = "other addresses",
         .start_ms = f->seen->time.start_ms,
         .end_ms = f->seen->time.end_ms,
     };

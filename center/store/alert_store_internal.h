@@ -38,6 +38,8 @@
         " replay_reason = ?5, replay_events = ?6, replay_duplicates = ?7 WHERE offset = ?1")                                                                           \
     X(LETTER_OLDEST, "SELECT offset, length(body) FROM dead_letters ORDER BY offset LIMIT 1")                                                                          \
     X(LETTER_DELETE, "DELETE FROM dead_letters WHERE offset = ?1")                                                                                                     \
+    X(ALERT_APART,                                                                                                                                                     \
+        "SELECT count(*) FROM (SELECT 1 FROM alerts WHERE day = ?1 AND type = ?2 AND device_id = ?3 LIMIT ?4)")                                                        \
     X(ALERT_FIND, "SELECT number, count, status FROM alerts WHERE id = ?1")                                                                                            \
     X(ALERT_ADD,                                                                                                                                                       \
         "INSERT INTO alerts(id, change, type, display_name, severity, status, device_id,"                                                                              \
@@ -262,6 +264,10 @@ struct vd_alert_update {
     struct vd_str device_id;
     struct vd_str module_id;
     const char *subject;
+    /* Where there are VD_ALERTS_APART_MAX of the type, device and day already, it is this one that is raised or repeated. */
+    const char *others; /* its subject; NULL: there is no bound */
+    struct vd_uuid others_id;
+    const char *others_description;
     int32_t day;
     int64_t start_ms;
     int64_t end_ms;

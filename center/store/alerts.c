@@ -215,8 +215,34 @@ static int happened_again(struct vd_alert_store *store, const struct vd_alert_up
         store, &entry, suppressed_by[0] != '\0' ? suppressed_by : NULL, change);
 }
 
-int vd_alert_store_apply(
-    struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised)
+/* Whether it would be one more than there may be of its type, device and day. */
+static int is_beyond(struct vd_alert_store *store, const struct vd_alert_update *u, bool *beyond)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_ALERT_APART);
+    int code;
+
+    sqlite3_bind_int(s, 1, u->day);
+    sqlite3_bind_text(s, 2, u->type, -1, SQLITE_STATIC);
+    vd_sqlite_bind_str(s, 3, u->device_id);
+    sqlite3_bind_int(s, 4, VD_ALERTS_APART_MAX);
+    code = sqlite3_step(s);
+    *beyond = code == SQLITE_ROW && sqlite3_column_int64(s, 0) >= VD_ALERTS_APART_MAX;
+    sqlite3_reset(s);
+    return vd_sqlite_error(code);
+}
+
+/* The same as part of the alert that stands for all that is beyond the bound. */
+static struct vd_alert_update as_others(const struct vd_alert_update *update)
+{
+    struct vd_alert_update others = *update;
+
+    others.id = update->others_id;
+    others.subject = update->others;
+    others.description = update->others_description;
+    return others;
+}
+
+static int apply(struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised)
 {
     struct known known = {0};
     char id[VD_UUID_TEXT_SIZE];
@@ -257,4 +283,25 @@ int vd_alert_store_apply(
         *raised = is_new;
     }
     return error;
+}
+
+int vd_alert_store_apply(
+    struct vd_alert_store *store, const struct vd_alert_update *update, bool *raised)
+{
+    struct vd_alert_update others;
+    struct known known;
+    char id[VD_UUID_TEXT_SIZE];
+    bool beyond = false;
+    int error = VD_OK;
+
+    if (update->others != NULL) {
+        vd_uuid_format(&update->id, id);
+        error = find_alert(store, id, &known);
+        error = error == VD_E_NOT_FOUND ? is_beyond(store, update, &beyond) : error;
+    }
+    if (error != VD_OK || !beyond) {
+        return error == VD_OK ? apply(store, update, raised) : error;
+    }
+    others = as_others(update);
+    return apply(store, &others, raised);
 }

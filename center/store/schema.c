@@ -45,7 +45,7 @@ static const char alerts_2[] =
     "CREATE INDEX alerts_by_severity ON alerts(severity, number);"
     "CREATE INDEX alerts_by_cause ON alerts(type, cause, number);"
     "CREATE INDEX alerts_by_type ON alerts(type, number);"
-    "CREATE INDEX alerts_by_day ON alerts(day, type);"
+    "CREATE INDEX alerts_by_day ON alerts(day, type, device_id);"
     "CREATE INDEX alerts_by_time ON alerts(generated_ms);"
     "CREATE TABLE alert_history(alert INTEGER NOT NULL, sequence INTEGER NOT NULL,"
     " time_ms INTEGER NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL,"

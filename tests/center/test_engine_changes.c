@@ -280,6 +280,78 @@ static void test_engine_changes__a_fleet_falls_silent(void **state)
     vd_engine_free(engine);
 }
 
+static const char *const allow_none[] = {"default",
+    "{\"allowlistRules\":[{\"ruleType\":\"ConnectionToIpNotAllowed\",\"isEnabled\":true,"
+    "\"allowlistValues\":[]}]}",
+    NULL};
+
+static void flood(struct engine_fixture *f, const char *device, int from, int to)
+{
+    struct vd_flow flow = engine_flow_to("198.51.100.1", 1, 1);
+    struct vd_observation seen = {.device_id = vd_str_from(device),
+        .offset = (uint64_t)from,
+        .enqueued_ms = START_MS,
+        .time = engine_at(START_MS)};
+
+    for (int i = from; i < to; i++) {
+        flow.remote.bytes[14] = (uint8_t)(i >> 8);
+        flow.remote.bytes[15] = (uint8_t)i;
+        engine_observe_flows(f, &seen, &flow, 1);
+    }
+}
+
+/* *total: findings of all; *others: of those that are gathered. */
+static size_t flood_alerts(struct engine_fixture *f, json_int_t *total, json_int_t *others)
+{
+    json_t *alerts = engine_all_alerts(f);
+    const size_t count = json_array_size(alerts);
+    size_t i;
+    json_t *alert;
+
+    *total = 0;
+    *others = 0;
+    json_array_foreach(alerts, i, alert)
+    {
+        const json_int_t n = json_integer_value(json_object_get(alert, "count"));
+
+        *total += n;
+        *others +=
+            strcmp(json_string_value(json_object_get(alert, "subject")), "other addresses") == 0
+            ? n
+            : 0;
+    }
+    json_decref(alerts);
+    return count;
+}
+
+/* A device that talks to ever new addresses does not fill the store with alerts. */
+static void test_engine_changes__alerts_of_a_flood_are_bounded(void **state)
+{
+    struct engine_fixture *f = *state;
+    json_int_t total;
+    json_int_t others;
+
+    engine_set_rules(f, allow_none);
+    flood(f, "d0", 0, 250);
+    engine_end_batch(f, true);
+    assert_int_equal(flood_alerts(f, &total, &others), 250);
+    flood(f, "d0", 0, 1000); /* the first ones again, which have their own */
+    flood(f, "d1", 0, 10);
+    engine_end_batch(f, true);
+    assert_int_equal(flood_alerts(f, &total, &others), VD_ALERTS_APART_MAX + 1 + 10);
+    assert_int_equal(total, 250 + 1000 + 10);
+    assert_int_equal(others, 1000 - VD_ALERTS_APART_MAX);
+    for (int i = 0; i < 10; i++) {
+        flood(f, "d0", 2000 + 10 * i, 2010 + 10 * i);
+        engine_end_batch(f, true);
+    }
+    flood(f, "d0", 0, 1);
+    engine_end_batch(f, true);
+    assert_int_equal(flood_alerts(f, &total, &others), VD_ALERTS_APART_MAX + 1 + 10);
+    assert_int_equal(total, 250 + 1000 + 10 + 100 + 1);
+    assert_int_equal(others, 1000 - VD_ALERTS_APART_MAX + 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +362,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
+        ENGINE_TEST(test_engine_changes__alerts_of_a_flood_are_bounded),
         cmocka_unit_test(test_engine_changes__a_fleet_falls_silent),
     };
 
