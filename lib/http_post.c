@@ -143,7 +143,8 @@ static bool set_up(CURL *easy, const struct vd_http_post_config *config)
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
         (config->ca_file == NULL ||
-            curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK);
+            (curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
 }
 
 int vd_http_post_new(const struct vd_http_post_config *config, struct vd_http_post **out)

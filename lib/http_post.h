@@ -13,7 +13,7 @@
 
 struct vd_http_post_config {
     const char *url;     /* http or https; may hold secrets */
-    const char *ca_file; /* PEM; NULL: the system's */
+    const char *ca_file; /* PEM: the only authorities; NULL: the system's */
     int timeout_ms;      /* of one request */
 };
 
