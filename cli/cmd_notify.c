@@ -96,10 +96,13 @@ static int notify_add(const struct vd_invocation *invocation)
         vd_buf_release(&secret);
         return VD_EXIT_FAILURE;
     }
-    json = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*}, s:s*, s:s%}", "name", name, "kind", kind,
-        "settings", is_file ? "path" : "url", invocation->arguments[2], "caFile",
-        vd_invocation_value(invocation, "ca-file"), "format",
-        vd_invocation_value(invocation, "format"), "minSeverity",
+    json = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s*, s:s*, s:o*}, s:s*, s:s%}", "name", name,
+        "kind", kind, "settings", is_file ? "path" : "url", invocation->arguments[2], "caFile",
+        vd_invocation_value(invocation, "ca-file"), "certFile",
+        vd_invocation_value(invocation, "cert-file"), "keyFile",
+        vd_invocation_value(invocation, "key-file"), "format",
+        vd_invocation_value(invocation, "format"), "plain",
+        vd_invocation_value(invocation, "plain") != NULL ? json_true() : NULL, "minSeverity",
         vd_invocation_value(invocation, "min-severity"), "secret",
         secret.length > 0 ? (const char *)secret.data : "", secret.length);
     body = json_dumps(json, JSON_COMPACT);
@@ -182,10 +185,14 @@ static int notify_discard(const struct vd_invocation *invocation)
 
 static const struct vd_option add_options[] = {
     {"min-severity", "SEVERITY", "Informational, Low, Medium or High; default: Low"},
-    {"format", "NAME", "vedette, or ocsf (Detection Finding); default: vedette"},
+    {"format", "NAME",
+        "vedette, ocsf (Detection Finding), or of syslog cef; default: vedette, of syslog cef"},
     {"secret-file", "FILE",
         "a webhook's secret, for signatures; - for standard input; default: a new one"},
-    {"ca-file", "FILE", "the CA certificates of a webhook's receiver; default: the system's"},
+    {"ca-file", "FILE", "the receiver's CA certificates; default: the system's"},
+    {"cert-file", "FILE", "the certificate that is shown to a receiver of syslog"},
+    {"key-file", "FILE", "its private key"},
+    {"plain", NULL, "let syslog go over the network unencrypted (tcp://)"},
     {NULL, NULL, NULL},
 };
 
@@ -196,7 +203,7 @@ const struct vd_command vd_notify_commands[] = {
         .run = notify_list},
     {.name = "add",
         .summary = "Makes a sink.",
-        .arguments = "webhook|file NAME URL|PATH",
+        .arguments = "webhook|syslog|file NAME URL|PATH",
         .min_arguments = 3,
         .max_arguments = 3,
         .takes = VD_TAKES_DATA_DIR,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The two forms of a notification. */
+/* The forms of a notification. */
 
 #include "center/notify/format.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "center/notify/cef.h"
 #include "lib/clock.h"
 
 bool vd_notify_format_parse(const char *name, enum vd_notify_format *format)
@@ -14,6 +15,8 @@ bool vd_notify_format_parse(const char *name, enum vd_notify_format *format)
         *format = VD_NOTIFY_VEDETTE;
     } else if (strcmp(name, "ocsf") == 0) {
         *format = VD_NOTIFY_OCSF;
+    } else if (strcmp(name, "cef") == 0) {
+        *format = VD_NOTIFY_CEF;
     } else {
         return false;
     }
@@ -181,16 +184,29 @@ static json_t *ocsf_json(const struct vd_outbox_item *item)
         vd_outbox_what_text(item->what), "sequence", (json_int_t)item->sequence);
 }
 
-int vd_notify_format(
-    const struct vd_outbox_item *item, enum vd_notify_format format, struct vd_buf *out)
+static int append_json(json_t *json, struct vd_buf *out)
 {
-    json_t *json = format == VD_NOTIFY_OCSF ? ocsf_json(item) : own_json(item);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    const int error = text != NULL ? VD_OK : VD_E_NOMEM;
 
     if (text != NULL) {
         vd_buf_append_text(out, text);
     }
     free(text);
     json_decref(json);
-    return text != NULL ? out->error : VD_E_NOMEM;
+    return error != VD_OK ? error : out->error;
+}
+
+int vd_notify_format(
+    const struct vd_outbox_item *item, enum vd_notify_format format, struct vd_buf *out)
+{
+    switch (format) {
+    case VD_NOTIFY_CEF:
+        return vd_notify_cef(item, out);
+    case VD_NOTIFY_OCSF:
+        return append_json(ocsf_json(item), out);
+    case VD_NOTIFY_VEDETTE:
+        break;
+    }
+    return append_json(own_json(item), out);
 }

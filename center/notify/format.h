@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Notifications as text: our own JSON, or OCSF Detection Finding. */
+/* Notifications as text: our own JSON, OCSF Detection Finding, or CEF. */
 
 #ifndef VEDETTE_CENTER_NOTIFY_FORMAT_H
 #define VEDETTE_CENTER_NOTIFY_FORMAT_H
@@ -12,15 +12,17 @@
 enum vd_notify_format {
     VD_NOTIFY_VEDETTE,
     VD_NOTIFY_OCSF,
+    VD_NOTIFY_CEF,
 };
 
-/* False: no format has that name ("vedette", "ocsf"). */
+/* False: no format has that name ("vedette", "ocsf", "cef"). */
 bool vd_notify_format_parse(const char *name, enum vd_notify_format *format);
 
 /*
- * Appends the notification as JSON in one line, without a line feed.
+ * Appends the notification in one line, without a line feed.
  * vedette: {"id","possiblyRepeatOf" (or null),"sequence","what","time","alert"}
  * ocsf: class 2004; metadata.uid is the delivery id, unmapped.possiblyRepeatOf the earlier one
+ * cef: as vd_notify_cef says
  * VD_E_NOMEM.
  */
 VD_NODISCARD int vd_notify_format(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where notifications go: a webhook, or a file of JSON lines. */
+/* Where notifications go: a webhook, syslog, or a file of JSON lines. */
 
 #ifndef VEDETTE_CENTER_NOTIFY_SINK_H
 #define VEDETTE_CENTER_NOTIFY_SINK_H
@@ -27,6 +27,8 @@ struct vd_notify_sink {
  * webhook  {"url" (http or https; may hold secrets)[,"caFile","format":"vedette"|"ocsf"]}. POST of JSON, signed as Standard
  *          Webhooks say with the secret (empty: not signed): webhook-id, webhook-timestamp, webhook-signature
  * file     {"path" (absolute)[,"format"]}: a line each, synced
+ * syslog   {"url" (tls://HOST[:6514] or tcp://HOST:PORT)[,"caFile","certFile","keyFile","plain","format" (or "cef", which is
+ *          the default)]}: RFC 5424 over RFC 5425 or 6587; tcp:// beyond loopback needs plain to be true
  * problem  at least 160 bytes: what is wrong with the settings, with VD_E_INVALID
  */
 VD_NODISCARD int vd_notify_sink_new(const char *kind, const json_t *settings, struct vd_str secret,

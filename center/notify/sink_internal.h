@@ -20,5 +20,6 @@ typedef int vd_notify_sink_maker(const json_t *settings, struct vd_str secret,
 
 vd_notify_sink_maker vd_notify_webhook_new;
 vd_notify_sink_maker vd_notify_file_new;
+vd_notify_sink_maker vd_notify_syslog_new;
 
 #endif
