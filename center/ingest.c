@@ -279,6 +279,7 @@ static void publish_detection(struct vd_ingest *ingest)
     ingest->stats.windows_closed = stats.windows;
     ingest->stats.windows_skipped = stats.skipped;
     ingest->stats.counts_late = stats.late;
+    ingest->stats.windows_partial = stats.uncounted;
     ingest->stats.devices_known = stats.devices;
 }
 

@@ -180,7 +180,7 @@ static void write_evidence(struct vd_buf *out, const struct vd_device_state *sta
     vd_json_append_number_member(out, "count", window->count);
     vd_json_append_number_member(out, "minimum", rule->min);
     vd_json_append_number_member(out, "maximum", rule->max);
-    if (window->counter == VD_COUNT_CONNECTIONS && window->count >= VD_WINDOW_DISTINCT_MAX) {
+    if (window->is_partial) {
         vd_buf_append_text(out, ",\"isAtLeast\":true");
     }
     put_samples(out, window, log_epoch, window->counter == VD_COUNT_CONNECTIONS);

@@ -16,6 +16,7 @@
 #define FLAG_ENABLED   8U
 #define FLAG_COPY      16U
 #define FLAG_TOLD      1U
+#define FLAG_PARTIAL   2U
 
 #define DISTINCT_MIN 16
 
@@ -333,18 +334,21 @@ static int distinct_grow(struct vd_window *window)
     return VD_OK;
 }
 
-int vd_window_add_distinct(struct vd_window *window, uint64_t digest)
+int vd_window_add_distinct(struct vd_window *window, uint64_t digest, uint32_t max)
 {
     uint64_t *place;
 
-    if (window->count >= VD_WINDOW_DISTINCT_MAX) {
+    if (window->is_partial) {
         return VD_OK;
     }
     if (distinct_grow(window) != VD_OK) {
         return VD_E_NOMEM;
     }
     place = distinct_place(window->distinct, window->distinct_capacity, digest_mark(digest));
-    if (*place == 0) {
+    if (*place == 0 && window->count >= max) {
+        window->is_partial = true;
+        window->is_changed = true;
+    } else if (*place == 0) {
         *place = digest_mark(digest);
         window->count++;
         window->is_changed = true;
@@ -395,7 +399,7 @@ static void put(struct vd_buf *out, uint64_t value, size_t length)
 static void write_window(const struct vd_window *window, struct vd_buf *out)
 {
     put(out, window->counter, 1);
-    put(out, window->is_told ? FLAG_TOLD : 0, 1);
+    put(out, (window->is_told ? FLAG_TOLD : 0) | (window->is_partial ? FLAG_PARTIAL : 0), 1);
     put(out, (uint64_t)window->index, 8);
     put(out, (uint64_t)window->touched_ms, 8);
     put(out, window->count, 4);
@@ -484,9 +488,10 @@ static int read_window(struct vd_reader *reader, struct vd_device_state *state)
     window->touched_ms = touched_ms;
     error = read_samples(reader, window);
     for (uint32_t i = 0; counter == VD_COUNT_CONNECTIONS && i < count && error == VD_OK; i++) {
-        error = vd_window_add_distinct(window, vd_reader_u64_le(reader));
+        error = vd_window_add_distinct(window, vd_reader_u64_le(reader), VD_WINDOW_DISTINCT_MAX);
     }
     window->count = count;
+    window->is_partial = (flags & FLAG_PARTIAL) != 0;
     window->is_changed = false;
     return error;
 }

@@ -9,8 +9,9 @@
 
 /* Windows that a device has open of one rule: what comes for one that is older than all of them is late. */
 #define VD_WINDOWS_OPEN_MAX 8
-/* Distinct flows counted of a window. */
-#define VD_WINDOW_DISTINCT_MAX 4096
+/* Distinct flows counted of a window, and while the windows of all devices take too much memory (VD_ENGINE_WINDOWS_BYTES). */
+#define VD_WINDOW_DISTINCT_MAX   4096
+#define VD_WINDOW_DISTINCT_TIGHT 64
 /* Of what was counted last, so many are named as evidence. */
 #define VD_WINDOW_SAMPLES 4
 
@@ -26,6 +27,7 @@ struct vd_window {
     uint8_t counter; /* enum vd_counter */
     bool is_told;    /* a finding says that it is over the maximum */
     bool is_changed; /* since it was told last */
+    bool is_partial; /* of VD_COUNT_CONNECTIONS: there were more than could be counted */
     int64_t index;
     int64_t touched_ms; /* the hub's time of the last count */
     uint32_t count;
@@ -124,8 +126,8 @@ struct vd_window *vd_device_window_find(
  */
 VD_NODISCARD int vd_device_window_open(struct vd_device_state *state, enum vd_counter counter,
     int64_t index, struct vd_window **window);
-/* Adds a flow's digest; counts it if it is new. VD_E_NOMEM. */
-VD_NODISCARD int vd_window_add_distinct(struct vd_window *window, uint64_t digest);
+/* Adds a flow's digest; counts it if it is new, unless there are `max` already: then the window is partial. VD_E_NOMEM. */
+VD_NODISCARD int vd_window_add_distinct(struct vd_window *window, uint64_t digest, uint32_t max);
 /* Keeps what was counted as a sample, unless it is the last one again. */
 void vd_window_sample(struct vd_window *window, const struct vd_counted *counted);
 /* Lets windows of the counter go for which `drop` says so. */

@@ -7,6 +7,7 @@
 #include "center/detect/engine_internal.h"
 #include "center/detect/login_refused.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 
 #define MINUTE_MS     60000
 #define CLOCK_KEPT_MS 3600000
@@ -15,6 +16,7 @@ int vd_engine_new(
     const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out)
 {
     struct vd_engine *engine = calloc(1, sizeof *engine);
+    int error;
 
     if (engine == NULL) {
         return VD_E_NOMEM;
@@ -22,6 +24,11 @@ int vd_engine_new(
     engine->settings = *settings;
     engine->fleet = fleet;
     engine->next_ms = INT64_MAX;
+    error = vd_secret_random(&engine->digest_seed, sizeof engine->digest_seed);
+    if (error != VD_OK) {
+        free(engine);
+        return error;
+    }
     *out = engine;
     return VD_OK;
 }
@@ -89,6 +96,21 @@ size_t vd_engine_memory(const struct vd_engine *engine)
 
 /* ---- Time ---- */
 
+static void watch_memory(struct vd_engine *engine)
+{
+    const size_t set = engine->settings.windows_bytes;
+    const size_t max = set != 0 ? set : VD_ENGINE_WINDOWS_BYTES;
+    const size_t bytes = vd_engine_memory(engine);
+    const bool is_tight = bytes > max;
+
+    if (is_tight != engine->is_tight) {
+        vd_log(is_tight ? VD_LOG_ERROR : VD_LOG_INFO, "center.windows_tight",
+            "is_tight=%d bytes=%zu max=%zu flows_counted=%d", is_tight, bytes, max,
+            is_tight ? VD_WINDOW_DISTINCT_TIGHT : VD_WINDOW_DISTINCT_MAX);
+    }
+    engine->is_tight = is_tight;
+}
+
 /* Devices have to come back to a hub that was started. */
 static int64_t back_after_start(const struct vd_engine *engine)
 {
@@ -120,6 +142,7 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
     if (error == VD_OK && now_ms / MINUTE_MS != engine->minute) {
         engine->minute = now_ms / MINUTE_MS;
         engine->is_changed = true;
+        watch_memory(engine);
         error = vd_engine_judge_silence(engine, findings);
     }
     return error;

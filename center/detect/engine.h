@@ -11,9 +11,10 @@ struct vd_alert_store;
 
 /* What has come and what became of it, since it was made. */
 struct vd_engine_stats {
-    uint64_t devices; /* that it has state of now */
-    uint64_t windows; /* closed */
-    uint64_t late;    /* counts that came after their window could be opened */
+    uint64_t devices;   /* that it has state of now */
+    uint64_t windows;   /* closed */
+    uint64_t late;      /* counts that came after their window could be opened */
+    uint64_t uncounted; /* windows that had more distinct flows than could be counted */
     uint64_t
         skipped; /* windows not judged for their minimum: the service did not run all of the time */
 };
@@ -68,6 +69,9 @@ VD_NODISCARD int vd_engine_observe(struct vd_engine *engine,
 VD_NODISCARD int vd_engine_flush(struct vd_engine *engine, struct vd_findings *findings);
 
 void vd_engine_stats_get(const struct vd_engine *engine, struct vd_engine_stats *out);
+/* Beyond so many bytes of state and windows, looked at once a minute, windows take VD_WINDOW_DISTINCT_TIGHT flows only: devices
+ * with random flows have half a megabyte each. 100,000 devices with fewer flows than that take 400 MB. */
+#define VD_ENGINE_WINDOWS_BYTES 536870912
 /* Bytes that state and windows take. */
 size_t vd_engine_memory(const struct vd_engine *engine);
 

@@ -38,13 +38,15 @@ struct vd_engine {
     size_t group_count;
     struct vd_saved_clock *saved; /* of the last load, for the rules that are set after it */
     size_t saved_count;
-    bool is_restored;    /* rules were set since the load, or there were some */
-    int64_t now_ms;      /* 0: not known yet */
-    int64_t observed_ms; /* grows with now_ms, but not over gaps */
-    int64_t next_ms;     /* nothing closes before it */
-    int64_t minute;      /* the last in which silence was looked for */
-    bool is_running;     /* the time was told since it was made */
-    bool is_changed;     /* rules' clocks or the time since they were saved */
+    bool is_restored;     /* rules were set since the load, or there were some */
+    int64_t now_ms;       /* 0: not known yet */
+    int64_t observed_ms;  /* grows with now_ms, but not over gaps */
+    int64_t next_ms;      /* nothing closes before it */
+    int64_t minute;       /* the last in which silence was looked for, and the memory */
+    uint64_t digest_seed; /* of flows' digests; as old as the windows that are stored */
+    bool is_tight;        /* windows take more than VD_ENGINE_WINDOWS_BYTES */
+    bool is_running;      /* the time was told since it was made */
+    bool is_changed;      /* rules' clocks or the time since they were saved */
     struct vd_engine_stats stats;
 };
 

@@ -115,6 +115,7 @@ static int count_flows(
 {
     const struct vd_counted counted = {.event_id = seen->event->id, .is_event = true};
     struct vd_window *window;
+    bool was_partial;
     int error;
 
     if (seen->event->payload != VD_PAYLOAD_NETWORK_ACTIVITY || seen->event->count == 0) {
@@ -124,10 +125,15 @@ static int count_flows(
     if (error != VD_OK || window == NULL) {
         return error;
     }
+    was_partial = window->is_partial;
     for (uint32_t i = 0; i < seen->event->count && error == VD_OK; i++) {
-        error = vd_window_add_distinct(window,
-            vd_flow_digest(vd_security_message_flow(seen->message, seen->event->first + i)));
+        const struct vd_flow *flow =
+            vd_security_message_flow(seen->message, seen->event->first + i);
+
+        error = vd_window_add_distinct(window, vd_flow_digest(flow, engine->digest_seed),
+            engine->is_tight ? VD_WINDOW_DISTINCT_TIGHT : VD_WINDOW_DISTINCT_MAX);
     }
+    engine->stats.uncounted += !was_partial && window->is_partial ? 1 : 0;
     vd_window_sample(window, &counted);
     return error;
 }
@@ -245,6 +251,7 @@ static int judge_minimum(struct vd_device_state *state, const struct closing *cl
     struct vd_window none = {.counter = (uint8_t)counter, .index = closing->index};
 
     if (!state->is_known || !state->is_enabled || count >= closing->rule->min ||
+        (window != NULL && window->is_partial) ||
         state->member_since_ms > closing->index * closing->rule->window_ms) {
         return VD_OK;
     }

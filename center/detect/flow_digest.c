@@ -23,12 +23,12 @@ static uint64_t word(const uint8_t *bytes)
     return value;
 }
 
-uint64_t vd_flow_digest(const struct vd_flow *flow)
+uint64_t vd_flow_digest(const struct vd_flow *flow, uint64_t seed)
 {
     uint64_t digest =
         (uint64_t)flow->local_port << 32 | (uint64_t)flow->remote_port << 8 | flow->protocol;
 
-    digest = mix(digest ^ word(flow->local.bytes));
+    digest = mix(mix(digest ^ seed) ^ word(flow->local.bytes));
     digest = mix(digest ^ word(flow->local.bytes + 8));
     digest = mix(digest ^ word(flow->remote.bytes));
     return mix(digest ^ word(flow->remote.bytes + 8));

@@ -6,8 +6,8 @@
 
 #include "center/decode/security_message.h"
 
-/* Of addresses, ports and protocol; the same on every machine, for it is stored. Whoever makes flows that meet in one digest hides
- * his own from a count, and could as well have sent nothing. */
-uint64_t vd_flow_digest(const struct vd_flow *flow);
+/* Of addresses, ports and protocol, under a secret: who chooses addresses cannot choose flows that meet in one digest, which would
+ * hide them from a count. */
+uint64_t vd_flow_digest(const struct vd_flow *flow, uint64_t seed);
 
 #endif

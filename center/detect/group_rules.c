@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "center/detect/device_state.h"
 #include "center/intel/indicator_list.h"
 
 #define PROBLEM_SIZE  256
@@ -391,6 +392,10 @@ static int read_window_rule(const struct place *place, const struct type_form *f
     /* As it is in a document that was never touched. */
     int error = read_window(place, json, lists[form->list].has_window, &rule);
 
+    if (error == VD_OK && to == &rules->windows[VD_COUNT_CONNECTIONS] &&
+        rule.min > VD_WINDOW_DISTINCT_MAX) {
+        return fault(place, "minThreshold", "must be at most 4096: no more flows are counted");
+    }
     if (error == VD_OK && to != NULL && form->not_here == NULL) {
         *to = rule;
     }

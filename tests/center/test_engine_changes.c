@@ -352,6 +352,90 @@ static void test_engine_changes__alerts_of_a_flood_are_bounded(void **state)
     assert_int_equal(others, 1000 - VD_ALERTS_APART_MAX + 100);
 }
 
+/* ---- Bounds of a window ---- */
+
+static void report_ports(struct engine_fixture *f, int count, int64_t ms)
+{
+    struct vd_flow *flows = calloc((size_t)count, sizeof *flows);
+    struct vd_observation seen = {.device_id = VD_STR_LITERAL("d0"),
+        .offset = (uint64_t)ms,
+        .enqueued_ms = ms,
+        .time = engine_at(ms)};
+
+    assert_non_null(flows);
+    flows[0] = engine_flow_to("198.51.100.1", 0, 1);
+    for (int i = 1; i < count; i++) {
+        flows[i] = flows[0];
+        flows[i].local_port = (uint16_t)i;
+    }
+    engine_observe_flows(f, &seen, flows, (uint32_t)count);
+    free(flows);
+}
+
+static const struct vd_window *window_of_flows(struct engine_fixture *f)
+{
+    const struct vd_device_state *device = vd_engine_device(f->engine, VD_STR_LITERAL("d0"));
+
+    assert_int_equal(device->window_count, 1);
+    return &device->windows[0];
+}
+
+/* So many are told apart; that there were more is said, and not if there were not. */
+static void test_engine_changes__flows_beyond_the_bound(void **state)
+{
+    static const char *const rules[] =
+        WINDOW_RULES("ActiveConnectionsNotInAllowedRange", "0", "4000", "P1D");
+    struct engine_fixture *f = *state;
+    struct vd_engine_stats stats;
+    json_t *evidence;
+
+    engine_set_rules(f, rules);
+    report_ports(f, VD_WINDOW_DISTINCT_MAX, START_MS);
+    assert_int_equal(window_of_flows(f)->count, VD_WINDOW_DISTINCT_MAX);
+    assert_false(window_of_flows(f)->is_partial);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    report_ports(
+        f, VD_WINDOW_DISTINCT_MAX, START_MS + 1000); /* the same ones: the secret is kept */
+    assert_false(window_of_flows(f)->is_partial);
+    report_ports(f, VD_WINDOW_DISTINCT_MAX + 1, START_MS + 2000);
+    assert_int_equal(window_of_flows(f)->count, VD_WINDOW_DISTINCT_MAX);
+    assert_true(window_of_flows(f)->is_partial);
+    vd_engine_stats_get(f->engine, &stats);
+    assert_int_equal(stats.uncounted, 1);
+    assert_int_equal(vd_engine_flush(f->engine, &f->findings), VD_OK);
+    assert_int_equal(f->findings.count, 1);
+    evidence = json_loads(f->findings.alerts[0]->replacements[0].body, 0, NULL);
+    assert_true(json_is_true(json_object_get(evidence, "isAtLeast")));
+    json_decref(evidence);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    assert_true(window_of_flows(f)->is_partial);
+}
+
+/* Windows stay small while all together take too much, and what they lack is not taken for absence. */
+static void test_engine_changes__windows_when_memory_is_tight(void **state)
+{
+    static const char *const rules[] =
+        WINDOW_RULES("ActiveConnectionsNotInAllowedRange", "70", "500", "PT1M");
+    struct engine_fixture *f = *state;
+
+    f->fleet.count = 1;
+    f->settings.windows_bytes = 1;
+    engine_restart(f);
+    engine_set_rules(f, rules);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS);
+    report_ports(f, 100, START_MS);
+    assert_int_equal(window_of_flows(f)->count, VD_WINDOW_DISTINCT_TIGHT);
+    engine_pass_time(f, START_MS, START_MS + MINUTE_MS + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, FLOW_TYPE), 0);
+    f->settings.windows_bytes = 0;
+    vd_engine_set_settings(f->engine, &f->settings);
+    engine_pass_time(f, START_MS + 2 * MINUTE_MS, START_MS + 4 * MINUTE_MS);
+    report_ports(f, 100, START_MS + 4 * MINUTE_MS);
+    assert_int_equal(window_of_flows(f)->count, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +447,8 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
         ENGINE_TEST(test_engine_changes__alerts_of_a_flood_are_bounded),
+        ENGINE_TEST(test_engine_changes__flows_beyond_the_bound),
+        ENGINE_TEST(test_engine_changes__windows_when_memory_is_tight),
         cmocka_unit_test(test_engine_changes__a_fleet_falls_silent),
     };
 

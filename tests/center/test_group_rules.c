@@ -47,6 +47,10 @@ static void test_rules__refused_with_their_place(void **state)
             "timeWindowRules[0].maxThreshold: must be an integer from 0 to 2147483647"},
         {WINDOW(D2C, ",\"isEnabled\":true,\"minThreshold\":3,\"maxThreshold\":2"),
             "timeWindowRules[0].minThreshold: must not be above maxThreshold"},
+        {WINDOW("ActiveConnectionsNotInAllowedRange",
+             ",\"isEnabled\":true,\"minThreshold\":4097,\"maxThreshold\":5000,\"timeWindowSize\":"
+             "\"PT5M\""),
+            "timeWindowRules[0].minThreshold: must be at most 4096: no more flows are counted"},
         {WINDOW(D2C, ",\"isEnabled\":true,\"minThreshold\":1,\"maxThreshold\":2"),
             "timeWindowRules[0].timeWindowSize: must be an ISO 8601 duration such as PT5M"},
         {WINDOW(D2C,
