@@ -5,7 +5,7 @@
 
 #include <curl/curl.h>
 #include <linux/sockios.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +76,15 @@ static bool set_files(CURL *easy, const struct vd_stream_config *config)
                 curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key_file) == CURLE_OK));
 }
 
+/* Has a bare FIN not count as the end of TLS, which libcurl wants. */
+static CURLcode tell_truncation(CURL *easy, void *context, void *unused)
+{
+    (void)easy;
+    (void)unused;
+    SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    return CURLE_OK;
+}
+
 static bool set_up(CURL *easy, const struct vd_stream_config *config)
 {
     struct vd_buf url = {0};
@@ -95,6 +104,7 @@ static bool set_up(CURL *easy, const struct vd_stream_config *config)
         curl_easy_setopt(easy, CURLOPT_URL, (const char *)url.data) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, tell_truncation) == CURLE_OK &&
         set_files(easy, config);
     vd_buf_release(&url);
     return is_set;
@@ -144,6 +154,17 @@ int vd_stream_open(struct vd_stream *stream, char reason[VD_STREAM_REASON_SIZE])
     return VD_OK;
 }
 
+/* Whether the peer, of which nothing more comes, has said so before. */
+static bool is_in_order(const struct vd_stream *stream)
+{
+    struct curl_tlssessioninfo *tls = NULL;
+
+    return stream->config.is_plain ||
+        (curl_easy_getinfo(stream->easy, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls != NULL &&
+            tls->internals != NULL && tls->backend == CURLSSLBACKEND_OPENSSL &&
+            (SSL_get_shutdown(tls->internals) & SSL_RECEIVED_SHUTDOWN) != 0);
+}
+
 /* CURLE_OK: it has not ended. Else the connection's end is noted. */
 static CURLcode look(struct vd_stream *stream)
 {
@@ -157,7 +178,8 @@ static CURLcode look(struct vd_stream *stream)
             return CURLE_OK;
         }
         if (code != CURLE_OK || length == 0) {
-            stream->end = code == CURLE_OK ? VD_STREAM_CLOSED : VD_STREAM_TORN;
+            stream->end =
+                code == CURLE_OK && is_in_order(stream) ? VD_STREAM_CLOSED : VD_STREAM_TORN;
             return CURLE_RECV_ERROR;
         }
     }

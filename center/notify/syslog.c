@@ -30,7 +30,7 @@ struct syslog {
     struct vd_stream *stream;
     enum vd_notify_format format;
     char host[HOSTNAME_MAX + 1]; /* ours */
-    unsigned sequence;           /* of RFC 5424, section 7.3.1 */
+    unsigned sequence;           /* the last that was delivered; RFC 5424, section 7.3.1 */
     struct vd_buf doubts[2];     /* what was sent last, in whole frames, the older first */
     int64_t doubted_ms;          /* monotonic: when the last of them was sent */
 };
@@ -46,18 +46,23 @@ static int severity_of(const json_t *alert)
     return severities[rank >= 0 ? rank : 0];
 }
 
+static unsigned next_sequence(const struct syslog *self)
+{
+    return self->sequence % SEQUENCE_MAX + 1;
+}
+
 /* Appends "{octets} {message}". */
-static int write_frame(struct syslog *self, const struct vd_outbox_item *item, struct vd_buf *frame)
+static int write_frame(
+    const struct syslog *self, const struct vd_outbox_item *item, struct vd_buf *frame)
 {
     struct vd_buf message = {0};
     char time[VD_TIME_TEXT_SIZE];
     int error;
 
-    self->sequence = self->sequence % SEQUENCE_MAX + 1;
     vd_time_format(item->time_ms, time);
     vd_buf_printf(&message, "<%d>1 %s %s vedette %ld %s [meta sequenceId=\"%u\"] " BOM,
         FACILITY * 8 + severity_of(item->alert), time, self->host, (long)getpid(),
-        vd_outbox_what_text(item->what), self->sequence);
+        vd_outbox_what_text(item->what), next_sequence(self));
     error = vd_notify_format(item, self->format, &message);
     if (error == VD_OK) {
         vd_buf_printf(frame, "%zu ", message.length);
@@ -134,6 +139,7 @@ static int syslog_deliver(struct vd_notify_sink *sink, const struct vd_outbox_it
         error = send_buf(self, &frame, failure->reason);
     }
     if (error == VD_OK) {
+        self->sequence = next_sequence(self);
         doubt(self, &frame);
     }
     vd_buf_release(&frame);

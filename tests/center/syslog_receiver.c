@@ -170,7 +170,7 @@ static void serve(struct receiver *r, int fd)
     bool is_open = shake_hands(r, &peer);
     unsigned read = 0;
 
-    while (is_open && (r->plan.end == RECEIVER_GOES_ON || read < r->plan.after)) {
+    while (is_open && (r->plan.end <= RECEIVER_DIES || read < r->plan.after)) {
         is_open = read_message(r, &peer);
         read += is_open ? 1 : 0;
     }
@@ -179,7 +179,7 @@ static void serve(struct receiver *r, int fd)
         reset(&peer);
     } else if (is_open && r->plan.end == RECEIVER_RESETS) {
         reset(&peer);
-    } else if (peer.ssl != NULL) {
+    } else if (peer.ssl != NULL && r->plan.end != RECEIVER_DIES) {
         SSL_shutdown(peer.ssl);
     }
     SSL_free(peer.ssl);

@@ -8,9 +8,10 @@
 
 #define RECEIVER_MAX 256
 
-/* What it does when it has read `after` messages of a connection. */
+/* What it does when it has read `after` messages of a connection; the first two have no use for that. */
 enum receiver_end {
-    RECEIVER_GOES_ON,
+    RECEIVER_GOES_ON,  /* until it is stopped, in order */
+    RECEIVER_DIES,     /* when it is stopped, without close_notify */
     RECEIVER_CLOSES,   /* in order */
     RECEIVER_RESETS,   /* at once */
     RECEIVER_IS_STUCK, /* reads no more until it is stopped, which resets what it has not read */

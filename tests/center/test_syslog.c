@@ -173,6 +173,36 @@ static void test_syslog__reset_before_read(void **state)
     receiver_free(next);
 }
 
+/* What it had read may have died with it. */
+static void test_syslog__dies(void **state)
+{
+    const struct syslog_fixture *f = *state;
+    struct receiver_plan plan = syslog_tls_plan(f);
+    struct receiver *receiver;
+    struct receiver *next;
+    struct vd_notify_sink *sink;
+
+    plan.end = RECEIVER_DIES;
+    receiver = receiver_start(&plan, 0);
+    sink = syslog_sink_of(syslog_tls_settings(f, receiver_port(receiver)));
+    for (int i = 1; i <= 3; i++) {
+        syslog_expect_delivered(sink, i);
+    }
+    receiver_await_messages(receiver, 3);
+    receiver_stop(receiver);
+    assert_int_equal(syslog_deliver(sink, 4, "", NULL), VD_E_IO);
+    next = receiver_start(&plan, receiver_port(receiver));
+    syslog_expect_delivered(sink, 4);
+    receiver_await_messages(next, 4);
+    for (int i = 1; i <= 4; i++) {
+        syslog_expect_message(next, (size_t)i - 1, i);
+        assert_int_equal(receiver_message(next, (size_t)i - 1)->sequence, i);
+    }
+    sink->ops->free(sink);
+    receiver_free(receiver);
+    receiver_free(next);
+}
+
 /* After an end in order, and where nothing was in doubt, nothing comes again. */
 static void test_syslog__no_repeats(void **state)
 {
@@ -304,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_syslog__down_and_up),
         cmocka_unit_test(test_syslog__closes_at_once),
         cmocka_unit_test(test_syslog__reset_before_read),
+        cmocka_unit_test(test_syslog__dies),
         cmocka_unit_test(test_syslog__no_repeats),
         cmocka_unit_test(test_syslog__resets),
         cmocka_unit_test(test_syslog__nothing_is_lost),
