@@ -176,8 +176,12 @@ static void judge_window(const struct patient *p, enum vd_counter counter, char 
     }
     if (!p->device.is_enabled) {
         snprintf(why, REASON_SIZE, "the device is disabled");
-    } else if (rule->min == 0 && counter == VD_COUNT_CONNECTIONS) {
-        (void)has_no_collector(p, why);
+    } else if (rule->min == 0 && counter == VD_COUNT_CONNECTIONS && !has_no_collector(p, why) &&
+        rule->max >= VD_WINDOW_DISTINCT_MAX) {
+        snprintf(why, REASON_SIZE,
+            "its maximum is not reached: of a window %d distinct flows are counted, and it has no "
+            "minimum",
+            VD_WINDOW_DISTINCT_MAX);
     } else if (rule->min == 0 && counter == VD_COUNT_D2C) {
         (void)is_away(p, why);
     }

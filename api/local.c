@@ -223,6 +223,8 @@ static void record_kind(const struct vd_api *api, const struct kind *kind,
     }
     if (kind->handler == vd_api_device_create) {
         operation.device_id = valid_id(json_string_value(json_object_get(body, "deviceId")));
+    } else if (kind->handler == vd_api_device_group) {
+        operation.module_id = VD_SECURITY_MODULE_ID; /* whose twin was written */
     } else if (kind->handler == vd_api_message_send && answer->status < 400) {
         operation.properties[1] = (struct vd_operation_property){
             "messageId", json_string_value(json_object_get(answer->body, "messageId")), 0};

@@ -266,8 +266,10 @@ static void learn(
 }
 
 /* The fleet may see the device otherwise after this operation. */
-static bool changes_fleet(const struct vd_operation_seen *operation)
+static bool changes_fleet(const struct vd_observation *seen)
 {
+    const struct vd_operation_seen *operation = seen->operation;
+
     if (operation->result != 0) {
         return false;
     }
@@ -275,7 +277,9 @@ static bool changes_fleet(const struct vd_operation_seen *operation)
         return !vd_str_equal_text(operation->name, "get") &&
             !vd_str_equal_text(operation->name, "list");
     }
-    return vd_str_equal_text(operation->category, "C2DTwinOperations") &&
+    /* Groups are named by modules' twins: those of devices may change all at once, and each question costs a query. */
+    return seen->module_id.length > 0 &&
+        vd_str_equal_text(operation->category, "C2DTwinOperations") &&
         !vd_str_equal_text(operation->name, "read");
 }
 
@@ -313,7 +317,7 @@ int vd_engine_observe(
     struct vd_device_state *state;
     int error = vd_engine_advance(engine, seen->enqueued_ms, findings);
 
-    if (error == VD_OK && seen->what == VD_OBSERVED_OPERATION && changes_fleet(seen->operation)) {
+    if (error == VD_OK && seen->what == VD_OBSERVED_OPERATION && changes_fleet(seen)) {
         error = vd_engine_refresh_device(engine, seen->device_id);
     }
     if (error != VD_OK) {

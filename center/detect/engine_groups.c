@@ -136,6 +136,10 @@ int vd_engine_take_device(
         state->member_since_ms =
             state->member_since_ms > since_ms ? state->member_since_ms : since_ms;
     }
+    if (device->is_enabled && !state->is_enabled) {
+        state->heard_observed = engine->observed_ms; /* it could not be heard */
+        state->is_silent = false;
+    }
     state->is_known = true;
     state->is_enabled = device->is_enabled;
     error = vd_engine_group_join(engine, state);

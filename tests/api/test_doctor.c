@@ -170,6 +170,9 @@ static void test_doctor__groups(void **unused)
     static const char rules[] =
         "{\"timeWindowRules\":[{\"ruleType\":\"ActiveConnectionsNotInAllowedRange\","
         "\"isEnabled\":true,\"minThreshold\":0,\"maxThreshold\":5,\"timeWindowSize\":\"PT5M\"}]}";
+    static const char too_high[] =
+        "{\"timeWindowRules\":[{\"ruleType\":\"ActiveConnectionsNotInAllowedRange\","
+        "\"isEnabled\":true,\"minThreshold\":0,\"maxThreshold\":4096,\"timeWindowSize\":\"PT5M\"}]}";
     const int64_t now_ms = vd_clock_utc_ms();
 
     (void)unused;
@@ -182,6 +185,9 @@ static void test_doctor__groups(void **unused)
     expect_why("d", type, "off in the group lab");
     (void)ask("PUT", "/groups/lab", rules, 200);
     expect_why("d", type, "");
+    (void)ask("PUT", "/groups/lab", too_high, 200);
+    expect_why("d", type, "4096 distinct flows are counted");
+    (void)ask("PUT", "/groups/lab", rules, 200);
     expect_why("d", "IoT_CA_MqttD2CMessagesNotInAllowedRange", "off in the group lab");
     (void)ask("GET", "/doctor/d", "", 200);
     assert_non_null(strstr(

@@ -18,6 +18,7 @@ static int fake_get(struct vd_fleet *fleet, const char *device_id, struct vd_fle
 {
     struct engine_fleet *f = (struct engine_fleet *)fleet;
 
+    f->questions++;
     for (size_t i = 0; i < f->count; i++) {
         if (strcmp(f->devices[i].device_id, device_id) == 0) {
             *device = f->devices[i];

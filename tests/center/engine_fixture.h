@@ -18,6 +18,7 @@ struct engine_fleet {
     struct vd_fleet base;
     struct vd_fleet_device devices[ENGINE_DEVICES];
     size_t count;
+    size_t questions; /* about one */
 };
 
 struct engine_fixture {

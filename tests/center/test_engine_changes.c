@@ -158,6 +158,44 @@ static void test_engine_changes__windows_of_another_length_go(void **state)
     }
 }
 
+/* It could not be heard while it was disabled, so it does not fall silent the moment that it may come back. */
+static void test_engine_changes__an_enabled_device_is_not_silent_yet(void **state)
+{
+    struct engine_fixture *f = *state;
+
+    f->fleet.count = 1;
+    f->settings.silent_after_ms = HOUR_MS;
+    engine_restart(f);
+    engine_hear(f, "d0", "203.0.113.1", START_MS);
+    f->fleet.devices[0].is_enabled = false;
+    change_identity(f, "d0", "update", START_MS + MINUTE_MS);
+    engine_pass_time(f, START_MS + MINUTE_MS, START_MS + 3 * HOUR_MS);
+    f->fleet.devices[0].is_enabled = true;
+    change_identity(f, "d0", "update", START_MS + 3 * HOUR_MS);
+    engine_end_batch(f, true);
+    engine_restart(f);
+    engine_pass_time(f, START_MS + 3 * HOUR_MS, START_MS + 4 * HOUR_MS - MINUTE_MS);
+    assert_int_equal(f->findings.count, 0);
+    engine_pass_time(f, START_MS + 4 * HOUR_MS - MINUTE_MS, START_MS + 4 * HOUR_MS + MINUTE_MS);
+    assert_int_equal(findings_of(f, "IoT_DeviceSilent"), 1);
+}
+
+/* The twin of a device does not say its group: a job that writes a hundred thousand of them asks nobody. */
+static void test_engine_changes__only_modules_twins_are_asked_for(void **state)
+{
+    struct engine_fixture *f = *state;
+    struct vd_observation seen = {
+        .device_id = VD_STR_LITERAL("d0"), .enqueued_ms = START_MS, .time = engine_at(START_MS)};
+
+    engine_observe_operation(f, &seen, "C2DTwinOperations", "update", 0);
+    assert_int_equal(f->fleet.questions, 0);
+    seen.module_id = VD_STR_LITERAL("azureiotsecurity");
+    engine_observe_operation(f, &seen, "C2DTwinOperations", "read", 0);
+    assert_int_equal(f->fleet.questions, 0);
+    engine_observe_operation(f, &seen, "C2DTwinOperations", "update", 0);
+    assert_int_equal(f->fleet.questions, 1);
+}
+
 /* ---- Clocks ---- */
 
 /* Four minutes ahead: its reports would open windows that push those out that are yet to be judged. */
@@ -443,6 +481,8 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_device_made_again_is_another),
         ENGINE_TEST(test_engine_changes__a_rule_set_again_begins_anew),
         ENGINE_TEST(test_engine_changes__windows_of_another_length_go),
+        ENGINE_TEST(test_engine_changes__an_enabled_device_is_not_silent_yet),
+        ENGINE_TEST(test_engine_changes__only_modules_twins_are_asked_for),
         ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
