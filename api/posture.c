@@ -94,11 +94,24 @@ static int compare_marks(const void *a, const void *b)
     return order != 0 ? order : x->name < y->name ? -1 : x->name > y->name;
 }
 
+static int rank_of(char letter)
+{
+    return letter == '/' ? 1 : (unsigned char)letter;
+}
+
 static int compare_names(const void *a, const void *b, void *context)
 {
     const char *names = context;
 
-    return strcmp(names + *(const size_t *)a, names + *(const size_t *)b);
+    const char *x = names + *(const size_t *)a;
+    const char *y = names + *(const size_t *)b;
+
+    /* Modules right behind their device: ids may hold letters that come before the slash. */
+    while (*x == *y && *x != '\0') {
+        x++;
+        y++;
+    }
+    return rank_of(*x) - rank_of(*y);
 }
 
 static const char *name_of(const struct look *look, size_t name)

@@ -28,6 +28,17 @@ static bool exports_raw_events(const json_t *properties)
     return false;
 }
 
+/* Whether a later entry is about the same type: then it counts. */
+static bool is_superseded(const json_t *list, size_t i, const char *type)
+{
+    for (size_t k = i + 1; k < json_array_size(list); k++) {
+        if (is_text(json_array_get(list, k), "recommendationType", type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Counts in how many solutions each type is disabled. */
 static void count_disabled(const json_t *properties, json_t *counts)
 {
@@ -37,7 +48,7 @@ static void count_disabled(const json_t *properties, json_t *counts)
         const json_t *one = json_array_get(list, i);
         const char *type = json_string_value(json_object_get(one, "recommendationType"));
 
-        if (type != NULL && is_text(one, "status", "Disabled")) {
+        if (type != NULL && is_text(one, "status", "Disabled") && !is_superseded(list, i, type)) {
             json_object_set_new(
                 counts, type, json_integer(json_integer_value(json_object_get(counts, type)) + 1));
         }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "api/posture.h"
+#include "api/solution.h"
 #include "center/recommend/recommender.h"
 #include "center/store/alert_store.h"
 #include "center/store/recommendations.h"
@@ -148,6 +149,37 @@ static void test_recommend__shared_credentials(void **unused)
     assert_false(is_active("IoT_SharedCredentials"));
 }
 
+/* Names that stand between a device and its modules do not make two of it. */
+static void test_recommend__devices_with_modules(void **unused)
+{
+    json_t *one;
+
+    (void)unused;
+    make("n", "", 5, 0);
+    make("n", "m", 5, 0);
+    make("n-1", "", 5, 0);
+    one = evaluate("IoT_SharedCredentials");
+    assert_int_equal(json_integer_value(json_object_get(one, "unhealthyDeviceCount")), 2);
+    json_decref(one);
+}
+
+/* What a solution says last of a recommendation counts, and once. */
+static void test_recommend__switched_by_solutions(void **unused)
+{
+#define SOLUTION(entries)                                                                       \
+    "{\"settings\":[{\"name\":\"s\",\"properties\":{\"recommendationsConfiguration\":[" entries \
+    "]}}]}"
+#define ENTRY(status) "{\"recommendationType\":\"IoT_IPFilter_DenyAll\",\"status\":\"" status "\"}"
+    (void)unused;
+    assert_true(is_active("IoT_IPFilter_DenyAll"));
+    set(VD_SOLUTIONS_SETTING, SOLUTION(ENTRY("Disabled")));
+    assert_false(is_active("IoT_IPFilter_DenyAll"));
+    set(VD_SOLUTIONS_SETTING, SOLUTION(ENTRY("Disabled") "," ENTRY("Enabled")));
+    assert_true(is_active("IoT_IPFilter_DenyAll"));
+    set(VD_SOLUTIONS_SETTING, SOLUTION(ENTRY("Disabled") "," ENTRY("Disabled")));
+    assert_false(is_active("IoT_IPFilter_DenyAll"));
+}
+
 static void test_recommend__the_filter(void **unused)
 {
     static const struct {
@@ -234,6 +266,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define POSTURE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
         POSTURE_TEST(test_recommend__shared_credentials),
+        POSTURE_TEST(test_recommend__devices_with_modules),
+        POSTURE_TEST(test_recommend__switched_by_solutions),
         POSTURE_TEST(test_recommend__the_filter),
         POSTURE_TEST(test_recommend__diagnostic_logs),
         POSTURE_TEST(test_recommend__life),
