@@ -21,13 +21,16 @@ static void hide_url(json_t *sink)
     const char *host = url != NULL ? strstr(url, "://") : NULL;
     const char *at = host != NULL ? strchr(host + 3, '@') : NULL;
     const char *from = host != NULL ? host + 3 : "";
+    size_t length;
 
     if (host == NULL) {
         return;
     }
     from = at != NULL && strcspn(from, "/?#") > (size_t)(at - from) ? at + 1 : from;
+    length = strcspn(from, "/?#");
     json_object_set_new(settings, "url",
-        json_sprintf("%.*s://%.*s/...", (int)(host - url), url, (int)strcspn(from, "/?#"), from));
+        json_sprintf("%.*s://%.*s%s", (int)(host - url), url, (int)length, from,
+            from[length] != '\0' ? "/..." : ""));
 }
 
 static void add_state(json_t *sink, const json_t *states)

@@ -93,6 +93,23 @@ static void test_routes__a_sink_is_shown_without_its_secrets(void **state)
     free(text);
 }
 
+static void test_routes__syslog(void **state)
+{
+    struct fixture *f = *state;
+    const json_t *sink;
+
+    (void)ask(f, "POST", "/notify",
+        "{\"name\":\"soc\",\"kind\":\"syslog\",\"settings\":{\"url\":\"tcp://192.0.2.1:601\"}}",
+        400);
+    (void)ask(f, "POST", "/notify",
+        "{\"name\":\"soc\",\"kind\":\"syslog\",\"settings\":{\"url\":\"tls://192.0.2.1:601\"}}",
+        201);
+    assert_null(text_at(f->body, "secret"));
+    sink = json_array_get(json_object_get(ask(f, "GET", "/notify", "", 200), "sinks"), 0);
+    assert_string_equal(text_at(sink, "kind"), "syslog");
+    assert_string_equal(text_at(json_object_get(sink, "settings"), "url"), "tls://192.0.2.1:601");
+}
+
 static void test_routes__a_webhook_without_a_secret_is_given_one(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_sink_is_shown_without_its_secrets),
         TEST(a_webhook_without_a_secret_is_given_one),
+        TEST(syslog),
         TEST(what_is_wrong_makes_no_sink),
         TEST(tests_and_letters),
         TEST(the_list_says_how_they_do),
