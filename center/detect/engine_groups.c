@@ -33,7 +33,7 @@ int vd_engine_group_join(struct vd_engine *engine, struct vd_device_state *state
     struct vd_engine_group *group = vd_engine_group_find(engine, state->group);
 
     state->rules = NULL;
-    if (group == NULL) {
+    if (group == NULL || state->is_gone) { /* that goes with the next save */
         return VD_OK;
     }
     if (group->count == group->capacity) {

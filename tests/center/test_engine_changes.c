@@ -86,6 +86,29 @@ static void test_engine_changes__a_device_made_again_stays(void **state)
     assert_non_null(vd_engine_device(f->engine, VD_STR_LITERAL("d5")));
 }
 
+/* Deleted while no service ran: it is in no group when its state goes. */
+static void test_engine_changes__a_device_that_went_meanwhile(void **state)
+{
+    struct engine_fixture *f = *state;
+
+    engine_set_rules(f, at_least_one);
+    snprintf(f->fleet.devices[5].group, sizeof f->fleet.devices[5].group, "default");
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS);
+    change_identity(f, "d5", "update", START_MS);
+    engine_end_batch(f, true);
+    f->fleet.count = 5;
+    engine_restart(f);
+    engine_pass_time(f, START_MS, START_MS + MINUTE_MS);
+    engine_end_batch(f, true);
+    assert_null(vd_engine_device(f->engine, VD_STR_LITERAL("d5")));
+    engine_pass_time(f, START_MS + MINUTE_MS, START_MS + 10 * MINUTE_MS + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 3 * 2); /* d0, d1 and d2 in two windows */
+    f->fleet.count = 4;
+    assert_int_equal(vd_engine_load(f->engine, f->store), VD_OK); /* as after a rollback */
+    engine_pass_time(f, START_MS + 11 * MINUTE_MS, START_MS + 21 * MINUTE_MS);
+    engine_end_batch(f, true);
+}
+
 /* A rule that was switched off and on again begins anew: what was between is not judged. */
 static void test_engine_changes__a_rule_set_again_begins_anew(void **state)
 {
@@ -479,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(test_engine_changes__a_device_made_again_stays),
         ENGINE_TEST(test_engine_changes__a_device_made_again_is_another),
+        ENGINE_TEST(test_engine_changes__a_device_that_went_meanwhile),
         ENGINE_TEST(test_engine_changes__a_rule_set_again_begins_anew),
         ENGINE_TEST(test_engine_changes__windows_of_another_length_go),
         ENGINE_TEST(test_engine_changes__an_enabled_device_is_not_silent_yet),
