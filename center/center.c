@@ -87,7 +87,7 @@ static int step(struct vd_ingest *ingest)
 {
     /* Before the step: what comes after it may be older. */
     const int64_t now_ms = vd_clock_utc_ms();
-    int error = vd_engine_set_back(ingest->engine, now_ms);
+    int error = vd_ingest_set_back(ingest, now_ms);
 
     if (error == VD_OK) {
         error = vd_ingest_step(ingest);

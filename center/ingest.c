@@ -5,6 +5,7 @@
 
 #include "center/detect/rule.h"
 #include "center/limits.h"
+#include "center/store/alert_act.h"
 #include "center/store/alert_store_internal.h"
 #include "center/store/groups.h"
 #include "lib/clock.h"
@@ -310,6 +311,16 @@ static int commit_alerts(struct vd_ingest *ingest, struct vd_ingest_batch *batch
         tell_change(ingest);
     }
     return error;
+}
+
+int vd_ingest_set_back(struct vd_ingest *ingest, int64_t now_ms)
+{
+    int error = VD_OK;
+
+    if (vd_engine_is_ahead(ingest->engine, now_ms)) {
+        error = vd_alert_store_set_back(ingest->store, now_ms);
+    }
+    return error == VD_OK ? vd_engine_set_back(ingest->engine, now_ms) : error;
 }
 
 int vd_ingest_tick(struct vd_ingest *ingest, int64_t now_ms)

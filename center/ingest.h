@@ -65,6 +65,9 @@ VD_NODISCARD int vd_ingest_refresh(struct vd_ingest *ingest);
 /* It is now_ms (UTC), and the step before found all done: windows close, devices fall silent. */
 VD_NODISCARD int vd_ingest_tick(struct vd_ingest *ingest, int64_t now_ms);
 
+/* The clock says now_ms (UTC). If that is behind what it said, nothing that is known lies in the time to come any more. */
+VD_NODISCARD int vd_ingest_set_back(struct vd_ingest *ingest, int64_t now_ms);
+
 /* Writes what may be written later (the query tables' offset) and lets the log go of what both stores have. */
 VD_NODISCARD int vd_ingest_settle(struct vd_ingest *ingest);
 

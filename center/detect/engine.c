@@ -148,11 +148,16 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
     return error;
 }
 
+bool vd_engine_is_ahead(const struct vd_engine *engine, int64_t now_ms)
+{
+    return now_ms < engine->now_ms - VD_ENGINE_GAP_MS;
+}
+
 int vd_engine_set_back(struct vd_engine *engine, int64_t now_ms)
 {
     int error = VD_OK;
 
-    if (now_ms >= engine->now_ms - VD_ENGINE_GAP_MS) {
+    if (!vd_engine_is_ahead(engine, now_ms)) {
         return VD_OK;
     }
     vd_log(VD_LOG_WARN, "center.clock_set_back", "from=%lld to=%lld", (long long)engine->now_ms,

@@ -55,10 +55,9 @@ VD_NODISCARD int vd_engine_advance(
     struct vd_engine *engine, int64_t now_ms, struct vd_findings *findings);
 #define VD_ENGINE_GAP_MS 60000
 
-/*
- * The hub's clock says now_ms. If that is more than VD_ENGINE_GAP_MS before what it said, it was set back: times that are yet
- * to come become now, and minima begin anew. Else nothing is done. VD_E_NOMEM.
- */
+/* Whether the hub's clock, which says now_ms, was set back: that is more than VD_ENGINE_GAP_MS before what it said. */
+bool vd_engine_is_ahead(const struct vd_engine *engine, int64_t now_ms);
+/* Then times that are yet to come become now, and minima begin anew; else nothing is done. VD_E_NOMEM. */
 VD_NODISCARD int vd_engine_set_back(struct vd_engine *engine, int64_t now_ms);
 
 /* Judges one observation; first it is its enqueued_ms. VD_E_NOMEM. */

@@ -319,3 +319,14 @@ int vd_alert_store_prune(struct vd_alert_store *store, int64_t before_ms, uint64
     *removed = error == VD_OK ? done : 0;
     return error;
 }
+
+int vd_alert_store_set_back(struct vd_alert_store *store, int64_t now_ms)
+{
+    int error = vd_alert_store_begin(store);
+
+    if (error == VD_OK) {
+        sqlite3_bind_int64(vd_alert_sql(store, VD_SQL_ALERT_SET_BACK), 1, now_ms);
+        error = finish(store, vd_alert_sql_run(store, VD_SQL_ALERT_SET_BACK));
+    }
+    return error;
+}

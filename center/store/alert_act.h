@@ -43,4 +43,10 @@ VD_NODISCARD int vd_alert_act_all(struct vd_alert_store *store,
 VD_NODISCARD int vd_alert_store_prune(struct vd_alert_store *store, int64_t before_ms, uint64_t max,
     int64_t now_ms, uint64_t *removed);
 
+/*
+ * The clock was set back to now_ms: alerts that were raised later are taken as raised now, or those that follow, which are
+ * never before them, would bear a time to come for as long. Any thread.
+ */
+VD_NODISCARD int vd_alert_store_set_back(struct vd_alert_store *store, int64_t now_ms);
+
 #endif

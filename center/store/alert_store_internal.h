@@ -53,6 +53,7 @@
     X(ALERT_OLDEST,                                                                                                                                                    \
         "SELECT number, generated_ms, (SELECT max(number) FROM alerts) FROM alerts"                                                                                    \
         " ORDER BY number LIMIT 1")                                                                                                                                    \
+    X(ALERT_SET_BACK, "UPDATE alerts SET generated_ms = ?1 WHERE generated_ms > ?1")                                                                                   \
     X(ALERT_DELETE, "DELETE FROM alerts WHERE number = ?1")                                                                                                            \
     X(EVIDENCE_DELETE, "DELETE FROM evidence WHERE alert = ?1")                                                                                                        \
     X(HISTORY_ADD,                                                                                                                                                     \

@@ -442,33 +442,36 @@ static size_t alert_count(struct ingest_fixture *f)
     return count;
 }
 
+static void raise_at(struct ingest_fixture *f, uint64_t number, int64_t generated_ms)
+{
+    const struct vd_alert_update update = {.id = test_uuid(number),
+        .type = "T",
+        .display_name = "n",
+        .severity = "Low",
+        .subject = "s",
+        .generated_ms = generated_ms,
+        .description = "d",
+        .remediation_json = "[]",
+        .techniques_json = "[]",
+        .count = 1,
+        .evidence = no_evidence};
+    bool raised = false;
+
+    assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
+    assert_int_equal(vd_alert_store_apply(f->store, &update, &raised), VD_OK);
+    assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
+}
+
 /* Of an alert from 1970 and one from now, the second is kept. */
 static void test_center__removes_old_alerts(void **state)
 {
     struct ingest_fixture *f = *state;
     const int64_t deadline = vd_clock_monotonic_ms() + 30000;
-    const int64_t times[] = {1000, vd_clock_utc_ms()};
     struct vd_center *center = NULL;
     struct vd_center_config config;
 
-    assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
-    for (uint64_t i = 0; i < 2; i++) {
-        const struct vd_alert_update update = {.id = test_uuid(i),
-            .type = "T",
-            .display_name = "n",
-            .severity = "Low",
-            .subject = "s",
-            .generated_ms = times[i],
-            .description = "d",
-            .remediation_json = "[]",
-            .techniques_json = "[]",
-            .count = 1,
-            .evidence = no_evidence};
-        bool raised = false;
-
-        assert_int_equal(vd_alert_store_apply(f->store, &update, &raised), VD_OK);
-    }
-    assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
+    raise_at(f, 0, 1000);
+    raise_at(f, 1, vd_clock_utc_ms());
     assert_int_equal(alert_count(f), 2);
     config = ingest_config(f);
     config.alerts_keep_ms = VD_DAY_MS;
@@ -497,7 +500,19 @@ static int64_t saved_time(struct ingest_fixture *f)
     return now_ms;
 }
 
-/* A record from a time when the hub's clock was a day ahead does not hold the detections' time there. */
+static size_t alerts_from(struct ingest_fixture *f, int64_t from_ms)
+{
+    const struct vd_alert_filter filter = {.from_ms = from_ms};
+    json_t *alerts = NULL;
+    size_t count;
+
+    assert_int_equal(vd_alert_store_list(f->store, &filter, &alerts), VD_OK);
+    count = json_array_size(alerts);
+    json_decref(alerts);
+    return count;
+}
+
+/* What was recorded and raised while the hub's clock was a day ahead does not hold the time there. */
 static void test_center__notices_a_clock_that_was_set_back(void **state)
 {
     struct ingest_fixture *f = *state;
@@ -506,6 +521,8 @@ static void test_center__notices_a_clock_that_was_set_back(void **state)
     struct vd_center *center = NULL;
     struct vd_center_config config = ingest_config(f);
 
+    raise_at(f, 0, now_ms + VD_DAY_MS);
+    assert_int_equal(alerts_from(f, now_ms + 1), 1);
     ingest_add_body(
         f, VD_EVENT_TELEMETRY, "dev", "", now_ms + VD_DAY_MS, (struct vd_str){"hello", 5});
     assert_int_equal(vd_center_start(&config, &center), VD_OK);
@@ -514,6 +531,7 @@ static void test_center__notices_a_clock_that_was_set_back(void **state)
         assert_true(vd_clock_monotonic_ms() < deadline);
         usleep(2000);
     }
+    assert_int_equal(alerts_from(f, vd_clock_utc_ms() + 1), 0);
     vd_event_log_interrupt(&f->log.base);
     vd_center_stop(center);
 }
