@@ -14,6 +14,7 @@
 
 #define HOUR_MS 3600000LL
 #define TICK_MS 30000
+#define LATE_MS 3600000
 /* Rows of one table that are held at once; a stretch with more is halved. */
 #define ROWS_MAX 20000
 
@@ -194,6 +195,15 @@ static int add_flow(struct run *run, const char *details)
     return VD_OK;
 }
 
+/* Each window of a minimum may find all devices of a group, and an hour has sixty. */
+static int advance(struct run *run)
+{
+    int error = vd_engine_advance(run->engine, run->now_ms, &run->findings);
+
+    return error == VD_OK && run->findings.memory.bytes >= VD_INGEST_TEXT_BYTES_MAX ? collect(run)
+                                                                                    : error;
+}
+
 /* As a service that ran all the time: between observations the time is told. */
 static int pass_time(struct run *run, int64_t to_ms)
 {
@@ -201,10 +211,10 @@ static int pass_time(struct run *run, int64_t to_ms)
 
     while (error == VD_OK && run->now_ms + TICK_MS < to_ms) {
         run->now_ms += TICK_MS;
-        error = vd_engine_advance(run->engine, run->now_ms, &run->findings);
+        error = advance(run);
     }
     run->now_ms = to_ms > run->now_ms ? to_ms : run->now_ms;
-    return error == VD_OK ? vd_engine_advance(run->engine, run->now_ms, &run->findings) : error;
+    return error == VD_OK ? advance(run) : error;
 }
 
 /* Columns of both kinds of rows. */
@@ -314,7 +324,7 @@ static int query(struct run *run, const char *format, int64_t from_ms, int64_t t
     const struct vd_query_limits limits = {.max_rows = ROWS_MAX};
     char from[VD_TIME_TEXT_SIZE];
     char to[VD_TIME_TEXT_SIZE];
-    char sql[640];
+    char sql[1600];
     json_t *result = NULL;
     int error;
 
@@ -352,21 +362,43 @@ static int feed_rows(struct run *run, const json_t *events, const json_t *record
     return error;
 }
 
+/*
+ * The messages of a minute are recorded when the hub hears of the device next, which may be after their window was judged: they
+ * are taken at the end of their minute, up to LATE_MS after it.
+ */
+static void write_record_sql(char *sql, size_t size, int64_t from_ms, int64_t to_ms)
+{
+    char from[VD_TIME_TEXT_SIZE];
+    char to[VD_TIME_TEXT_SIZE];
+
+    vd_time_format(from_ms, from);
+    vd_time_format(to_ms + LATE_MS, to);
+    snprintf(sql, size,
+        "SELECT TimeGenerated, '', Category, OperationName, ResultType, properties_s FROM (SELECT"
+        " CASE WHEN TimeGenerated >= minute AND TimeGenerated < minute + INTERVAL %d MILLISECONDS"
+        " THEN minute + INTERVAL 59999 MILLISECONDS ELSE TimeGenerated END AS TimeGenerated,"
+        " Category, OperationName, ResultType, properties_s FROM (SELECT *, CASE WHEN"
+        " OperationName = 'ingress' THEN TRY_CAST(regexp_extract(properties_s,"
+        " '\"EventEnqueuedUtcTime\":\"([^\"Z]+)', 1) AS TIMESTAMP) END AS minute FROM"
+        " AzureDiagnostics WHERE Category <> 'TwinQueries' AND TimeGenerated >= TIMESTAMP '%.23s'"
+        " AND TimeGenerated < TIMESTAMP '%.23s')) WHERE true",
+        LATE_MS, from, to);
+}
+
 /* *done false: the stretch holds too much at once. */
 static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *done)
 {
     static const char event_sql[] =
         "SELECT TimeGenerated, DeviceId, \"TimeStamp\", IoTRawEventId, EventDetails"
         " FROM " VD_STORED_FLOWS;
-    static const char record_sql[] =
-        "SELECT TimeGenerated, '', Category, OperationName, ResultType, properties_s FROM "
-        "AzureDiagnostics WHERE Category <> 'TwinQueries'";
+    char record_sql[1024];
     json_t *events = NULL;
     json_t *records = NULL;
     int error = query(run, event_sql, from_ms, to_ms, &events);
 
     *done = false;
     if (error == VD_OK && events != NULL) {
+        write_record_sql(record_sql, sizeof record_sql, from_ms, to_ms);
         error = query(run, record_sql, from_ms, to_ms, &records);
     }
     if (error == VD_OK && events != NULL && records != NULL) {

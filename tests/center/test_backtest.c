@@ -41,8 +41,9 @@ static void add_record(struct ingest_fixture *f, const char *device, int64_t ms,
     ingest_add_body(f, VD_EVENT_OPERATION, device, "", ms, vd_str_from(body));
 }
 
-/* What the hub records of the messages of a minute. */
-static void add_minute(struct ingest_fixture *f, const char *device, int64_t minute_ms, int count)
+/* What the hub records of the messages of a minute, at `at_ms`: when it hears of the device next. */
+static void add_minute_at(
+    struct ingest_fixture *f, const char *device, int64_t minute_ms, int count, int64_t at_ms)
 {
     char time[VD_TIME_TEXT_SIZE];
     char more[160];
@@ -50,7 +51,12 @@ static void add_minute(struct ingest_fixture *f, const char *device, int64_t min
     vd_time_format(minute_ms, time);
     snprintf(more, sizeof more, ",\\\"messageCount\\\":%d,\\\"EventEnqueuedUtcTime\\\":\\\"%s\\\"",
         count, time);
-    add_record(f, device, minute_ms + MINUTE_MS, "DeviceTelemetry", "ingress", more);
+    add_record(f, device, at_ms, "DeviceTelemetry", "ingress", more);
+}
+
+static void add_minute(struct ingest_fixture *f, const char *device, int64_t minute_ms, int count)
+{
+    add_minute_at(f, device, minute_ms, count, minute_ms + MINUTE_MS);
 }
 
 /* Some minutes of three devices: flows inside and outside of the list, messages, a purge. */
@@ -218,6 +224,60 @@ static void test_backtest__of_what_was_never_set(void **state)
     json_decref(rules);
 }
 
+static int get_device(struct vd_fleet *fleet, const char *id, struct vd_fleet_device *device)
+{
+    (void)fleet;
+    *device = (struct vd_fleet_device){
+        .group = VD_FLEET_GROUP_DEFAULT, .is_enabled = true, .device_id = "d0"};
+    return strcmp(id, "d0") == 0 ? VD_OK : VD_E_NOT_FOUND;
+}
+
+static int each_device(struct vd_fleet *fleet,
+    bool (*each)(void *context, const struct vd_fleet_device *device), void *context)
+{
+    struct vd_fleet_device device;
+
+    (void)!get_device(fleet, "d0", &device);
+    (void)each(context, &device);
+    return VD_OK;
+}
+
+/*
+ * A device that sends late in each window is recorded in the next one, when it sends again. The minute that the record is about
+ * counts, so that a minimum alerts where it would have: in the two windows in which nothing was sent.
+ */
+static void test_backtest__minutes_that_are_recorded_late(void **state)
+{
+    static const struct vd_fleet_ops ops = {.get = get_device, .each = each_device};
+    struct vd_fleet fleet = {&ops};
+    struct ingest_fixture *f = *state;
+    const int64_t window = 5 * MINUTE_MS;
+    const int64_t start = INGEST_T0_MS / window * window;
+    json_t *rules = json_loads(
+        "{\"timeWindowRules\":[{\"ruleType\":\"MqttD2CMessagesNotInAllowedRange\",\"isEnabled\":true,"
+        "\"minThreshold\":1,\"maxThreshold\":9,\"timeWindowSize\":\"PT5M\"}]}",
+        0, NULL);
+    struct vd_backtest backtest = backtest_of(f, rules);
+    json_t *result = NULL;
+    char problem[400] = "";
+
+    for (int i = 0; i < 20; i++) {
+        if (i != 7 && i != 8) {
+            add_minute_at(f, "d0", start + i * window + 4 * MINUTE_MS, 1,
+                start + (i < 6 || i > 8 ? i + 1 : 9) * window + 4 * MINUTE_MS + 30000);
+        }
+    }
+    ingest_run_all(f);
+    backtest.fleet = &fleet;
+    backtest.from_ms = start - MINUTE_MS;
+    backtest.to_ms = start + 20 * window;
+    assert_int_equal(vd_backtest_run(&backtest, &result, problem), VD_OK);
+    assert_int_equal(findings_of(result, "IoT_CA_MqttD2CMessagesNotInAllowedRange"), 2);
+    assert_int_equal(json_integer_value(json_object_get(result, "recordsRead")), 18);
+    json_decref(result);
+    json_decref(rules);
+}
+
 static void test_backtest__refuses(void **state)
 {
     struct ingest_fixture *f = *state;
@@ -243,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INGEST_TEST(test_backtest__finds_what_was_found),
         INGEST_TEST(test_backtest__of_what_was_never_set),
+        INGEST_TEST(test_backtest__minutes_that_are_recorded_late),
         INGEST_TEST(test_backtest__refuses),
     };
 
