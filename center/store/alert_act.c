@@ -324,9 +324,13 @@ int vd_alert_store_set_back(struct vd_alert_store *store, int64_t now_ms)
 {
     int error = vd_alert_store_begin(store);
 
-    if (error == VD_OK) {
-        sqlite3_bind_int64(vd_alert_sql(store, VD_SQL_ALERT_SET_BACK), 1, now_ms);
-        error = finish(store, vd_alert_sql_run(store, VD_SQL_ALERT_SET_BACK));
+    if (error != VD_OK) {
+        return error;
     }
-    return error;
+    sqlite3_bind_int64(vd_alert_sql(store, VD_SQL_ALERT_SET_BACK), 1, now_ms);
+    error = vd_alert_sql_run(store, VD_SQL_ALERT_SET_BACK);
+    if (error == VD_OK) {
+        error = vd_event_seen_set_back(store, now_ms);
+    }
+    return finish(store, error);
 }

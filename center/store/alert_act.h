@@ -45,7 +45,7 @@ VD_NODISCARD int vd_alert_store_prune(struct vd_alert_store *store, int64_t befo
 
 /*
  * The clock was set back to now_ms: alerts that were raised later are taken as raised now, or those that follow, which are
- * never before them, would bear a time to come for as long. Any thread.
+ * never before them, would bear a time to come for as long; events seen are forgotten day by day again. Any thread.
  */
 VD_NODISCARD int vd_alert_store_set_back(struct vd_alert_store *store, int64_t now_ms);
 

@@ -224,6 +224,8 @@ VD_NODISCARD int vd_event_key(struct vd_str device_id, struct vd_str module_id,
  */
 VD_NODISCARD int vd_event_seen_start(
     struct vd_alert_store *store, int64_t enqueued_ms, int32_t *day);
+/* The clock was set back to now_ms: days go on from there. Within a transaction. */
+VD_NODISCARD int vd_event_seen_set_back(struct vd_alert_store *store, int64_t now_ms);
 /* *first_offset: of the record in which the event was seen first, VD_E_NOT_FOUND if it was not. */
 VD_NODISCARD int vd_event_seen_get(
     struct vd_alert_store *store, const struct vd_uuid *key, uint64_t *first_offset);

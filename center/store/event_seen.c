@@ -54,6 +54,15 @@ int vd_event_seen_start(struct vd_alert_store *store, int64_t enqueued_ms, int32
     return error;
 }
 
+int vd_event_seen_set_back(struct vd_alert_store *store, int64_t now_ms)
+{
+    const int32_t today = vd_time_day(now_ms);
+    int64_t newest;
+    int error = vd_alert_meta_get(store, "seen_day", &newest);
+
+    return error == VD_OK && newest > today ? vd_alert_meta_set(store, "seen_day", today) : error;
+}
+
 static int seen_lookup(struct vd_alert_store *store, enum vd_alert_statement statement,
     const struct vd_uuid *key, uint64_t *first_offset)
 {

@@ -520,6 +520,7 @@ static void test_center__notices_a_clock_that_was_set_back(void **state)
     const int64_t now_ms = vd_clock_utc_ms();
     struct vd_center *center = NULL;
     struct vd_center_config config = ingest_config(f);
+    int32_t day = 0;
 
     raise_at(f, 0, now_ms + VD_DAY_MS);
     assert_int_equal(alerts_from(f, now_ms + 1), 1);
@@ -534,6 +535,8 @@ static void test_center__notices_a_clock_that_was_set_back(void **state)
     assert_int_equal(alerts_from(f, vd_clock_utc_ms() + 1), 0);
     vd_event_log_interrupt(&f->log.base);
     vd_center_stop(center);
+    assert_int_equal(vd_event_seen_start(f->store, now_ms, &day), VD_OK);
+    assert_true(day <= vd_time_day(vd_clock_utc_ms()));
 }
 
 /* A step costs the same for one record as for many, so few records make few steps. */
