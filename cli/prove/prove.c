@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `vedette prove`: causes alerts for real, waits for them, says how long they took, and cleans up. */
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,31 @@ struct run {
     struct vd_proof *proofs;
     size_t count;
 };
+
+/* What was made for proofs must not stay when somebody gives up waiting. The second signal ends it as it stands. */
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    is_interrupted = 1;
+}
+
+static void watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void give_up(struct vd_proof *proof)
+{
+    if (proof->state == VD_PROOF_WAITING) {
+        proof->state = VD_PROOF_FAILED;
+        vd_proof_fail(proof, "interrupted");
+    }
+}
 
 static void pause_ms(long ms)
 {
@@ -169,7 +195,7 @@ static int wait_for_center(struct run *run)
     const int64_t until_ms = vd_clock_monotonic_ms() + WAIT_MS;
     json_int_t end = -1;
 
-    while (vd_clock_monotonic_ms() < until_ms) {
+    while (vd_clock_monotonic_ms() < until_ms && !is_interrupted) {
         json_t *status = vd_client_json(run->prover.data_dir, &request);
         const json_t *center = json_object_get(status, "center");
         const json_int_t next = json_integer_value(json_object_get(center, "nextOffset"));
@@ -187,6 +213,9 @@ static int wait_for_center(struct run *run)
             return VD_E_IO;
         }
         pause_ms(POLL_MS);
+    }
+    if (is_interrupted) {
+        return VD_OK;
     }
     vd_cli_fail("the center does not keep up: see `vedette status`");
     return VD_E_TIMEOUT;
@@ -403,22 +432,30 @@ static void look_at_all(struct run *run)
     }
 }
 
-static int run_all(struct run *run, bool is_json)
+static int prepare_all(struct run *run)
 {
     int error = put_rules(run, "max", max_rules);
 
     error = error == VD_OK ? put_rules(run, "min", min_rules) : error;
-    for (size_t i = 0; i < run->count && error == VD_OK; i++) {
+    for (size_t i = 0; i < run->count && error == VD_OK && !is_interrupted; i++) {
         if (prepare(&run->proofs[i]) != VD_OK) {
             run->proofs[i].state = VD_PROOF_FAILED;
         }
     }
-    error = error == VD_OK ? wait_for_center(run) : error;
-    for (size_t i = 0; i < run->count && error == VD_OK; i++) {
+    return error == VD_OK ? wait_for_center(run) : error;
+}
+
+static int run_all(struct run *run, bool is_json)
+{
+    int error;
+
+    watch_signals();
+    error = prepare_all(run);
+    for (size_t i = 0; i < run->count && error == VD_OK && !is_interrupted; i++) {
         cause(&run->proofs[i]);
         look_at_all(run); /* or the next cause would count as its time */
     }
-    while (error == VD_OK && any_waits(run)) {
+    while (error == VD_OK && any_waits(run) && !is_interrupted) {
         look_at_all(run);
         for (size_t i = 0; i < run->count; i++) {
             tend(&run->proofs[i]);
@@ -426,7 +463,9 @@ static int run_all(struct run *run, bool is_json)
         pause_ms(POLL_MS);
     }
     pause_ms(SETTLE_MS);
+    is_interrupted = 0; /* from here on it is cleaned up */
     for (size_t i = 0; i < run->count; i++) {
+        give_up(&run->proofs[i]);
         check_counter(&run->proofs[i]);
         clean(&run->proofs[i]);
         if (!is_json) {
@@ -434,6 +473,7 @@ static int run_all(struct run *run, bool is_json)
         }
     }
     remove_rules(run);
+    (void)!wait_for_center(run); /* cleaning up alerts too */
     resolve_others(run);
     return error;
 }
