@@ -335,6 +335,7 @@ int vd_engine_set_rules(struct vd_engine *engine, struct vd_group_rules **rules,
     qsort(groups, count, sizeof *groups, compare_groups);
     engine->groups = groups;
     engine->group_count = count;
+    engine->has_rules = true;
     for (size_t i = 0; i < old_count && error == VD_OK; i++) {
         error = drop_changed(engine, &old[i]);
     }

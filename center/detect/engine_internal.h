@@ -38,7 +38,8 @@ struct vd_engine {
     size_t group_count;
     struct vd_saved_clock *saved; /* of the last load, for the rules that are set after it */
     size_t saved_count;
-    bool is_restored;     /* rules were set since the load, or there were some */
+    bool has_rules;       /* they were set since it was made, be it none */
+    bool is_restored;     /* what was loaded is as the rules are */
     int64_t now_ms;       /* 0: not known yet */
     int64_t observed_ms;  /* grows with now_ms, but not over gaps */
     int64_t next_ms;      /* nothing closes before it */

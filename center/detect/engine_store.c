@@ -157,12 +157,25 @@ static int read_row(void *context, struct vd_str device_id, struct vd_str body)
 {
     struct vd_engine *engine = context;
     struct vd_device_state *state;
+    int error;
 
     if (device_id.length == 0) {
         return read_engine(engine, body);
     }
     state = vd_device_states_get(&engine->states, device_id);
-    return state != NULL ? vd_device_state_read(state, body) : VD_E_NOMEM;
+    if (state == NULL) {
+        return VD_E_NOMEM;
+    }
+    error = vd_device_state_read(state, body);
+    if (error == VD_E_CORRUPT) { /* better that this device begins anew than that none is watched */
+        vd_log(VD_LOG_ERROR, "center.device_state_unreadable", "device=\"%.*s\"",
+            VD_STR_ARG(device_id));
+        vd_device_state_forget(state);
+        state->is_known = false;
+        state->generation_id[0] = '\0';
+        error = VD_OK;
+    }
+    return error;
 }
 
 struct taking {
@@ -223,7 +236,7 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     if (error == VD_OK) {
         error = vd_engine_groups_fill(engine);
     }
-    if (error == VD_OK && engine->group_count > 0) {
+    if (error == VD_OK && engine->has_rules) {
         error = vd_engine_restore(engine);
     }
     return error;

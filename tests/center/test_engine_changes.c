@@ -10,6 +10,10 @@
 #include <cmocka.h>
 
 #include "center/detect/custom_rules.h"
+#include "center/detect/engine_internal.h"
+#include "center/store/alert_store_internal.h"
+#include "center/store/device_states.h"
+#include "lib/log.h"
 #include "tests/center/engine_fixture.h"
 
 #define MINUTE_MS ENGINE_MINUTE_MS
@@ -107,6 +111,29 @@ static void test_engine_changes__a_device_that_went_meanwhile(void **state)
     assert_int_equal(vd_engine_load(f->engine, f->store), VD_OK); /* as after a rollback */
     engine_pass_time(f, START_MS + 11 * MINUTE_MS, START_MS + 21 * MINUTE_MS);
     engine_end_batch(f, true);
+}
+
+/* One row that cannot be read does not end detection: that device begins anew. */
+static void test_engine_changes__a_row_that_is_damaged(void **state)
+{
+    struct engine_fixture *f = *state;
+    const struct vd_device_state *device;
+
+    engine_set_rules(f, at_least_one);
+    engine_pass_time(f, START_MS - MINUTE_MS, START_MS);
+    send(f, "d0", START_MS + 1000);
+    send(f, "d1", START_MS + 1000);
+    engine_end_batch(f, true);
+    assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
+    assert_int_equal(vd_device_state_put(f->store, "d0", VD_STR_LITERAL("\1\1\1")), VD_OK);
+    assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
+    engine_restart(f);
+    device = vd_engine_device(f->engine, VD_STR_LITERAL("d0"));
+    assert_int_equal(device->window_count, 0);
+    assert_true(device->is_known);
+    assert_int_equal(vd_engine_device(f->engine, VD_STR_LITERAL("d1"))->window_count, 1);
+    engine_pass_time(f, START_MS + 1000, START_MS + 5 * MINUTE_MS + ENGINE_LATENESS_MS);
+    assert_int_equal(findings_of(f, D2C_TYPE), 1); /* d2: of d0 it is not known */
 }
 
 /* A rule that was switched off and on again begins anew: what was between is not judged. */
@@ -291,6 +318,179 @@ static void test_engine_changes__no_minimum_over_a_start(void **state)
     engine_pass_time(
         f, START_MS + 2 * window + ENGINE_LATENESS_MS, START_MS + 3 * window + ENGINE_LATENESS_MS);
     assert_int_equal(findings_of(f, D2C_TYPE), 3);
+}
+
+/* ---- Anything ---- */
+
+static uint64_t random_of(uint64_t *seed, uint64_t n)
+{
+    *seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (*seed >> 33) % n;
+}
+
+static struct vd_fleet_device *device_of(struct engine_fixture *f, const char *id)
+{
+    for (size_t i = 0; i < f->fleet.count; i++) {
+        if (strcmp(f->fleet.devices[i].device_id, id) == 0) {
+            return &f->fleet.devices[i];
+        }
+    }
+    return NULL;
+}
+
+/* A device comes, goes, is another, is moved or switched off; the log tells of it or does not yet. */
+static void change_fleet(struct engine_fixture *f, uint64_t *seed, int64_t now)
+{
+    static const char *const groups[] = {"default", "lab", "none"};
+    char id[8];
+    struct vd_fleet_device *device;
+    uint64_t what = random_of(seed, 4);
+
+    snprintf(id, sizeof id, "d%d", (int)random_of(seed, ENGINE_DEVICES));
+    device = device_of(f, id);
+    if (device == NULL) {
+        device = &f->fleet.devices[f->fleet.count++];
+        *device = (struct vd_fleet_device){.is_enabled = true, .created_ms = now};
+        snprintf(device->device_id, sizeof device->device_id, "%s", id);
+        what = 3;
+    } else if (what == 0) {
+        *device = f->fleet.devices[--f->fleet.count];
+    }
+    if (what == 1) {
+        device->is_enabled = !device->is_enabled;
+    } else if (what >= 2) {
+        snprintf(device->group, sizeof device->group, "%s", groups[random_of(seed, 3)]);
+        snprintf(device->generation_id, sizeof device->generation_id, "%d",
+            (int)random_of(seed, what == 3 ? 3 : 1));
+    }
+    if (random_of(seed, 3) != 0) {
+        change_identity(f, id, what == 0 ? "delete" : "update", now);
+    }
+}
+
+static void change_rules(struct engine_fixture *f, uint64_t *seed)
+{
+    static const char *const sets[][5] = {
+        {"default",
+            "{\"timeWindowRules\":[{\"ruleType\":"
+            "\"MqttD2CMessagesNotInAllowedRange\",\"isEnabled\":true,"
+            "\"minThreshold\":1,\"maxThreshold\":3,"
+            "\"timeWindowSize\":\"PT1M\"}]}",
+            "lab", "{}", NULL},
+        {"lab",
+            "{\"timeWindowRules\":[{\"ruleType\":\"MqttD2CMessagesNotInAllowedRange\","
+            "\"isEnabled\":true,\"minThreshold\":1,\"maxThreshold\":2,\"timeWindowSize\":\"PT2M\"},"
+            "{\"ruleType\":\"ActiveConnectionsNotInAllowedRange\",\"isEnabled\":true,"
+            "\"minThreshold\":1,\"maxThreshold\":2,\"timeWindowSize\":\"PT1M\"}]}",
+            NULL},
+        {"default",
+            "{\"timeWindowRules\":[{\"ruleType\":\"ActiveConnectionsNotInAllowedRange\","
+            "\"isEnabled\":true,\"minThreshold\":0,\"maxThreshold\":1,\"timeWindowSize\":\"PT3M\"}]}",
+            NULL},
+        {NULL}};
+
+    engine_set_rules(f, sets[random_of(seed, 4)]);
+}
+
+/* Each device is a member of the group that it names, once, and counts for rules that there are. */
+static void check_engine(const struct vd_engine *engine)
+{
+    size_t members = 0;
+    size_t joined = 0;
+
+    for (size_t i = 0; i < engine->group_count; i++) {
+        const struct vd_engine_group *group = &engine->groups[i];
+
+        members += group->count;
+        for (uint32_t k = 0; k < group->count; k++) {
+            assert_ptr_equal(group->members[k]->rules, group->rules);
+            assert_string_equal(group->members[k]->group, group->rules->name);
+            assert_int_equal(group->members[k]->group_place, k);
+            assert_false(group->members[k]->is_gone);
+        }
+    }
+    for (size_t i = 0; i < engine->states.size; i++) {
+        const struct vd_device_state *device = engine->states.slots[i];
+
+        joined += device != NULL && device->rules != NULL ? 1 : 0;
+        for (uint32_t k = 0; device != NULL && !device->is_gone && k < device->window_count; k++) {
+            const struct vd_window_rule *rule;
+
+            assert_non_null(device->rules);
+            rule = &device->rules->windows[device->windows[k].counter];
+            assert_true(rule->is_enabled);
+            assert_true(device->windows[k].index * rule->window_ms <= engine->now_ms);
+        }
+    }
+    assert_int_equal(members, joined);
+}
+
+static void do_anything(struct engine_fixture *f, uint64_t *seed, int64_t *now)
+{
+    char id[8];
+
+    snprintf(id, sizeof id, "d%d", (int)random_of(seed, ENGINE_DEVICES + 1));
+    switch (random_of(seed, 40)) {
+    case 0:
+        change_rules(f, seed);
+        break;
+    case 1:
+        engine_restart(f);
+        break;
+    case 2:
+        engine_end_batch(f, false);
+        break;
+    case 3:
+        *now += (int64_t)random_of(seed, 5) * MINUTE_MS; /* the service was away */
+        break;
+    case 4:
+        *now -= (int64_t)random_of(seed, 5) * MINUTE_MS;
+        assert_int_equal(vd_engine_set_back(f->engine, *now), VD_OK);
+        break;
+    case 5:
+    case 6:
+    case 7:
+        engine_end_batch(f, true);
+        break;
+    case 8:
+    case 9:
+    case 10:
+        change_fleet(f, seed, *now);
+        break;
+    case 11:
+    case 12: {
+        struct vd_flow flow = engine_flow_to("198.51.100.1", (uint16_t)random_of(seed, 5), 1);
+        struct vd_observation seen = {.device_id = vd_str_from(id),
+            .offset = *seed,
+            .enqueued_ms = *now,
+            .time = engine_at(*now + (int64_t)random_of(seed, 20) * MINUTE_MS - 15 * MINUTE_MS)};
+
+        engine_observe_flows(f, &seen, &flow, 1);
+        break;
+    }
+    default:
+        send(f, id, *now);
+        break;
+    }
+    *now += (int64_t)random_of(seed, 5000);
+}
+
+/* Whatever comes in whatever order leaves an engine that is whole; ASan sees the rest. */
+static void test_engine_changes__anything(void **state)
+{
+    struct engine_fixture *f = *state;
+    uint64_t seed = 1;
+    int64_t now = START_MS;
+
+    vd_log_set_level(VD_LOG_ERROR);
+    f->settings.silent_after_ms = 10 * MINUTE_MS;
+    engine_restart(f);
+    for (int i = 0; i < 20000; i++) {
+        do_anything(f, &seed, &now);
+        check_engine(f->engine);
+    }
+    assert_true(engine_count_alerts(f, D2C_TYPE, "d0") > 0);
+    assert_true(engine_count_alerts(f, FLOW_TYPE, "d0") > 0);
 }
 
 /* ---- Many ---- */
@@ -503,6 +703,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_device_made_again_stays),
         ENGINE_TEST(test_engine_changes__a_device_made_again_is_another),
         ENGINE_TEST(test_engine_changes__a_device_that_went_meanwhile),
+        ENGINE_TEST(test_engine_changes__a_row_that_is_damaged),
         ENGINE_TEST(test_engine_changes__a_rule_set_again_begins_anew),
         ENGINE_TEST(test_engine_changes__windows_of_another_length_go),
         ENGINE_TEST(test_engine_changes__an_enabled_device_is_not_silent_yet),
@@ -510,6 +711,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
+        ENGINE_TEST(test_engine_changes__anything),
         ENGINE_TEST(test_engine_changes__alerts_of_a_flood_are_bounded),
         ENGINE_TEST(test_engine_changes__flows_beyond_the_bound),
         ENGINE_TEST(test_engine_changes__windows_when_memory_is_tight),
