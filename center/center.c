@@ -110,6 +110,9 @@ static int prune_alerts(struct vd_center *center)
     uint64_t total = 0;
     int error = VD_OK;
 
+    if (!vd_engine_trusts_time(center->ingest.engine, now_ms)) {
+        return VD_OK;
+    }
     if (center->pruned_ms != 0 && monotonic_ms - center->pruned_ms < VD_ALERT_PRUNE_INTERVAL_MS) {
         return VD_OK;
     }

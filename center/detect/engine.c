@@ -6,11 +6,13 @@
 #include "center/detect/address_text.h"
 #include "center/detect/engine_internal.h"
 #include "center/detect/login_refused.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
 #define MINUTE_MS     60000
 #define CLOCK_KEPT_MS 3600000
+#define TRUST_MS      3600000
 
 int vd_engine_new(
     const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out)
@@ -130,6 +132,10 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
         return VD_OK;
     }
     engine->is_running = true;
+    if (engine->now_ms != 0 && step > VD_DAY_MS) {
+        engine->jumped_observed = engine->observed_ms;
+        engine->has_jumped = true;
+    }
     engine->now_ms = now_ms;
     if (is_gap) {
         vd_engine_skip(engine, is_start ? back_after_start(engine) : now_ms);
@@ -146,6 +152,13 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
         error = vd_engine_judge_silence(engine, findings);
     }
     return error;
+}
+
+bool vd_engine_trusts_time(const struct vd_engine *engine, int64_t now_ms)
+{
+    return engine->now_ms == 0 ||
+        (now_ms - engine->now_ms <= VD_DAY_MS &&
+            (!engine->has_jumped || engine->observed_ms - engine->jumped_observed >= TRUST_MS));
 }
 
 bool vd_engine_is_ahead(const struct vd_engine *engine, int64_t now_ms)

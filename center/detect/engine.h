@@ -55,6 +55,12 @@ VD_NODISCARD int vd_engine_advance(
     struct vd_engine *engine, int64_t now_ms, struct vd_findings *findings);
 #define VD_ENGINE_GAP_MS 60000
 
+/*
+ * Whether now_ms, which the hub's clock says, is not more than a day ahead of what was observed, and was not for an hour: a clock
+ * that is wrong after a start is set soon.
+ */
+bool vd_engine_trusts_time(const struct vd_engine *engine, int64_t now_ms);
+
 /* Whether the hub's clock, which says now_ms, was set back: that is more than VD_ENGINE_GAP_MS before what it said. */
 bool vd_engine_is_ahead(const struct vd_engine *engine, int64_t now_ms);
 /* Then times that are yet to come become now, and minima begin anew; else nothing is done. VD_E_NOMEM. */

@@ -38,10 +38,12 @@ struct vd_engine {
     size_t group_count;
     struct vd_saved_clock *saved; /* of the last load, for the rules that are set after it */
     size_t saved_count;
-    bool has_rules;       /* they were set since it was made, be it none */
-    bool is_restored;     /* what was loaded is as the rules are */
-    int64_t now_ms;       /* 0: not known yet */
-    int64_t observed_ms;  /* grows with now_ms, but not over gaps */
+    bool has_rules;          /* they were set since it was made, be it none */
+    bool is_restored;        /* what was loaded is as the rules are */
+    int64_t now_ms;          /* 0: not known yet */
+    int64_t observed_ms;     /* grows with now_ms, but not over gaps */
+    int64_t jumped_observed; /* observed_ms when now_ms jumped ahead by more than a day */
+    bool has_jumped;
     int64_t next_ms;      /* nothing closes before it */
     int64_t minute;       /* the last in which silence was looked for, and the memory */
     uint64_t digest_seed; /* of flows' digests; as old as the windows that are stored */

@@ -50,6 +50,8 @@ static int save_engine(struct vd_engine *engine, struct vd_alert_store *store)
     put(&body, (uint64_t)engine->now_ms, 8);
     put(&body, (uint64_t)engine->observed_ms, 8);
     put(&body, engine->digest_seed, 8);
+    put(&body, engine->has_jumped, 1);
+    put(&body, (uint64_t)engine->jumped_observed, 8);
     for (size_t i = 0; i < engine->group_count; i++) {
         write_clocks(&engine->groups[i], &body);
     }
@@ -147,6 +149,8 @@ static int read_engine(struct vd_engine *engine, struct vd_str body)
     engine->now_ms = (int64_t)vd_reader_u64_le(&reader);
     engine->observed_ms = (int64_t)vd_reader_u64_le(&reader);
     engine->digest_seed = vd_reader_u64_le(&reader);
+    engine->has_jumped = vd_reader_u8(&reader) != 0;
+    engine->jumped_observed = (int64_t)vd_reader_u64_le(&reader);
     while (error == VD_OK && !reader.failed && vd_reader_left(&reader) > 0) {
         error = read_clock(engine, &reader);
     }

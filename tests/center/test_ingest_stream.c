@@ -539,6 +539,35 @@ static void test_center__notices_a_clock_that_was_set_back(void **state)
     assert_true(day <= vd_time_day(vd_clock_utc_ms()));
 }
 
+/*
+ * The service comes up a year after it was last there, by its clock: that may be wrong, and is given time to be set before old
+ * alerts go for good.
+ */
+static void test_center__keeps_alerts_after_a_jump(void **state)
+{
+    struct ingest_fixture *f = *state;
+    const int64_t deadline = vd_clock_monotonic_ms() + 20000;
+    const int64_t year = 365 * VD_DAY_MS;
+    struct vd_center *center = NULL;
+    struct vd_center_config config = ingest_config(f);
+
+    config.alerts_keep_ms = VD_DAY_MS;
+    raise_at(f, 0, vd_clock_utc_ms() - year);
+    ingest_add_flow(f, "dev", 1, INGEST_T0_S, "192.0.2.1");
+    ingest_run_all(f);
+    assert_int_equal(alert_count(f), 2);
+    assert_int_equal(vd_center_start(&config, &center), VD_OK);
+    ingest_add_flow(f, "dev", 2, INGEST_T0_S, "203.0.113.9");
+    wait_until(center, is_at, f->log.end);
+    while (saved_time(f) < vd_clock_utc_ms() - VD_DAY_MS) {
+        assert_true(vd_clock_monotonic_ms() < deadline);
+        usleep(2000);
+    }
+    vd_event_log_interrupt(&f->log.base);
+    vd_center_stop(center);
+    assert_int_equal(alert_count(f), 2);
+}
+
 /* A step costs the same for one record as for many, so few records make few steps. */
 static void test_center__lets_records_gather(void **state)
 {
@@ -703,6 +732,7 @@ int main(void)
         INGEST_TEST(test_center__runs_stalls_and_resumes),
         INGEST_TEST(test_center__removes_old_alerts),
         INGEST_TEST(test_center__notices_a_clock_that_was_set_back),
+        INGEST_TEST(test_center__keeps_alerts_after_a_jump),
         INGEST_TEST(test_center__lets_records_gather),
         INGEST_TEST(test_center__takes_new_indicators),
         INGEST_TEST(test_stream__kill_9),
