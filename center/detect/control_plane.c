@@ -134,6 +134,7 @@ static int examine(
         .start_ms = seen->enqueued_ms,
         .end_ms = seen->enqueued_ms,
         .cause = seen->activity->caller,
+        .others = "other names",
     };
     struct vd_buf description = {0};
     struct vd_buf evidence = {0};

@@ -10,8 +10,8 @@
 
 #define INDEX_MIN 64
 
-#define OTHERS_DESCRIPTION                                                                          \
-    "There are more alerts of this kind about the device on this day than are kept apart. What is " \
+#define OTHERS_DESCRIPTION                                                                                       \
+    "There are more alerts of this kind about the device, or the hub, on this day than are kept apart. What is " \
     "found beyond them is counted here, whatever it is about: its evidence says it."
 
 int vd_finding_alert_id(const struct vd_finding *finding, struct vd_uuid *id)

@@ -613,6 +613,35 @@ static void test_engine_changes__alerts_of_a_flood_are_bounded(void **state)
     assert_int_equal(others, 1000 - VD_ALERTS_APART_MAX + 100);
 }
 
+/* Nor does somebody with a token that asks for ever new names. */
+static void test_engine_changes__alerts_of_attempts_are_bounded(void **state)
+{
+    struct engine_fixture *f = *state;
+    json_t *properties = json_object();
+
+    for (int i = 0; i < 2 * VD_ALERTS_APART_MAX; i++) {
+        char id[80];
+        struct vd_activity_seen activity = {.caller = VD_STR_LITERAL("somebody"),
+            .caller_address = VD_STR_LITERAL("203.0.113.1"),
+            .operation_name = VD_STR_LITERAL("Microsoft.Devices/IotHubs/certificates/write"),
+            .status = VD_STR_LITERAL("Failed"),
+            .properties = properties};
+        struct vd_observation seen = {.what = VD_OBSERVED_ACTIVITY,
+            .offset = (uint64_t)i,
+            .enqueued_ms = START_MS,
+            .time = engine_at(START_MS),
+            .activity = &activity};
+
+        snprintf(id, sizeof id, "/subscriptions/s/IotHubs/h/certificates/c%d", i);
+        activity.resource_id = vd_str_from(id);
+        assert_int_equal(vd_engine_observe(f->engine, &seen, &f->findings), VD_OK);
+    }
+    assert_int_equal(f->findings.count, VD_ALERTS_APART_MAX + 1);
+    assert_int_equal(
+        findings_of(f, "Hub_CertificateFailedToBeAddedToHub"), 2 * VD_ALERTS_APART_MAX);
+    json_decref(properties);
+}
+
 /* ---- Bounds of a window ---- */
 
 static void report_ports(struct engine_fixture *f, int count, int64_t ms)
@@ -713,6 +742,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
         ENGINE_TEST(test_engine_changes__anything),
         ENGINE_TEST(test_engine_changes__alerts_of_a_flood_are_bounded),
+        ENGINE_TEST(test_engine_changes__alerts_of_attempts_are_bounded),
         ENGINE_TEST(test_engine_changes__flows_beyond_the_bound),
         ENGINE_TEST(test_engine_changes__windows_when_memory_is_tight),
         cmocka_unit_test(test_engine_changes__a_fleet_falls_silent),
