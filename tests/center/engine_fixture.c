@@ -250,3 +250,15 @@ void engine_hear(struct engine_fixture *f, const char *device, const char *addre
 
     assert_int_equal(vd_engine_observe(f->engine, &seen, &f->findings), VD_OK);
 }
+
+uint64_t engine_findings_of(struct engine_fixture *f, const char *type)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < f->findings.count; i++) {
+        const struct vd_pending_alert *alert = f->findings.alerts[i];
+
+        count += strcmp(alert->first.rule->alert_type, type) == 0 ? alert->count : 0;
+    }
+    return count;
+}

@@ -14,6 +14,16 @@
 #define ENGINE_LATENESS_MS 60000LL
 #define ENGINE_DEVICES     6
 
+/* For engine_set_rules: one rule of a window, in the group "default". */
+#define ENGINE_WINDOW_RULES(type, min, max, window)                                \
+    {                                                                              \
+        "default",                                                                 \
+            "{\"timeWindowRules\":[{\"ruleType\":\"" type                          \
+            "\",\"isEnabled\":true,\"minThreshold\":" min ",\"maxThreshold\":" max \
+            ",\"timeWindowSize\":\"" window "\"}]}",                               \
+            NULL,                                                                  \
+    }
+
 struct engine_fleet {
     struct vd_fleet base;
     struct vd_fleet_device devices[ENGINE_DEVICES];
@@ -60,6 +70,8 @@ void engine_hear(struct engine_fixture *f, const char *device, const char *addre
 /* The caller's. */
 json_t *engine_all_alerts(struct engine_fixture *f);
 size_t engine_count_alerts(struct engine_fixture *f, const char *type, const char *device);
+/* Findings of the type that are not stored yet. */
+uint64_t engine_findings_of(struct engine_fixture *f, const char *type);
 
 #define ENGINE_TEST(test) cmocka_unit_test_setup_teardown(test, engine_setup, engine_teardown)
 
