@@ -26,7 +26,7 @@ enum vd_kql_role {
  * name     "strcat", "+", "has", "dcount". Operators stand under the text of their BINARY or UNARY node ("-" with one
  *          argument is the unary one); in, between and has_any are expanded by the resolver to what stands here under "in",
  *          "has_any" ... with the list as further arguments
- * takes    a letter of types.h for each argument; 'a' any type; 'T' any, but all T of the call the same. '?' before what may
+ * takes    a letter of types.h for each argument; 'a' any type; 'T' any, but all T of the call the same; 'j' any type, given as JSON; 'x' any type, given as text. '?' before what may
  *          be left out; '*' behind the last: once or more
  * gives    a letter; '0'..'9' the type of that argument; 'T'
  * sql      templates: {0} {1} ... the arguments, each in parentheses where it needs them; {*} all with ", " between; {2*}
@@ -55,8 +55,8 @@ enum vd_kql_type vd_kql_overload_type(
     const struct vd_kql_overload *overload, const enum vd_kql_type *types, uint32_t count);
 
 /* What argument i is to be cast to; VD_KQL_TYPE_COUNT: as it is. */
-enum vd_kql_type vd_kql_overload_wants(
-    const struct vd_kql_overload *overload, const enum vd_kql_type *types, uint32_t i);
+enum vd_kql_type vd_kql_overload_wants(const struct vd_kql_overload *overload,
+    const enum vd_kql_type *types, uint32_t count, uint32_t i);
 
 /* Each function's name once, sorted; for completion. NULL behind the last. */
 const char *const *vd_kql_function_names(enum vd_kql_role role);

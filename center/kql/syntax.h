@@ -17,64 +17,63 @@
  *
  * Expressions (EXPR below is any of them):
  */
-#define VD_KQL_KINDS(X)                                                                                                 \
-    X(LITERAL) /* value */                                                                                              \
-    X(NAME)    /* "name" of a column, a let, a table; $left and $right too */                                           \
-    X(STAR)    /* *, as an argument or in a list */                                                                     \
-    X(PATTERN) /* "name with *" of project-away, -keep, -reorder, union */                                              \
-    X(CALL)    /* "function" EXPR*; arguments may be NAMED, a PIPE in parentheses, STAR */                              \
-    X(UNARY)   /* "-" or "+" EXPR */                                                                                    \
-    X(BINARY) /* "operator as written, lower case" EXPR EXPR; with LIST on the right of in, has_any ... */              \
-    X(BETWEEN) /* "between" or "!between" EXPR low high */                                                              \
-    X(LIST)    /* EXPR*: what stands in parentheses behind in, !in, in~, !in~, has_any, has_all */                      \
-    X(MEMBER)  /* "name" EXPR: a.name */                                                                                \
-    X(INDEX)   /* EXPR EXPR: a["name"], a[0] */                                                                         \
-    X(DYNAMIC_OF) /* EXPR*: dynamic(...) whose content is no plain JSON; else it is a LITERAL */                        \
-    X(NAMED) /* "name" EXPR: name = expression; with TUPLE as first child: (a, b) = expression */                       \
-    X(TUPLE) /* NAME* */                                                                                                \
-    X(TYPED) /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                \
-    /* Statements and sources: */                                                                                       \
-    X(QUERY)       /* LET* PIPE: the whole, or the body of a function */                                                \
-    X(LET)         /* "name" then EXPR, PIPE or FUNCTION */                                                             \
-    X(FUNCTION)    /* PARAMETER* QUERY */                                                                               \
-    X(PARAMETER)   /* "name" value.type [LITERAL default]; of a table: SCHEMA instead */                                \
-    X(SCHEMA)      /* DECLARATION*; a lone STAR for (*) */                                                              \
-    X(DECLARATION) /* "name" value.type */                                                                              \
+#define VD_KQL_KINDS(X)                                                                                                        \
+    X(LITERAL) /* value */                                                                                                     \
+    X(NAME)    /* "name" of a column, a let, a table; $left and $right too */                                                  \
+    X(STAR)    /* *, as an argument or in a list */                                                                            \
+    X(PATTERN) /* "name with *" of project-away, -keep, -reorder, union */                                                     \
+    X(CALL)    /* "function" EXPR*; arguments may be NAMED, a PIPE in parentheses, STAR */                                     \
+    X(UNARY)   /* "-" or "+" EXPR */                                                                                           \
+    X(BINARY) /* "operator, lower case" EXPR EXPR*, more than two of them to the left; LIST on the right of in, has_any ... */ \
+    X(BETWEEN) /* "between" or "!between" EXPR low high */                                                                     \
+    X(LIST)    /* EXPR*: what stands in parentheses behind in, !in, in~, !in~, has_any, has_all */                             \
+    X(MEMBER)  /* "name" EXPR: a.name */                                                                                       \
+    X(INDEX)   /* EXPR EXPR: a["name"], a[0] */                                                                                \
+    X(NAMED) /* "name" EXPR: name = expression; with TUPLE as first child: (a, b) = expression */                              \
+    X(TUPLE) /* NAME* */                                                                                                       \
+    X(TYPED) /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                       \
+    /* Statements and sources: */                                                                                              \
+    X(QUERY)       /* LET* PIPE: the whole, or the body of a function */                                                       \
+    X(LET)         /* "name" then EXPR, PIPE or FUNCTION */                                                                    \
+    X(FUNCTION)    /* PARAMETER* QUERY */                                                                                      \
+    X(PARAMETER)   /* "name" value.type [LITERAL default]; of a table: SCHEMA instead */                                       \
+    X(SCHEMA)      /* DECLARATION*; a lone STAR for (*) */                                                                     \
+    X(DECLARATION) /* "name" value.type */                                                                                     \
     X(PIPE) /* source, operators*. Source: NAME, CALL, PIPE, DATATABLE, PRINT, RANGE, UNION, SEARCH; an EXPR
-                     alone is a PIPE of one child that is no table: the resolver says so */            \
-    X(DATATABLE) /* SCHEMA, EXPR* row by row */                                                                         \
-    X(PRINT)     /* EXPR or NAMED* */                                                                                   \
-    X(RANGE)     /* "name" EXPR from, to, step */                                                                       \
-    /* Operators behind a pipe; UNION is a source too: */                                                               \
-    X(WHERE)           /* EXPR */                                                                                       \
-    X(PROJECT)         /* EXPR or NAMED* */                                                                             \
-    X(PROJECT_AWAY)    /* NAME or PATTERN* */                                                                           \
-    X(PROJECT_KEEP)    /* likewise */                                                                                   \
-    X(PROJECT_RENAME)  /* NAMED* whose EXPR is a NAME */                                                                \
-    X(PROJECT_REORDER) /* NAME or PATTERN*, each maybe in an ORDER ("asc" or "desc") */                                 \
-    X(EXTEND)          /* EXPR or NAMED* */                                                                             \
-    X(SUMMARIZE)       /* EXPR or NAMED* [BY] */                                                                        \
-    X(BY)              /* EXPR or NAMED* */                                                                             \
-    X(COUNT)           /* nothing; [NAME] of as */                                                                      \
-    X(TAKE)            /* EXPR; limit too */                                                                            \
-    X(TOP)             /* EXPR how many, ORDER* */                                                                      \
-    X(SORT)            /* ORDER* */                                                                                     \
-    X(ORDER) /* "", "asc" or "desc"; value.integer 0: not said, 1: nulls first, 2: nulls last; EXPR */                  \
-    X(DISTINCT) /* EXPR*, or STAR */                                                                                    \
-    X(JOIN) /* "kind, lower case; empty: not said" PIPE, EXPR* of on: NAME or $left.a == $right.b */                    \
-    X(LOOKUP) /* likewise */                                                                                            \
-    X(UNION)  /* "kind: inner, outer; empty" NAMED* parameters (withsource, isfuzzy), then NAME, PATTERN, PIPE* */      \
-    X(SEARCH) /* EXPR predicate, then NAMED* parameters (kind), NAME* tables of in (...); a lone string is a LITERAL */ \
-    X(MV_EXPAND) /* EXPR, NAMED or TYPED*, then NAMED parameters "limit", "with_itemindex", "bagexpansion", "kind" */   \
-    X(PARSE) /* "kind: simple, regex, relaxed" EXPR, then STAR, LITERAL, DECLARATION* in their order */                 \
-    X(PARSE_WHERE) /* likewise */                                                                                       \
-    X(MAKE_SERIES) /* NAMED or EXPR* each maybe in a DEFAULT, AXIS, [BY] */                                             \
-    X(DEFAULT)     /* EXPR or NAMED, EXPR default */                                                                    \
-    X(AXIS)   /* EXPR or NAMED, EXPR from, to, step; from and to a LITERAL null where not said */                       \
-    X(RENDER) /* "visualization" NAMED* of with (...) */                                                                \
-    X(SAMPLE) /* EXPR */                                                                                                \
-    X(SERIALIZE) /* EXPR or NAMED* */                                                                                   \
-    X(AS)        /* "name" */                                                                                           \
+                     alone is a PIPE of one child that is no table: the resolver says so */                   \
+    X(DATATABLE) /* SCHEMA, EXPR* row by row */                                                                                \
+    X(PRINT)     /* EXPR or NAMED* */                                                                                          \
+    X(RANGE)     /* "name" EXPR from, to, step */                                                                              \
+    /* Operators behind a pipe; UNION is a source too: */                                                                      \
+    X(WHERE)           /* EXPR */                                                                                              \
+    X(PROJECT)         /* EXPR or NAMED* */                                                                                    \
+    X(PROJECT_AWAY)    /* NAME or PATTERN* */                                                                                  \
+    X(PROJECT_KEEP)    /* likewise */                                                                                          \
+    X(PROJECT_RENAME)  /* NAMED* whose EXPR is a NAME */                                                                       \
+    X(PROJECT_REORDER) /* NAME or PATTERN*, each maybe in an ORDER ("asc" or "desc") */                                        \
+    X(EXTEND)          /* EXPR or NAMED* */                                                                                    \
+    X(SUMMARIZE)       /* EXPR or NAMED* [BY] */                                                                               \
+    X(BY)              /* EXPR or NAMED* */                                                                                    \
+    X(COUNT)           /* nothing; [NAME] of as */                                                                             \
+    X(TAKE)            /* EXPR; limit too */                                                                                   \
+    X(TOP)             /* EXPR how many, ORDER* */                                                                             \
+    X(SORT)            /* ORDER* */                                                                                            \
+    X(ORDER) /* "", "asc" or "desc"; value.integer 0: not said, 1: nulls first, 2: nulls last; EXPR */                         \
+    X(DISTINCT) /* EXPR*, or STAR */                                                                                           \
+    X(JOIN) /* "kind, lower case; empty: not said" PIPE, EXPR* of on: NAME or $left.a == $right.b */                           \
+    X(LOOKUP) /* likewise */                                                                                                   \
+    X(UNION)  /* "kind: inner, outer; empty" NAMED* parameters (withsource, isfuzzy), then NAME, PATTERN, PIPE* */             \
+    X(SEARCH) /* EXPR predicate, then NAMED* parameters (kind), NAME* tables of in (...); a lone string is a LITERAL */        \
+    X(MV_EXPAND) /* EXPR, NAMED or TYPED*, then NAMED parameters "limit", "with_itemindex", "bagexpansion", "kind" */          \
+    X(PARSE) /* "kind: simple, regex, relaxed" EXPR, then STAR, LITERAL, DECLARATION* in their order */                        \
+    X(PARSE_WHERE) /* likewise */                                                                                              \
+    X(MAKE_SERIES) /* NAMED or EXPR* each maybe in a DEFAULT, AXIS, [BY] */                                                    \
+    X(DEFAULT)     /* EXPR or NAMED, EXPR default */                                                                           \
+    X(AXIS)   /* EXPR or NAMED, EXPR from, to, step; from and to a LITERAL null where not said */                              \
+    X(RENDER) /* "visualization" NAMED* of with (...) */                                                                       \
+    X(SAMPLE) /* EXPR */                                                                                                       \
+    X(SERIALIZE) /* EXPR or NAMED* */                                                                                          \
+    X(AS)        /* "name" */                                                                                                  \
     X(EVALUATE)  /* CALL */
 
 enum vd_kql_kind {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "center/store/duckdb_functions.h"
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 #include "lib/sync.h"
@@ -433,6 +434,9 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
     int error = open_database(store, text, text_size);
 
     store->next_offset = 0;
+    if (error == VD_OK) {
+        error = vd_duckdb_functions_register(store->writer);
+    }
     if (error == VD_OK) {
         error = lock_down(store, text, text_size);
     }

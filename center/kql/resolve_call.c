@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls: of the table of functions, of what the language treats in its own way, and of functions of the query. */
+
+#include <string.h>
+
+#include "center/kql/resolve_internal.h"
+
+typedef struct vd_kql_expr *special_function(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node);
+
+static void expect_arguments(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, uint32_t least, uint32_t most)
+{
+    if (node->child_count < least || node->child_count > most) {
+        vd_kql_fail(r, node, "%.*s takes %u%s arguments, not %u", VD_STR_ARG(node->text), least,
+            most > least ? " or more" : "", node->child_count);
+    }
+}
+
+static bool is_in_table(enum vd_kql_role role, struct vd_str name)
+{
+    const char *const *names = vd_kql_function_names(role);
+
+    for (; *names != NULL; names++) {
+        if (vd_str_equal_text(name, *names)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Times ---- */
+
+static struct vd_kql_expr *resolve_now(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    struct vd_kql_expr *now = vd_kql_expr_new(r, VD_KQL_OP_CONSTANT, VD_KQL_DATETIME, 0);
+
+    expect_arguments(r, node, 0, 1);
+    now->value = (struct vd_kql_value){
+        .type = VD_KQL_DATETIME, .integer = r->options->now_ms * (VD_KQL_TICKS_PER_S / 1000)};
+    if (node->first != NULL) {
+        struct vd_kql_expr *sum[] = {now, vd_kql_resolve_expr(r, place, node->first)};
+
+        return vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("+"), sum, 2);
+    }
+    return now;
+}
+
+static struct vd_kql_expr *resolve_ago(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const struct vd_kql_node nothing = {.text = VD_STR_LITERAL("now")};
+    struct vd_kql_expr *difference[2];
+
+    expect_arguments(r, node, 1, 1);
+    difference[0] = resolve_now(r, place, &nothing);
+    difference[1] = vd_kql_resolve_expr(r, place, node->first);
+    if (difference[1]->type != VD_KQL_TIMESPAN) {
+        vd_kql_fail(r, node->first, "ago takes a timespan, not a %s",
+            vd_kql_type_text(difference[1]->type));
+    }
+    return vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("-"), difference, 2);
+}
+
+/* ---- Choices ---- */
+
+/* The type that all values of a choice can have. */
+static enum vd_kql_type common_type(struct vd_kql_resolver *r, const struct vd_kql_node *node,
+    enum vd_kql_type a, enum vd_kql_type b)
+{
+    static const enum vd_kql_type widening[] = {VD_KQL_INT, VD_KQL_LONG, VD_KQL_REAL};
+    int ranks[2] = {-1, -1};
+
+    if (a == b) {
+        return a;
+    }
+    for (int i = 0; i < 3; i++) {
+        ranks[0] = a == widening[i] ? i : ranks[0];
+        ranks[1] = b == widening[i] ? i : ranks[1];
+    }
+    if (ranks[0] >= 0 && ranks[1] >= 0) {
+        return widening[ranks[0] > ranks[1] ? ranks[0] : ranks[1]];
+    }
+    if (a == VD_KQL_DYNAMIC || b == VD_KQL_DYNAMIC) {
+        return VD_KQL_DYNAMIC;
+    }
+    vd_kql_fail(r, node, "the values are to be of one type, not %s and %s", vd_kql_type_text(a),
+        vd_kql_type_text(b));
+}
+
+static bool is_null_constant(const struct vd_kql_expr *expr)
+{
+    return expr->op == VD_KQL_OP_CONSTANT && expr->value.is_null;
+}
+
+/* iff(condition, a, b) and case(condition, a, condition, b, ..., else) */
+static struct vd_kql_expr *resolve_case(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    struct vd_kql_expr *choice;
+    enum vd_kql_type type = VD_KQL_TYPE_COUNT;
+    uint32_t i = 0;
+
+    expect_arguments(r, node, 3, VD_KQL_ARGUMENTS_MAX);
+    if (node->child_count % 2 == 0) {
+        vd_kql_fail(r, node, "%.*s takes pairs of condition and value, and a value for all else",
+            VD_STR_ARG(node->text));
+    }
+    choice = vd_kql_expr_new(r, VD_KQL_OP_CASE, VD_KQL_BOOL, node->child_count);
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next, i++) {
+        const bool is_condition = i % 2 == 0 && i + 1 < node->child_count;
+        struct vd_kql_expr *value = is_condition ? vd_kql_resolve_bool(r, place, item)
+                                                 : vd_kql_resolve_expr(r, place, item);
+
+        choice->arguments[i] = value;
+        if (!is_condition && !is_null_constant(value)) {
+            type =
+                type == VD_KQL_TYPE_COUNT ? value->type : common_type(r, item, type, value->type);
+        }
+    }
+    choice->type = type != VD_KQL_TYPE_COUNT ? type : choice->arguments[1]->type;
+    for (i = 0; i < choice->argument_count; i++) {
+        if (i % 2 == 1 || i + 1 == choice->argument_count) {
+            choice->arguments[i] = vd_kql_cast(r, node, choice->arguments[i], choice->type);
+        }
+    }
+    return choice;
+}
+
+/* ---- Over rows in their order ---- */
+
+static struct vd_kql_expr *resolve_window(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    static const struct {
+        const char *name;
+        enum vd_kql_window window;
+        uint32_t least;
+        uint32_t most;
+    } windows[] = {
+        {"prev", VD_KQL_WINDOW_PREV, 1, 3},
+        {"next", VD_KQL_WINDOW_NEXT, 1, 3},
+        {"row_number", VD_KQL_WINDOW_NUMBER, 0, 2},
+        {"row_cumsum", VD_KQL_WINDOW_CUMSUM, 1, 2},
+    };
+    struct vd_kql_expr *expr = vd_kql_expr_new(r, VD_KQL_OP_WINDOW, VD_KQL_LONG, node->child_count);
+    uint32_t i = 0;
+
+    if (place->row == NULL || !place->row->is_serialized) {
+        vd_kql_fail(r, node, "%.*s needs rows in an order: it stands behind sort, top or serialize",
+            VD_STR_ARG(node->text));
+    }
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        expr->arguments[i++] = vd_kql_resolve_expr(r, place, item);
+    }
+    for (i = 0; i < 4; i++) {
+        if (vd_str_equal_text(node->text, windows[i].name)) {
+            expect_arguments(r, node, windows[i].least, windows[i].most);
+            expr->window = windows[i].window;
+        }
+    }
+    if (expr->window == VD_KQL_WINDOW_PREV || expr->window == VD_KQL_WINDOW_NEXT) {
+        expr->type = expr->arguments[0]->type;
+        if (expr->argument_count == 3) {
+            expr->arguments[2] = vd_kql_cast(r, node, expr->arguments[2], expr->type);
+        }
+    } else if (expr->window == VD_KQL_WINDOW_CUMSUM) {
+        expr->type =
+            expr->arguments[0]->type == VD_KQL_INT ? VD_KQL_LONG : expr->arguments[0]->type;
+    }
+    return expr;
+}
+
+/* ---- Tables as values ---- */
+
+static struct vd_kql_expr *resolve_toscalar(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    struct vd_kql_expr *scalar = vd_kql_expr_new(r, VD_KQL_OP_SCALAR, VD_KQL_LONG, 0);
+    struct vd_kql_rel *rel;
+    struct vd_kql_rel *project;
+
+    expect_arguments(r, node, 1, 1);
+    rel = vd_kql_resolve_table(r, place->scope, node->first);
+    if (rel->columns.count == 0) {
+        vd_kql_fail(r, node->first, "the table has no column");
+    }
+    project = vd_kql_project_begin(r, rel);
+    vd_kql_project_add(
+        r, project, rel->columns.items[0].name, vd_kql_column_expr(r, &rel->columns.items[0]));
+    scalar->rel = vd_kql_project_end(r, project);
+    scalar->type = rel->columns.items[0].type;
+    return scalar;
+}
+
+/* column_ifexists("name", instead) */
+static struct vd_kql_expr *resolve_column_ifexists(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const struct vd_kql_column *column;
+
+    expect_arguments(r, node, 2, 2);
+    if (node->first->kind != VD_KQL_LITERAL || node->first->value.type != VD_KQL_STRING) {
+        vd_kql_fail(r, node->first, "the name of a column in quotation marks is expected");
+    }
+    column = place->row != NULL ? vd_kql_columns_find(&place->row->columns, node->first->value.text)
+                                : NULL;
+    return column != NULL ? vd_kql_column_expr(r, column)
+                          : vd_kql_resolve_expr(r, place, node->first->next);
+}
+
+/* extractjson("$.Member", text): of a member with a column of its own, that column. */
+static struct vd_kql_expr *resolve_extract_json(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    struct vd_kql_expr *arguments[3];
+    const struct vd_kql_column *member = NULL;
+    uint32_t count = 0;
+
+    expect_arguments(r, node, 2, 3);
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        arguments[count++] = vd_kql_resolve_expr(r, place, item);
+    }
+    if (count == 2 && arguments[0]->op == VD_KQL_OP_CONSTANT &&
+        arguments[0]->type == VD_KQL_STRING && arguments[0]->value.text.length > 2 &&
+        memcmp(arguments[0]->value.text.data, "$.", 2) == 0 &&
+        arguments[1]->op == VD_KQL_OP_COLUMN) {
+        const struct vd_str path = arguments[0]->value.text;
+
+        member = vd_kql_member_find(
+            place->row, arguments[1]->column, (struct vd_str){path.data + 2, path.length - 2});
+    }
+    if (member != NULL) {
+        return vd_kql_cast(r, node,
+            vd_kql_cast(r, node, vd_kql_column_expr(r, member), VD_KQL_DYNAMIC), VD_KQL_STRING);
+    }
+    return vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("extract_json"), arguments, count);
+}
+
+static const struct {
+    const char *name;
+    special_function *resolve;
+} specials[] = {
+    {"now", resolve_now},
+    {"ago", resolve_ago},
+    {"iff", resolve_case},
+    {"iif", resolve_case},
+    {"case", resolve_case},
+    {"prev", resolve_window},
+    {"next", resolve_window},
+    {"row_number", resolve_window},
+    {"row_cumsum", resolve_window},
+    {"toscalar", resolve_toscalar},
+    {"column_ifexists", resolve_column_ifexists},
+    {"columnifexists", resolve_column_ifexists},
+    {"extractjson", resolve_extract_json},
+    {"extract_json", resolve_extract_json},
+};
+
+/* ---- Functions of the query ---- */
+
+static struct vd_kql_expr *call_own(struct vd_kql_resolver *r, const struct vd_kql_place *place,
+    const struct vd_kql_node *node, const struct vd_kql_scope *function)
+{
+    const struct vd_kql_scope *scope = vd_kql_resolve_arguments(r, place, node, function);
+    const struct vd_kql_node *body = function->node->first;
+    struct vd_kql_place inner = {0};
+    struct vd_kql_expr *result;
+
+    while (body->next != NULL) {
+        body = body->next;
+    }
+    if (++r->depth > VD_KQL_CALL_DEPTH_MAX) {
+        vd_kql_fail(r, node, "functions call one another too deeply");
+    }
+    inner.scope = vd_kql_resolve_lets(r, scope, body);
+    while (body->kind == VD_KQL_QUERY) {
+        body = vd_kql_child(body, body->child_count - 1);
+    }
+    result = vd_kql_resolve_expr(r, &inner, body);
+    r->depth--;
+    return result;
+}
+
+/* An aggregate in an expression of summarize: a column of what it makes. */
+static struct vd_kql_expr *call_aggregate(struct vd_kql_resolver *r,
+    const struct vd_kql_place *place, const struct vd_kql_node *node,
+    struct vd_kql_expr **arguments, uint32_t count)
+{
+    struct vd_kql_expr *aggregate =
+        vd_kql_call(r, node, VD_KQL_AGGREGATE, node->text, arguments, count);
+
+    return vd_kql_aggregate_add(r, place->aggregates, aggregate);
+}
+
+struct vd_kql_expr *vd_kql_aggregate_add(
+    struct vd_kql_resolver *r, struct vd_kql_aggregates *aggregates, struct vd_kql_expr *aggregate)
+{
+    const struct vd_kql_column *column =
+        vd_kql_columns_new(r, &aggregates->columns, VD_STR_LITERAL("aggregate"), aggregate->type);
+
+    vd_kql_rel_expr(r, aggregates->rel, aggregate);
+    return vd_kql_column_expr(r, column);
+}
+
+struct vd_kql_expr *vd_kql_resolve_call(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const struct vd_kql_scope *own = vd_kql_scope_find(place->scope, node->text);
+    const bool is_aggregate = is_in_table(VD_KQL_AGGREGATE, node->text);
+    const bool is_scalar = is_in_table(VD_KQL_SCALAR, node->text);
+    struct vd_kql_place inner = *place;
+    struct vd_kql_expr **arguments;
+    uint32_t count = 0;
+
+    if (own != NULL && own->kind == VD_KQL_BIND_NODE && own->node->kind == VD_KQL_FUNCTION) {
+        return call_own(r, place, node, own);
+    }
+    for (size_t i = 0; i < sizeof specials / sizeof specials[0]; i++) {
+        if (vd_str_equal_text(node->text, specials[i].name)) {
+            return specials[i].resolve(r, place, node);
+        }
+    }
+    if (is_aggregate && !is_scalar && place->aggregates == NULL) {
+        vd_kql_fail(r, node,
+            "%.*s is an aggregate: it stands in summarize, and in no other aggregate",
+            VD_STR_ARG(node->text));
+    }
+    if (is_aggregate) {
+        inner.aggregates = NULL;
+    }
+    arguments = vd_kql_new(r, (node->child_count + 1) * sizeof(struct vd_kql_expr *));
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        arguments[count++] = vd_kql_resolve_expr(r, &inner, item);
+    }
+    if (is_aggregate && place->aggregates != NULL) {
+        return call_aggregate(r, place, node, arguments, count);
+    }
+    return vd_kql_call(r, node, VD_KQL_SCALAR, node->text, arguments, count);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* mv-expand: a row for each element of an array, or each member of a bag. */
+
+#include <string.h>
+
+#include "center/kql/resolve_internal.h"
+
+static bool is_parameter(const struct vd_kql_node *item, const char *name)
+{
+    return item->kind == VD_KQL_NAMED && vd_str_equal_text(item->text, name);
+}
+
+static bool is_any_parameter(const struct vd_kql_node *item)
+{
+    return is_parameter(item, "limit") || is_parameter(item, "with_itemindex") ||
+        is_parameter(item, "bagexpansion") || is_parameter(item, "kind");
+}
+
+struct element {
+    struct vd_str name;
+    enum vd_kql_type type;
+    uint32_t replaces; /* the column of the input; 0: none */
+    uint32_t column;   /* of the expansion */
+};
+
+static struct element add_element(struct vd_kql_resolver *r, const struct vd_kql_scope *scope,
+    struct vd_kql_rel *expand, const struct vd_kql_node *item)
+{
+    const struct vd_kql_rel *input = expand->inputs[0];
+    const struct vd_kql_place place = {.scope = scope, .row = input};
+    struct element element = {.type = VD_KQL_DYNAMIC};
+    const struct vd_kql_node *value = item;
+    struct vd_kql_expr *expr;
+
+    if (value->kind == VD_KQL_TYPED) {
+        if (!vd_kql_type_parse(value->text, &element.type)) {
+            vd_kql_fail(r, value, "there is no type '%.*s'", VD_STR_ARG(value->text));
+        }
+        value = value->first;
+    }
+    element.name = vd_kql_name_of(r, value);
+    value = value->kind == VD_KQL_NAMED ? value->first : value;
+    expr = vd_kql_resolve_expr(r, &place, value);
+    if (expr->type != VD_KQL_DYNAMIC) {
+        vd_kql_fail(
+            r, value, "a dynamic value is expected, not a %s", vd_kql_type_text(expr->type));
+    }
+    if (element.name.length == 0) {
+        element.name = VD_STR_LITERAL("Column1");
+    }
+    if (vd_kql_columns_find(&input->columns, element.name) != NULL) {
+        element.replaces = vd_kql_columns_find(&input->columns, element.name)->id;
+    }
+    element.column = vd_kql_columns_new(r, &expand->columns, element.name, VD_KQL_DYNAMIC)->id;
+    vd_kql_rel_expr(r, expand, expr);
+    return element;
+}
+
+static struct vd_kql_expr *element_value(struct vd_kql_resolver *r, const struct vd_kql_rel *expand,
+    const struct vd_kql_node *node, const struct element *element)
+{
+    return vd_kql_cast(r, node,
+        vd_kql_column_expr(r, vd_kql_columns_by_id(&expand->columns, element->column)),
+        element->type);
+}
+
+/* The columns as queries see them: elements in the place of what they replace, others behind. */
+static struct vd_kql_rel *arranged(struct vd_kql_resolver *r, struct vd_kql_rel *expand,
+    const struct vd_kql_node *node, const struct element *elements, uint32_t count)
+{
+    struct vd_kql_rel *project = vd_kql_project_begin(r, expand);
+    const struct vd_kql_rel *input = expand->inputs[0];
+
+    for (uint32_t i = 0; i < input->columns.count; i++) {
+        const struct vd_kql_column *column = &input->columns.items[i];
+        const struct element *by = NULL;
+
+        for (uint32_t e = 0; e < count; e++) {
+            by = elements[e].replaces == column->id ? &elements[e] : by;
+        }
+        if (by != NULL) {
+            vd_kql_project_add(r, project, column->name, element_value(r, expand, node, by));
+        } else if (!vd_kql_is_hidden(column)) {
+            vd_kql_project_keep(r, project, column);
+        }
+    }
+    for (uint32_t e = 0; e < count; e++) {
+        if (elements[e].replaces == 0) {
+            vd_kql_project_add(
+                r, project, elements[e].name, element_value(r, expand, node, &elements[e]));
+        }
+    }
+    if (expand->index_column != 0) {
+        vd_kql_project_keep(
+            r, project, vd_kql_columns_by_id(&expand->columns, expand->index_column));
+    }
+    return vd_kql_project_end(r, project);
+}
+
+struct vd_kql_rel *vd_kql_resolve_mv_expand(struct vd_kql_resolver *r,
+    const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
+{
+    struct vd_kql_rel *expand = vd_kql_rel_pass(r, VD_KQL_REL_EXPAND, input);
+    struct element *elements = vd_kql_new(r, node->child_count * sizeof *elements);
+    const struct vd_kql_place place = {.scope = scope};
+    uint32_t count = 0;
+
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        if (!is_any_parameter(item)) {
+            elements[count++] = add_element(r, scope, expand, item);
+        }
+    }
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        if (is_parameter(item, "limit")) {
+            expand->row_limit = (uint32_t)vd_kql_resolve_count(r, &place, item->first);
+        } else if (is_parameter(item, "with_itemindex")) {
+            expand->index_column = vd_kql_columns_new(r, &expand->columns,
+                vd_kql_columns_free_name(r, &expand->columns, item->first->text), VD_KQL_LONG)
+                                       ->id;
+        }
+    }
+    if (count == 0) {
+        vd_kql_fail(r, node, "a column to expand is expected");
+    }
+    return arranged(r, expand, node, elements, count);
+}
