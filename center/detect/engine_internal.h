@@ -41,6 +41,7 @@ struct vd_engine {
     bool has_rules;          /* they were set since it was made, be it none */
     bool is_restored;        /* what was loaded is as the rules are */
     int64_t now_ms;          /* 0: not known yet */
+    int64_t saved_ms;        /* now_ms as it was saved last; 0: it was not since the load */
     int64_t observed_ms;     /* grows with now_ms, but not over gaps */
     int64_t jumped_observed; /* observed_ms when now_ms jumped ahead by more than a day */
     bool has_jumped;

@@ -9,6 +9,8 @@
 
 /* The form of the engine's own row. */
 #define FORMAT 1
+/* Its time is written so often at least where nothing else of it has changed: all groups' clocks are with it. */
+#define SAVE_MS 5000
 
 /* ---- Writing ---- */
 
@@ -94,8 +96,10 @@ int vd_engine_save(struct vd_engine *engine, struct vd_alert_store *store)
         states->touched[i]->is_touched = error != VD_OK;
     }
     vd_buf_release(&body);
-    if (error == VD_OK && store != NULL && vd_engine_has_changed(engine)) {
+    if (error == VD_OK && store != NULL &&
+        (engine->is_changed || engine->now_ms - engine->saved_ms >= SAVE_MS)) {
         error = save_engine(engine, store);
+        engine->saved_ms = engine->now_ms;
     }
     if (error != VD_OK) {
         return error; /* the transaction is rolled back, and everything is loaded anew */
@@ -231,6 +235,7 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     engine->observed_ms = 0;
     engine->minute = 0;
     engine->is_restored = false;
+    engine->saved_ms = 0;
     error = store != NULL ? vd_device_states_each(store, read_row, engine) : VD_OK;
     if (error == VD_OK && engine->fleet != NULL) {
         error = vd_fleet_each(engine->fleet, take_device, &taking);

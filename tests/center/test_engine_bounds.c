@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "center/detect/custom_rules.h"
+#include "center/store/device_states.h"
 #include "tests/center/engine_fixture.h"
 
 #define MINUTE_MS ENGINE_MINUTE_MS
@@ -250,9 +251,48 @@ static void test_engine_bounds__windows_when_memory_is_tight(void **state)
     assert_int_equal(window_of_flows(f)->count, 100);
 }
 
+/* The hub's time as it was saved last. */
+static int64_t saved_ms(struct engine_fixture *f)
+{
+    struct vd_buf body = {0};
+    struct vd_reader reader;
+    int64_t ms;
+
+    assert_int_equal(vd_device_state_get(f->store, "", &body), VD_OK);
+    vd_reader_init(&reader, body.data, body.length);
+    (void)vd_reader_u8(&reader);
+    ms = (int64_t)vd_reader_u64_le(&reader);
+    vd_buf_release(&body);
+    return ms;
+}
+
+/* The clocks of a thousand groups are not written with each batch, but with what they are about. */
+static void test_engine_bounds__clocks_are_written_when_they_change(void **state)
+{
+    static const char *const rules[] =
+        ENGINE_WINDOW_RULES("MqttD2CMessagesNotInAllowedRange", "1", "9", "PT1M");
+    struct engine_fixture *f = *state;
+
+    engine_set_rules(f, rules);
+    engine_pass_time(f, START_MS, START_MS + 10000);
+    engine_end_batch(f, true);
+    assert_int_equal(saved_ms(f), START_MS + 10000);
+    engine_hear(f, "d0", "203.0.113.1", START_MS + 11000);
+    engine_end_batch(f, true);
+    assert_int_equal(saved_ms(f), START_MS + 10000);
+    assert_int_equal(vd_engine_device(f->engine, VD_STR_LITERAL("d0"))->heard_ms, START_MS + 11000);
+    engine_hear(f, "d0", "203.0.113.1", START_MS + 16000);
+    engine_end_batch(f, true);
+    assert_int_equal(saved_ms(f), START_MS + 16000);
+    engine_pass_time(f, START_MS + 16000, START_MS + 2 * MINUTE_MS + ENGINE_LATENESS_MS);
+    engine_end_batch(f, true);
+    assert_int_equal(saved_ms(f), START_MS + 2 * MINUTE_MS + ENGINE_LATENESS_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ENGINE_TEST(test_engine_bounds__clocks_are_written_when_they_change),
         cmocka_unit_test(test_engine_bounds__a_fleet_falls_silent),
         ENGINE_TEST(test_engine_bounds__alerts_of_a_flood_are_bounded),
         ENGINE_TEST(test_engine_bounds__alerts_of_attempts_are_bounded),
