@@ -61,6 +61,9 @@
 /* Shortest prefix of an alert's id that stands for it. */
 #define VD_ALERT_ID_PREFIX_MIN 4
 
+/* Changes of state that are remembered of each recommendation; the oldest go first. */
+#define VD_RECOMMENDATION_CHANGES_MAX 1000
+
 /* Notifications that wait for sinks; the oldest go first. Some 3 KiB each. */
 #define VD_OUTBOX_MAX 1000000
 /* Sinks, each of which has a thread. */

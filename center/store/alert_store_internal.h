@@ -97,6 +97,9 @@
         " unhealthy_devices = ?8")                                                                                                                                     \
     X(RECOMMENDATION_CHANGE,                                                                                                                                           \
         "INSERT INTO recommendation_changes(type, time_ms, is_active) VALUES(?1, ?2, ?3)")                                                                             \
+    X(RECOMMENDATION_PRUNE,                                                                                                                                            \
+        "DELETE FROM recommendation_changes WHERE type = ?1 AND number <= (SELECT number FROM"                                                                         \
+        " recommendation_changes WHERE type = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)")                                                                             \
     X(GROUP_PUT,                                                                                                                                                       \
         "INSERT INTO security_groups(name, properties, changed_ms) VALUES(?1, ?2, ?3)"                                                                                 \
         " ON CONFLICT(name) DO UPDATE SET properties = excluded.properties,"                                                                                           \

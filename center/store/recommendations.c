@@ -3,11 +3,9 @@
 
 #include "center/store/recommendations.h"
 
+#include "center/limits.h"
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
-
-/* Changes that are remembered of each. */
-#define HISTORY_MAX "1000"
 
 static int read_state(
     struct vd_alert_store *store, const char *type, bool *is_there, bool *is_active)
@@ -27,11 +25,19 @@ static int add_change(
     struct vd_alert_store *store, const char *type, bool is_active, int64_t now_ms)
 {
     sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_RECOMMENDATION_CHANGE);
+    int error;
 
     sqlite3_bind_text(s, 1, type, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, now_ms);
     sqlite3_bind_int(s, 3, is_active);
-    return vd_alert_sql_run(store, VD_SQL_RECOMMENDATION_CHANGE);
+    error = vd_alert_sql_run(store, VD_SQL_RECOMMENDATION_CHANGE);
+    if (error == VD_OK) {
+        s = vd_alert_sql(store, VD_SQL_RECOMMENDATION_PRUNE);
+        sqlite3_bind_text(s, 1, type, -1, SQLITE_STATIC);
+        sqlite3_bind_int(s, 2, VD_RECOMMENDATION_CHANGES_MAX);
+        error = vd_alert_sql_run(store, VD_SQL_RECOMMENDATION_PRUNE);
+    }
+    return error;
 }
 
 static int put_one(struct vd_alert_store *store, const struct vd_recommendation *row,
@@ -166,7 +172,7 @@ int vd_recommendations_history(struct vd_alert_store *store, const char *type, j
     pthread_mutex_lock(&store->read_mutex);
     code = sqlite3_prepare_v2(store->reader,
         "SELECT type, time_ms, is_active FROM recommendation_changes WHERE type = ?1"
-        " ORDER BY time_ms DESC LIMIT " HISTORY_MAX,
+        " ORDER BY number DESC",
         -1, &s, NULL);
     sqlite3_bind_text(s, 1, type, -1, SQLITE_STATIC);
     while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {

@@ -13,8 +13,9 @@
 
 #include "api/posture.h"
 #include "api/solution.h"
+#include "center/limits.h"
 #include "center/recommend/recommender.h"
-#include "center/store/alert_store.h"
+#include "center/store/alert_store_internal.h"
 #include "center/store/recommendations.h"
 #include "hub/export/setting.h"
 #include "hub/ip_filter.h"
@@ -261,11 +262,40 @@ static void test_recommend__life(void **unused)
     json_decref(history);
 }
 
+/* Of changes that go on, the latest are remembered. */
+static void test_recommend__forgets_old_changes(void **unused)
+{
+    struct vd_recommendation_state states[VD_RECOMMENDATIONS];
+    json_t *nothing = json_array();
+    sqlite3_stmt *s = NULL;
+
+    (void)unused;
+    for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
+        states[i] = (struct vd_recommendation_state){.resources = nothing};
+    }
+    for (int i = 0; i < VD_RECOMMENDATION_CHANGES_MAX + 20; i++) {
+        states[0].is_active = i % 2 == 0;
+        assert_int_equal(vd_recommendations_put(store, states, 1000 + i, NULL), VD_OK);
+    }
+    assert_int_equal(
+        sqlite3_prepare_v2(store->reader,
+            "SELECT count(*), min(time_ms) FROM recommendation_changes WHERE type = ?1", -1, &s,
+            NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(s, 1, vd_recommendation_at(0)->type, -1, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int64(s, 0), VD_RECOMMENDATION_CHANGES_MAX);
+    assert_int_equal(sqlite3_column_int64(s, 1), 1020);
+    sqlite3_finalize(s);
+    json_decref(nothing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define POSTURE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
         POSTURE_TEST(test_recommend__shared_credentials),
+        POSTURE_TEST(test_recommend__forgets_old_changes),
         POSTURE_TEST(test_recommend__devices_with_modules),
         POSTURE_TEST(test_recommend__switched_by_solutions),
         POSTURE_TEST(test_recommend__the_filter),
