@@ -508,6 +508,12 @@ static void test_many__groups(void **state)
     assert_int_equal(vd_alert_store_groups(f->store, &of_device, &groups), VD_OK);
     assert_int_equal(json_array_size(groups), 1);
     json_decref(groups);
+    /* About the hub itself: of no device. */
+    (void)happen(f, &(struct found){.id = 5000, .device = "", .cause = "hub", .at_ms = HOUR_MS});
+    assert_int_equal(
+        vd_alert_store_groups(f->store, &(struct vd_alert_filter){.cause = "hub"}, &groups), VD_OK);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(groups, 0), "devices")), 0);
+    json_decref(groups);
 }
 
 static void test_many__old_ones_go(void **state)
