@@ -111,6 +111,7 @@ void vd_api_group_put(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     json_t *body = vd_api_body_object(args, answer);
+    json_t *groups = NULL;
     char problem[256] = "";
     bool is_new = false;
     int error;
@@ -119,6 +120,9 @@ void vd_api_group_put(
         return;
     }
     error = vd_groups_put(api->alerts, args->id, body, vd_clock_utc_ms(), &is_new, problem);
+    if (error == VD_OK) {
+        error = vd_groups_list(api->alerts, args->id, &groups); /* as it is written */
+    }
     if (error == VD_E_INVALID) {
         vd_api_fail(answer, 400, "InvalidRule", "%s", problem);
     } else if (error == VD_E_LIMIT) {
@@ -126,9 +130,13 @@ void vd_api_group_put(
     } else if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);
     } else {
+        const json_t *name = json_object_get(json_array_get(groups, 0), "name");
+
         vd_api_reply(answer, is_new ? 201 : 200,
-            json_pack("{s:s, s:o}", "name", args->id, "properties", vd_group_rules_document(body)));
+            json_pack("{s:s, s:o}", "name", name != NULL ? json_string_value(name) : args->id,
+                "properties", vd_group_rules_document(body)));
     }
+    json_decref(groups);
     json_decref(body);
 }
 

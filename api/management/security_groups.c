@@ -66,6 +66,7 @@ void vd_management_group_put(struct vd_management *management,
 {
     json_t *body = vd_management_body(args, answer);
     const json_t *properties = json_object_get(body, "properties");
+    json_t *groups = NULL;
     char problem[256] = "";
     bool is_new = false;
     int error;
@@ -75,6 +76,9 @@ void vd_management_group_put(struct vd_management *management,
     }
     error = vd_groups_put(
         management->config.alerts, args->names[0], properties, vd_clock_utc_ms(), &is_new, problem);
+    if (error == VD_OK) {
+        error = vd_groups_list(management->config.alerts, args->names[0], &groups);
+    }
     if (error == VD_E_INVALID) {
         vd_management_fail(answer, 400, "BadRequest", "properties", "%s", problem);
     } else if (error == VD_E_LIMIT) {
@@ -83,9 +87,12 @@ void vd_management_group_put(struct vd_management *management,
     } else if (error != VD_OK) {
         vd_management_fail_error(answer, error, args->names[0]);
     } else {
-        vd_management_reply(
-            answer, is_new ? 201 : 200, group_json(args, args->names[0], properties));
+        const json_t *name = json_object_get(json_array_get(groups, 0), "name");
+
+        vd_management_reply(answer, is_new ? 201 : 200,
+            group_json(args, name != NULL ? json_string_value(name) : args->names[0], properties));
     }
+    json_decref(groups);
     json_decref(body);
 }
 

@@ -183,6 +183,9 @@ static void test_doctor__groups(void **unused)
     expect_why("d", type, "names the group lab, which has no rules");
     (void)ask("PUT", "/groups/lab", "{}", 201);
     expect_why("d", type, "off in the group lab");
+    /* One group, whatever the letters: its name is what tags are to say. */
+    assert_string_equal(
+        json_string_value(json_object_get(ask("PUT", "/groups/LAB", "{}", 200), "name")), "lab");
     (void)ask("PUT", "/groups/lab", rules, 200);
     expect_why("d", type, "");
     (void)ask("PUT", "/groups/lab", too_high, 200);
