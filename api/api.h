@@ -160,7 +160,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /indicators?address=         {"address","matches","indicators":[{"indicator","feed","isException","severity","confidence",
  *                                  "tlp","description","validFrom","validUntil","line"}]}, all that hold it, valid or not;
  *                                  "matches" is the one that a flow would raise an alert for now, or null
- * POST /query                      {"sql"}; {"columns","rows","truncated"}
+ * POST /query                      {"sql"}; {"columns","rows","truncated"}. {"kql"[,"timespan","explain"]}: center/query.h; of
+ *                                  what is wrong with its text error.place says where: {"line","column","offset","length","text"}
  * GET /status                      versions and counters
  * /subscriptions/..., /providers/...   the management API (docs/management.md), as an owner and without headers
  */

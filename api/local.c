@@ -264,6 +264,7 @@ void vd_local_management(
     const struct vd_management_config config = {
         .registry = api->registry,
         .alerts = api->alerts,
+        .analytics = api->analytics,
         .hub = api->hub,
         .recorder = api->recorder,
         .exporter = api->exporter,

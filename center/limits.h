@@ -118,7 +118,9 @@
 
 /* Querying SQL. */
 #define VD_QUERY_ROWS_DEFAULT       10000
+#define VD_QUERY_ROWS_MAX           500000
 #define VD_QUERY_TIMEOUT_DEFAULT_MS 180000
+#define VD_QUERY_TIMEOUT_MAX_MS     600000
 #define VD_QUERY_TEXT_MAX           65536
 /* Bytes of text in one result: bounds what an answer holds in memory. */
 #define VD_QUERY_RESULT_BYTES_MAX 67108864

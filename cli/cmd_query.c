@@ -1,201 +1,100 @@
 /* SPDX-License-Identifier: MIT */
-/* `vedette query`, `status`: reading what the service has. */
+/* `vedette query`: queries in KQL, or in SQL. */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "center/kql/syntax.h"
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
-
-/* A cell as text, in `out` where it is no string itself. */
-static const char *cell_text(const json_t *value, char **out)
-{
-    *out = NULL;
-    if (value == NULL || json_is_null(value)) {
-        return NULL;
-    }
-    if (json_is_string(value)) {
-        return json_string_value(value);
-    }
-    *out = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    return *out;
-}
-
-static void print_query_table(const json_t *result)
-{
-    const json_t *columns = json_object_get(result, "columns");
-    const json_t *rows = json_object_get(result, "rows");
-    const char *names[VD_TABLE_COLUMNS_MAX];
-    struct vd_table table = {.columns = names};
-    const json_t *row;
-    size_t i;
-
-    for (;
-         table.column_count < json_array_size(columns) && table.column_count < VD_TABLE_COLUMNS_MAX;
-         table.column_count++) {
-        const char *name =
-            json_string_value(json_object_get(json_array_get(columns, table.column_count), "name"));
-
-        names[table.column_count] = name != NULL ? name : "";
-    }
-    json_array_foreach(rows, i, row)
-    {
-        for (size_t column = 0; column < table.column_count; column++) {
-            char *made;
-
-            vd_table_add(&table, cell_text(json_array_get(row, column), &made));
-            free(made);
-        }
-    }
-    if (table.column_count > 0) {
-        vd_table_print(&table, true);
-    }
-    printf("(%zu rows%s)\n", json_array_size(rows),
-        json_is_true(json_object_get(result, "truncated")) ? ", the rest was cut off" : "");
-}
-
-/* RFC 4180: quoted where a comma, a quote or a line end is in it. */
-static void print_csv_cell(const char *text, bool first)
-{
-    if (!first) {
-        putchar(',');
-    }
-    if (text == NULL) {
-        return;
-    }
-    if (text[strcspn(text, ",\"\r\n")] == '\0') {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"') {
-            putchar('"');
-        }
-        putchar(*text);
-    }
-    putchar('"');
-}
-
-static void print_csv(const json_t *result)
-{
-    const json_t *columns = json_object_get(result, "columns");
-    const json_t *rows = json_object_get(result, "rows");
-    const json_t *row;
-    size_t count = json_array_size(columns);
-    size_t i;
-
-    for (size_t column = 0; column < count; column++) {
-        print_csv_cell(json_string_value(json_object_get(json_array_get(columns, column), "name")),
-            column == 0);
-    }
-    fputs("\r\n", stdout);
-    json_array_foreach(rows, i, row)
-    {
-        for (size_t column = 0; column < count; column++) {
-            char *made;
-
-            print_csv_cell(cell_text(json_array_get(row, column), &made), column == 0);
-            free(made);
-        }
-        fputs("\r\n", stdout);
-    }
-}
+#include "cli/query_print.h"
+#include "cli/query_prompt.h"
+#include "cli/read_file.h"
 
 const struct vd_option vd_query_options[] = {
-    {"sql", "TEXT", "one SELECT over SecurityIoTRawEvent, AzureDiagnostics, AzureActivity"},
+    {"timespan", "SPAN", "rows of that time only: P1D, 2024-01-01T00:00:00Z/P1D, start/end"},
+    {"explain", NULL, "prints the SQL that the query becomes"},
+    {"sql", "TEXT", "one SELECT in SQL instead"},
     {NULL, NULL, NULL},
 };
+
+/* Sends the body and prints what comes; `text` is the query, for errors. */
+static int send(const struct vd_invocation *invocation, json_t *body, const char *text)
+{
+    char *dumped = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    const struct vd_api_request request = {
+        .method = "POST", .path = "/query", .body = vd_str_from(dumped != NULL ? dumped : "")};
+    struct vd_api_answer answer = {0, NULL};
+    char reason[1024] = "";
+    int code = VD_EXIT_OK;
+
+    json_decref(body);
+    if (dumped == NULL) {
+        fputs("vedette: the query is not text in UTF-8\n", stderr);
+        return VD_EXIT_USAGE;
+    }
+    if (vd_client_call(invocation->data_dir, &request, &answer, reason, sizeof reason) != VD_OK) {
+        fprintf(stderr, "vedette: %s\n", reason);
+        code = VD_EXIT_FAILURE;
+    } else if (answer.status >= 400) {
+        vd_query_print_problem(text, json_object_get(answer.body, "error"));
+        code = VD_EXIT_FAILURE;
+    } else if (json_object_get(answer.body, "sql") != NULL &&
+        invocation->output != VD_OUTPUT_JSON) {
+        puts(json_string_value(json_object_get(answer.body, "sql")));
+    } else {
+        vd_query_print(answer.body, invocation->output);
+    }
+    json_decref(answer.body);
+    free(dumped);
+    return code;
+}
+
+static int run_kql(const struct vd_invocation *invocation, const char *text)
+{
+    return send(invocation,
+        json_pack("{s:s, s:s*, s:b}", "kql", text, "timespan",
+            vd_invocation_value(invocation, "timespan"), "explain",
+            vd_invocation_value(invocation, "explain") != NULL),
+        text);
+}
+
+static void run_typed(const struct vd_invocation *invocation, const char *text)
+{
+    (void)run_kql(invocation, text);
+}
+
+/* A query from standard input. */
+static int run_input(const struct vd_invocation *invocation)
+{
+    struct vd_buf text = {.max = VD_KQL_TEXT_MAX + 1};
+    int code = VD_EXIT_FAILURE;
+
+    if (vd_read_file("-", "a query has no more than 262144 bytes", &text)) {
+        vd_buf_append(&text, "", 1);
+        code = run_kql(invocation, text.data != NULL ? (const char *)text.data : "");
+    }
+    vd_buf_release(&text);
+    return code;
+}
 
 int vd_cmd_query(const struct vd_invocation *invocation)
 {
     const char *sql = vd_invocation_value(invocation, "sql");
-    struct vd_api_request request = {.method = "POST", .path = "/query"};
-    json_t *body = sql != NULL ? json_pack("{s:s}", "sql", sql) : NULL;
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_t *result;
 
-    json_decref(body);
-    if (sql == NULL) {
-        return vd_cli_usage(invocation, "--sql is missing");
+    if (sql != NULL && invocation->argument_count > 0) {
+        return vd_cli_usage(invocation, "a query is in KQL or, by --sql, in SQL");
     }
-    if (text == NULL) {
-        return vd_cli_usage(invocation, "--sql is not text in UTF-8");
+    if (sql != NULL) {
+        return send(invocation, json_pack("{s:s}", "sql", sql), sql);
     }
-    request.body = vd_str_from(text);
-    result = vd_client_json(invocation->data_dir, &request);
-    free(text);
-    if (result == NULL) {
-        return VD_EXIT_FAILURE;
+    if (invocation->argument_count > 0 && strcmp(invocation->arguments[0], "-") != 0) {
+        return run_kql(invocation, invocation->arguments[0]);
     }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(result);
-    } else if (invocation->output == VD_OUTPUT_CSV) {
-        print_csv(result);
-    } else {
-        print_query_table(result);
+    if (invocation->argument_count > 0 || isatty(STDIN_FILENO) == 0) {
+        return run_input(invocation);
     }
-    json_decref(result);
-    return VD_EXIT_OK;
-}
-
-/* The members that are no objects and no lists, a line each. */
-static void print_fields(const json_t *object, const char *indent)
-{
-    const char *name;
-    const json_t *value;
-
-    json_object_foreach((json_t *)object, name, value)
-    {
-        char *made = NULL;
-        const char *text =
-            json_is_object(value) || json_is_array(value) ? NULL : cell_text(value, &made);
-
-        if (text != NULL) {
-            printf("%s%-16s ", indent, name);
-            vd_print_safe(text);
-            putchar('\n');
-        }
-        free(made);
-    }
-}
-
-/* An object, or each of a list. */
-static void print_part(const char *name, const json_t *value)
-{
-    const json_t *element;
-    size_t i;
-
-    if (json_is_object(value)) {
-        printf("\n%s\n", name);
-        print_fields(value, "  ");
-    }
-    json_array_foreach(value, i, element)
-    {
-        print_part(name, element);
-    }
-}
-
-int vd_cmd_status(const struct vd_invocation *invocation)
-{
-    const struct vd_api_request request = {.method = "GET", .path = "/status"};
-    json_t *status = vd_client_json(invocation->data_dir, &request);
-    const char *name;
-    const json_t *value;
-
-    if (status == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(status);
-        json_decref(status);
-        return VD_EXIT_OK;
-    }
-    print_fields(status, "");
-    json_object_foreach(status, name, value)
-    {
-        print_part(name, value);
-    }
-    json_decref(status);
-    return VD_EXIT_OK;
+    return vd_query_prompt(invocation, run_typed);
 }

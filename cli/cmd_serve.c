@@ -436,6 +436,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     const struct vd_management_config management = {
         .registry = service->stores.registry,
         .alerts = service->stores.alerts,
+        .analytics = service->stores.analytics,
         .hub = service->hub,
         .recorder = &service->recorder,
         .exporter = service->exporter,

@@ -15,7 +15,7 @@
 static const struct vd_option common_options[] = {
     {"data-dir", "DIR", "the data directory; default: $VEDETTE_DATA_DIR, or " VD_DATA_DIR_DEFAULT},
     {"output", "FORM", "table or json; default: table"},
-    {"output", "FORM", "table, json or csv; default: table"},
+    {"output", "FORM", "table, json, csv or tsv; default: table"},
     {"help", NULL, "this text"},
     {"version", NULL, "the version"},
 };
@@ -121,6 +121,8 @@ static bool output_parse(const struct vd_command *command, const char *text, enu
         *output = VD_OUTPUT_JSON;
     } else if (strcmp(text, "csv") == 0 && (command->takes & VD_TAKES_CSV) != 0) {
         *output = VD_OUTPUT_CSV;
+    } else if (strcmp(text, "tsv") == 0 && (command->takes & VD_TAKES_CSV) != 0) {
+        *output = VD_OUTPUT_TSV;
     } else {
         return false;
     }

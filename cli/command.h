@@ -25,7 +25,8 @@ struct vd_option {
 enum vd_output {
     VD_OUTPUT_TABLE,
     VD_OUTPUT_JSON,
-    VD_OUTPUT_CSV
+    VD_OUTPUT_CSV,
+    VD_OUTPUT_TSV
 };
 
 #define VD_GIVEN_MAX 64

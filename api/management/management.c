@@ -36,12 +36,19 @@ enum path_result {
     PATH_MALFORMED, /* an escape that is none, a NUL, or a segment that is longer than any name */
 };
 
+/* What clients of log queries may have in front of all paths. */
+#define VERSION "v1"
+
 /* Cuts at the slashes first and decodes then: a name may hold an encoded slash. Clients that paste the id of a resource
  * behind a slash send two in front; one at the end is not part of the path. */
 static enum path_result path_split(const char *path, struct segments *out)
 {
     out->count = 0;
     path += strspn(path, "/");
+    if (strncasecmp(path, VERSION "/", sizeof VERSION) == 0) {
+        path += sizeof VERSION;
+        path += strspn(path, "/");
+    }
     while (*path != '\0') {
         const size_t length = strcspn(path, "/");
         const struct vd_str segment = {path, length};
@@ -326,7 +333,8 @@ static void face_refuse(int status, struct vd_http_answer *answer)
 
 bool vd_management_takes(const char *path)
 {
-    static const char *const first[] = {"subscriptions", "providers"};
+    static const char *const first[] = {
+        "subscriptions", "providers", "workspaces", VERSION, "$batch", "%24batch"};
     const char *at = path + strspn(path, "/");
     const size_t length = strcspn(at, "/");
 

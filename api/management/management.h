@@ -13,12 +13,14 @@
 /* A request's body: a hundred rules in both forms, 64 policies and 50 tags fit several times. */
 #define VD_MANAGEMENT_BODY_MAX_BYTES (256u << 10)
 
+struct vd_analytics;
 struct vd_export;
 struct vd_alert_store;
 
 struct vd_management_config {
     struct vd_registry *registry;
     struct vd_alert_store *alerts;
+    struct vd_analytics *analytics; /* for log queries; NULL: none are answered */
     struct vd_hub *hub; /* for its counters and its IP filter; NULL: none is running */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
     struct vd_export *exporter;         /* is told of diagnostic settings; NULL: none is running */
@@ -35,7 +37,7 @@ VD_NODISCARD int vd_management_new(
 void vd_management_free(struct vd_management *management);
 
 /*
- * The face: takes paths that begin with `subscriptions` or `providers`, in any case, behind any number of slashes. A
+ * The face: takes paths that begin with `subscriptions`, `providers`, `workspaces`, `v1` or `$batch`, in any case, behind any number of slashes. A
  * request needs `Authorization: Bearer {token}` (hub/token.h), each route a role. The hub's IP filter does not hold here:
  * whoever locks himself out can let himself in again. Faults are {"error":{"code","message"[,"target"]}}.
  */

@@ -53,6 +53,9 @@
     SECURITY "/iotSecuritySolutions/analyticsModels/aggregatedRecommendations/read"
 #define CONTACT_READ SECURITY "/securityContacts/read"
 
+/* Log queries. */
+#define QUERY_READ "Microsoft.OperationalInsights/workspaces/query/read"
+
 static const struct vd_management_route routes[] = {
     {"GET", "providers/" DEVICES "/operations", VD_ROLE_READER, false, DEVICES "/operations/read",
         vd_management_operations},
@@ -129,6 +132,10 @@ static const struct vd_management_route routes[] = {
         vd_management_contact_patch},
     {"DELETE", CONTACTS "/{n}", VD_ROLE_CONTRIBUTOR, true, VD_ACTIVITY_CONTACT_DELETE,
         vd_management_contact_delete},
+    {"POST", "workspaces/{n}/query", VD_ROLE_READER, false, QUERY_READ,
+        vd_management_query_workspace},
+    {"POST", HUB "/query", VD_ROLE_READER, false, QUERY_READ, vd_management_query_hub},
+    {"POST", "$batch", VD_ROLE_READER, false, QUERY_READ, vd_management_query_batch},
     ALERT_ROUTES(OF_SUBSCRIPTION),
     ALERT_ROUTES(OF_GROUP),
     {"POST", OF_SUBSCRIPTION REGION "/default/simulate", VD_ROLE_CONTRIBUTOR, false,

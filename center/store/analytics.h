@@ -5,6 +5,7 @@
 #define VEDETTE_CENTER_STORE_ANALYTICS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/str.h"
@@ -65,6 +66,7 @@ struct vd_table_rows {
 struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
+    bool is_compiled;    /* our compiler wrote it: it may be longer, and call what makes lists */
 };
 
 struct vd_analytics;

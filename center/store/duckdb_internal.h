@@ -66,9 +66,11 @@ void vd_duckdb_day_catalog(int32_t day, char out[32]);
 
 /*
  * Judges the tree of a query, as json_serialize_sql gives it: one SELECT, from the query tables, its own
- * common table expressions, VALUES and a few harmless table functions. VD_E_INVALID with the reason in `text`.
+ * common table expressions, VALUES and a few harmless table functions. What our compiler wrote may call what makes lists:
+ * it bounds them. VD_E_INVALID with the reason in `text`.
  */
-VD_NODISCARD int vd_duckdb_guard(const char *tree_json, char *text, size_t text_size);
+VD_NODISCARD int vd_duckdb_guard(
+    const char *tree_json, bool is_compiled, char *text, size_t text_size);
 
 /* ---- duckdb_query.c ---- */
 

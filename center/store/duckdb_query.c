@@ -11,6 +11,7 @@ struct query {
     duckdb_connection connection;
     const char *sql;
     uint32_t max_rows;
+    bool is_compiled;
     char *text;
     size_t text_size;
     struct vd_buf
@@ -66,7 +67,7 @@ static int guard_query(struct query *q)
         ask_text(q, "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)", &tree);
 
     if (error == VD_OK) {
-        error = vd_duckdb_guard(tree, q->text, q->text_size);
+        error = vd_duckdb_guard(tree, q->is_compiled, q->text, q->text_size);
     }
     duckdb_free(tree);
     return error;
@@ -467,6 +468,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         .sql = sql,
         .max_rows =
             limits != NULL && limits->max_rows != 0 ? limits->max_rows : VD_QUERY_ROWS_DEFAULT,
+        .is_compiled = limits != NULL && limits->is_compiled,
         .text = error_text,
         .text_size = error_size,
     };
@@ -475,7 +477,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
     if (error_size > 0) {
         error_text[0] = '\0';
     }
-    if (strlen(sql) > VD_QUERY_TEXT_MAX) {
+    if (!q.is_compiled && strlen(sql) > VD_QUERY_TEXT_MAX) {
         snprintf(error_text, error_size, "a query has at most %d bytes", VD_QUERY_TEXT_MAX);
         return VD_E_LIMIT;
     }

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Results of queries for people and programs, and what is wrong with a query. */
+
+#include "cli/query_print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/table.h"
+
+/* A cell as text, in `out` where it is no string itself. */
+const char *vd_query_cell_text(const json_t *value, char **out)
+{
+    *out = NULL;
+    if (value == NULL || json_is_null(value)) {
+        return NULL;
+    }
+    if (json_is_string(value)) {
+        return json_string_value(value);
+    }
+    *out = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    return *out;
+}
+
+static void print_table(const json_t *result)
+{
+    const json_t *columns = json_object_get(result, "columns");
+    const json_t *rows = json_object_get(result, "rows");
+    const char *names[VD_TABLE_COLUMNS_MAX];
+    struct vd_table table = {.columns = names};
+    const json_t *row;
+    size_t i;
+
+    for (;
+         table.column_count < json_array_size(columns) && table.column_count < VD_TABLE_COLUMNS_MAX;
+         table.column_count++) {
+        const char *name =
+            json_string_value(json_object_get(json_array_get(columns, table.column_count), "name"));
+
+        names[table.column_count] = name != NULL ? name : "";
+    }
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t column = 0; column < table.column_count; column++) {
+            char *made;
+
+            vd_table_add(&table, vd_query_cell_text(json_array_get(row, column), &made));
+            free(made);
+        }
+    }
+    if (table.column_count > 0) {
+        vd_table_print(&table, true);
+    }
+    printf("(%zu row%s%s)\n", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s",
+        json_is_true(json_object_get(result, "truncated")) ? ", the rest was cut off" : "");
+}
+
+/* RFC 4180: quoted where a comma, a quote or a line end is in it. */
+static void print_csv_cell(const char *text, bool first)
+{
+    if (!first) {
+        putchar(',');
+    }
+    if (text == NULL) {
+        return;
+    }
+    if (text[strcspn(text, ",\"\r\n")] == '\0') {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"') {
+            putchar('"');
+        }
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+typedef void print_cell(const char *text, bool first);
+
+static void print_separated(const json_t *result, print_cell *print, const char *line_end)
+{
+    const json_t *columns = json_object_get(result, "columns");
+    const json_t *rows = json_object_get(result, "rows");
+    const json_t *row;
+    size_t count = json_array_size(columns);
+    size_t i;
+
+    for (size_t column = 0; column < count; column++) {
+        print(json_string_value(json_object_get(json_array_get(columns, column), "name")),
+            column == 0);
+    }
+    fputs(line_end, stdout);
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t column = 0; column < count; column++) {
+            char *made;
+
+            print(vd_query_cell_text(json_array_get(row, column), &made), column == 0);
+            free(made);
+        }
+        fputs(line_end, stdout);
+    }
+}
+
+/* Tabs and line ends within a cell as \\t, \\n, \\r; a backslash as two. */
+static void print_tsv_cell(const char *text, bool first)
+{
+    if (!first) {
+        putchar('\t');
+    }
+    for (; text != NULL && *text != '\0'; text++) {
+        const char *escape = *text == '\t' ? "\\t"
+            : *text == '\n'                ? "\\n"
+            : *text == '\r'                ? "\\r"
+            : *text == '\\'                ? "\\\\"
+                                           : NULL;
+
+        if (escape != NULL) {
+            fputs(escape, stdout);
+        } else {
+            putchar(*text);
+        }
+    }
+}
+
+void vd_query_print(const json_t *result, enum vd_output output)
+{
+    if (output == VD_OUTPUT_JSON) {
+        vd_print_json(result);
+    } else if (output == VD_OUTPUT_CSV) {
+        print_separated(result, print_csv_cell, "\r\n");
+    } else if (output == VD_OUTPUT_TSV) {
+        print_separated(result, print_tsv_cell, "\n");
+    } else {
+        print_table(result);
+    }
+}
+
+void vd_query_print_problem(const char *text, const json_t *error)
+{
+    const char *message = json_string_value(json_object_get(error, "message"));
+    const json_t *place = json_object_get(error, "place");
+    const size_t all = strlen(text);
+    size_t from = (size_t)json_integer_value(json_object_get(place, "offset"));
+    size_t length = (size_t)json_integer_value(json_object_get(place, "length"));
+    size_t start;
+    size_t end;
+
+    fprintf(
+        stderr, "vedette: %s\n", message != NULL ? message : "the service failed without a word");
+    if (place == NULL) {
+        return;
+    }
+    from = from > all ? all : from;
+    for (start = from; start > 0 && text[start - 1] != '\n'; start--) {
+    }
+    end = from + strcspn(text + from, "\n");
+    length = length > end - from ? end - from : length;
+    fprintf(stderr, "  %.*s\n  ", (int)(end - start), text + start);
+    for (size_t i = start; i < from + (length > 0 ? length : 1); i++) {
+        /* Bytes behind the first of a character take no room. */
+        if (i >= end || ((unsigned char)text[i] & 0xc0) != 0x80) {
+            fputc(i < from ? (text[i] == '\t' ? '\t' : ' ') : '^', stderr);
+        }
+    }
+    fputc('\n', stderr);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Results of queries for people and programs, and what is wrong with a query. */
+
+#ifndef VEDETTE_CLI_QUERY_PRINT_H
+#define VEDETTE_CLI_QUERY_PRINT_H
+
+#include <jansson.h>
+
+#include "cli/command.h"
+
+/* A cell as text, in *out (the caller's, else NULL) where it is no string itself; NULL: it is null. */
+const char *vd_query_cell_text(const json_t *value, char **out);
+
+/* {"columns","rows","truncated"} to stdout. */
+void vd_query_print(const json_t *result, enum vd_output output);
+
+/* The error of an answer to stderr, with the line that it is about and a mark below its place. */
+void vd_query_print_problem(const char *text, const json_t *error);
+
+#endif

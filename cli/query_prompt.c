@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* A prompt by libedit. */
+
+#include "cli/query_prompt.h"
+
+#include <editline/readline.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "center/kql/functions.h"
+#include "center/kql/tables.h"
+
+#define HISTORY_MAX 1000
+#define PATH_SIZE   512
+#define WORD_BREAKS " \t\n\"\\'`@$><=;|&{}()[],+-*/%!~"
+
+/* ---- Completion ---- */
+
+static const char *const operators[] = {"as", "count", "distinct", "extend", "join", "limit",
+    "lookup", "make-series", "mv-expand", "order by", "parse", "parse-where", "project",
+    "project-away", "project-keep", "project-rename", "project-reorder", "render", "sample",
+    "search", "serialize", "sort by", "summarize", "take", "top", "union", "where", NULL};
+static const char *const keywords[] = {"and", "asc", "between", "by", "contains", "datatable",
+    "desc", "endswith", "has", "has_all", "has_any", "in", "innerunique", "kind", "leftanti",
+    "leftouter", "let", "matches regex", "not", "on", "or", "print", "range", "startswith", "to",
+    "typeof", "with", NULL};
+
+struct words {
+    char **items;
+    size_t count;
+    size_t capacity;
+};
+
+/* Adds a copy; without memory the word is left out. */
+static void add(struct words *words, const char *text)
+{
+    if (words->count + 2 > words->capacity) {
+        const size_t capacity = words->capacity > 0 ? words->capacity * 2 : 32;
+        char **items = realloc(words->items, capacity * sizeof(char *));
+
+        if (items == NULL) {
+            return;
+        }
+        words->items = items;
+        words->capacity = capacity;
+    }
+    words->items[words->count] = strdup(text);
+    words->count += words->items[words->count] != NULL ? 1 : 0;
+    words->items[words->count] = NULL;
+}
+
+static void add_fitting(struct words *words, const char *word, const char *candidate)
+{
+    if (strncasecmp(word, candidate, strlen(word)) != 0) {
+        return;
+    }
+    for (size_t i = 1; i < words->count; i++) {
+        if (strcmp(words->items[i], candidate) == 0) {
+            return;
+        }
+    }
+    add(words, candidate);
+}
+
+static void add_list(struct words *words, const char *word, const char *const *list)
+{
+    for (; *list != NULL; list++) {
+        add_fitting(words, word, *list);
+    }
+}
+
+/* Columns of the tables that the line names, or of all. */
+static void add_columns(struct words *words, const char *line, const char *word)
+{
+    uint32_t count;
+    const struct vd_kql_table *tables = vd_kql_tables(&count);
+    bool is_any_named = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        is_any_named = is_any_named || strstr(line, tables[i].name) != NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t c = 0;
+             (!is_any_named || strstr(line, tables[i].name) != NULL) && c < tables[i].column_count;
+             c++) {
+            add_fitting(words, word, tables[i].columns[c].name);
+        }
+    }
+}
+
+/* Whether what the word begins is an operator: the last sign before it is a '|'. */
+static bool is_behind_pipe(const char *line, const char *word)
+{
+    size_t length = strlen(line);
+    const size_t word_length = strlen(word);
+
+    length = length >= word_length ? length - word_length : 0;
+    while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\n')) {
+        length--;
+    }
+    return length > 0 && line[length - 1] == '|';
+}
+
+/* What all but the first have in common, put first, as readline wants it. */
+static void set_common(struct words *words)
+{
+    size_t common = strlen(words->items[1]);
+    char *text;
+
+    for (size_t i = 2; i < words->count; i++) {
+        size_t same = 0;
+
+        while (same < common && words->items[i][same] == words->items[1][same]) {
+            same++;
+        }
+        common = same;
+    }
+    text = strndup(words->items[1], common);
+    if (text != NULL) {
+        free(words->items[0]);
+        words->items[0] = text;
+    }
+}
+
+char **vd_query_completions(const char *line, const char *word)
+{
+    struct words words = {0};
+    uint32_t count;
+    const struct vd_kql_table *tables = vd_kql_tables(&count);
+
+    add(&words, word);
+    if (is_behind_pipe(line, word)) {
+        add_list(&words, word, operators);
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            add_fitting(&words, word, tables[i].name);
+        }
+        add_columns(&words, line, word);
+        add_list(&words, word, keywords);
+        add_list(&words, word, vd_kql_function_names(VD_KQL_SCALAR));
+        add_list(&words, word, vd_kql_function_names(VD_KQL_AGGREGATE));
+    }
+    if (words.count < 2) {
+        for (size_t i = 0; i < words.count; i++) {
+            free(words.items[i]);
+        }
+        free(words.items);
+        return NULL;
+    }
+    set_common(&words);
+    return words.items;
+}
+
+/* What was typed before this line, for completion. */
+static char *typed;
+
+static char **complete(const char *word, int start, int end)
+{
+    const size_t before = typed != NULL ? strlen(typed) : 0;
+    char *line = malloc(before + (size_t)end + 2);
+    char **words;
+
+    (void)start;
+    rl_attempted_completion_over = 1;
+    if (line == NULL) {
+        return NULL;
+    }
+    snprintf(
+        line, before + (size_t)end + 2, "%s %.*s", typed != NULL ? typed : "", end, rl_line_buffer);
+    words = vd_query_completions(line, word);
+    free(line);
+    return words;
+}
+
+/* ---- History ---- */
+
+/* False: there is no place for it. */
+static bool history_path(char path[PATH_SIZE])
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int length;
+
+    if (state != NULL && state[0] == '/') {
+        length = snprintf(path, PATH_SIZE, "%s/vedette", state);
+    } else if (home != NULL && home[0] == '/') {
+        length = snprintf(path, PATH_SIZE, "%s/.local/state/vedette", home);
+    } else {
+        return false;
+    }
+    if (length < 0 || length + 16 >= PATH_SIZE) {
+        return false;
+    }
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+    (void)mkdir(path, 0700);
+    snprintf(path + length, PATH_SIZE - (size_t)length, "/query-history");
+    return true;
+}
+
+static void remember(const char *path, const char *text)
+{
+    char *line = strdup(text);
+
+    if (line == NULL) {
+        return;
+    }
+    for (char *c = line; *c != '\0'; c++) {
+        *c = *c == '\n' ? ' ' : *c;
+    }
+    add_history(line);
+    free(line);
+    if (path[0] != '\0' && write_history(path) == 0) {
+        (void)chmod(path, 0600);
+    }
+}
+
+/* ---- Reading ---- */
+
+/* Appends the line behind a line end; false: without memory. */
+static bool append_line(const char *line)
+{
+    const size_t before = typed != NULL ? strlen(typed) : 0;
+    char *longer = realloc(typed, before + strlen(line) + 2);
+
+    if (longer == NULL) {
+        return false;
+    }
+    snprintf(longer + before, strlen(line) + 2, "%s%s", before > 0 ? "\n" : "", line);
+    typed = longer;
+    return true;
+}
+
+static bool ends_query(const char *line)
+{
+    size_t length = strlen(line);
+
+    while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\t')) {
+        length--;
+    }
+    return length == 0 || line[length - 1] == ';';
+}
+
+static void forget(void)
+{
+    free(typed);
+    typed = NULL;
+}
+
+int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *run)
+{
+    char path[PATH_SIZE] = "";
+    char *line;
+
+    rl_attempted_completion_function = complete;
+    rl_basic_word_break_characters = WORD_BREAKS;
+    using_history();
+    stifle_history(HISTORY_MAX);
+    if (history_path(path)) {
+        (void)read_history(path);
+    } else {
+        path[0] = '\0';
+    }
+    puts("A query ends with ';' or an empty line; Tab completes; Ctrl-D leaves.");
+    while ((line = readline(typed == NULL ? "> " : ". ")) != NULL) {
+        const bool is_over = ends_query(line);
+        const bool is_kept = line[0] == '\0' || append_line(line);
+
+        free(line);
+        if (!is_kept) {
+            fputs("vedette: out of memory\n", stderr);
+            forget();
+        } else if (is_over && typed != NULL) {
+            remember(path, typed);
+            run(invocation, typed);
+            forget();
+        }
+    }
+    putchar('\n');
+    forget();
+    return VD_EXIT_OK;
+}
