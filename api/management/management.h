@@ -21,7 +21,7 @@ struct vd_management_config {
     struct vd_registry *registry;
     struct vd_alert_store *alerts;
     struct vd_analytics *analytics; /* for log queries; NULL: none are answered */
-    struct vd_hub *hub; /* for its counters and its IP filter; NULL: none is running */
+    struct vd_hub *hub;             /* for its counters and its IP filter; NULL: none is running */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
     struct vd_export *exporter;         /* is told of diagnostic settings; NULL: none is running */
     const char *host_name;              /* of the hub, without a port */

@@ -328,7 +328,8 @@ int vd_alert_store_groups(
         "SELECT g.type, g.cause, a.display_name, g.severity, g.alerts, g.open, g.devices, g.count,"
         " g.start_ms, g.end_ms, a.id FROM (SELECT type, cause, " VD_ALERT_SEVERITY_RANK
         " AS severity,"
-        " count(*) AS alerts, " OPEN_COUNT " AS open, count(DISTINCT nullif(device_id, '')) AS devices,"
+        " count(*) AS alerts, " OPEN_COUNT
+        " AS open, count(DISTINCT nullif(device_id, '')) AS devices,"
         " sum(count) AS count, min(start_ms) AS start_ms, max(end_ms) AS end_ms,"
         " max(number) AS number FROM alerts";
     static const char tail[] = " GROUP BY type, cause) AS g JOIN alerts AS a USING(number)"
