@@ -197,8 +197,11 @@ static void route_call(const struct route *route, const struct variables *variab
     struct vd_api_answer *answer)
 {
     struct evkeyvalq params = {NULL, NULL};
-    struct vd_api_args args = {
-        .params = &params, .body = request->body, .later = later, .user = request->user};
+    struct vd_api_args args = {.params = &params,
+        .body = request->body,
+        .later = later,
+        .user = request->user,
+        .is_gone = request->is_gone};
     char *id = decode(variables->id, answer);
     char *module_id = id != NULL ? decode(variables->module_id, answer) : NULL;
     bool has_query = request->query != NULL && request->query[0] != '\0';
@@ -249,8 +252,8 @@ void vd_api_call(
 static void face_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
 {
-    const struct vd_api_request inner = {
-        request->method, request->path, request->query, request->body, request->user};
+    const struct vd_api_request inner = {request->method, request->path, request->query,
+        request->body, request->user, request->is_gone};
     struct vd_api_answer made;
 
     call(context, &inner, request->later, &made);

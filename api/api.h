@@ -56,7 +56,8 @@ struct vd_api_request {
     const char *path;  /* percent-encoded, without the query */
     const char *query; /* `name=value&...`, percent-encoded; NULL or empty: none */
     struct vd_str body;
-    const uid_t *user; /* who asks, for the records; NULL: not known */
+    const uid_t *user;          /* who asks, for the records; NULL: not known */
+    const atomic_bool *is_gone; /* true once nobody waits for the answer; NULL: somebody does */
 };
 
 struct vd_api_answer {

@@ -15,6 +15,7 @@ struct vd_api_args {
     struct vd_str body;
     struct vd_http_later *later; /* NULL: it must be answered at once */
     const uid_t *user;           /* who asks; NULL: not known */
+    const atomic_bool *is_gone;  /* see vd_http_request */
 };
 
 typedef void vd_api_handler(

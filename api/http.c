@@ -108,17 +108,51 @@ static void refuse(struct vd_http *http, struct evhttp_request *request,
     free(text);
 }
 
+static void watch_end(struct job *job)
+{
+    if (job->watch != NULL) {
+        event_free(job->watch);
+        job->watch = NULL;
+    }
+}
+
 static void client_gone(struct evhttp_connection *connection, void *context)
 {
     struct job *job = context;
 
     (void)connection;
+    watch_end(job);
     job->request = NULL;
+    atomic_store(&job->is_gone, true);
+}
+
+/* The client has closed its end: it may have gone or wait for an answer still. Most that go have gone, so what it asked for
+ * may be given up; an answer that comes all the same is sent. */
+static void client_closed(evutil_socket_t fd, short what, void *context)
+{
+    struct job *job = context;
+
+    (void)fd;
+    (void)what;
+    atomic_store(&job->is_gone, true);
+}
+
+/* Without the memory for it the request runs to its end. */
+static void watch_begin(struct vd_http *http, struct job *job)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(job->request);
+    const evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+
+    job->watch = event_new(http->base, fd, EV_CLOSED, client_closed, job);
+    if (job->watch != NULL && event_add(job->watch, NULL) != 0) {
+        watch_end(job);
+    }
 }
 
 static void job_answer(struct job *job)
 {
     if (job->request != NULL) {
+        watch_end(job);
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
         send_answer(job->later.to, job->request, &job->answer, job->text);
     }
@@ -159,6 +193,7 @@ static bool job_queue_up(struct vd_http *http, struct job *job)
     if (http->todo.count < QUEUE_MAX && !http->stopping) {
         evhttp_connection_set_closecb(
             evhttp_request_get_connection(job->request), client_gone, job);
+        watch_begin(http, job);
         vd_job_push(&http->todo, job);
         pthread_cond_signal(&http->todo_ready);
         taken = true;

@@ -5,6 +5,7 @@
 #define VEDETTE_API_HTTP_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,7 @@ struct vd_http_request {
     struct vd_str body;
     struct vd_http_later *later; /* for vd_http_later; NULL: it must be answered at once */
     const uid_t *user;           /* at the other end of a unix socket; NULL over TLS */
+    const atomic_bool *is_gone;  /* true once nobody waits for the answer; as long as `call` runs */
 };
 
 /* The value of a header, its name in any case; NULL if it is absent. Valid as long as the request. */

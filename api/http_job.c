@@ -230,6 +230,7 @@ static void job_call(struct job *job)
         .body = {job->body, job->body_length},
         .later = &job->later,
         .user = job->has_user ? &job->user : NULL,
+        .is_gone = &job->is_gone,
     };
 
     job->face->call(job->face->context, &request, &job->answer);

@@ -33,14 +33,15 @@ static void fail_query(
 }
 
 /* {"kql"[,"timespan","explain"]} */
-static void run_kql(const struct vd_api *api, const json_t *body, struct vd_api_answer *answer)
+static void run_kql(const struct vd_api *api, const struct vd_query_limits *limits,
+    const json_t *body, struct vd_api_answer *answer)
 {
     const json_t *text = json_object_get(body, "kql");
     const char *span = json_string_value(json_object_get(body, "timespan"));
     struct vd_query query = {
         .text = {json_string_value(text), json_string_length(text)},
         .now_ms = vd_clock_utc_ms(),
-        .limits = api->query_limits,
+        .limits = *limits,
     };
     struct vd_query_problem problem = {0};
     json_t *result = NULL;
@@ -71,6 +72,7 @@ void vd_api_query(
 {
     json_t *body = vd_api_body_object(args, answer);
     const json_t *sql = json_object_get(body, "sql");
+    struct vd_query_limits limits = api->query_limits;
     json_t *result = NULL;
     char reason[400] = "";
     int error;
@@ -78,8 +80,9 @@ void vd_api_query(
     if (body == NULL) {
         return;
     }
+    limits.is_unwanted = args->is_gone;
     if (sql == NULL && json_object_get(body, "kql") != NULL) {
-        run_kql(api, body, answer);
+        run_kql(api, &limits, body, answer);
         json_decref(body);
         return;
     }
@@ -90,7 +93,7 @@ void vd_api_query(
         return;
     }
     error = vd_analytics_query(
-        api->analytics, json_string_value(sql), &api->query_limits, &result, reason, sizeof reason);
+        api->analytics, json_string_value(sql), &limits, &result, reason, sizeof reason);
     if (error == VD_E_INVALID) {
         vd_api_fail(answer, 400, "InvalidQuery", "%s", reason);
     } else if (error != VD_OK) {
@@ -239,6 +242,10 @@ void vd_api_status(
     }
     if (status != NULL) {
         json_object_set_new(status, "state", state_json(api));
+    }
+    if (status != NULL && api->analytics != NULL) {
+        json_object_set_new(status, "queriesRunning",
+            json_integer((json_int_t)vd_analytics_queries_running(api->analytics)));
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));

@@ -18,11 +18,12 @@ struct wishes {
     uint32_t timeout_ms;
     bool statistics;
     bool render;
+    const atomic_bool *is_gone; /* whoever wishes it */
 };
 
-static struct wishes wishes_of(const char *prefer)
+static struct wishes wishes_of(const char *prefer, const struct vd_http_request *request)
 {
-    struct wishes wishes = {.timeout_ms = VD_QUERY_TIMEOUT_DEFAULT_MS};
+    struct wishes wishes = {.timeout_ms = VD_QUERY_TIMEOUT_DEFAULT_MS, .is_gone = request->is_gone};
 
     while (prefer != NULL && *prefer != '\0') {
         const size_t length = strcspn(prefer, ",");
@@ -195,7 +196,9 @@ static struct reply run(
     struct vd_query query = {
         .text = {json_string_value(text), json_string_length(text)},
         .now_ms = vd_clock_utc_ms(),
-        .limits = {.max_rows = VD_QUERY_ROWS_MAX, .timeout_ms = wishes->timeout_ms},
+        .limits = {.max_rows = VD_QUERY_ROWS_MAX,
+            .timeout_ms = wishes->timeout_ms,
+            .is_unwanted = wishes->is_gone},
     };
     struct vd_query_problem problem;
     json_t *answer = NULL;
@@ -239,7 +242,7 @@ static bool is_ready(const struct vd_management *management, struct vd_http_answ
 static void query_body(struct vd_management *management, const struct vd_management_args *args,
     struct vd_http_answer *answer)
 {
-    const struct wishes wishes = wishes_of(vd_http_header(args->request, "Prefer"));
+    const struct wishes wishes = wishes_of(vd_http_header(args->request, "Prefer"), args->request);
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
 
     if (body != NULL) {
@@ -282,10 +285,11 @@ static const char *item_header(const json_t *item, const char *name)
     return NULL;
 }
 
-static json_t *run_item(const struct vd_management *management, json_t *item)
+static json_t *run_item(
+    const struct vd_management *management, const struct vd_http_request *request, json_t *item)
 {
     const char *workspace = json_string_value(json_object_get(item, "workspace"));
-    const struct wishes wishes = wishes_of(item_header(item, "prefer"));
+    const struct wishes wishes = wishes_of(item_header(item, "prefer"), request);
     json_t *id = json_object_get(item, "id");
     struct reply reply = workspace != NULL && is_workspace(management, workspace)
         ? run(management, json_object_get(item, "body"), &wishes)
@@ -323,7 +327,7 @@ void vd_management_query_batch(struct vd_management *management,
             json_decref(body);
             return;
         }
-        json_array_append_new(responses, run_item(management, item));
+        json_array_append_new(responses, run_item(management, args->request, item));
     }
     vd_management_reply(answer, 200, json_pack("{s:o}", "responses", responses));
     json_decref(body);

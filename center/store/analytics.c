@@ -22,6 +22,11 @@ int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
     return analytics->ops->query(analytics, sql, limits, result, error_text, error_size);
 }
 
+uint32_t vd_analytics_queries_running(struct vd_analytics *analytics)
+{
+    return analytics->ops->queries_running(analytics);
+}
+
 void vd_analytics_close(struct vd_analytics *analytics)
 {
     if (analytics != NULL) {

@@ -5,6 +5,7 @@
 #define VEDETTE_CENTER_STORE_ANALYTICS_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,6 +68,8 @@ struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
     bool is_compiled;    /* our compiler wrote it: it may be longer, and call what makes lists */
+    const atomic_bool
+        *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
 };
 
 struct vd_analytics;
@@ -83,11 +86,13 @@ struct vd_analytics_ops {
      * Times come as ISO 8601 text, integers of up to 64 bits, DECIMAL and floating point as numbers, NaN as null,
      * all other types as DuckDB's text.
      * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool}, the caller's to free.
-     * VD_E_INVALID (syntax, more than one statement, anything that is not a SELECT), VD_E_TIMEOUT, VD_E_LIMIT with the
-     * reason in error_text.
+     * VD_E_INVALID (syntax, more than one statement, anything that is not a SELECT), VD_E_TIMEOUT, VD_E_LIMIT, VD_E_CLOSED
+     * (unwanted) with the reason in error_text.
      */
     int (*query)(struct vd_analytics *analytics, const char *sql,
         const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+    /* How many queries are under way. Any thread. */
+    uint32_t (*queries_running)(struct vd_analytics *analytics);
     void (*close)(struct vd_analytics *analytics);
 };
 
@@ -114,6 +119,7 @@ VD_NODISCARD int vd_analytics_append(
 VD_NODISCARD int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *next_offset);
 VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
+uint32_t vd_analytics_queries_running(struct vd_analytics *analytics);
 /* NULL is allowed. */
 void vd_analytics_close(struct vd_analytics *analytics);
 

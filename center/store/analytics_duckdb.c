@@ -426,6 +426,11 @@ static int duckdb_store_query(struct vd_analytics *analytics, const char *sql,
     return vd_duckdb_query(duckdb_of(analytics), sql, limits, result, error_text, error_size);
 }
 
+static uint32_t duckdb_store_queries_running(struct vd_analytics *analytics)
+{
+    return vd_duckdb_running_count(duckdb_of(analytics));
+}
+
 static void duckdb_store_close(struct vd_analytics *analytics)
 {
     struct vd_duckdb *store = duckdb_of(analytics);
@@ -449,6 +454,7 @@ static const struct vd_analytics_ops duckdb_ops = {
     .append = duckdb_store_append,
     .offset = duckdb_store_offset,
     .query = duckdb_store_query,
+    .queries_running = duckdb_store_queries_running,
     .close = duckdb_store_close,
 };
 

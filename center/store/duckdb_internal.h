@@ -17,7 +17,8 @@
 struct vd_duckdb_running {
     duckdb_connection connection; /* NULL: the slot is free */
     int64_t deadline_ms;          /* monotonic */
-    bool timed_out;
+    const atomic_bool *is_unwanted;
+    int ended; /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
 };
 
 struct vd_duckdb {
@@ -84,9 +85,11 @@ void vd_duckdb_watchdog_stop(struct vd_duckdb *store);
 /* Ends all queries under way. */
 void vd_duckdb_interrupt_all(struct vd_duckdb *store);
 /* A slot for a query that starts now; NULL if as many run as may. */
-struct vd_duckdb_running *vd_duckdb_running_add(
-    struct vd_duckdb *store, duckdb_connection connection, uint32_t timeout_ms);
-/* Gives the slot back; true if the query ran out of time. */
-bool vd_duckdb_running_remove(struct vd_duckdb *store, struct vd_duckdb_running *running);
+struct vd_duckdb_running *vd_duckdb_running_add(struct vd_duckdb *store,
+    duckdb_connection connection, uint32_t timeout_ms, const atomic_bool *is_unwanted);
+/* Gives the slot back. VD_E_TIMEOUT, VD_E_CLOSED: it was interrupted. */
+VD_NODISCARD int vd_duckdb_running_remove(
+    struct vd_duckdb *store, struct vd_duckdb_running *running);
+uint32_t vd_duckdb_running_count(struct vd_duckdb *store);
 
 #endif

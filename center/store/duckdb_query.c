@@ -432,10 +432,10 @@ static int run_guarded(struct query *q, json_t **out)
 
 /* With the instance held: connects, registers with the watchdog, runs. */
 static int query_connected(
-    struct vd_duckdb *store, struct query *q, uint32_t timeout_ms, json_t **out)
+    struct vd_duckdb *store, struct query *q, const struct vd_query_limits *limits, json_t **out)
 {
     struct vd_duckdb_running *running;
-    bool timed_out;
+    int ended;
     int error;
 
     if (store->database == NULL ||
@@ -443,37 +443,38 @@ static int query_connected(
         snprintf(q->text, q->text_size, "the query tables are not open");
         return VD_E_IO;
     }
-    running = vd_duckdb_running_add(store, q->connection, timeout_ms);
+    running = vd_duckdb_running_add(store, q->connection, limits->timeout_ms, limits->is_unwanted);
     if (running == NULL) {
         snprintf(q->text, q->text_size, "%d queries are under way already", VD_QUERIES_MAX);
         error = VD_E_LIMIT;
     } else {
         error = run_guarded(q, out);
-        timed_out = vd_duckdb_running_remove(store, running);
-        if (error != VD_OK && timed_out) {
-            snprintf(q->text, q->text_size, "the query took longer than %u ms", timeout_ms);
-            error = VD_E_TIMEOUT;
+        ended = vd_duckdb_running_remove(store, running);
+        if (error != VD_OK && ended == VD_E_TIMEOUT) {
+            snprintf(q->text, q->text_size, "the query took longer than %u ms", limits->timeout_ms);
+        } else if (error != VD_OK && ended == VD_E_CLOSED) {
+            snprintf(q->text, q->text_size, "nobody waits for the query any more");
         }
+        error = error != VD_OK && ended != VD_OK ? ended : error;
     }
     duckdb_disconnect(&q->connection);
     return error;
 }
 
-int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *limits,
+int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *given,
     json_t **result, char *error_text, size_t error_size)
 {
-    uint32_t timeout_ms = limits != NULL && limits->timeout_ms != 0 ? limits->timeout_ms
-                                                                    : VD_QUERY_TIMEOUT_DEFAULT_MS;
+    struct vd_query_limits limits = given != NULL ? *given : (struct vd_query_limits){0};
     struct query q = {
         .sql = sql,
-        .max_rows =
-            limits != NULL && limits->max_rows != 0 ? limits->max_rows : VD_QUERY_ROWS_DEFAULT,
-        .is_compiled = limits != NULL && limits->is_compiled,
+        .max_rows = limits.max_rows != 0 ? limits.max_rows : VD_QUERY_ROWS_DEFAULT,
+        .is_compiled = limits.is_compiled,
         .text = error_text,
         .text_size = error_size,
     };
     int error;
 
+    limits.timeout_ms = limits.timeout_ms != 0 ? limits.timeout_ms : VD_QUERY_TIMEOUT_DEFAULT_MS;
     if (error_size > 0) {
         error_text[0] = '\0';
     }
@@ -482,7 +483,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         return VD_E_LIMIT;
     }
     pthread_rwlock_rdlock(&store->instance_lock);
-    error = query_connected(store, &q, timeout_ms, result);
+    error = query_connected(store, &q, &limits, result);
     pthread_rwlock_unlock(&store->instance_lock);
     vd_buf_release(&q.rewritten);
     return error;

@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* The queries under way, and the thread that interrupts those that run too long. */
+/* The queries under way, and the thread that interrupts those that run too long or that nobody waits for. */
 
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 
 #define WATCHDOG_REPEAT_MS 50
+/* How often it looks whether somebody still waits. */
+#define WATCHDOG_WANTED_MS 100
 /* How long the watchdog sleeps while nothing is under way; a new query wakes it. */
 #define WATCHDOG_IDLE_MS 3600000
 
-/* Interrupts queries past their deadline; when to look again (monotonic ms). Holds queries_mutex. */
+static int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* VD_OK: it may go on. */
+static int reason_to_end(const struct vd_duckdb_running *r, int64_t now)
+{
+    if (r->is_unwanted != NULL && atomic_load(r->is_unwanted)) {
+        return VD_E_CLOSED;
+    }
+    return r->deadline_ms <= now ? VD_E_TIMEOUT : VD_OK;
+}
+
+/* Interrupts queries that are to end; when to look again (monotonic ms). Holds queries_mutex. */
 static int64_t interrupt_late(struct vd_duckdb *store, int64_t now)
 {
     int64_t next = now + WATCHDOG_IDLE_MS;
@@ -19,13 +35,14 @@ static int64_t interrupt_late(struct vd_duckdb *store, int64_t now)
         if (r->connection == NULL) {
             continue;
         }
-        if (r->deadline_ms <= now) {
+        r->ended = r->ended != VD_OK ? r->ended : reason_to_end(r, now);
+        if (r->ended != VD_OK) {
             /* Between two steps of a query an interrupt goes unheard: repeat it. */
-            r->timed_out = true;
             duckdb_interrupt(r->connection);
-            next = now + WATCHDOG_REPEAT_MS;
-        } else if (r->deadline_ms < next) {
-            next = r->deadline_ms;
+            next = min_of(next, now + WATCHDOG_REPEAT_MS);
+        } else {
+            next = min_of(next, r->deadline_ms);
+            next = r->is_unwanted != NULL ? min_of(next, now + WATCHDOG_WANTED_MS) : next;
         }
     }
     return next;
@@ -84,8 +101,8 @@ void vd_duckdb_interrupt_all(struct vd_duckdb *store)
     pthread_mutex_unlock(&store->queries_mutex);
 }
 
-struct vd_duckdb_running *vd_duckdb_running_add(
-    struct vd_duckdb *store, duckdb_connection connection, uint32_t timeout_ms)
+struct vd_duckdb_running *vd_duckdb_running_add(struct vd_duckdb *store,
+    duckdb_connection connection, uint32_t timeout_ms, const atomic_bool *is_unwanted)
 {
     struct vd_duckdb_running *found = NULL;
 
@@ -94,7 +111,10 @@ struct vd_duckdb_running *vd_duckdb_running_add(
         if (store->running[i].connection == NULL) {
             found = &store->running[i];
             *found = (struct vd_duckdb_running){
-                .connection = connection, .deadline_ms = vd_clock_monotonic_ms() + timeout_ms};
+                .connection = connection,
+                .deadline_ms = vd_clock_monotonic_ms() + timeout_ms,
+                .is_unwanted = is_unwanted,
+            };
         }
     }
     pthread_cond_signal(&store->queries_changed);
@@ -102,13 +122,25 @@ struct vd_duckdb_running *vd_duckdb_running_add(
     return found;
 }
 
-bool vd_duckdb_running_remove(struct vd_duckdb *store, struct vd_duckdb_running *running)
+int vd_duckdb_running_remove(struct vd_duckdb *store, struct vd_duckdb_running *running)
 {
-    bool timed_out;
+    int ended;
 
     pthread_mutex_lock(&store->queries_mutex);
-    timed_out = running->timed_out;
+    ended = running->ended;
     running->connection = NULL;
     pthread_mutex_unlock(&store->queries_mutex);
-    return timed_out;
+    return ended;
+}
+
+uint32_t vd_duckdb_running_count(struct vd_duckdb *store)
+{
+    uint32_t count = 0;
+
+    pthread_mutex_lock(&store->queries_mutex);
+    for (size_t i = 0; i < VD_QUERIES_MAX; i++) {
+        count += store->running[i].connection != NULL ? 1 : 0;
+    }
+    pthread_mutex_unlock(&store->queries_mutex);
+    return count;
 }

@@ -207,6 +207,11 @@ static int failing_query(struct vd_analytics *analytics, const char *sql,
         failing_of(analytics)->inner, sql, limits, result, error_text, error_size);
 }
 
+static uint32_t failing_queries_running(struct vd_analytics *analytics)
+{
+    return vd_analytics_queries_running(failing_of(analytics)->inner);
+}
+
 static void failing_close(struct vd_analytics *analytics)
 {
     vd_analytics_close(failing_of(analytics)->inner);
@@ -215,7 +220,12 @@ static void failing_close(struct vd_analytics *analytics)
 void failing_analytics_init(struct failing_analytics *failing, struct vd_analytics *inner)
 {
     static const struct vd_analytics_ops ops = {
-        failing_append, failing_offset, failing_query, failing_close};
+        .append = failing_append,
+        .offset = failing_offset,
+        .query = failing_query,
+        .queries_running = failing_queries_running,
+        .close = failing_close,
+    };
 
     *failing = (struct failing_analytics){.base = {&ops}, .inner = inner};
 }

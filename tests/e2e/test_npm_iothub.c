@@ -49,6 +49,15 @@ static void test_npm__security_sdk(void **state)
     e2e_hub_stop(&hub);
 }
 
+static void test_npm__log_query_sdks(void **state)
+{
+    (void)state;
+    e2e_npm_hub_start(&hub, "queries", true, "");
+    e2e_device_create(&hub, "device-1");
+    e2e_npm_run(&hub, "monitor-query.test.js", NULL, TESTS_MS);
+    e2e_hub_stop(&hub);
+}
+
 static void test_npm__device_sdk_over_websocket(void **state)
 {
     (void)state;
@@ -85,9 +94,10 @@ int main(void)
         cmocka_unit_test(test_npm__monitoring_sdk),
         cmocka_unit_test(test_npm__security_sdk_alerts),
         cmocka_unit_test(test_npm__security_sdk),
+        cmocka_unit_test(test_npm__log_query_sdks),
     };
     int result = e2e_begin(E2E_NAMESPACES, programs);
-    if (result == 0 && !e2e_npm_has("@azure/arm-security")) {
+    if (result == 0 && !e2e_npm_has("@azure/monitor-query-logs")) {
         result = e2e_cannot_run("the npm packages are not installed (tools/deps test)");
     }
     return result != 0 ? result : e2e_end(cmocka_run_group_tests_name("npm", tests, NULL, NULL));
