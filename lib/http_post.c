@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* One request at a time by libcurl's multi interface, which can be woken up. */
+/* Posts by libcurl, one at a time. */
 
 #include "lib/http_post.h"
 
-#include <curl/curl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONNECT_TIMEOUT_MS 10000L
-/* How long an interrupted request goes on at most; the wake-up ends it sooner. */
-#define POLL_MS 1000
+#include "lib/http_run.h"
+
 /* What a receiver may ask us to wait. */
 #define RETRY_AFTER_MAX_S 3600
 
 struct vd_http_post {
-    CURLM *multi;
+    struct vd_http_run run;
     CURL *easy;
-    atomic_bool is_interrupted;
 };
 
 static size_t ignore_body(char *data, size_t size, size_t count, void *context)
@@ -25,32 +21,6 @@ static size_t ignore_body(char *data, size_t size, size_t count, void *context)
     (void)data;
     (void)context;
     return size * count;
-}
-
-/* Runs the request to its end; CURLE_ABORTED_BY_CALLBACK: it was interrupted. */
-static CURLcode perform(struct vd_http_post *post)
-{
-    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
-    int running = 1;
-    int left = 0;
-    CURLMsg *message;
-
-    if (curl_multi_add_handle(post->multi, post->easy) != CURLM_OK) {
-        return CURLE_OUT_OF_MEMORY;
-    }
-    while (running > 0 && !atomic_load(&post->is_interrupted)) {
-        if (curl_multi_perform(post->multi, &running) != CURLM_OK ||
-            (running > 0 && curl_multi_poll(post->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)) {
-            break;
-        }
-    }
-    while ((message = curl_multi_info_read(post->multi, &left)) != NULL) {
-        if (message->msg == CURLMSG_DONE) {
-            code = message->data.result;
-        }
-    }
-    curl_multi_remove_handle(post->multi, post->easy);
-    return code;
 }
 
 static int judge(struct vd_http_post *post, struct vd_http_post_failure *failure)
@@ -100,7 +70,7 @@ int vd_http_post_send(struct vd_http_post *post, const char *const *headers, str
     curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(post->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.length);
     curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, body.data);
-    code = perform(post);
+    code = vd_http_run_transfer(&post->run, post->easy);
     curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(list);
     if (code == CURLE_OK) {
@@ -116,35 +86,25 @@ int vd_http_post_send(struct vd_http_post *post, const char *const *headers, str
 
 void vd_http_post_interrupt(struct vd_http_post *post)
 {
-    atomic_store(&post->is_interrupted, true);
-    curl_multi_wakeup(post->multi);
+    vd_http_run_interrupt(&post->run);
 }
 
 void vd_http_post_free(struct vd_http_post *post)
 {
     if (post != NULL) {
         curl_easy_cleanup(post->easy);
-        curl_multi_cleanup(post->multi);
+        vd_http_run_release(&post->run);
         free(post);
     }
 }
 
 static bool set_up(CURL *easy, const struct vd_http_post_config *config)
 {
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "vedette/" VD_VERSION);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
-    return curl_easy_setopt(easy, CURLOPT_URL, config->url) == CURLE_OK &&
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-        curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-        (config->ca_file == NULL ||
-            (curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
+    return vd_http_run_set_up(easy, config->ca_file) &&
+        curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_URL, config->url) == CURLE_OK;
 }
 
 int vd_http_post_new(const struct vd_http_post_config *config, struct vd_http_post **out)
@@ -154,9 +114,9 @@ int vd_http_post_new(const struct vd_http_post_config *config, struct vd_http_po
     if (post == NULL) {
         return VD_E_NOMEM;
     }
-    post->multi = curl_multi_init();
     post->easy = curl_easy_init();
-    if (post->multi == NULL || post->easy == NULL || !set_up(post->easy, config)) {
+    if (vd_http_run_init(&post->run) != VD_OK || post->easy == NULL ||
+        !set_up(post->easy, config)) {
         vd_http_post_free(post);
         return VD_E_NOMEM;
     }

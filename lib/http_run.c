@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* One transfer at a time by libcurl's multi interface, which can be woken up. */
+
+#include "lib/http_run.h"
+
+#define CONNECT_TIMEOUT_MS 10000L
+/* How long an interrupted transfer goes on at most; the wake-up ends it sooner. */
+#define POLL_MS 1000
+
+int vd_http_run_init(struct vd_http_run *run)
+{
+    atomic_init(&run->is_interrupted, false);
+    run->multi = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_multi_init() : NULL;
+    return run->multi != NULL ? VD_OK : VD_E_NOMEM;
+}
+
+void vd_http_run_release(struct vd_http_run *run)
+{
+    curl_multi_cleanup(run->multi);
+    run->multi = NULL;
+}
+
+CURLcode vd_http_run_transfer(struct vd_http_run *run, CURL *easy)
+{
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    int running = 1;
+    int left = 0;
+    CURLMsg *message;
+
+    if (curl_multi_add_handle(run->multi, easy) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    while (running > 0 && !atomic_load(&run->is_interrupted)) {
+        if (curl_multi_perform(run->multi, &running) != CURLM_OK ||
+            (running > 0 && curl_multi_poll(run->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)) {
+            break;
+        }
+    }
+    while ((message = curl_multi_info_read(run->multi, &left)) != NULL) {
+        if (message->msg == CURLMSG_DONE) {
+            code = message->data.result;
+        }
+    }
+    curl_multi_remove_handle(run->multi, easy);
+    return code;
+}
+
+void vd_http_run_interrupt(struct vd_http_run *run)
+{
+    atomic_store(&run->is_interrupted, true);
+    curl_multi_wakeup(run->multi);
+}
+
+bool vd_http_run_set_up(CURL *easy, const char *ca_file)
+{
+    return curl_easy_setopt(easy, CURLOPT_USERAGENT, "vedette/" VD_VERSION) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+        (ca_file == NULL ||
+            (curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
+}
