@@ -10,8 +10,6 @@
 #include "cli/read_file.h"
 #include "cli/table.h"
 
-#define SECRET_MAX 1024
-
 static const char *text_of(const json_t *object, const char *name)
 {
     return json_string_value(json_object_get(object, name));
@@ -66,20 +64,6 @@ static int notify_list(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
-/* The first line of a file, or of standard input; false: the failure was told. */
-static bool read_secret(const char *path, struct vd_buf *secret)
-{
-    secret->max = SECRET_MAX + 2;
-    if (!vd_read_file(path, "a secret has no more than 1024 bytes", secret)) {
-        return false;
-    }
-    while (secret->length > 0 &&
-        (secret->data[secret->length - 1] == '\n' || secret->data[secret->length - 1] == '\r')) {
-        secret->length--;
-    }
-    return true;
-}
-
 static int notify_add(const struct vd_invocation *invocation)
 {
     const char *kind = invocation->arguments[0];
@@ -92,7 +76,7 @@ static int notify_add(const struct vd_invocation *invocation)
     json_t *answer;
     char *body;
 
-    if (secret_file != NULL && !read_secret(secret_file, &secret)) {
+    if (secret_file != NULL && !vd_read_secret(secret_file, &secret)) {
         vd_buf_release(&secret);
         return VD_EXIT_FAILURE;
     }

@@ -3,13 +3,14 @@
 
 #include "cli/command.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "cli/data_dir.h"
 
-#define OPTIONS_MAX    24
+#define OPTIONS_MAX    40
 #define PATH_MAX_BYTES 96
 
 static const struct vd_option common_options[] = {
@@ -40,10 +41,12 @@ static size_t options_of(const struct vd_command *command, struct vd_option out[
     size_t count = 0;
 
     for (const struct vd_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        assert(count < OPTIONS_MAX);
         out[count++] = *o;
     }
     for (size_t i = 0; i < sizeof common_options / sizeof common_options[0]; i++) {
         if (option_is_taken(command, i)) {
+            assert(count < OPTIONS_MAX);
             out[count++] = common_options[i];
         }
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "lib/secret.h"
 
 #define READ_STEP 65536
 
@@ -14,6 +15,7 @@ bool vd_read_file(const char *path, const char *too_large, struct vd_buf *text)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "re");
+    char part[READ_STEP];
     size_t n = 0;
     bool good;
 
@@ -22,11 +24,10 @@ bool vd_read_file(const char *path, const char *too_large, struct vd_buf *text)
         return false;
     }
     do {
-        uint8_t *room = vd_buf_reserve(text, READ_STEP);
-
-        n = room != NULL ? fread(room, 1, READ_STEP, file) : 0;
-        text->length += n;
-    } while (n == READ_STEP);
+        n = fread(part, 1, sizeof part, file);
+        vd_buf_append(text, part, n);
+    } while (n > 0 && text->error == VD_OK);
+    vd_secret_wipe(part, sizeof part); /* it may have been one */
     good = ferror(file) == 0 && text->error == VD_OK;
     if (!good) {
         vd_cli_fail("%s: %s", path, text->error == VD_E_LIMIT ? too_large : "cannot be read");
@@ -35,4 +36,17 @@ bool vd_read_file(const char *path, const char *too_large, struct vd_buf *text)
         fclose(file);
     }
     return good;
+}
+
+bool vd_read_secret(const char *path, struct vd_buf *secret)
+{
+    secret->max = VD_CLI_SECRET_MAX + 2;
+    if (!vd_read_file(path, "a secret has no more than 1024 bytes", secret)) {
+        return false;
+    }
+    while (secret->length > 0 &&
+        (secret->data[secret->length - 1] == '\n' || secret->data[secret->length - 1] == '\r')) {
+        secret->length--;
+    }
+    return true;
 }
