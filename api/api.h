@@ -153,10 +153,11 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * DELETE /dead-letters?device=&reason=|all=true   {"deleted"}
  * GET /feeds                       {"feeds":[...]}, as center/store/feeds.h gives them
  * GET, DELETE /feeds/{id}          one of them; 204
- * PUT /feeds/{id}                  body: {["settings","text"]}: settings as center/intel/feed_settings.h has them, and the text
- *                                  of a feed without a file. What is absent stays; the feed. Nothing is changed unless the text
- *                                  is of the format
- * POST /feeds/{id}/refresh         reads its file again; the feed
+ * PUT /feeds/{id}                  body: {["settings","text","credential"]}: settings as center/intel/feed_settings.h has them, the
+ *                                  text of a feed without a file and URL, and a URL's credential as center/store/feeds.h has it.
+ *                                  What is absent stays; the feed. Nothing is changed unless the text is of the format. A URL
+ *                                  is fetched; that may go on when this is answered ("next" of its "source" is then null)
+ * POST /feeds/{id}/refresh         reads its file again, or fetches its URL likewise; the feed
  * POST /indicators?feed=           body: the text of a feed, which replaces what it had; the feed, with "total" of all feeds
  * GET /indicators?address=         {"address","matches","indicators":[{"indicator","feed","isException","severity","confidence",
  *                                  "tlp","description","validFrom","validUntil","line"}]}, all that hold it, valid or not;

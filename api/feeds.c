@@ -3,12 +3,15 @@
 
 #include "center/store/feeds.h"
 #include "api/handlers.h"
+#include "center/feed_fetch.h"
 #include "lib/clock.h"
 #include "lib/json_text.h"
 #include "lib/log.h"
 
 /* How long an answer waits for the center to match by what has changed. */
 #define IN_USE_WAIT_MS 3000
+/* And for a feed's URL, which may be slow. */
+#define FETCH_WAIT_MS 10000
 
 /* What was asked for counts when the answer comes, unless the set is so large that its build takes longer. */
 static void wait_in_use(const struct vd_api *api)
@@ -16,6 +19,26 @@ static void wait_in_use(const struct vd_api *api)
     if (api->center != NULL && !vd_feeds_wait_in_use(api->alerts, IN_USE_WAIT_MS)) {
         vd_log(VD_LOG_INFO, "intel.building", "waited_ms=%d", IN_USE_WAIT_MS);
     }
+}
+
+/* Has a feed that has a URL fetched now: by the center, which may go on with it after the answer, or here. */
+static int fetch(const struct vd_api *api, const char *name)
+{
+    struct vd_http_get *get = NULL;
+    int error;
+
+    if (api->center != NULL) {
+        if (!vd_feeds_wait_fetched(api->alerts, name, FETCH_WAIT_MS)) {
+            vd_log(VD_LOG_INFO, "intel.fetching", "feed=\"%s\" waited_ms=%d", name, FETCH_WAIT_MS);
+        }
+        return VD_OK;
+    }
+    error = vd_http_get_new(&get);
+    if (error == VD_OK) {
+        error = vd_feed_fetch_now(api->alerts, get, &vd_feed_rhythm_default, name);
+    }
+    vd_http_get_free(get);
+    return error;
 }
 
 /* NULL (answer set): there is none. */
@@ -69,6 +92,23 @@ void vd_api_feed_get(
     reply_feed(api, args->id, answer);
 }
 
+/* Whether there is such a feed with a URL that is in use. */
+static bool is_fetched(const struct vd_api *api, const char *name)
+{
+    json_t *feeds = NULL;
+    const json_t *feed;
+    bool is;
+
+    if (vd_feeds_list(api->alerts, name, &feeds) != VD_OK) {
+        return false;
+    }
+    feed = json_array_get(feeds, 0);
+    is = json_is_object(json_object_get(feed, "source")) &&
+        !json_is_false(json_object_get(json_object_get(feed, "settings"), "enabled"));
+    json_decref(feeds);
+    return is;
+}
+
 static void put(
     const struct vd_api *api, const struct vd_feed_put *feed, struct vd_api_answer *answer)
 {
@@ -92,6 +132,11 @@ static void put(
     }
     vd_log(VD_LOG_INFO, "intel.put", "feed=\"%s\" used=%llu refused=%llu", feed->name,
         (unsigned long long)report.used, (unsigned long long)report.refused);
+    error = is_fetched(api, feed->name) ? fetch(api, feed->name) : VD_OK;
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, feed->name);
+        return;
+    }
     wait_in_use(api);
     reply_feed(api, feed->name, answer);
 }
@@ -107,6 +152,7 @@ void vd_api_feed_put(
         .settings = json_object_get(body, "settings"),
         .text = text_json != NULL ? &text : NULL,
         .now_ms = vd_clock_utc_ms(),
+        .credential = json_object_get(body, "credential"),
     };
 
     if (body == NULL) {
@@ -144,9 +190,15 @@ void vd_api_feed_refresh(
         return;
     }
     json_decref(feed);
-    error = vd_feeds_refresh(api->alerts, args->id, vd_clock_utc_ms());
+    if (is_fetched(api, args->id)) {
+        error = vd_feeds_ask_fetch(api->alerts, args->id);
+        error = error == VD_OK ? fetch(api, args->id) : error;
+    } else {
+        error = vd_feeds_refresh(api->alerts, args->id, vd_clock_utc_ms());
+    }
     if (error == VD_E_NOT_FOUND) {
-        vd_api_fail(answer, 400, "NoSource", "%.64s has no file to be read again", args->id);
+        vd_api_fail(answer, 400, "NoSource",
+            "%.64s has no file to be read again and no URL, or is off", args->id);
     } else if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);
     } else {

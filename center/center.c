@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "center/feed_fetch.h"
 #include "center/ingest.h"
 #include "center/limits.h"
 #include "center/store/alert_act.h"
@@ -14,6 +15,7 @@
 struct vd_center {
     struct vd_ingest ingest; /* the thread's own */
     struct vd_indicator_loader *loader;
+    struct vd_feed_fetcher *fetcher;
     struct vd_hunter *hunter;
     struct vd_alert_store *store;
     int64_t alerts_keep_ms;
@@ -183,6 +185,7 @@ static void *center_main(void *argument)
 static void center_free(struct vd_center *center)
 {
     vd_hunter_stop(center->hunter);
+    vd_feed_fetcher_stop(center->fetcher);
     vd_indicator_loader_stop(center->loader);
     vd_ingest_release(&center->ingest);
     pthread_mutex_destroy(&center->mutex);
@@ -209,6 +212,9 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
     error = vd_ingest_init(&center->ingest, config);
     if (error == VD_OK) {
         error = vd_indicator_loader_start(config->store, &center->loader);
+    }
+    if (error == VD_OK) {
+        error = vd_feed_fetcher_start(config->store, &vd_feed_rhythm_default, &center->fetcher);
     }
     if (error == VD_OK) {
         error = vd_hunter_start(config->analytics, config->store, &center->hunter);

@@ -98,6 +98,18 @@
 #define VD_FEED_CHECK_MS      100
 #define VD_FEED_FILE_CHECK_MS 5000
 #define VD_FEED_RETRY_MS      5000
+/* From one fetch of a URL to the next; and after failures: twice as long each time. */
+#define VD_FEED_INTERVAL_DEFAULT_MINUTES 60
+#define VD_FEED_INTERVAL_MAX_MINUTES     10080
+#define VD_FEED_BACKOFF_MIN_MS           60000
+#define VD_FEED_BACKOFF_MAX_MS           3600000
+/* How long one fetch may take: others wait for it. And how often it is looked whether one is due. */
+#define VD_FEED_FETCH_TIMEOUT_MS 300000
+#define VD_FEED_DUE_CHECK_MS     250
+/* Bytes of a credential. */
+#define VD_FEED_CREDENTIAL_MAX 1024
+/* Pages of a TAXII collection in one fetch. */
+#define VD_TAXII_PAGES_MAX 10000
 /* How far back new indicators are looked for among what is stored, and what an indicator was found for is remembered. */
 #define VD_HUNT_DAYS 30
 /* Rows that are read at once, addresses that they are asked for by, and rows that are judged in one transaction, about. */

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/read_file.h"
 #include "cli/table.h"
+#include "lib/secret.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -89,6 +90,22 @@ static void print_report(const json_t *report)
     }
 }
 
+/* What is known of a feed's URL. */
+static void print_source(const json_t *source)
+{
+    if (!json_is_object(source)) {
+        return;
+    }
+    print_member("next", text_of(source, "next") != NULL ? text_of(source, "next") : "now");
+    print_member("credential", text_of(source, "credential"));
+    print_member("etag", text_of(source, "etag"));
+    print_member("modified", text_of(source, "lastModified"));
+    print_member("added after", text_of(source, "addedAfter"));
+    if (number_of(source, "failures") > 0) {
+        printf("%-12s %lld in a row\n", "failures", number_of(source, "failures"));
+    }
+}
+
 static int show(const struct vd_invocation *invocation, json_t *feed)
 {
     const char *member;
@@ -109,6 +126,7 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
         print_member("last read", text_of(feed, "lastSuccess"));
         print_member("last try", text_of(feed, "lastAttempt"));
         print_member("error", text_of(feed, "error"));
+        print_source(json_object_get(feed, "source"));
         print_report(json_object_get(feed, "report"));
     }
     json_decref(feed);
@@ -173,6 +191,10 @@ static const struct {
 } settings_of[] = {
     {"kind", "kind", false},
     {"watch", "file", false},
+    {"url", "url", false},
+    {"taxii", "taxii", false},
+    {"ca-file", "caFile", false},
+    {"interval-minutes", "intervalMinutes", true},
     {"format", "format", false},
     {"column", "column", false},
     {"description-column", "descriptionColumn", false},
@@ -214,13 +236,66 @@ static bool read_settings(const struct vd_invocation *invocation, json_t *settin
     if (vd_invocation_value(invocation, "on") != NULL) {
         json_object_del(settings, "enabled");
     }
+    if (vd_invocation_value(invocation, "allow-http") != NULL) {
+        json_object_set_new(settings, "allowHttp", json_true());
+    }
+    if (vd_invocation_value(invocation, "https-only") != NULL) {
+        json_object_del(settings, "allowHttp");
+    }
     return true;
+}
+
+/* Adds the text of the file to the body; false: the failure was told. */
+static bool add_text(json_t *body, const char *path)
+{
+    struct vd_buf text = {.max = VD_API_BODY_MAX_BYTES};
+    bool is_good = vd_read_file(path, "larger than 64 MiB: use --watch", &text);
+
+    if (is_good &&
+        json_object_set_new(body, "text", json_stringn((const char *)text.data, text.length)) !=
+            0) {
+        vd_cli_fail("%s: is not text in UTF-8; use --watch", path);
+        is_good = false;
+    }
+    vd_buf_release(&text);
+    return is_good;
+}
+
+/* Adds the credential that the options give, if they do, with null for "none any more"; false: the failure was told. */
+static bool add_credential(const struct vd_invocation *invocation, json_t *body)
+{
+    const char *kind = vd_invocation_value(invocation, "credential");
+    const char *path = vd_invocation_value(invocation, "secret-file");
+    struct vd_buf secret = {0};
+    bool is_good = true;
+
+    if (kind == NULL) {
+        return true;
+    }
+    if (kind[0] == '\0') {
+        return json_object_set_new(body, "credential", json_null()) == 0;
+    }
+    is_good = path != NULL && vd_read_secret(path, &secret);
+    if (path == NULL) {
+        vd_cli_fail("--credential needs --secret-file");
+    }
+    if (is_good &&
+        json_object_set_new(body, "credential",
+            json_pack("{s:s, s:s%}", "kind", kind, "secret",
+                secret.length > 0 ? (const char *)secret.data : "", secret.length)) != 0) {
+        vd_cli_fail("%s: is not text in UTF-8", path);
+        is_good = false;
+    }
+    if (secret.data != NULL) {
+        vd_secret_wipe(secret.data, secret.capacity);
+    }
+    vd_buf_release(&secret);
+    return is_good;
 }
 
 /* Puts the settings (taken over) and the text of the file at `path`, unless it is NULL. */
 static int put(const struct vd_invocation *invocation, json_t *settings, const char *path)
 {
-    struct vd_buf text = {.max = VD_API_BODY_MAX_BYTES};
     json_t *body;
 
     if (!read_settings(invocation, settings)) {
@@ -228,21 +303,10 @@ static int put(const struct vd_invocation *invocation, json_t *settings, const c
         return VD_EXIT_USAGE;
     }
     body = json_pack("{s:o}", "settings", settings);
-    if (path != NULL) {
-        if (!vd_read_file(path, "larger than 64 MiB: use --watch", &text)) {
-            json_decref(body);
-            vd_buf_release(&text);
-            return VD_EXIT_FAILURE;
-        }
-        if (json_object_set_new(body, "text", json_stringn((const char *)text.data, text.length)) !=
-            0) {
-            vd_cli_fail("%s: is not text in UTF-8; use --watch", path);
-            json_decref(body);
-            vd_buf_release(&text);
-            return VD_EXIT_FAILURE;
-        }
+    if (!add_credential(invocation, body) || (path != NULL && !add_text(body, path))) {
+        json_decref(body);
+        return VD_EXIT_FAILURE;
     }
-    vd_buf_release(&text);
     return show(invocation, call_feed(invocation, "PUT", invocation->arguments[0], "", body));
 }
 
@@ -325,6 +389,14 @@ int vd_intel_check(const struct vd_invocation *invocation)
 const struct vd_option vd_intel_feed_options[] = {
     {"kind", "KIND", "indicators (default) or exceptions, which win over all indicators"},
     {"watch", "PATH", "the service reads this file, and again when it changes"},
+    {"url", "URL", "the service fetches it (https), again and again"},
+    {"taxii", "URL", "likewise, of a TAXII 2.1 collection: https://.../collections/ID/"},
+    {"interval-minutes", "MINUTES", "from one fetch to the next; default: 60"},
+    {"credential", "KIND", "for the URL: basic, bearer or header; with --secret-file"},
+    {"secret-file", "FILE", "user:password, the token, or \"Name: value\"; - for standard input"},
+    {"ca-file", "PATH", "of the URL's server, PEM; default: the system's"},
+    {"allow-http", NULL, "take a URL of http, which anybody on the way can change"},
+    {"https-only", NULL, "take none any more"},
     {"format", "FORMAT", "auto (default), list, csv, stix, misp, suricata or zeek"},
     {"column", "NAME", "of CSV: with the addresses; default: one with a usual name"},
     {"description-column", "NAME", "of CSV"},

@@ -194,7 +194,8 @@ const struct vd_command vd_intel_commands[] = {
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .options = vd_intel_feed_options,
         .details =
-            "FILE is uploaded (- reads stdin); with --watch the service reads a file of its own instead.\n",
+            "FILE is uploaded (- reads stdin); with --watch the service reads a file of its own instead, with\n"
+            "--url or --taxii it fetches the text.\n",
         .run = vd_intel_add},
     {.name = "set",
         .summary = "Changes settings of a feed; \"\" takes one away.",
@@ -212,7 +213,7 @@ const struct vd_command vd_intel_commands[] = {
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .run = vd_intel_remove},
     {.name = "refresh",
-        .summary = "Reads the file of a feed again, changed or not.",
+        .summary = "Reads the file of a feed again, or fetches its URL now.",
         .arguments = "NAME",
         .min_arguments = 1,
         .max_arguments = 1,

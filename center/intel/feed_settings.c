@@ -4,15 +4,21 @@
 #include "center/intel/feed_settings.h"
 
 #include "lib/clock.h"
+#include "lib/http_get.h"
 
 #define TEXT_MAX          1024
 #define LIFETIME_DAYS_MAX 3650
+#define MINUTE_MS         60000
 
 /* What the members are read into. */
 struct raw {
     const char *kind;
     const char *format;
     const char *delimiter;
+    const char *url;
+    const char *taxii;
+    bool allows_http;
+    int64_t interval_minutes;
     int64_t confidence;
     int64_t confidence_min;
     int64_t lifetime_days;
@@ -49,6 +55,41 @@ static int read_number(
     return VD_OK;
 }
 
+static int read_switch(const char *member, const json_t *value, bool *out, char *problem)
+{
+    if (!json_is_boolean(value)) {
+        return fault(problem, member, "is to be true or false");
+    }
+    *out = json_is_true(value);
+    return VD_OK;
+}
+
+/* A member that is no text. */
+static int read_value(struct vd_feed_settings *s, struct raw *raw, const char *member,
+    const json_t *value, char *problem)
+{
+    if (strcmp(member, "confidence") == 0) {
+        return read_number(member, value, 0, VD_CONFIDENCE_MAX, &raw->confidence, problem);
+    }
+    if (strcmp(member, "minimumConfidence") == 0) {
+        return read_number(member, value, 0, VD_CONFIDENCE_MAX, &raw->confidence_min, problem);
+    }
+    if (strcmp(member, "lifetimeDays") == 0) {
+        return read_number(member, value, 1, LIFETIME_DAYS_MAX, &raw->lifetime_days, problem);
+    }
+    if (strcmp(member, "intervalMinutes") == 0) {
+        return read_number(
+            member, value, 1, VD_FEED_INTERVAL_MAX_MINUTES, &raw->interval_minutes, problem);
+    }
+    if (strcmp(member, "enabled") == 0) {
+        return read_switch(member, value, &s->is_enabled, problem);
+    }
+    if (strcmp(member, "allowHttp") == 0) {
+        return read_switch(member, value, &raw->allows_http, problem);
+    }
+    return fault(problem, member, "there is no such setting");
+}
+
 static int read_member(struct vd_feed_settings *s, struct raw *raw, const char *member,
     const json_t *value, char *problem)
 {
@@ -58,6 +99,9 @@ static int read_member(struct vd_feed_settings *s, struct raw *raw, const char *
     } texts[] = {
         {"kind", &raw->kind},
         {"file", &s->file},
+        {"url", &raw->url},
+        {"taxii", &raw->taxii},
+        {"caFile", &s->ca_file},
         {"format", &raw->format},
         {"column", &s->parse.column},
         {"descriptionColumn", &s->parse.description_column},
@@ -72,21 +116,40 @@ static int read_member(struct vd_feed_settings *s, struct raw *raw, const char *
             return read_text(member, value, texts[i].text, problem);
         }
     }
-    if (strcmp(member, "confidence") == 0) {
-        return read_number(member, value, 0, VD_CONFIDENCE_MAX, &raw->confidence, problem);
+    return read_value(s, raw, member, value, problem);
+}
+
+static int interpret_source(struct vd_feed_settings *s, const struct raw *raw, char *problem)
+{
+    const char *member = raw->taxii != NULL ? "taxii" : "url";
+    const char *wrong;
+
+    if ((s->file != NULL) + (raw->url != NULL) + (raw->taxii != NULL) > 1) {
+        return fault(problem, member, "a feed has one of file, url and taxii");
     }
-    if (strcmp(member, "minimumConfidence") == 0) {
-        return read_number(member, value, 0, VD_CONFIDENCE_MAX, &raw->confidence_min, problem);
+    if (s->file != NULL && s->file[0] != '/') {
+        return fault(problem, "file", "is to be a path that begins with /");
     }
-    if (strcmp(member, "lifetimeDays") == 0) {
-        return read_number(member, value, 1, LIFETIME_DAYS_MAX, &raw->lifetime_days, problem);
+    if (s->ca_file != NULL && s->ca_file[0] != '/') {
+        return fault(problem, "caFile", "is to be a path that begins with /");
     }
-    if (strcmp(member, "enabled") == 0 && json_is_boolean(value)) {
-        s->is_enabled = json_is_true(value);
-        return VD_OK;
+    s->is_taxii = raw->taxii != NULL;
+    s->url = s->is_taxii ? raw->taxii : raw->url;
+    s->interval_ms = raw->interval_minutes * MINUTE_MS;
+    wrong = s->url != NULL ? vd_http_url_problem(s->url, raw->allows_http) : NULL;
+    if (wrong != NULL) {
+        return fault(problem, member, wrong);
     }
-    return fault(problem, member,
-        strcmp(member, "enabled") == 0 ? "is to be true or false" : "there is no such setting");
+    if (s->is_taxii && strpbrk(s->url, "?#") != NULL) {
+        return fault(problem, member, "is to be without ? and #");
+    }
+    if (s->is_taxii && s->parse.format != VD_FEED_AUTO && s->parse.format != VD_FEED_STIX) {
+        return fault(problem, "format", "is stix with TAXII");
+    }
+    if (s->is_taxii) {
+        s->parse.format = VD_FEED_STIX;
+    }
+    return VD_OK;
 }
 
 /* What the words and numbers mean. */
@@ -106,22 +169,20 @@ static int interpret(struct vd_feed_settings *s, const struct raw *raw, char *pr
         strcmp(s->severity, "Medium") != 0 && strcmp(s->severity, "Low") != 0) {
         return fault(problem, "severity", "is to be High, Medium or Low");
     }
-    if (s->file != NULL && s->file[0] != '/') {
-        return fault(problem, "file", "is to be a path that begins with /");
-    }
     s->is_exception = raw->kind != NULL && strcmp(raw->kind, "exceptions") == 0;
     s->parse.delimiter = raw->delimiter != NULL ? raw->delimiter[0] : '\0';
     s->parse.confidence = (uint8_t)raw->confidence;
     s->parse.confidence_min = (uint8_t)raw->confidence_min;
     s->parse.lifetime_ms = raw->lifetime_days * VD_DAY_MS;
-    return VD_OK;
+    return interpret_source(s, raw, problem);
 }
 
 int vd_feed_settings_read(
     const json_t *json, struct vd_feed_settings *out, char problem[VD_FEED_PROBLEM_SIZE])
 {
     struct vd_feed_settings s = {.is_enabled = true};
-    struct raw raw = {.confidence = VD_CONFIDENCE_UNKNOWN};
+    struct raw raw = {
+        .confidence = VD_CONFIDENCE_UNKNOWN, .interval_minutes = VD_FEED_INTERVAL_DEFAULT_MINUTES};
     const char *member;
     json_t *value;
     int error = VD_OK;

@@ -14,13 +14,19 @@ struct vd_feed_settings {
     json_t *json; /* owns the texts below */
     bool is_exception;
     bool is_enabled;
-    const char *file;           /* it is read again when it changes; NULL: the text is uploaded */
+    /* Where the text comes from: at most one; both NULL: it is uploaded. */
+    const char *file;           /* read again when it changes */
+    const char *url;            /* fetched on a schedule */
+    bool is_taxii;              /* the URL is a TAXII 2.1 collection's */
+    const char *ca_file;        /* of its server, PEM; NULL: the system's */
+    int64_t interval_ms;        /* from one fetch to the next */
     const char *severity;       /* of its alerts; NULL: the rule's */
     struct vd_feed_parse parse; /* format, columns, lifetime and confidence */
 };
 
 /*
- * Reads settings: {"kind":"indicators"|"exceptions","file":"/path","format","column","descriptionColumn","confidenceColumn",
+ * Reads settings: {"kind":"indicators"|"exceptions","file":"/path"|"url"|"taxii","caFile":"/path","intervalMinutes":1..10080,
+ * "allowHttp","format","column","descriptionColumn","confidenceColumn",
  * "untilColumn","delimiter","severity":"High"|"Medium"|"Low","confidence":0..100,"minimumConfidence":0..100,
  * "lifetimeDays":1..3650,"enabled"}. What is absent or null is the default.
  * VD_E_INVALID: *problem says what is wrong. On success the caller releases *out.

@@ -149,6 +149,7 @@ int vd_alert_store_open(const char *path, struct vd_alert_store **out)
     if (store == NULL) {
         return VD_E_NOMEM;
     }
+    pthread_mutex_init(&store->feeds_mutex, NULL);
     pthread_mutex_init(&store->write_mutex, NULL);
     pthread_mutex_init(&store->read_mutex, NULL);
     error = store_connect(store, path);
@@ -176,6 +177,7 @@ void vd_alert_store_close(struct vd_alert_store *store)
     }
     sqlite3_close(store->reader);
     sqlite3_close(store->writer);
+    pthread_mutex_destroy(&store->feeds_mutex);
     pthread_mutex_destroy(&store->write_mutex);
     pthread_mutex_destroy(&store->read_mutex);
     vd_secret_wipe(store->master_key, sizeof store->master_key);

@@ -121,6 +121,21 @@
     X(FEED_REMOVE, "DELETE FROM feeds WHERE name = ?1")                                                                                                                \
     X(FEED_FAILED,                                                                                                                                                     \
         "UPDATE feeds SET attempted_ms = ?2, error = ?3, source_ns = ?4 WHERE name = ?1")                                                                              \
+    X(FEED_SOURCE_PUT,                                                                                                                                                 \
+        "INSERT INTO feed_sources(name, revision, credential, secret) VALUES(?1, 1, ?2, ?3)"                                                                           \
+        " ON CONFLICT(name) DO UPDATE SET revision = revision + 1, next_ms = 0, failures = 0,"                                                                         \
+        " credential = iif(?4, ?2, credential), secret = iif(?4, ?3, secret),"                                                                                         \
+        " etag = iif(?5, '', etag), last_modified = iif(?5, '', last_modified),"                                                                                       \
+        " added_after = iif(?5, '', added_after)")                                                                                                                     \
+    X(FEED_SOURCE_REMOVE, "DELETE FROM feed_sources WHERE name = ?1")                                                                                                  \
+    X(FEED_SOURCE_DONE,                                                                                                                                                \
+        "UPDATE feed_sources SET next_ms = ?3, attempted_ms = ?4, checked_ms = ?4, failures = 0,"                                                                      \
+        " etag = ?5, last_modified = ?6, added_after = ?7 WHERE name = ?1 AND revision = ?2")                                                                          \
+    X(FEED_SOURCE_FAILED,                                                                                                                                              \
+        "UPDATE feed_sources SET next_ms = ?3, attempted_ms = ?4, failures = failures + 1"                                                                             \
+        " WHERE name = ?1 AND revision = ?2")                                                                                                                          \
+    X(FEED_SOURCE_ASK, "UPDATE feed_sources SET next_ms = 0 WHERE name = ?1")                                                                                          \
+    X(FEED_UNCHANGED, "UPDATE feeds SET fetched_ms = ?2, error = NULL WHERE name = ?1")                                                                                \
     X(DEVICE_STATE_PUT,                                                                                                                                                \
         "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                                                                                                    \
         " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                                                                                                  \
@@ -183,6 +198,8 @@ struct vd_alert_store {
     uint64_t letters;
     uint64_t letter_bytes;
     uint64_t letters_dropped;
+    /* Held from a feed's row being read to it being written; the others are taken within it. */
+    pthread_mutex_t feeds_mutex;
     char intel_folder[VD_FEED_PATH_SIZE]; /* texts of feeds, and the set */
     _Atomic int64_t feeds_in_use; /* the generation that the center of this process matches by */
     uint8_t master_key[VD_MASTER_KEY_BYTES];

@@ -49,7 +49,7 @@ static int build_row(struct vd_feed_row *row, void *context)
     int error = vd_feed_settings_read(row->settings, &settings, problem);
 
     snprintf(path, sizeof path, "%s/%s", b->store->intel_folder, row->file);
-    if (error == VD_OK && settings.is_enabled) {
+    if (error == VD_OK && settings.is_enabled && row->file[0] != '\0') {
         error = vd_feed_text_map(path, &text);
         if (error == VD_OK) {
             error = add_feed(b, row, &settings, text.text);
@@ -168,7 +168,8 @@ static int move_feed(struct vd_alert_store *store, const char *feed, int64_t now
     if (error == VD_OK) {
         const struct vd_str list = {(const char *)text.data, text.length};
         json_t *settings = json_pack("{s:s}", "format", "list");
-        const struct vd_feed_put put = {feed, settings, &list, now_ms};
+        const struct vd_feed_put put = {
+            .name = feed, .settings = settings, .text = &list, .now_ms = now_ms};
 
         error = settings != NULL ? vd_feeds_put(store, &put, &report, problem) : VD_E_NOMEM;
         json_decref(settings);

@@ -12,12 +12,15 @@ struct vd_alert_store;
 struct vd_feed_put {
     const char *name;
     const json_t *settings;    /* of center/intel/feed_settings.h */
-    const struct vd_str *text; /* of a feed without a file */
+    const struct vd_str *text; /* of a feed without a file and URL */
     int64_t now_ms;            /* UTC */
+    /* Of a URL: {"kind":"basic"|"bearer"|"header","secret":"user:password"|"token"|"Name: value"}; null: none any more. */
+    const json_t *credential;
 };
 
 /*
  * Makes or changes a feed. Its text is read first: nothing is changed unless all of it is of the format and settings are good.
+ * That of a URL is fetched afterwards: center/store/feed_sources.h.
  * Running centers have it within some seconds.
  * report   what was read
  * problem  with VD_E_INVALID: what is wrong, with its line or place
@@ -29,8 +32,9 @@ VD_NODISCARD int vd_feeds_put(struct vd_alert_store *store, const struct vd_feed
 VD_NODISCARD int vd_feeds_remove(struct vd_alert_store *store, const char *name);
 
 /*
- * *feeds: an array of {"name","settings","lastSuccess","lastAttempt","error","report"}, by name, the caller's. name NULL: all;
- * else one, or none. "error" is null or why the last attempt failed; "report" is as vd_feed_report_json gives it.
+ * *feeds: an array of {"name","settings","lastSuccess","lastAttempt","error","report","source"}, by name, the caller's. name NULL: all;
+ * else one, or none. "error" is null or why the last attempt failed; "report" is as vd_feed_report_json gives it. "source" is
+ * null without a URL, else {"credential" (its kind),"next","etag","lastModified","addedAfter","failures" (in a row)}; "next" null: now.
  */
 VD_NODISCARD int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds);
 

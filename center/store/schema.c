@@ -96,6 +96,14 @@ static const char feeds_2[] =
     " attempted_ms INTEGER NOT NULL, source_ns INTEGER NOT NULL, error TEXT,"
     " report TEXT NOT NULL);";
 
+static const char sources_2[] =
+    /* URLs of feeds. `revision` grows when the feed is put, so that a fetch sees that it was for another; `next_ms` 0: now. */
+    "CREATE TABLE feed_sources(name TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
+    " credential TEXT NOT NULL, secret BLOB NOT NULL, etag TEXT NOT NULL DEFAULT '',"
+    " last_modified TEXT NOT NULL DEFAULT '', added_after TEXT NOT NULL DEFAULT '',"
+    " next_ms INTEGER NOT NULL DEFAULT 0, attempted_ms INTEGER NOT NULL DEFAULT 0,"
+    " checked_ms INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;";
+
 static const char marks_2[] =
     /* Digests of what indicators were found for already, by the day on which the hub got it. What an older file has judged
      * has none, so nothing from before `marks_since_ms` is searched afterwards. */
@@ -121,7 +129,7 @@ static const char notify_2[] =
     " failed_ms INTEGER NOT NULL);";
 
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, marks_2, notify_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

@@ -56,7 +56,8 @@ static int put(struct fixture *f, const char *name, const char *settings, const 
 {
     json_t *json = settings != NULL ? json_loads(settings, 0, NULL) : NULL;
     const struct vd_str body = vd_str_from(text != NULL ? text : "");
-    const struct vd_feed_put feed = {name, json, text != NULL ? &body : NULL, NOW};
+    const struct vd_feed_put feed = {
+        .name = name, .settings = json, .text = text != NULL ? &body : NULL, .now_ms = NOW};
     struct vd_feed_report report;
     int error;
 
@@ -198,7 +199,7 @@ static void test_feeds__refusals_change_nothing(void **state)
     must_refuse(f, "a", "{\"delimiter\":\"ab\"}", NULL, "delimiter: is to be one character");
     must_refuse(f, "a", "{\"enabled\":1}", NULL, "enabled: is to be true or false");
     must_refuse(f, "a", "[]", NULL, "settings: are to be a JSON object");
-    must_refuse(f, "new", NULL, NULL, "a new feed needs a file or a text");
+    must_refuse(f, "new", NULL, NULL, "a new feed needs a file, a URL or a text");
     assert_int_equal(generation_of(f), generation);
     check(f, true, "192.0.2.7", "a 192.0.2.7 255 ");
     assert_int_equal(count_files(f), 1);

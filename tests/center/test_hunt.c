@@ -33,7 +33,8 @@ static void put_feed(
 {
     const struct vd_str text = vd_str_from(list);
     json_t *json = json_loads(settings, 0, NULL);
-    const struct vd_feed_put put = {name, json, &text, INGEST_T0_MS};
+    const struct vd_feed_put put = {
+        .name = name, .settings = json, .text = &text, .now_ms = INGEST_T0_MS};
     struct vd_feed_report report;
     char problem[VD_FEED_PROBLEM_SIZE] = "";
 
