@@ -29,6 +29,9 @@
 #define VD_ACTIVITY_ALERT_ACTIVATE     "Microsoft.Security/locations/alerts/activate/action"
 #define VD_ACTIVITY_AGGREGATED_DISMISS \
     "Microsoft.Security/iotSecuritySolutions/analyticsModels/aggregatedAlerts/dismiss/action"
+#define VD_ACTIVITY_FEED_WRITE   "Vedette/feeds/write"
+#define VD_ACTIVITY_FEED_DELETE  "Vedette/feeds/delete"
+#define VD_ACTIVITY_FEED_REFRESH "Vedette/feeds/refresh/action"
 #define VD_ACTIVITY_TOKEN_WRITE  "Vedette/tokens/write"
 #define VD_ACTIVITY_TOKEN_DELETE "Vedette/tokens/delete"
 

@@ -7,6 +7,7 @@
 
 #include "api/management/management.h"
 #include "api/service/internal.h"
+#include "center/intel/feed_settings.h"
 #include "lib/config.h"
 #include "lib/uuid.h"
 
@@ -35,6 +36,10 @@ static const struct control {
         "providers/Microsoft.Security/deviceSecurityGroups/"},
     {vd_api_group_delete, VD_ACTIVITY_GROUP_DELETE,
         "providers/Microsoft.Security/deviceSecurityGroups/"},
+    {vd_api_feed_put, VD_ACTIVITY_FEED_WRITE, "feeds/"},
+    {vd_api_indicator_import, VD_ACTIVITY_FEED_WRITE, "feeds/"},
+    {vd_api_feed_delete, VD_ACTIVITY_FEED_DELETE, "feeds/"},
+    {vd_api_feed_refresh, VD_ACTIVITY_FEED_REFRESH, "feeds/"},
     {vd_api_token_create, VD_ACTIVITY_TOKEN_WRITE, "tokens/"},
     {vd_api_token_delete, VD_ACTIVITY_TOKEN_DELETE, "tokens/"},
 };
@@ -116,13 +121,27 @@ static const char *fault_code(const struct vd_api_answer *answer)
     return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
 }
 
-/* What the request is about: it stands in the path or, where it is to be made, in the body; "": neither. */
-static const char *name_of(const struct vd_api_args *args, const json_t *body)
+/* The body, if it has the name of what is to be made; else NULL. */
+static json_t *body_of(const struct control *control, const struct vd_api_args *args)
+{
+    const bool has_name = args->id == NULL && control->below[0] != '\0' &&
+        control->handler != vd_api_indicator_import;
+
+    return has_name ? json_loadb(args->body.data, args->body.length, 0, NULL) : NULL;
+}
+
+/* What the request is about: it stands in the path, in the query or in the body; "": nowhere. */
+static const char *name_of(
+    const struct control *control, const struct vd_api_args *args, const json_t *body)
 {
     const char *name = json_string_value(json_object_get(body, "name"));
 
     if (args->id != NULL) {
         return args->id;
+    }
+    if (control->handler == vd_api_indicator_import) {
+        name = vd_api_param(args, "feed");
+        return name != NULL && vd_feed_name_is_valid(name) ? name : "";
     }
     return name != NULL && vd_name_is_valid(name) ? name : "";
 }
@@ -130,10 +149,8 @@ static const char *name_of(const struct vd_api_args *args, const json_t *body)
 static void record_control(const struct vd_api *api, const struct control *control,
     const struct vd_api_args *args, const struct vd_api_answer *answer, const char *caller)
 {
-    json_t *body = args->id == NULL && control->below[0] != '\0'
-        ? json_loadb(args->body.data, args->body.length, 0, NULL)
-        : NULL;
-    const char *id = name_of(args, body);
+    json_t *body = body_of(control, args);
+    const char *id = name_of(control, args, body);
     char resource[RESOURCE_MAX];
     const struct vd_activity activity = {
         .caller = caller,

@@ -39,12 +39,16 @@ static int set_up_records(void **state)
 
 static int ask(const char *method, const char *path, const char *body, const uid_t *user)
 {
+    const char *query = strchr(path, '?');
+    char folder[1024];
     const struct vd_api_request request = {.method = method,
-        .path = path,
+        .path = folder,
+        .query = query != NULL ? query + 1 : NULL,
         .body = vd_str_from(body != NULL ? body : ""),
         .user = user};
     struct vd_api_answer answer;
 
+    snprintf(folder, sizeof folder, "%.*s", (int)strcspn(path, "?"), path);
     vd_api_call(&api, &request, &answer);
     json_decref(answer.body);
     return answer.status;
@@ -92,6 +96,14 @@ static void test_local_records__each_operation(void **state)
         {"DELETE", "/devices/a", NULL, 404, {"\"operationName\":\"delete\"", "404001", "Error"}},
         {"DELETE", "/tokens/none", NULL, 404,
             {"Vedette/tokens/delete", "Failed", "/HUB/tokens/none"}},
+        {"PUT", "/feeds/drop", "{\"text\":\"192.0.2.1\"}", 200,
+            {"Vedette/feeds/write", "\"Succeeded\"", "/HUB/feeds/drop\""}},
+        {"POST", "/indicators?feed=drop+2", "{\"name\":\"x\"}", 400,
+            {"Vedette/feeds/write", "\"Failed\"", "/HUB/feeds/drop 2\""}},
+        {"POST", "/feeds/drop/refresh", NULL, 400,
+            {"Vedette/feeds/refresh/action", "\"Failed\"", "/HUB/feeds/drop\""}},
+        {"DELETE", "/feeds/drop", NULL, 204,
+            {"Vedette/feeds/delete", "\"Succeeded\"", "/HUB/feeds/drop\""}},
         {"POST", "/certificates", "{\"name\":\"ca1\"}", 400,
             {"Microsoft.Devices/IotHubs/certificates/write", "Failed", "certificates/ca1\""}},
         {"POST", "/certificates", "{\"name\":\"/\"}", 400,
