@@ -68,6 +68,7 @@ static bool read_parse_options(const struct vd_invocation *invocation, struct vd
 {
     const char *format = vd_invocation_value(invocation, "format");
     const char *delimiter = vd_invocation_value(invocation, "delimiter");
+    const char *wanted = vd_invocation_value(invocation, "wanted-categories");
 
     if (format != NULL && vd_feed_format_find(format, &parse->format) != VD_OK) {
         vd_cli_usage(invocation,
@@ -76,6 +77,11 @@ static bool read_parse_options(const struct vd_invocation *invocation, struct vd
     }
     if (delimiter != NULL && strlen(delimiter) != 1) {
         vd_cli_usage(invocation, "--delimiter is to be one character");
+        return false;
+    }
+    if (wanted != NULL && vd_feed_wanted_read(wanted, parse) != VD_OK) {
+        vd_cli_usage(
+            invocation, "--wanted-categories are to be numbers with or without a score: 1,5:40");
         return false;
     }
     parse->delimiter = delimiter != NULL ? delimiter[0] : '\0';
@@ -165,6 +171,7 @@ static const struct vd_option test_options[] = {
     {"confidence-column", "NAME", "of CSV: 0 to 100"},
     {"until-column", "NAME", "of CSV: when validity ends"},
     {"delimiter", "CHAR", "of CSV; default: guessed"},
+    {"wanted-categories", "LIST", "of Suricata's reputation: 1,5:40; default: all"},
     {"categories", "FILE", "of Suricata's reputation: names of its categories"},
     {NULL, NULL, NULL},
 };

@@ -21,6 +21,8 @@ const char *vd_feed_format_name(enum vd_feed_format format);
 /* VD_E_INVALID: no such name. */
 VD_NODISCARD int vd_feed_format_find(const char *name, enum vd_feed_format *format);
 
+#define VD_FEED_CATEGORIES 61 /* Suricata's, from 0 */
+
 /* What to read, and who takes it. All zero but `format` is allowed. */
 struct vd_feed_parse {
     enum vd_feed_format format;
@@ -30,8 +32,11 @@ struct vd_feed_parse {
     const char *confidence_column;
     const char *until_column;
     struct vd_str categories; /* of Suricata: lines "number,short name,description" */
-    int64_t now_ms;           /* UTC: what ended before it counts as expired */
-    int64_t fetched_ms;       /* UTC: when the text came */
+    bool has_wanted;          /* of Suricata: only categories with a least score count */
+    uint8_t
+        wanted[VD_FEED_CATEGORIES]; /* that score, 1 to 127, by category; 0: it does not count */
+    int64_t now_ms;                 /* UTC: what ended before it counts as expired */
+    int64_t fetched_ms;             /* UTC: when the text came */
     int64_t
         lifetime_ms; /* of indicators without an end, from when they were last seen; 0: for ever */
     uint8_t confidence;     /* of those that give none; may be VD_CONFIDENCE_UNKNOWN */
@@ -59,6 +64,9 @@ struct vd_feed_report {
     struct vd_feed_problem problems[VD_FEED_PROBLEMS_MAX];
     struct vd_feed_problem fault; /* why it is VD_E_INVALID */
 };
+
+/* Reads "1,5:40": categories of Suricata that count, some from a score on, into `wanted`. VD_E_INVALID leaves *parse as it was. */
+VD_NODISCARD int vd_feed_wanted_read(const char *text, struct vd_feed_parse *parse);
 
 /*
  * Reads a feed. Damaged entries are counted and passed over.

@@ -15,6 +15,7 @@ struct raw {
     const char *kind;
     const char *format;
     const char *delimiter;
+    const char *wanted;
     const char *url;
     const char *taxii;
     bool allows_http;
@@ -108,6 +109,7 @@ static int read_member(struct vd_feed_settings *s, struct raw *raw, const char *
         {"confidenceColumn", &s->parse.confidence_column},
         {"untilColumn", &s->parse.until_column},
         {"delimiter", &raw->delimiter},
+        {"wantedCategories", &raw->wanted},
         {"severity", &s->severity},
     };
 
@@ -164,6 +166,10 @@ static int interpret(struct vd_feed_settings *s, const struct raw *raw, char *pr
     }
     if (raw->delimiter != NULL && strlen(raw->delimiter) != 1) {
         return fault(problem, "delimiter", "is to be one character");
+    }
+    if (raw->wanted != NULL && vd_feed_wanted_read(raw->wanted, &s->parse) != VD_OK) {
+        return fault(problem, "wantedCategories",
+            "are to be numbers of 0 to 60, with or without a score of 1 to 127: 1,5:40");
     }
     if (s->severity != NULL && strcmp(s->severity, "High") != 0 &&
         strcmp(s->severity, "Medium") != 0 && strcmp(s->severity, "Low") != 0) {

@@ -27,7 +27,7 @@ struct vd_feed_settings {
 /*
  * Reads settings: {"kind":"indicators"|"exceptions","file":"/path"|"url"|"taxii","caFile":"/path","intervalMinutes":1..10080,
  * "allowHttp","format","column","descriptionColumn","confidenceColumn",
- * "untilColumn","delimiter","severity":"High"|"Medium"|"Low","confidence":0..100,"minimumConfidence":0..100,
+ * "untilColumn","delimiter","wantedCategories":"1,5:40","severity":"High"|"Medium"|"Low","confidence":0..100,"minimumConfidence":0..100,
  * "lifetimeDays":1..3650,"enabled"}. What is absent or null is the default.
  * VD_E_INVALID: *problem says what is wrong. On success the caller releases *out.
  */

@@ -3,7 +3,7 @@
 
 #include "center/intel/feed_format_internal.h"
 
-#define CATEGORY_MAX 60
+#define CATEGORY_MAX (VD_FEED_CATEGORIES - 1)
 #define SCORE_MAX    127
 
 /* The line of the category, behind its number; empty if there is none. */
@@ -42,6 +42,34 @@ static struct vd_str describe(struct vd_str categories, int64_t number, char *ou
     return (struct vd_str){out, (size_t)length < size ? (size_t)length : size - 1};
 }
 
+int vd_feed_wanted_read(const char *text, struct vd_feed_parse *parse)
+{
+    struct vd_str rest = vd_str_from(text);
+    uint8_t wanted[VD_FEED_CATEGORIES] = {0};
+
+    do {
+        struct vd_str score = vd_format_cut(&rest, ',');
+        const bool has_score = memchr(score.data, ':', score.length) != NULL;
+        const int64_t category =
+            vd_format_number(vd_format_trim(vd_format_cut(&score, ':')), CATEGORY_MAX);
+        const int64_t least = has_score ? vd_format_number(vd_format_trim(score), SCORE_MAX) : 1;
+
+        if (category < 0 || least < 1) {
+            return VD_E_INVALID;
+        }
+        wanted[category] = (uint8_t)least;
+    } while (rest.length > 0);
+    memcpy(parse->wanted, wanted, sizeof wanted);
+    parse->has_wanted = true;
+    return VD_OK;
+}
+
+static bool is_wanted(const struct vd_feed_parse *parse, int64_t category, int64_t score)
+{
+    return score > 0 && /* 0 is "no data" */
+        (!parse->has_wanted || (parse->wanted[category] > 0 && score >= parse->wanted[category]));
+}
+
 static int read_line(struct vd_format_run *run, struct vd_str line, uint32_t number)
 {
     char description[256];
@@ -58,8 +86,8 @@ static int read_line(struct vd_format_run *run, struct vd_str line, uint32_t num
             category < 0 ? "the category is to be 0 to 60" : "the score is to be 0 to 127");
         return VD_OK;
     }
-    if (score == 0) {
-        vd_format_ignore(run); /* "no data" */
+    if (!is_wanted(run->parse, category, score)) {
+        vd_format_ignore(run);
         return VD_OK;
     }
     entry.confidence = (uint8_t)((score * VD_CONFIDENCE_MAX + SCORE_MAX / 2) / SCORE_MAX);

@@ -194,6 +194,10 @@ static void test_feed__suricata(void **state)
             "192.0.2.1 100 0 - - 2 CnC: Known command and control\n"
             "192.0.2.0/24 50 0 - - 3 Scan\n2001:db8::1 1 0 - - 4 category 9\n",
             NULL, 1, 0},
+        {"wanted categories",
+            {VD_FEED_SURICATA, UNKNOWN, .has_wanted = true, .wanted = {[1] = 1, [5] = 40}},
+            "192.0.2.1,1,1\n192.0.2.2,5,39\n192.0.2.3,5,40\n192.0.2.4,0,127\n192.0.2.5,1,0\n",
+            VD_OK, "192.0.2.1 1 0 - - 1 category 1\n192.0.2.3 31 0 - - 3 category 5\n", NULL, 3, 0},
         {"damage", {VD_FEED_SURICATA, UNKNOWN},
             "192.0.2.1,61,1\n192.0.2.1,1,128\n192.0.2.1,1\nx,1,1\n192.0.2.1,-1,1\n192.0.2.2,0,1",
             VD_OK, "192.0.2.2 1 0 - - 6 category 0\n",
@@ -205,6 +209,27 @@ static void test_feed__suricata(void **state)
 
     (void)state;
     RUN(cases);
+}
+
+static void test_feed__wanted_categories(void **state)
+{
+    static const char *const bad[] = {
+        "", "61", "-1", "x", "1:0", "1:128", "1:", "1:2:3", "1,,2", ":5"};
+    struct vd_feed_parse parse = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (vd_feed_wanted_read(bad[i], &parse) != VD_E_INVALID || parse.has_wanted) {
+            fail_msg("%s", bad[i]);
+        }
+    }
+    assert_int_equal(vd_feed_wanted_read("0, 60 : 127,5:40", &parse), VD_OK);
+    assert_true(parse.has_wanted);
+    for (size_t i = 0; i < VD_FEED_CATEGORIES; i++) {
+        assert_int_equal(parse.wanted[i], i == 0 ? 1 : i == 60 ? 127 : i == 5 ? 40 : 0);
+    }
+    assert_int_equal(vd_feed_wanted_read("2", &parse), VD_OK);
+    assert_int_equal(parse.wanted[0] + parse.wanted[60], 0);
 }
 
 static void test_feed__zeek(void **state)
@@ -461,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_feed__list),
         cmocka_unit_test(test_feed__csv),
         cmocka_unit_test(test_feed__suricata),
+        cmocka_unit_test(test_feed__wanted_categories),
         cmocka_unit_test(test_feed__zeek),
         cmocka_unit_test(test_feed__stix),
         cmocka_unit_test(test_feed__json_fault_names_line),

@@ -179,6 +179,17 @@ static void test_feeds__put_change_remove(void **state)
 }
 
 /* Whatever is wrong, the feed has what it had. */
+static void test_feeds__wanted_categories(void **state)
+{
+    struct fixture *f = *state;
+
+    must_put(f, "rep", "{\"format\":\"suricata\"}", "192.0.2.1,5,39\n192.0.2.2,5,127\n");
+    check(f, true, "192.0.2.1", "rep 192.0.2.1 31 ");
+    must_put(f, "rep", "{\"format\":\"suricata\",\"wantedCategories\":\"1,5:40\"}", NULL);
+    check(f, true, "192.0.2.1", "-");
+    check(f, true, "192.0.2.2", "rep 192.0.2.2 100 ");
+}
+
 static void test_feeds__refusals_change_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -197,6 +208,8 @@ static void test_feeds__refusals_change_nothing(void **state)
     must_refuse(f, "a", "{\"file\":\"/nowhere/x\"}", NULL, "file /nowhere/x: not found");
     must_refuse(f, "a", "{\"file\":\"/x\"}", "1.2.3.4", "a feed has a file or a text, not both");
     must_refuse(f, "a", "{\"delimiter\":\"ab\"}", NULL, "delimiter: is to be one character");
+    must_refuse(f, "a", "{\"wantedCategories\":\"1:0\"}", NULL,
+        "wantedCategories: are to be numbers of 0 to 60, with or without a score of 1 to 127: 1,5:40");
     must_refuse(f, "a", "{\"enabled\":1}", NULL, "enabled: is to be true or false");
     must_refuse(f, "a", "[]", NULL, "settings: are to be a JSON object");
     must_refuse(f, "new", NULL, NULL, "a new feed needs a file, a URL or a text");
@@ -302,6 +315,7 @@ int main(void)
 #define FEED_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         FEED_TEST(test_feeds__put_change_remove),
+        FEED_TEST(test_feeds__wanted_categories),
         FEED_TEST(test_feeds__refusals_change_nothing),
         FEED_TEST(test_feeds__file_is_read_when_it_changes),
         FEED_TEST(test_feeds__damage),
