@@ -127,6 +127,8 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
         print_member("last try", text_of(feed, "lastAttempt"));
         print_member("error", text_of(feed, "error"));
         print_source(json_object_get(feed, "source"));
+        printf("%-12s %lld\n", "alerts", number_of(feed, "alerts"));
+        print_member("last alert", text_of(feed, "lastAlert"));
         print_report(json_object_get(feed, "report"));
     }
     json_decref(feed);

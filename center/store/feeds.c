@@ -173,20 +173,25 @@ int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds
     code = sqlite3_prepare_v2(store->reader,
         "SELECT f.name, settings, max(fetched_ms, coalesce(checked_ms, 0)),"
         " coalesce(s.attempted_ms, f.attempted_ms), error, report, credential, next_ms, etag,"
-        " last_modified, added_after, failures"
+        " last_modified, added_after, failures,"
+        " (SELECT count(*) FROM alerts WHERE indicator_source = f.name),"
+        " coalesce((SELECT generated_ms FROM alerts WHERE indicator_source = f.name"
+        " ORDER BY number DESC LIMIT 1), 0)"
         " FROM feeds AS f LEFT JOIN feed_sources AS s ON s.name = f.name"
         " WHERE ?1 IS NULL OR f.name = ?1 ORDER BY f.name",
         -1, &s, NULL);
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
     while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         json_array_append_new(array,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", vd_sqlite_json_text(s, 0),
-                "settings", json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL),
-                "lastSuccess", time_json(sqlite3_column_int64(s, 2)), "lastAttempt",
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "name",
+                vd_sqlite_json_text(s, 0), "settings",
+                json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL), "lastSuccess",
+                time_json(sqlite3_column_int64(s, 2)), "lastAttempt",
                 time_json(sqlite3_column_int64(s, 3)), "error",
                 sqlite3_column_type(s, 4) == SQLITE_NULL ? json_null() : vd_sqlite_json_text(s, 4),
                 "report", json_loads((const char *)sqlite3_column_text(s, 5), 0, NULL), "source",
-                source_json(s)));
+                source_json(s), "alerts", (json_int_t)sqlite3_column_int64(s, 12), "lastAlert",
+                time_json(sqlite3_column_int64(s, 13))));
         code = SQLITE_OK;
     }
     sqlite3_finalize(s);

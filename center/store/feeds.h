@@ -32,9 +32,10 @@ VD_NODISCARD int vd_feeds_put(struct vd_alert_store *store, const struct vd_feed
 VD_NODISCARD int vd_feeds_remove(struct vd_alert_store *store, const char *name);
 
 /*
- * *feeds: an array of {"name","settings","lastSuccess","lastAttempt","error","report","source"}, by name, the caller's. name NULL: all;
+ * *feeds: an array of {"name","settings","lastSuccess","lastAttempt","error","report","source","alerts","lastAlert"}, by name, the caller's. name NULL: all;
  * else one, or none. "error" is null or why the last attempt failed; "report" is as vd_feed_report_json gives it. "source" is
  * null without a URL, else {"credential" (its kind),"next","etag","lastModified","addedAfter","failures" (in a row)}; "next" null: now.
+ * "alerts" is how many alerts name the feed, "lastAlert" when the latest of them was raised.
  */
 VD_NODISCARD int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds);
 

@@ -47,6 +47,8 @@ static const char alerts_2[] =
     "CREATE INDEX alerts_by_type ON alerts(type, number);"
     "CREATE INDEX alerts_by_day ON alerts(day, type, device_id);"
     "CREATE INDEX alerts_by_time ON alerts(generated_ms);"
+    "CREATE INDEX alerts_by_source ON alerts(indicator_source, number)"
+    " WHERE indicator_source IS NOT NULL;"
     "CREATE TABLE alert_history(alert INTEGER NOT NULL, sequence INTEGER NOT NULL,"
     " time_ms INTEGER NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL,"
     " from_state TEXT NOT NULL, to_state TEXT NOT NULL, reason TEXT, text TEXT,"

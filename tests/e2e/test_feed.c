@@ -124,6 +124,7 @@ static void expect_error(const char *command, const char *text)
 static void test_feed__from_url_to_alert(void **state)
 {
     json_t *alerts;
+    json_t *feed;
     char *evidence;
 
     (void)state;
@@ -131,6 +132,10 @@ static void test_feed__from_url_to_alert(void **state)
     e2e_cli_ok(&hub,
         E2E_ARGS("intel", "add", "web", "--url", url, "--ca-file", ca, "--description-column",
             "why", "--confidence-column", "score"));
+    feed = e2e_cli_json(&hub, E2E_ARGS("intel", "show", "web"));
+    assert_int_equal(json_integer_value(json_object_get(feed, "alerts")), 0);
+    assert_true(json_is_null(json_object_get(feed, "lastAlert")));
+    json_decref(feed);
     expect_error("show", NULL);
     send_flows();
     assert_true(e2e_wait(WAIT_MS, alert_is_there, LISTED));
@@ -142,6 +147,10 @@ static void test_feed__from_url_to_alert(void **state)
     assert_non_null(strstr(evidence, "with confidence 90"));
     free(evidence);
     json_decref(alerts);
+    feed = e2e_cli_json(&hub, E2E_ARGS("intel", "show", "web"));
+    assert_int_equal(json_integer_value(json_object_get(feed, "alerts")), 1);
+    assert_non_null(json_string_value(json_object_get(feed, "lastAlert")));
+    json_decref(feed);
     assert_true(e2e_wait(WAIT_MS, is_recorded, NULL));
 }
 
