@@ -12,8 +12,6 @@
 #include "lib/clock.h"
 #include "lib/sync.h"
 
-#define DAY_SCHEMA_VERSION \
-    4 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records */
 #define DAY_SUFFIX      ".duckdb"
 #define NEW_SUFFIX      ".duckdb.new"
 #define DAY_TEXT_LENGTH 10
@@ -57,8 +55,7 @@ int vd_duckdb_run(duckdb_connection connection, const char *sql, char *text, siz
     return error;
 }
 
-/* Runs what was written to `sql` and lets it go. */
-static int run_built(struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size)
+int vd_duckdb_run_built(struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size)
 {
     int error;
 
@@ -70,8 +67,7 @@ static int run_built(struct vd_duckdb *store, struct vd_buf *sql, char *text, si
     return error;
 }
 
-/* Appends text as an SQL literal. */
-static void append_literal(struct vd_buf *sql, const char *value)
+void vd_duckdb_append_literal(struct vd_buf *sql, const char *value)
 {
     vd_buf_append(sql, "'", 1);
     for (; *value != '\0'; value++) {
@@ -189,9 +185,9 @@ static int attach(
     struct vd_buf sql = {0};
 
     vd_buf_append_text(&sql, "ATTACH ");
-    append_literal(&sql, path);
+    vd_duckdb_append_literal(&sql, path);
     vd_buf_printf(&sql, " AS %s", catalog);
-    return run_built(store, &sql, text, text_size);
+    return vd_duckdb_run_built(store, &sql, text, text_size);
 }
 
 /* What the day's file says of itself. */
@@ -223,43 +219,6 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     return error;
 }
 
-#define RAW_EVENT_COLUMNS                                                                      \
-    "(time_generated TIMESTAMP_MS, time_stamp TIMESTAMP_MS, event_id UUID,"                    \
-    " device_id VARCHAR, agent_version VARCHAR, name VARCHAR, type VARCHAR, category VARCHAR," \
-    " is_empty BOOLEAN, details VARCHAR)"
-
-#define DIAGNOSTIC_COLUMNS                                                                         \
-    "(time_generated TIMESTAMP_MS, resource_id VARCHAR, category VARCHAR, operation_name VARCHAR," \
-    " level VARCHAR, result_type VARCHAR, result_description VARCHAR, duration_ms BIGINT,"         \
-    " location VARCHAR, properties VARCHAR, correlation_id VARCHAR)"
-
-#define ACTIVITY_COLUMNS                                                              \
-    "(time_generated TIMESTAMP_MS, caller VARCHAR, operation_name VARCHAR,"           \
-    " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR," \
-    " properties VARCHAR, correlation_id VARCHAR)"
-
-/* Brings a file of an earlier version up to this one, all at once. */
-static int migrate_day(
-    struct vd_duckdb *store, const char *catalog, int64_t version, char *text, size_t text_size)
-{
-    struct vd_buf sql = {0};
-
-    vd_buf_append_text(&sql, "BEGIN TRANSACTION; ");
-    vd_buf_printf(&sql,
-        version < 2
-            ? "CREATE TABLE %s.main.diagnostic" DIAGNOSTIC_COLUMNS "; "
-            : "ALTER TABLE %s.main.diagnostic ADD COLUMN correlation_id VARCHAR DEFAULT ''; ",
-        catalog);
-    vd_buf_printf(&sql,
-        version < 3 ? "CREATE TABLE %s.main.activity" ACTIVITY_COLUMNS "; "
-                    : "ALTER TABLE %s.main.activity ADD COLUMN correlation_id VARCHAR DEFAULT ''; ",
-        catalog);
-    vd_buf_printf(&sql, "UPDATE %s.main.vd_meta SET schema_version = %d; COMMIT", catalog,
-        DAY_SCHEMA_VERSION);
-    /* After a failure the day is not taken in, and the instance with all that is open is closed. */
-    return run_built(store, &sql, text, text_size);
-}
-
 static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
 {
     char *path = day_path(store, day, DAY_SUFFIX);
@@ -276,91 +235,19 @@ static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t t
     if (error == VD_OK) {
         error = read_meta(store, catalog, &version, &next_offset, text, text_size);
     }
-    if (error == VD_OK && version > DAY_SCHEMA_VERSION) {
+    if (error == VD_OK && version > VD_DUCKDB_DAY_VERSION) {
         snprintf(text, text_size,
             "%s was written by a newer version of this program (schema %lld, known %d)", catalog,
-            (long long)version, DAY_SCHEMA_VERSION);
+            (long long)version, VD_DUCKDB_DAY_VERSION);
         error = VD_E_NEWER;
     }
-    if (error == VD_OK && version < DAY_SCHEMA_VERSION) {
-        error = migrate_day(store, catalog, version, text, text_size);
+    if (error == VD_OK && version < VD_DUCKDB_DAY_VERSION) {
+        error = vd_duckdb_day_migrate(store, catalog, version, text, text_size);
     }
     if (error == VD_OK && next_offset > store->next_offset) {
         store->next_offset = next_offset;
     }
     return error;
-}
-
-/* Appends the rows of a table over the files of all days; vd_no_{table} gives the columns where there are none. */
-static void append_all_days(struct vd_buf *sql, const struct vd_duckdb *store, const char *table)
-{
-    vd_buf_printf(sql, " FROM (SELECT * FROM memory.main.vd_no_%s", table);
-    for (size_t i = 0; i < store->day_count; i++) {
-        char catalog[32];
-
-        vd_duckdb_day_catalog(store->days[i], catalog);
-        vd_buf_printf(sql, " UNION ALL SELECT * FROM %s.main.%s", catalog, table);
-    }
-    vd_buf_append_text(sql, ")");
-}
-
-static int make_raw_event_view(struct vd_duckdb *store, char *text, size_t text_size)
-{
-    struct vd_buf sql = {0};
-
-    vd_buf_append_text(&sql,
-        "CREATE OR REPLACE VIEW memory.main.SecurityIoTRawEvent AS SELECT"
-        " CAST(time_generated AS TIMESTAMP) AS TimeGenerated,"
-        " CAST(time_stamp AS TIMESTAMP) AS \"TimeStamp\","
-        " CAST(event_id AS VARCHAR) AS IoTRawEventId, device_id AS DeviceId, ");
-    append_literal(&sql, store->resource_id);
-    vd_buf_append_text(&sql,
-        " AS AssociatedResourceId, '' AS AzureSubscriptionId, agent_version AS AgentVersion,"
-        " name AS RawEventName, type AS RawEventType, category AS RawEventCategory,"
-        " is_empty AS IsEmpty, details AS EventDetails, 'SecurityIoTRawEvent' AS \"Type\"");
-    append_all_days(&sql, store, "raw_event");
-    return run_built(store, &sql, text, text_size);
-}
-
-static int make_diagnostic_view(struct vd_duckdb *store, char *text, size_t text_size)
-{
-    struct vd_buf sql = {0};
-
-    vd_buf_append_text(&sql,
-        "CREATE OR REPLACE VIEW memory.main.AzureDiagnostics AS SELECT"
-        " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, resource_id AS ResourceId,"
-        " category AS Category, operation_name AS OperationName, level AS Level,"
-        " result_type AS ResultType, result_description AS ResultDescription,"
-        " duration_ms AS DurationMs, location AS Location, properties AS properties_s,"
-        " correlation_id AS CorrelationId,"
-        " 'AzureDiagnostics' AS \"Type\"");
-    append_all_days(&sql, store, "diagnostic");
-    return run_built(store, &sql, text, text_size);
-}
-
-static int make_activity_view(struct vd_duckdb *store, char *text, size_t text_size)
-{
-    struct vd_buf sql = {0};
-
-    vd_buf_append_text(&sql,
-        "CREATE OR REPLACE VIEW memory.main.AzureActivity AS SELECT"
-        " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, caller AS Caller,"
-        " operation_name AS OperationNameValue, status AS ActivityStatusValue,"
-        " resource_id AS ResourceId, caller_address AS CallerIpAddress, category AS Category,"
-        " properties AS Properties, correlation_id AS CorrelationId, 'AzureActivity' AS \"Type\"");
-    append_all_days(&sql, store, "activity");
-    return run_built(store, &sql, text, text_size);
-}
-
-/* The tables that queries know, over the files of all days. */
-static int make_views(struct vd_duckdb *store, char *text, size_t text_size)
-{
-    int error = make_raw_event_view(store, text, text_size);
-
-    if (error == VD_OK) {
-        error = make_diagnostic_view(store, text, text_size);
-    }
-    return error == VD_OK ? make_activity_view(store, text, text_size) : error;
 }
 
 /* Shuts the instance in: its folder is all it can reach, and no setting changes any more. */
@@ -379,7 +266,7 @@ static int lock_down(struct vd_duckdb *store, char *text, size_t text_size)
     vd_buf_append(&folder, "", 1);
     vd_buf_append_text(&sql, "SET GLOBAL allowed_directories=[");
     if (folder.error == VD_OK) {
-        append_literal(&sql, (const char *)folder.data);
+        vd_duckdb_append_literal(&sql, (const char *)folder.data);
     }
     vd_buf_append_text(&sql, "]");
     error = folder.error;
@@ -388,7 +275,7 @@ static int lock_down(struct vd_duckdb *store, char *text, size_t text_size)
         vd_buf_release(&sql);
         return error;
     }
-    error = run_built(store, &sql, text, text_size);
+    error = vd_duckdb_run_built(store, &sql, text, text_size);
     for (size_t i = 0; error == VD_OK && i < sizeof settings / sizeof settings[0]; i++) {
         error = vd_duckdb_run(store->writer, settings[i], text, text_size);
     }
@@ -447,14 +334,10 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
         error = attach_day(store, store->days[i], text, text_size);
     }
     if (error == VD_OK) {
-        error = vd_duckdb_run(store->writer,
-            "CREATE TABLE memory.main.vd_no_raw_event" RAW_EVENT_COLUMNS
-            "; CREATE TABLE memory.main.vd_no_diagnostic" DIAGNOSTIC_COLUMNS
-            "; CREATE TABLE memory.main.vd_no_activity" ACTIVITY_COLUMNS,
-            text, text_size);
+        error = vd_duckdb_empty_make(store, text, text_size);
     }
     if (error == VD_OK) {
-        error = make_views(store, text, text_size);
+        error = vd_duckdb_views_make(store, text, text_size);
     }
     store->broken = error != VD_OK;
     if (error != VD_OK) {
@@ -474,14 +357,6 @@ void vd_duckdb_instance_close(struct vd_duckdb *store)
 /* Fills a new file that nobody looks for yet. */
 static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, size_t text_size)
 {
-    static const char *const statements[] = {
-        "CREATE TABLE vd_creating.main.raw_event" RAW_EVENT_COLUMNS,
-        "CREATE TABLE vd_creating.main.diagnostic" DIAGNOSTIC_COLUMNS,
-        "CREATE TABLE vd_creating.main.activity" ACTIVITY_COLUMNS,
-        "CREATE TABLE vd_creating.main.vd_meta(schema_version BIGINT, next_offset UBIGINT)",
-        "INSERT INTO vd_creating.main.vd_meta VALUES (4, 0)",
-        "CHECKPOINT vd_creating",
-    };
     char ignored[VD_DUCKDB_TEXT_SIZE];
     int error = attach(store, path, "vd_creating", text, text_size);
     int detached;
@@ -489,9 +364,7 @@ static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, s
     if (error != VD_OK) {
         return error;
     }
-    for (size_t i = 0; error == VD_OK && i < sizeof statements / sizeof statements[0]; i++) {
-        error = vd_duckdb_run(store->writer, statements[i], text, text_size);
-    }
+    error = vd_duckdb_day_fill(store, "vd_creating", text, text_size);
     detached = vd_duckdb_run(store->writer, "DETACH vd_creating", ignored, sizeof ignored);
     if (detached != VD_OK) {
         store->broken = true;
@@ -555,7 +428,7 @@ int vd_duckdb_day_ensure(struct vd_duckdb *store, int32_t day, char *text, size_
     }
     if (error == VD_OK) {
         qsort(store->days, store->day_count, sizeof *store->days, compare_days);
-        error = make_views(store, text, text_size);
+        error = vd_duckdb_views_make(store, text, text_size);
     }
     if (error != VD_OK) {
         store->broken = true; /* half taken in: start again from what is in the folder */

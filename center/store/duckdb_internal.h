@@ -54,6 +54,11 @@ int vd_duckdb_error(duckdb_error_type type, const char *message);
 /* Runs one statement. */
 VD_NODISCARD int vd_duckdb_run(
     duckdb_connection connection, const char *sql, char *text, size_t text_size);
+/* Runs on the writer what was written to `sql`, and lets it go. */
+VD_NODISCARD int vd_duckdb_run_built(
+    struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size);
+/* Appends text as an SQL literal. */
+void vd_duckdb_append_literal(struct vd_buf *sql, const char *value);
 /* Opens the instance over all day files of the folder. The caller holds instance_lock alone. */
 VD_NODISCARD int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_size);
 void vd_duckdb_instance_close(struct vd_duckdb *store);
@@ -62,6 +67,22 @@ VD_NODISCARD int vd_duckdb_day_ensure(
     struct vd_duckdb *store, int32_t day, char *text, size_t text_size);
 /* The name under which a day's file is attached: "d20261124". */
 void vd_duckdb_day_catalog(int32_t day, char out[32]);
+
+/* ---- duckdb_tables.c: what is in a day's file, and the views over all days. The caller writes alone. ---- */
+
+#define VD_DUCKDB_DAY_VERSION \
+    4 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records */
+
+/* Makes the tables of a new file. */
+VD_NODISCARD int vd_duckdb_day_fill(
+    struct vd_duckdb *store, const char *catalog, char *text, size_t text_size);
+/* Brings a file of an earlier version up to this one, all at once. */
+VD_NODISCARD int vd_duckdb_day_migrate(
+    struct vd_duckdb *store, const char *catalog, int64_t version, char *text, size_t text_size);
+/* Makes the tables without rows that views have where there is no day. */
+VD_NODISCARD int vd_duckdb_empty_make(struct vd_duckdb *store, char *text, size_t text_size);
+/* Makes the tables that queries know, over the files of all days. */
+VD_NODISCARD int vd_duckdb_views_make(struct vd_duckdb *store, char *text, size_t text_size);
 
 /* ---- duckdb_guard.c ---- */
 
