@@ -104,12 +104,12 @@ static int get_text(struct work *w)
 
 /* ---- TAXII ---- */
 
-/* The page after `page`; VD_E_INVALID: it would be the same one again. */
+/* The page after `page`, by the same `next` if the server counts itself; VD_E_INVALID: it would be the same one again. */
 static int next_page(struct work *w, struct vd_taxii_page *page, const char *added_last,
     char added_after[VD_HTTP_DATE_SIZE], const char *last_next)
 {
     const bool is_new = page->next[0] != '\0'
-        ? strcmp(page->next, last_next) != 0
+        ? !page->is_empty || strcmp(page->next, last_next) != 0
         : added_last[0] != '\0' && strcmp(added_last, added_after) != 0;
 
     if (!is_new) {
@@ -195,7 +195,9 @@ static int get_collection(struct work *w)
     if (error == VD_OK) {
         w->is_unchanged = !is_first && !vd_taxii_merge_has_new(merge);
         w->text.max = VD_FEED_JSON_BYTES_MAX;
-        error = w->is_unchanged ? VD_OK : vd_taxii_merge_write(merge, &w->text);
+        error = w->is_unchanged
+            ? VD_OK
+            : vd_taxii_merge_write(merge, vd_clock_utc_ms() - VD_TAXII_ENDED_MS, &w->text);
         if (error == VD_E_LIMIT) {
             snprintf(w->problem, sizeof w->problem, "the collection is longer than a feed may be");
         }

@@ -108,6 +108,8 @@
 #define VD_FEED_DUE_CHECK_MS     250
 /* Bytes of a credential. */
 #define VD_FEED_CREDENTIAL_MAX 1024
+/* Indicators of a TAXII collection are kept for so long after their validity has ended: events may come late. */
+#define VD_TAXII_ENDED_MS INT64_C(7776000000)
 /* Pages of a TAXII collection in one fetch. */
 #define VD_TAXII_PAGES_MAX 10000
 /* How far back new indicators are looked for among what is stored, and what an indicator was found for is remembered. */

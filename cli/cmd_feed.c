@@ -129,7 +129,9 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
         print_source(json_object_get(feed, "source"));
         printf("%-12s %lld\n", "alerts", number_of(feed, "alerts"));
         print_member("last alert", text_of(feed, "lastAlert"));
-        print_report(json_object_get(feed, "report"));
+        if (text_of(feed, "lastSuccess") != NULL) {
+            print_report(json_object_get(feed, "report"));
+        }
     }
     json_decref(feed);
     return VD_EXIT_OK;

@@ -12,6 +12,9 @@
 #include "lib/clock.h"
 #include "lib/url.h"
 
+/* Asked for in one page; a server may send fewer. There are servers that have no second page without. */
+#define PAGE_OBJECTS "1000"
+
 struct vd_taxii_merge {
     struct vd_str kept;
     json_t *objects; /* by id; NULL: the kept bundle was not needed yet */
@@ -31,7 +34,7 @@ void vd_taxii_url(
         vd_buf_append_text(
             url, length > 0 && collection[length - 1] == '/' ? objects + 1 : objects);
     }
-    vd_buf_append_text(url, "?match%5Btype%5D=indicator,marking-definition");
+    vd_buf_append_text(url, "?match%5Btype%5D=indicator,marking-definition&limit=" PAGE_OBJECTS);
     if (added_after[0] != '\0') {
         vd_buf_append_text(url, "&added_after=");
         vd_url_encode(vd_str_from(added_after), url);
@@ -60,11 +63,12 @@ static bool is_wanted(const json_t *object)
         (strcmp(type, "indicator") == 0 || strcmp(type, "marking-definition") == 0);
 }
 
-static int64_t modified_of(const json_t *object)
+/* 0: it has none. */
+static int64_t time_of(const json_t *object, const char *name)
 {
     int64_t ms = 0;
 
-    (void)!vd_time_parse(text_of(object, "modified"), &ms);
+    (void)!vd_time_parse(text_of(object, name), &ms);
     return ms;
 }
 
@@ -74,7 +78,7 @@ static int take_object(json_t *objects, json_t *object)
     const char *id = text_of(object, "id");
     const json_t *there = json_object_get(objects, id);
 
-    if (there != NULL && modified_of(there) > modified_of(object)) {
+    if (there != NULL && time_of(there, "modified") > time_of(object, "modified")) {
         return VD_OK;
     }
     return json_object_set(objects, id, object) == 0 ? VD_OK : VD_E_NOMEM;
@@ -191,7 +195,8 @@ int vd_taxii_merge_page(struct vd_taxii_merge *merge, struct vd_str envelope,
         objects = json_object_get(root, "objects");
         page->has_more = json_is_true(json_object_get(root, "more"));
         snprintf(page->next, sizeof page->next, "%s", text_of(root, "next"));
-        if (json_array_size(objects) > 0) {
+        page->is_empty = json_array_size(objects) == 0;
+        if (!page->is_empty) {
             error = merge->objects == NULL ? begin(merge) : VD_OK;
         }
         if (error == VD_OK && merge->objects != NULL) {
@@ -210,7 +215,8 @@ static int append_part(const char *data, size_t length, void *context)
     return out->error == VD_OK ? 0 : -1;
 }
 
-int vd_taxii_merge_write(const struct vd_taxii_merge *merge, struct vd_buf *bundle)
+int vd_taxii_merge_write(
+    const struct vd_taxii_merge *merge, int64_t ended_ms, struct vd_buf *bundle)
 {
     const char *separator = "";
     const char *id;
@@ -219,6 +225,11 @@ int vd_taxii_merge_write(const struct vd_taxii_merge *merge, struct vd_buf *bund
     vd_buf_append_text(bundle, "{\"type\":\"bundle\",\"objects\":[");
     json_object_foreach(merge->objects, id, object)
     {
+        const int64_t until_ms = time_of(object, "valid_until");
+
+        if (until_ms != 0 && until_ms < ended_ms) {
+            continue;
+        }
         vd_buf_append_text(bundle, separator);
         separator = ",\n";
         if (json_dump_callback(object, append_part, bundle, JSON_COMPACT) != 0) {

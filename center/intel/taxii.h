@@ -21,12 +21,13 @@ void vd_taxii_url(
 
 struct vd_taxii_page {
     bool has_more;
+    bool is_empty;                 /* without objects */
     char next[VD_TAXII_NEXT_SIZE]; /* "": there is none, or the server pages by time */
 };
 
 struct vd_taxii_merge;
 
-/* Begins with the bundle that is kept (""; none), which must outlive it. VD_E_NOMEM. */
+/* Begins with the bundle that is kept ("": none), which must outlive it. VD_E_NOMEM. */
 VD_NODISCARD int vd_taxii_merge_new(struct vd_str kept, struct vd_taxii_merge **merge);
 /*
  * Takes an envelope's indicators and markings up; of an object that is there already the later version stays. Other objects are passed over.
@@ -36,8 +37,9 @@ VD_NODISCARD int vd_taxii_merge_page(struct vd_taxii_merge *merge, struct vd_str
     struct vd_taxii_page *page, char problem[VD_TAXII_PROBLEM_SIZE]);
 /* Whether any page had an object. */
 bool vd_taxii_merge_has_new(const struct vd_taxii_merge *merge);
-/* Appends the bundle. VD_E_LIMIT, VD_E_NOMEM. */
-VD_NODISCARD int vd_taxii_merge_write(const struct vd_taxii_merge *merge, struct vd_buf *bundle);
+/* Appends the bundle, without indicators whose validity ended before a time (UTC). VD_E_LIMIT, VD_E_NOMEM. */
+VD_NODISCARD int vd_taxii_merge_write(
+    const struct vd_taxii_merge *merge, int64_t ended_ms, struct vd_buf *bundle);
 /* NULL is allowed. */
 void vd_taxii_merge_free(struct vd_taxii_merge *merge);
 

@@ -21,7 +21,7 @@ static void write_bundle(const struct vd_taxii_merge *merge, struct vd_buf *out)
     const struct vd_feed_parse parse = {.format = VD_FEED_STIX};
     struct vd_feed_report report;
 
-    check(vd_taxii_merge_write(merge, out) == VD_OK);
+    check(vd_taxii_merge_write(merge, 0, out) == VD_OK);
     check(vd_feed_parse(&parse, (struct vd_str){(const char *)out->data, out->length}, &report) ==
         VD_OK);
 }

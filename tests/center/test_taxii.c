@@ -35,9 +35,9 @@ static void test_taxii__pages_and_second_run(void **state)
     feed_expect_error(f, NULL);
     assert_int_equal(feed_server_requests(&f->server), 2);
     assert_true(feed_server_got(&f->server, 0,
-        "GET /c/1/objects/?match%5Btype%5D=indicator,marking-definition HTTP/1.1\r\n"));
+        "GET /c/1/objects/?match%5Btype%5D=indicator,marking-definition&limit=1000 HTTP/1.1\r\n"));
     assert_true(feed_server_got(&f->server, 0, "Accept: application/taxii+json;version=2.1\r\n"));
-    assert_true(feed_server_got(&f->server, 1, "marking-definition&next=p%202 HTTP"));
+    assert_true(feed_server_got(&f->server, 1, "&limit=1000&next=p%202 HTTP"));
     assert_true(feed_server_got(&f->server, 1, "Authorization: Basic "));
     feed_expect_source(f, "addedAfter", "2026-02-02T00:00:00Z");
     assert_true(feed_matches(f, "192.0.2.1"));
@@ -92,6 +92,71 @@ static void test_taxii__pages_by_time(void **state)
     assert_true(feed_matches(f, "192.0.2.1"));
 }
 
+/* A server may count pages itself, by one `next` for all of them. */
+static void test_taxii__same_next(void **state)
+{
+    struct feed_fixture *f = *state;
+
+    feed_must_put(f, "{\"taxii\":\"%s\"}", NULL);
+    for (int i = 0; i < 2; i++) {
+        feed_server_answer(&f->server,
+            TAXII("",
+                "{\"more\":true,\"next\":\"n\",\"objects\":[" INDICATOR(
+                    "1", "2026-01-01T00:00:00Z", "192.0.2.1") "]}"));
+    }
+    feed_server_answer(&f->server,
+        TAXII("",
+            "{\"more\":false,\"objects\":[" INDICATOR(
+                "2", "2026-01-01T00:00:00Z", "192.0.2.2") "]}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    assert_int_equal(feed_server_requests(&f->server), 3);
+    assert_true(feed_server_got(&f->server, 2, "&next=n HTTP"));
+    assert_true(feed_matches(f, "192.0.2.1"));
+    assert_true(feed_matches(f, "192.0.2.2"));
+}
+
+static json_int_t entries_of(struct feed_fixture *f)
+{
+    json_t *feed = feed_read(f);
+    const json_int_t count =
+        json_integer_value(json_object_get(json_object_get(feed, "report"), "read"));
+
+    json_decref(feed);
+    return count;
+}
+
+/* What ended long ago makes room; a collection of nothing is one too. */
+static void test_taxii__ended(void **state)
+{
+    struct feed_fixture *f = *state;
+
+    feed_must_put(f, "{\"taxii\":\"%s\"}", NULL);
+    feed_server_answer(&f->server, TAXII("", "{}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    assert_int_equal(entries_of(f), 0);
+    feed_server_answer(&f->server,
+        TAXII("X-TAXII-Date-Added-Last: 2026-02-01T00:00:00Z\r\n",
+            "{\"objects\":[{\"type\":\"indicator\",\"id\":\"indicator--0\",\"valid_until\":"
+            "\"2020-01-01T00:00:00Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.9']\"}," INDICATOR(
+                "1", "2026-01-01T00:00:00Z", "192.0.2.1") "]}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    assert_int_equal(entries_of(f), 1);
+    assert_true(feed_matches(f, "192.0.2.1"));
+    /* The version that ended takes the place of the one that had not. */
+    feed_server_answer(&f->server,
+        TAXII("",
+            "{\"objects\":[{\"type\":\"indicator\",\"id\":\"indicator--1\",\"modified\":"
+            "\"2026-03-01T00:00:00Z\",\"valid_until\":\"2020-01-01T00:00:00Z\",\"pattern\":"
+            "\"[ipv4-addr:value = '192.0.2.1']\"}]}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    assert_int_equal(entries_of(f), 0);
+    assert_false(feed_matches(f, "192.0.2.1"));
+}
+
 static void test_taxii__failures(void **state)
 {
     static const struct {
@@ -144,6 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FETCH_TEST(test_taxii__pages_and_second_run),
         FETCH_TEST(test_taxii__pages_by_time),
+        FETCH_TEST(test_taxii__same_next),
+        FETCH_TEST(test_taxii__ended),
         FETCH_TEST(test_taxii__failures),
     };
 
