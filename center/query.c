@@ -19,6 +19,8 @@ static int compile(const struct vd_query *query, struct vd_arena *arena,
         .now_ms = query->now_ms,
         .time_from_ms = query->from_ms,
         .time_to_ms = query->to_ms,
+        .parameters = query->parameters,
+        .parameter_count = query->parameter_count,
     };
     const int error = vd_kql_compile(query->text, &options, arena, compiled, &problem->place);
 

@@ -15,6 +15,8 @@ struct vd_query {
     int64_t from_ms; /* rows whose TimeGenerated is at least this, */
     int64_t to_ms;   /* and less than this; both 0: any */
     struct vd_query_limits limits;
+    const struct vd_kql_parameter *parameters;
+    size_t parameter_count;
 };
 
 /* What is wrong with a query. */

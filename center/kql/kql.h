@@ -7,11 +7,19 @@
 #include "center/kql/functions.h"
 #include "center/kql/syntax.h"
 
+/* A value for what `declare query_parameters` names; the text is converted to the type that is declared. */
+struct vd_kql_parameter {
+    struct vd_str name;
+    struct vd_str value;
+};
+
 struct vd_kql_options {
     enum vd_kql_dialect dialect;
-    int64_t now_ms;       /* UTC, what now() is */
-    int64_t time_from_ms; /* TimeGenerated of all tables is at least this, */
-    int64_t time_to_ms;   /* and less than this; both 0: no bound */
+    int64_t now_ms;                            /* UTC, what now() is */
+    int64_t time_from_ms;                      /* TimeGenerated of all tables is at least this, */
+    int64_t time_to_ms;                        /* and less than this; both 0: no bound */
+    const struct vd_kql_parameter *parameters; /* one that the query does not declare is an error */
+    size_t parameter_count;
 };
 
 struct vd_kql_result_column {

@@ -266,6 +266,47 @@ static struct vd_kql_node *parse_let(struct vd_kql_parser *p)
     return vd_kql_node_end(p, let);
 }
 
+/* declare query_parameters(a: string, b: long = 5): a LET for each. */
+static void parse_declare(
+    struct vd_kql_parser *p, struct vd_kql_node *query, struct vd_kql_node **tail)
+{
+    vd_kql_next(p);
+    vd_kql_next(p);
+    vd_kql_expect_sign(p, "(");
+    do {
+        struct vd_kql_node *let = vd_kql_node_new(p, VD_KQL_LET, vd_kql_peek(p, 0));
+        struct vd_kql_node *none = NULL;
+        struct vd_kql_node *parameter = parse_parameter(p);
+
+        if (parameter->first != NULL && parameter->first->kind != VD_KQL_LITERAL) {
+            const struct vd_kql_token at = {
+                .offset = parameter->first->offset, .end = parameter->first->end};
+
+            vd_kql_parse_fail(p, &at, "the value of a parameter of the query is to be a literal");
+        }
+        let->text = parameter->text;
+        vd_kql_node_add(let, &none, parameter);
+        vd_kql_node_add(query, tail, vd_kql_node_end(p, let));
+    } while (vd_kql_take_sign(p, ","));
+    vd_kql_expect_sign(p, ")");
+}
+
+/* Whether a let or a declaration came. */
+static bool parse_statement(
+    struct vd_kql_parser *p, struct vd_kql_node *query, struct vd_kql_node **tail)
+{
+    if (vd_kql_is_word(vd_kql_peek(p, 0), "declare") &&
+        vd_kql_is_word(vd_kql_peek(p, 1), "query_parameters")) {
+        parse_declare(p, query, tail);
+        return true;
+    }
+    if (!vd_kql_is_word(vd_kql_peek(p, 0), "let") || vd_kql_peek(p, 1)->kind == VD_KQL_TOKEN_END) {
+        return false;
+    }
+    vd_kql_node_add(query, tail, parse_let(p));
+    return true;
+}
+
 /* What stands at the end of a query, if it may end here. */
 static bool is_end(const struct vd_kql_parser *p, const char *end)
 {
@@ -282,7 +323,9 @@ static void refuse_statements(struct vd_kql_parser *p)
         vd_kql_parse_fail(p, token,
             "commands that begin with '.' are not supported: a query reads, and changes nothing");
     }
-    if ((vd_kql_is_word(token, "set") || vd_kql_is_word(token, "declare") ||
+    if ((vd_kql_is_word(token, "set") ||
+            (vd_kql_is_word(token, "declare") &&
+                !vd_kql_is_word(vd_kql_peek(p, 1), "query_parameters")) ||
             vd_kql_is_word(token, "alias") || vd_kql_is_word(token, "restrict") ||
             vd_kql_is_word(token, "pattern")) &&
         vd_kql_peek(p, 1)->kind == VD_KQL_TOKEN_NAME) {
@@ -301,11 +344,9 @@ struct vd_kql_node *vd_kql_parse_query(struct vd_kql_parser *p, const char *end)
         while (vd_kql_take_sign(p, ";")) {
         }
         refuse_statements(p);
-        if (!vd_kql_is_word(vd_kql_peek(p, 0), "let") ||
-            vd_kql_peek(p, 1)->kind == VD_KQL_TOKEN_END) {
+        if (!parse_statement(p, query, &tail)) {
             break;
         }
-        vd_kql_node_add(query, &tail, parse_let(p));
         if (!is_end(p, end) && !vd_kql_is_sign(vd_kql_peek(p, 0), ";")) {
             vd_kql_parse_expected(p, "';' or an operator");
         }

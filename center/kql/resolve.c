@@ -240,6 +240,7 @@ int vd_kql_resolve(const struct vd_kql_node *query, const struct vd_kql_options 
     if (setjmp(r.failed) != 0) {
         return r.error;
     }
+    vd_kql_check_parameters(&r, query);
     out->rel = vd_kql_resolve_query(&r, NULL, query);
     out->render = r.render;
     out->column_count = r.columns;

@@ -33,8 +33,8 @@
     X(TUPLE) /* NAME* */                                                                                                       \
     X(TYPED) /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                       \
     /* Statements and sources: */                                                                                              \
-    X(QUERY)       /* LET* PIPE: the whole, or the body of a function */                                                       \
-    X(LET)         /* "name" then EXPR, PIPE or FUNCTION */                                                                    \
+    X(QUERY) /* LET* PIPE: the whole, or the body of a function */                                                             \
+    X(LET) /* "name" then EXPR, PIPE or FUNCTION; PARAMETER: declared by declare query_parameters */                           \
     X(FUNCTION)    /* PARAMETER* QUERY */                                                                                      \
     X(PARAMETER)   /* "name" value.type [LITERAL default]; of a table: SCHEMA instead */                                       \
     X(SCHEMA)      /* DECLARATION*; a lone STAR for (*) */                                                                     \
