@@ -3,6 +3,7 @@
 
 #include "api/handlers.h"
 #include "api/local.h"
+#include "center/alert_query.h"
 #include "center/store/alert_act.h"
 #include "lib/clock.h"
 
@@ -143,6 +144,7 @@ void vd_api_alert_get(
     } else if (error != VD_OK) {
         vd_api_fail_error(answer, error, args->id);
     } else {
+        vd_alert_add_query(alert);
         vd_api_reply(answer, 200, alert);
     }
 }

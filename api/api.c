@@ -100,6 +100,11 @@ static const struct route routes[] = {
     {"DELETE", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_delete},
     {"POST", "/feeds/{id}/refresh", VD_NEEDS_ALERTS, vd_api_feed_refresh},
     {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},
+    {"GET", "/queries", VD_NEEDS_ALERTS, vd_api_saved_list},
+    {"GET", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_get},
+    {"PUT", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_put},
+    {"DELETE", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_delete},
+    {"POST", "/queries/{id}/run", NEEDS_GROUPS | VD_NEEDS_ANALYTICS, vd_api_saved_run},
     {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE, vd_api_status},
 };
 

@@ -115,7 +115,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says; next: `before` of the next page,
  *                                  0 at the end. filter: device, type, cause, severity, state (Open: New or InProgress),
  *                                  from, to (times, of when it was raised), text
- * GET /alerts/{id}                 id or a prefix of it; with its history
+ * GET /alerts/{id}                 id or a prefix of it; with its history and its query (center/alert_query.h)
  * POST /alerts/{id}/start, /resolve, /reopen
  *                                  {["text","ifChange"]}; the alert. 409 in a state that it is not for; 412 if ifChange is
  *                                  not its change number any more
@@ -162,8 +162,14 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /indicators?address=         {"address","matches","indicators":[{"indicator","feed","isException","severity","confidence",
  *                                  "tlp","description","validFrom","validUntil","line"}]}, all that hold it, valid or not;
  *                                  "matches" is the one that a flow would raise an alert for now, or null
- * POST /query                      {"sql"}; {"columns","rows","truncated"}. {"kql"[,"timespan","explain"]}: center/query.h; of
+ * POST /query                      {"sql"}; {"columns","rows","truncated"}. {"kql"[,"timespan","parameters","explain"]}: center/query.h; of
  *                                  what is wrong with its text error.place says where: {"line","column","offset","length","text"}
+ * GET /queries                     {"queries":[...]}: center/store/saved_queries.h; those that are delivered stand first
+ * GET /queries/{id}                one of them
+ * PUT /queries/{id}                a document of center/saved_query.h; 201 or 200, the query as it is then
+ * DELETE /queries/{id}
+ * POST /queries/{id}/run           {["parameters","timespan","explain"]}: as POST /query with "kql". Where the query declares
+ *                                  groupMembers and `device` is given, the devices of its group are filled in.
  * GET /status                      versions and counters
  * /subscriptions/..., /providers/...   the management API (docs/management.md), as an owner and without headers
  */

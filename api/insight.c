@@ -1,108 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the center knows: queries, and the state of the service. */
+/* The state of the service. */
 
 #include "api/handlers.h"
-#include "center/query.h"
 #include "center/store/feeds.h"
 #include "lib/clock.h"
-#include "lib/json_text.h"
 #include "lib/log.h"
-
-#define SQL_MAX_BYTES 65536
-
-static json_t *place_json(const struct vd_kql_problem *place)
-{
-    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "line", (json_int_t)place->line, "column",
-        (json_int_t)place->column, "offset", (json_int_t)place->offset, "length",
-        (json_int_t)place->length, "text", vd_json_text(vd_str_from(place->text)));
-}
-
-static void fail_query(
-    struct vd_api_answer *answer, int error, const struct vd_query_problem *problem)
-{
-    if (problem->has_place) {
-        vd_api_fail(answer, 400, "InvalidQuery", "line %u, column %u: %s", problem->place.line,
-            problem->place.column, problem->place.text);
-        json_object_set_new(
-            json_object_get(answer->body, "error"), "place", place_json(&problem->place));
-    } else if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "InvalidQuery", "%s", problem->text);
-    } else {
-        vd_api_fail_error(answer, error, problem->text[0] != '\0' ? problem->text : "the query");
-    }
-}
-
-/* {"kql"[,"timespan","explain"]} */
-static void run_kql(const struct vd_api *api, const struct vd_query_limits *limits,
-    const json_t *body, struct vd_api_answer *answer)
-{
-    const json_t *text = json_object_get(body, "kql");
-    const char *span = json_string_value(json_object_get(body, "timespan"));
-    struct vd_query query = {
-        .text = {json_string_value(text), json_string_length(text)},
-        .now_ms = vd_clock_utc_ms(),
-        .limits = *limits,
-    };
-    struct vd_query_problem problem = {0};
-    json_t *result = NULL;
-    int error;
-
-    if (!json_is_string(text)) {
-        vd_api_fail(answer, 400, "InvalidBody", "kql is to be text");
-        return;
-    }
-    if (vd_query_timespan_parse(vd_str_from(span != NULL ? span : ""), query.now_ms, &query.from_ms,
-            &query.to_ms) != VD_OK) {
-        vd_api_fail(answer, 400, "InvalidBody",
-            "timespan is to be like P1D, 2024-01-01T00:00:00Z/P1D or start/end");
-        return;
-    }
-    error = json_is_true(json_object_get(body, "explain"))
-        ? vd_query_explain(&query, &result, &problem)
-        : vd_query_run(api->analytics, &query, &result, &problem);
-    if (error == VD_OK) {
-        vd_api_reply(answer, 200, result);
-    } else {
-        fail_query(answer, error, &problem);
-    }
-}
-
-void vd_api_query(
-    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
-{
-    json_t *body = vd_api_body_object(args, answer);
-    const json_t *sql = json_object_get(body, "sql");
-    struct vd_query_limits limits = api->query_limits;
-    json_t *result = NULL;
-    char reason[400] = "";
-    int error;
-
-    if (body == NULL) {
-        return;
-    }
-    limits.is_unwanted = args->is_gone;
-    if (sql == NULL && json_object_get(body, "kql") != NULL) {
-        run_kql(api, &limits, body, answer);
-        json_decref(body);
-        return;
-    }
-    if (!json_is_string(sql) || json_string_length(sql) > SQL_MAX_BYTES) {
-        vd_api_fail(
-            answer, 400, "InvalidBody", "sql is to be text of at most %d bytes", SQL_MAX_BYTES);
-        json_decref(body);
-        return;
-    }
-    error = vd_analytics_query(
-        api->analytics, json_string_value(sql), &limits, &result, reason, sizeof reason);
-    if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "InvalidQuery", "%s", reason);
-    } else if (error != VD_OK) {
-        vd_api_fail_error(answer, error, reason[0] != '\0' ? reason : "the query");
-    } else {
-        vd_api_reply(answer, 200, result);
-    }
-    json_decref(body);
-}
 
 static json_t *hub_json(struct vd_hub *hub)
 {

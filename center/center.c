@@ -8,6 +8,7 @@
 #include "center/feed_fetch.h"
 #include "center/ingest.h"
 #include "center/limits.h"
+#include "center/scheduler.h"
 #include "center/store/alert_act.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -17,6 +18,7 @@ struct vd_center {
     struct vd_indicator_loader *loader;
     struct vd_feed_fetcher *fetcher;
     struct vd_hunter *hunter;
+    struct vd_scheduler *scheduler;
     struct vd_alert_store *store;
     int64_t alerts_keep_ms;
     int64_t pruned_ms; /* monotonic */
@@ -184,6 +186,7 @@ static void *center_main(void *argument)
 
 static void center_free(struct vd_center *center)
 {
+    vd_scheduler_stop(center->scheduler);
     vd_hunter_stop(center->hunter);
     vd_feed_fetcher_stop(center->fetcher);
     vd_indicator_loader_stop(center->loader);
@@ -218,6 +221,9 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
     }
     if (error == VD_OK) {
         error = vd_hunter_start(config->analytics, config->store, &center->hunter);
+    }
+    if (error == VD_OK) {
+        error = vd_scheduler_start(config->analytics, config->store, &center->scheduler);
     }
     if (error == VD_OK) {
         center->ingest.loader = center->loader;

@@ -141,4 +141,15 @@
 #define VD_QUERY_TREE_DEPTH_MAX   512
 #define VD_QUERIES_MAX            16
 
+/* Scheduled queries: how long after its end a stretch of time is looked at, when all that the hub got is in the tables; how
+ * often they are looked for; when one that failed is tried again; and what a run may take. */
+#define VD_SCHEDULE_DELAY_MS   10000
+#define VD_SCHEDULE_CHECK_MS   1000
+#define VD_SCHEDULE_RETRY_MS   60000
+#define VD_SCHEDULE_TIMEOUT_MS 60000
+/* Alerts of devices that one run may raise, rows that an alert shows of a run, and bytes that they may take. */
+#define VD_SCHEDULE_DEVICES_MAX    100
+#define VD_SCHEDULE_EXAMPLES_MAX   10
+#define VD_SCHEDULE_EVIDENCE_BYTES 8192
+
 #endif

@@ -114,6 +114,37 @@ int vd_query_run(struct vd_analytics *analytics, const struct vd_query *query, j
     return error;
 }
 
+bool vd_query_declares(struct vd_str text, const char *name)
+{
+    const struct vd_kql_options options = {.lacks_values = true};
+    struct vd_arena arena = {0};
+    struct vd_kql_compiled compiled;
+    struct vd_kql_problem problem;
+    bool found = false;
+
+    if (vd_kql_compile(text, &options, &arena, &compiled, &problem) == VD_OK) {
+        for (uint32_t i = 0; i < compiled.parameter_count; i++) {
+            found = found || strcmp(compiled.parameters[i].name, name) == 0;
+        }
+    }
+    vd_arena_release(&arena);
+    return found;
+}
+
+static json_t *parameters_json(const struct vd_kql_compiled *compiled)
+{
+    json_t *parameters = json_array();
+
+    for (uint32_t i = 0; i < compiled->parameter_count; i++) {
+        const struct vd_kql_declared *declared = &compiled->parameters[i];
+
+        json_array_append_new(parameters,
+            json_pack("{s:s, s:s, s:b}", "name", declared->name, "type",
+                vd_kql_type_text(declared->type), "hasDefault", declared->has_default ? 1 : 0));
+    }
+    return parameters;
+}
+
 int vd_query_explain(
     const struct vd_query *query, json_t **result, struct vd_query_problem *problem)
 {
@@ -124,8 +155,9 @@ int vd_query_explain(
     *problem = (struct vd_query_problem){0};
     error = compile(query, &arena, &compiled, problem);
     if (error == VD_OK) {
-        *result = json_pack("{s:s, s:o, s:o}", "sql", compiled.sql, "columns",
-            columns_json(&compiled), "render", render_json(&compiled));
+        *result = json_pack("{s:s, s:o, s:o, s:o}", "sql", compiled.sql, "columns",
+            columns_json(&compiled), "render", render_json(&compiled), "parameters",
+            parameters_json(&compiled));
         error = *result != NULL ? VD_OK : VD_E_NOMEM;
     }
     vd_arena_release(&arena);

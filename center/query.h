@@ -34,7 +34,10 @@ struct vd_query_problem {
 VD_NODISCARD int vd_query_run(struct vd_analytics *analytics, const struct vd_query *query,
     json_t **result, struct vd_query_problem *problem);
 
-/* The statement that a query becomes, and its columns: {"sql","columns","render"}. As vd_query_run. */
+/* Whether a query declares a parameter of that name; false: it does not, or is wrong. */
+bool vd_query_declares(struct vd_str text, const char *name);
+
+/* The statement that a query becomes, its columns and parameters: {"sql","columns","render","parameters":[{"name","type","hasDefault"}]}. As vd_query_run. */
 VD_NODISCARD int vd_query_explain(
     const struct vd_query *query, json_t **result, struct vd_query_problem *problem);
 

@@ -206,6 +206,23 @@ static void print_steps(const json_t *alert)
     }
 }
 
+/* What shows the evidence whole, with what is around it. */
+static void print_query(const json_t *alert)
+{
+    const char *at = json_string_value(json_object_get(alert, "query"));
+
+    if (at == NULL) {
+        return;
+    }
+    printf("\nIn the tables (vedette query --alert %.8s):\n", vd_alert_text(alert, "id"));
+    while (*at != '\0') {
+        const size_t length = strcspn(at, "\n");
+
+        printf("  %.*s\n", (int)length, at);
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+}
+
 void vd_alert_print(const json_t *alert)
 {
     const json_t *indicator = json_object_get(alert, "indicator");
@@ -235,6 +252,7 @@ void vd_alert_print(const json_t *alert)
     print_techniques(alert);
     print_field("id", vd_alert_text(alert, "id"));
     print_evidence(alert);
+    print_query(alert);
     print_steps(alert);
     if (json_array_size(json_object_get(alert, "history")) > 0) {
         puts("\nHistory:");

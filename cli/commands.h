@@ -22,6 +22,7 @@ extern const struct vd_command vd_group_commands[];
 extern const struct vd_command vd_rule_commands[];
 extern const struct vd_command vd_recommendation_commands[];
 extern const struct vd_command vd_dead_letter_commands[];
+extern const struct vd_command vd_saved_commands[];
 
 extern const struct vd_option vd_init_options[];
 extern const struct vd_option vd_serve_options[];

@@ -144,7 +144,7 @@ void vd_query_print_problem(const char *text, const json_t *error)
 {
     const char *message = json_string_value(json_object_get(error, "message"));
     const json_t *place = json_object_get(error, "place");
-    const size_t all = strlen(text);
+    const size_t all = text != NULL ? strlen(text) : 0;
     size_t from = (size_t)json_integer_value(json_object_get(place, "offset"));
     size_t length = (size_t)json_integer_value(json_object_get(place, "length"));
     size_t start;
@@ -152,7 +152,7 @@ void vd_query_print_problem(const char *text, const json_t *error)
 
     fprintf(
         stderr, "vedette: %s\n", message != NULL ? message : "the service failed without a word");
-    if (place == NULL) {
+    if (place == NULL || text == NULL) {
         return;
     }
     from = from > all ? all : from;

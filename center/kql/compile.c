@@ -2,6 +2,7 @@
 /* The steps one after another. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "center/kql/emit.h"
 #include "center/kql/kql.h"
@@ -63,6 +64,32 @@ static int emit(const struct vd_kql_plan *plan, const struct vd_kql_options *opt
     return error;
 }
 
+static int list_parameters(
+    const struct vd_kql_node *query, struct vd_arena *arena, struct vd_kql_compiled *out)
+{
+    struct vd_kql_declared *list = vd_arena_alloc(arena, (query->child_count + 1) * sizeof *list);
+
+    if (list == NULL) {
+        return VD_E_NOMEM;
+    }
+    out->parameters = list;
+    for (const struct vd_kql_node *let = query->first; let != NULL; let = let->next) {
+        if (let->kind == VD_KQL_LET && let->first->kind == VD_KQL_PARAMETER) {
+            const struct vd_kql_node *parameter = let->first;
+            char *name = vd_arena_alloc(arena, parameter->text.length + 1);
+
+            if (name == NULL) {
+                return VD_E_NOMEM;
+            }
+            memcpy(name, parameter->text.data, parameter->text.length);
+            name[parameter->text.length] = '\0';
+            list[out->parameter_count++] =
+                (struct vd_kql_declared){name, parameter->value.type, parameter->first != NULL};
+        }
+    }
+    return VD_OK;
+}
+
 int vd_kql_compile(struct vd_str query, const struct vd_kql_options *options,
     struct vd_arena *arena, struct vd_kql_compiled *out, struct vd_kql_problem *problem)
 {
@@ -73,6 +100,9 @@ int vd_kql_compile(struct vd_str query, const struct vd_kql_options *options,
     *out = (struct vd_kql_compiled){0};
     *problem = (struct vd_kql_problem){0};
     error = vd_kql_parse(query, arena, &tree, problem);
+    if (error == VD_OK) {
+        error = list_parameters(tree, arena, out);
+    }
     if (error == VD_OK) {
         error = vd_kql_resolve(tree, options, arena, &plan, problem);
     }

@@ -7,7 +7,8 @@
 #include "center/kql/functions.h"
 #include "center/kql/syntax.h"
 
-/* A value for what `declare query_parameters` names; the text is converted to the type that is declared. */
+/* A value for what `declare query_parameters` names: of a string as it is, else as it would stand in a literal of the type that is
+ * declared, such as 1d, 2024-01-01 or [1,2]. */
 struct vd_kql_parameter {
     struct vd_str name;
     struct vd_str value;
@@ -20,11 +21,19 @@ struct vd_kql_options {
     int64_t time_to_ms;                        /* and less than this; both 0: no bound */
     const struct vd_kql_parameter *parameters; /* one that the query does not declare is an error */
     size_t parameter_count;
+    bool lacks_values; /* parameters without a value are null: to see whether a query is right */
 };
 
 struct vd_kql_result_column {
     const char *name;
     enum vd_kql_type type;
+};
+
+/* What `declare query_parameters` names. */
+struct vd_kql_declared {
+    const char *name;
+    enum vd_kql_type type;
+    bool has_default;
 };
 
 /* In the arena. */
@@ -34,7 +43,9 @@ struct vd_kql_compiled {
     uint32_t column_count;
     const char *
         render; /* JSON object of the render operator: {"visualization":"timechart",...}; NULL: none */
-    bool is_sorted; /* the order of rows is the query's */
+    bool is_sorted;                           /* the order of rows is the query's */
+    const struct vd_kql_declared *parameters; /* also where names or types are wrong */
+    uint32_t parameter_count;
 };
 
 /* VD_E_INVALID and VD_E_LIMIT with the problem, its place filled; VD_E_NOMEM. */

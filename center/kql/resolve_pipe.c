@@ -27,6 +27,28 @@ struct vd_kql_scope *vd_kql_bind(struct vd_kql_resolver *r, const struct vd_kql_
     return scope;
 }
 
+/* What is given for a parameter that is no string, read as a literal of its type. */
+static struct vd_kql_expr *given_value(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, struct vd_str text)
+{
+    const struct vd_str literal =
+        vd_kql_textf(r, "%s(%.*s)", vd_kql_type_text(node->value.type), VD_STR_ARG(text));
+    struct vd_kql_problem problem = {0};
+    struct vd_kql_node *tree = NULL;
+    const struct vd_kql_node *value = NULL;
+    const struct vd_kql_place nowhere = {0};
+
+    if (vd_kql_parse(literal, r->arena, &tree, &problem) == VD_OK && tree->child_count == 1 &&
+        tree->first->child_count == 1) {
+        value = tree->first->first;
+    }
+    if (value == NULL || value->kind != VD_KQL_LITERAL || value->value.type != node->value.type) {
+        vd_kql_fail(r, node, "what is given for '%.*s' is no %s", VD_STR_ARG(node->text),
+            vd_kql_type_text(node->value.type));
+    }
+    return vd_kql_resolve_expr(r, &nowhere, value);
+}
+
 /* A parameter of the query: as it is given, or its default. */
 static struct vd_kql_expr *parameter_value(
     struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node)
@@ -40,8 +62,12 @@ static struct vd_kql_expr *parameter_value(
         const struct vd_kql_parameter *given = &r->options->parameters[i];
 
         if (vd_str_equal(given->name, node->text)) {
-            return vd_kql_cast(r, node, vd_kql_constant_text(r, given->value), node->value.type);
+            return node->value.type == VD_KQL_STRING ? vd_kql_constant_text(r, given->value)
+                                                     : given_value(r, node, given->value);
         }
+    }
+    if (node->first == NULL && r->options->lacks_values) {
+        return vd_kql_constant_null(r, node->value.type);
     }
     if (node->first == NULL) {
         vd_kql_fail(r, node, "the parameter '%.*s' has no value", VD_STR_ARG(node->text));

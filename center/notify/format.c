@@ -2,6 +2,7 @@
 /* The forms of a notification. */
 
 #include "center/notify/format.h"
+#include "center/alert_query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,25 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+/* A copy; NULL: no memory. */
+static json_t *alert_with_query(const struct vd_outbox_item *item)
+{
+    json_t *alert = json_copy(item->alert);
+
+    if (alert != NULL) {
+        vd_alert_add_query(alert);
+    }
+    return alert;
+}
+
 static json_t *own_json(const struct vd_outbox_item *item)
 {
     char time[VD_TIME_TEXT_SIZE];
 
     vd_time_format(item->time_ms, time);
-    return json_pack("{s:s, s:s?, s:I, s:s, s:s, s:O}", "id", item->id, "possiblyRepeatOf",
+    return json_pack("{s:s, s:s?, s:I, s:s, s:s, s:o}", "id", item->id, "possiblyRepeatOf",
         item->repeat_of[0] != '\0' ? item->repeat_of : NULL, "sequence", (json_int_t)item->sequence,
-        "what", vd_outbox_what_text(item->what), "time", time, "alert", item->alert);
+        "what", vd_outbox_what_text(item->what), "time", time, "alert", alert_with_query(item));
 }
 
 /* ---- OCSF ---- */

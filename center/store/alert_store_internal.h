@@ -107,6 +107,15 @@
     X(GROUP_REMOVE, "DELETE FROM security_groups WHERE name = ?1")                                                                                                     \
     X(GROUP_COUNT, "SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM security_groups")                                                                          \
     X(GROUPS, "SELECT name, properties FROM security_groups ORDER BY name")                                                                                            \
+    X(SAVED_COUNT, "SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM saved_queries")                                                                            \
+    X(SAVED_PUT,                                                                                                                                                       \
+        "INSERT OR REPLACE INTO saved_queries(name, document, changed_ms, every_ms, covered_ms,"                                                                       \
+        " next_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                                                                    \
+    X(SAVED_REMOVE, "DELETE FROM saved_queries WHERE name = ?1")                                                                                                       \
+    X(SAVED_RAN,                                                                                                                                                       \
+        "UPDATE saved_queries SET covered_ms = ?3, next_ms = ?4 + ?5 * every_ms, ran_ms = ?6,"                                                                         \
+        " rows = ?7, raised = ?8, repeated = ?9, error = ?10"                                                                                                          \
+        " WHERE name = ?1 AND covered_ms = ?2 AND next_ms IS NOT NULL")                                                                                                \
     X(EVIDENCE_PRUNE,                                                                                                                                                  \
         "DELETE FROM evidence WHERE alert = ?1 AND sequence >= ?2 AND sequence < ?3")                                                                                  \
     X(FEED_PUT,                                                                                                                                                        \

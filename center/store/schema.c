@@ -130,8 +130,18 @@ static const char notify_2[] =
     " time_ms INTEGER NOT NULL, body TEXT NOT NULL, reason TEXT NOT NULL,"
     " failed_ms INTEGER NOT NULL);";
 
+static const char saved_2[] =
+    /* `document` as it was sent, JSON. Of a query with a schedule (every_ms is not 0): up to when it has looked, when it runs
+     * next (NULL: it rests), and how its last run ended. */
+    "CREATE TABLE saved_queries(name TEXT PRIMARY KEY COLLATE NOCASE, document TEXT NOT NULL,"
+    " changed_ms INTEGER NOT NULL, every_ms INTEGER NOT NULL, covered_ms INTEGER NOT NULL,"
+    " next_ms INTEGER, ran_ms INTEGER NOT NULL DEFAULT 0, rows INTEGER NOT NULL DEFAULT 0,"
+    " raised INTEGER NOT NULL DEFAULT 0, repeated INTEGER NOT NULL DEFAULT 0, error TEXT)"
+    " WITHOUT ROWID;"
+    "CREATE INDEX saved_queries_next ON saved_queries(next_ms) WHERE next_ms IS NOT NULL;";
+
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, sources_2, marks_2, notify_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, saved_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */
