@@ -160,6 +160,9 @@ struct vd_kql_rel *vd_kql_resolve_table(
 /* Adds the LETs of a QUERY to the scope and resolves its pipe. */
 struct vd_kql_rel *vd_kql_resolve_query(
     struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
+/* The value of a PARAMETER that the query declares: as it is given, or its default. */
+struct vd_kql_expr *vd_kql_parameter_value(
+    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
 /* Fails if a value is given that the query has no parameter for. */
 void vd_kql_check_parameters(struct vd_kql_resolver *r, const struct vd_kql_node *query);
 const struct vd_kql_scope *vd_kql_resolve_lets(
