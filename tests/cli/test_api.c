@@ -98,6 +98,11 @@ static void test_api__faults(void **state)
         {"PUT", "/feeds/f", NULL, "{\"text\":7}", 400, "InvalidBody"},
         {"PUT", "/feeds/f", NULL, "{\"settings\":{\"kind\":\"x\"},\"text\":\"1.2.3.4\"}", 400,
             "InvalidFeed"},
+        {"PUT", "/feeds/f", NULL, "{\"settings\":{\"url\":\"http://192.0.2.1/\"}}", 400,
+            "InvalidFeed"},
+        {"PUT", "/feeds/f", NULL,
+            "{\"text\":\"1.2.3.4\",\"credential\":{\"kind\":\"bearer\",\"secret\":\"x\"}}", 400,
+            "InvalidFeed"},
         {"PUT", "/feeds/a%2Fb", NULL, "{\"text\":\"1.2.3.4\"}", 400, "InvalidParameter"},
         {"GET", "/feeds/f", NULL, NULL, 404, "NotFound"},
         {"DELETE", "/feeds/f", NULL, NULL, 404, "NotFound"},
@@ -487,6 +492,30 @@ static void test_api__indicators(void **state)
     json_decref(answer);
 }
 
+/* A server that is not there is told in the feed, which is made all the same. */
+static void test_api__feed_with_url(void **state)
+{
+    json_t *answer =
+        call(200, "PUT", "/feeds/web", NULL, "{\"settings\":{\"url\":\"http://127.0.0.1:1/a\"}}");
+
+    (void)state;
+    assert_true(json_is_null(json_object_get(answer, "lastSuccess")));
+    assert_true(json_is_string(json_object_get(answer, "error")));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(answer, "source"), "failures")), 1);
+    json_decref(answer);
+    answer = call(200, "POST", "/feeds/web/refresh", NULL, NULL);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(answer, "source"), "failures")), 2);
+    json_decref(answer);
+    json_decref(call(200, "PUT", "/feeds/web", NULL,
+        "{\"settings\":{\"url\":\"http://127.0.0.1:1/a\",\"enabled\":false}}"));
+    answer = call(400, "POST", "/feeds/web/refresh", NULL, NULL);
+    assert_string_equal(text_at(answer, "error", "code"), "NoSource");
+    json_decref(answer);
+    json_decref(call(204, "DELETE", "/feeds/web", NULL, NULL));
+}
+
 static void test_api__query(void **state)
 {
     json_t *answer =
@@ -531,6 +560,7 @@ int main(void)
         TEST(without_a_hub),
         TEST(status_of_the_state),
         TEST(indicators),
+        TEST(feed_with_url),
         TEST(query),
         TEST(empty_lists),
     };

@@ -16,6 +16,7 @@
 
 #define WAIT_MS      20000
 #define DEVICE       "d1"
+#define SECRET       "S3cret-of-the-feed"
 #define LISTED       "203.0.113.66"
 #define BESIDE       "203.0.113.67"
 #define LISTED_LATER "203.0.113.70"
@@ -127,11 +128,16 @@ static void test_feed__from_url_to_alert(void **state)
     json_t *feed;
     char *evidence;
 
+    char secret[160];
+
     (void)state;
     write_list("ip,why,score\n" LISTED ",seen in a botnet,90\n");
+    snprintf(secret, sizeof secret, "%s/secret", e2e_folder());
+    e2e_write_file(secret, SECRET "\n", strlen(SECRET "\n"));
     e2e_cli_ok(&hub,
         E2E_ARGS("intel", "add", "web", "--url", url, "--ca-file", ca, "--description-column",
-            "why", "--confidence-column", "score"));
+            "why", "--confidence-column", "score", "--credential", "bearer", "--secret-file",
+            secret));
     feed = e2e_cli_json(&hub, E2E_ARGS("intel", "show", "web"));
     assert_int_equal(json_integer_value(json_object_get(feed, "alerts")), 0);
     assert_true(json_is_null(json_object_get(feed, "lastAlert")));
@@ -152,6 +158,7 @@ static void test_feed__from_url_to_alert(void **state)
     assert_non_null(json_string_value(json_object_get(feed, "lastAlert")));
     json_decref(feed);
     assert_true(e2e_wait(WAIT_MS, is_recorded, NULL));
+    e2e_shell("! grep -rqF '" SECRET "' '%s' '%s'", hub.data, hub.log);
 }
 
 static void test_feed__changes_and_failures(void **state)
