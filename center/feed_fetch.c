@@ -253,12 +253,11 @@ static int fetch(struct vd_alert_store *store, struct vd_http_get *get,
     const struct vd_feed_rhythm *rhythm, const struct vd_feed_fetch *fetch)
 {
     struct work w = {.get = get, .fetch = fetch, .rhythm = rhythm, .validators = fetch->validators};
-    int error = fetch->credential_error;
+    int error = VD_E_INVALID;
 
-    if (error == VD_E_DENIED) {
-        snprintf(w.problem, sizeof w.problem,
-            "its credential was sealed with another master key: give it again");
-    } else if (error == VD_OK) {
+    if (fetch->problem[0] != '\0') {
+        memcpy(w.problem, fetch->problem, sizeof w.problem);
+    } else {
         error = fetch->settings.is_taxii ? get_collection(&w) : get_text(&w);
     }
     if (error == VD_OK) {

@@ -115,27 +115,29 @@ int vd_feed_source_has_credential(
     return vd_sqlite_error(code);
 }
 
-/* Leaves the error in the fetch: others are to go on. */
-static void open_credential(
-    struct vd_alert_store *store, sqlite3_stmt *s, struct vd_feed_fetch *out)
+/* What cannot be opened is a problem of this fetch: others are to go on. */
+static int open_credential(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_feed_fetch *out)
 {
     const size_t size = (size_t)sqlite3_column_bytes(s, 8);
     char bound[VD_FEED_NAME_MAX + 8];
-    int error;
+    int error = VD_E_DENIED;
 
     out->credential_kind =
         (enum vd_http_credential)kind_number((const char *)sqlite3_column_text(s, 7));
     if (out->credential_kind == VD_HTTP_CREDENTIAL_NONE) {
-        return;
+        return VD_OK;
     }
-    if (!store->has_master_key || size < VD_SEAL_OVERHEAD ||
-        size > VD_FEED_CREDENTIAL_MAX + VD_SEAL_OVERHEAD) {
-        out->credential_error = VD_E_DENIED;
-        return;
+    if (store->has_master_key && size >= VD_SEAL_OVERHEAD &&
+        size <= VD_FEED_CREDENTIAL_MAX + VD_SEAL_OVERHEAD) {
+        error = vd_secret_open(store->master_key, bound_to(out->name, bound),
+            sqlite3_column_blob(s, 8), size, (uint8_t *)out->credential);
     }
-    error = vd_secret_open(store->master_key, bound_to(out->name, bound), sqlite3_column_blob(s, 8),
-        size, (uint8_t *)out->credential);
-    out->credential_error = error == VD_OK || error == VD_E_NOMEM ? error : VD_E_DENIED;
+    if (error == VD_OK || error == VD_E_NOMEM) {
+        return error;
+    }
+    snprintf(out->problem, sizeof out->problem,
+        "its credential was sealed with another master key: give it again");
+    return VD_OK;
 }
 
 /* ---- Within a transaction ---- */
@@ -171,9 +173,8 @@ static void copy_column(sqlite3_stmt *s, int column, char *out, size_t size)
 static int read_fetch(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_feed_fetch *out)
 {
     char path[VD_FEED_PATH_SIZE + VD_FEED_FILE_SIZE];
-    char problem[VD_FEED_PROBLEM_SIZE];
     json_t *settings = json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL);
-    int error = vd_feed_settings_read(settings, &out->settings, problem);
+    int error = vd_feed_settings_read(settings, &out->settings, out->problem);
 
     json_decref(settings);
     copy_column(s, 0, out->name, sizeof out->name);
@@ -181,7 +182,9 @@ static int read_fetch(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_f
     copy_column(s, 4, out->validators.etag, sizeof out->validators.etag);
     copy_column(s, 5, out->validators.last_modified, sizeof out->validators.last_modified);
     copy_column(s, 6, out->validators.added_after, sizeof out->validators.added_after);
-    open_credential(store, s, out);
+    if (error == VD_OK) {
+        error = open_credential(store, s, out);
+    }
     out->revision = sqlite3_column_int64(s, 9);
     out->failures = (uint32_t)sqlite3_column_int64(s, 10);
     snprintf(
@@ -190,7 +193,7 @@ static int read_fetch(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_f
     if (!out->has_kept) {
         out->validators = (struct vd_feed_validators){0}; /* nothing to be still right */
     }
-    return error;
+    return error == VD_E_INVALID ? VD_OK : error; /* that is its problem */
 }
 
 #define COLUMNS                                                                                \

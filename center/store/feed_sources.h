@@ -28,7 +28,7 @@ struct vd_feed_fetch {
     uint32_t failures; /* in a row */
     enum vd_http_credential credential_kind;
     char credential[VD_FEED_CREDENTIAL_MAX + 1];
-    int credential_error; /* VD_E_DENIED: it was sealed with another master key */
+    char problem[VD_FEED_PROBLEM_SIZE]; /* why it cannot be fetched; "": it can */
 };
 
 /* How it ended. */

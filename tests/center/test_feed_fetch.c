@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "center/store/sinks.h"
 #include "lib/clock.h"
@@ -372,6 +373,25 @@ static void test_fetcher__fetches_what_is_due(void **state)
     feed_expect_error(f, NULL);
 }
 
+/* A feed with settings that this version does not take waits like any that fails, and holds up no other. */
+static void test_fetcher__settings_of_another_version(void **state)
+{
+    struct feed_fixture *f = *state;
+    struct vd_feed_fetch begun;
+    sqlite3 *db = NULL;
+
+    feed_must_put(f, "{\"url\":\"%s\"}", NULL);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE feeds SET settings = '{\"url\":\"ftp://a/\"}'", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(vd_feed_fetch_now(f->store, f->get, &feed_rhythm, NULL), VD_OK);
+    feed_expect_error(f, "url: is to be a URL of https");
+    assert_int_equal(vd_feed_fetch_due(f->store, vd_clock_utc_ms(), &begun), VD_E_NOT_FOUND);
+    assert_int_equal(feed_server_requests(&f->server), 0);
+}
+
 static void test_fetcher__leaves_what_is_off(void **state)
 {
     struct feed_fixture *f = *state;
@@ -409,6 +429,7 @@ int main(void)
         FETCH_TEST(test_fetch__changed_settings),
         FETCH_TEST(test_fetch__changed_meanwhile),
         FETCH_TEST(test_fetcher__fetches_what_is_due),
+        FETCH_TEST(test_fetcher__settings_of_another_version),
         FETCH_TEST(test_fetcher__leaves_what_is_off),
     };
 
