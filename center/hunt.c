@@ -16,7 +16,7 @@
 
 #define DAY_MS        86400000LL
 #define QUERY_TIME_MS 60000
-#define REMOTE        "(EventDetails->>'$.RemoteAddress')"
+#define REMOTE        "\"EventDetails.RemoteAddress\""
 
 struct run {
     const struct vd_hunt *of;

@@ -203,7 +203,8 @@ static bool batch_is_full(const struct vd_ingest *ingest, const struct vd_ingest
     const struct vd_event *next)
 {
     return vd_time_day(next->enqueued_ms) != batch->day ||
-        ingest->rows.count + ingest->operations.count + ingest->operations.activity_count >=
+        ingest->rows.count + ingest->rows.flow_count + ingest->operations.count +
+            ingest->operations.activity_count >=
         VD_INGEST_ROWS_MAX ||
         ingest->rows.text.bytes + ingest->operations.text.bytes + ingest->findings.memory.bytes >=
         VD_INGEST_TEXT_BYTES_MAX;
@@ -363,6 +364,8 @@ static int commit_rows(struct vd_ingest *ingest, const struct vd_ingest_batch *b
     const struct vd_table_rows rows = {
         .raw_events = ingest->rows.rows,
         .raw_event_count = ingest->rows.count,
+        .flows = ingest->rows.flows,
+        .flow_count = ingest->rows.flow_count,
         .diagnostics = ingest->operations.rows,
         .diagnostic_count = ingest->operations.count,
         .activities = ingest->operations.activities,
@@ -374,7 +377,7 @@ static int commit_rows(struct vd_ingest *ingest, const struct vd_ingest_batch *b
     if (batch->next <= batch->rows_from) {
         return VD_OK;
     }
-    if (rows.raw_event_count + rows.diagnostic_count + rows.activity_count == 0 &&
+    if (rows.raw_event_count + rows.flow_count + rows.diagnostic_count + rows.activity_count == 0 &&
         now - ingest->offset_saved_ms < OFFSET_SAVE_INTERVAL_MS) {
         ingest->rows_next = batch->next;
         return VD_OK;
@@ -383,7 +386,7 @@ static int commit_rows(struct vd_ingest *ingest, const struct vd_ingest_batch *b
     if (error == VD_OK) {
         ingest->offset_saved_ms = now;
         ingest->rows_next = batch->next;
-        ingest->stats.raw_events += ingest->rows.count;
+        ingest->stats.raw_events += ingest->rows.count + ingest->rows.flow_count;
     }
     return error;
 }

@@ -8,7 +8,6 @@
 
 #define VERSION_TEXT_SIZE 16
 
-static const char *const openers[] = {"Unknown", "Device", "Remote"};
 static const char *const check_results[] = {"Pass", "Fail", "Error"};
 static const char *const check_severities[] = {"Critical", "Important", "Warning", "Informational"};
 static const char *const process_types[] = {"Fork", "Exec", "Exit"};
@@ -48,32 +47,6 @@ static void append_protocol(struct vd_buf *out, uint8_t protocol)
     char scratch[4];
 
     vd_json_append_text_member(out, "Protocol", vd_str_from(vd_protocol_name(protocol, scratch)));
-}
-
-static void details_flow(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
-{
-    const struct vd_flow *flow = vd_security_message_flow(m, i);
-
-    append_address(out, "LocalAddress", &flow->local, flow->ipv6);
-    vd_json_append_number_member(out, "LocalPort", flow->local_port);
-    append_address(out, "RemoteAddress", &flow->remote, flow->ipv6);
-    vd_json_append_number_member(out, "RemotePort", flow->remote_port);
-    append_protocol(out, flow->protocol);
-    vd_json_append_number_member(out, "BytesIn", flow->bytes_in);
-    vd_json_append_number_member(out, "BytesOut", flow->bytes_out);
-    if (flow->packets_in != 0 || flow->packets_out != 0) {
-        vd_json_append_number_member(out, "PacketsIn", flow->packets_in);
-        vd_json_append_number_member(out, "PacketsOut", flow->packets_out);
-    }
-    if (flow->opened_by != 0) {
-        append_enum(out, "OpenedBy", NAMES(openers), flow->opened_by);
-    }
-    if (flow->process_id != 0 || flow->user_id != 0 || flow->executable.data != NULL) {
-        vd_json_append_number_member(out, "ProcessId", flow->process_id);
-        vd_json_append_number_member(out, "UserId", flow->user_id);
-    }
-    append_optional(out, "Executable", flow->executable);
-    append_optional(out, "CommandLine", flow->commandline);
 }
 
 static void details_system(struct vd_buf *out, const struct vd_security_message *m, uint32_t i)
@@ -165,8 +138,6 @@ typedef void (*details_fn)(struct vd_buf *, const struct vd_security_message *, 
 static details_fn details_of(enum vd_payload payload)
 {
     switch (payload) {
-    case VD_PAYLOAD_NETWORK_ACTIVITY:
-        return details_flow;
     case VD_PAYLOAD_SYSTEM_INFORMATION:
         return details_system;
     case VD_PAYLOAD_LISTENING_PORTS:
@@ -177,6 +148,7 @@ static details_fn details_of(enum vd_payload payload)
         return details_process;
     case VD_PAYLOAD_LOG:
         return details_record;
+    case VD_PAYLOAD_NETWORK_ACTIVITY:
     case VD_PAYLOAD_HEARTBEAT:
     case VD_PAYLOAD_ITEMS:
     case VD_PAYLOAD_UNKNOWN:
@@ -197,20 +169,40 @@ static bool details_item(struct vd_buf *out, const json_t *item)
     return json_dump_callback(item, append_dumped, out, JSON_COMPACT | JSON_EMBED) == 0;
 }
 
+/* Room for one element more; NULL without memory. */
+static void *grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    const size_t larger = *capacity != 0 ? *capacity * 2 : 256;
+
+    if (count < *capacity) {
+        return array;
+    }
+    array = realloc(array, larger * size);
+    *capacity = array != NULL ? larger : *capacity;
+    return array;
+}
+
 static struct vd_raw_event *raw_events_grow(struct vd_raw_events *out)
 {
-    size_t capacity = out->capacity != 0 ? out->capacity * 2 : 256;
-    struct vd_raw_event *rows;
+    struct vd_raw_event *rows = grow(out->rows, out->count, &out->capacity, sizeof *rows);
 
-    if (out->count == out->capacity) {
-        rows = realloc(out->rows, capacity * sizeof *rows);
-        if (rows == NULL) {
-            return NULL;
-        }
-        out->rows = rows;
-        out->capacity = capacity;
+    if (rows == NULL) {
+        return NULL;
     }
-    return &out->rows[out->count];
+    out->rows = rows;
+    return &rows[out->count];
+}
+
+static struct vd_flow_row *flows_grow(struct vd_raw_events *out)
+{
+    struct vd_flow_row *flows =
+        grow(out->flows, out->flow_count, &out->flow_capacity, sizeof *flows);
+
+    if (flows == NULL) {
+        return NULL;
+    }
+    out->flows = flows;
+    return &flows[out->flow_count];
 }
 
 /* The rows of one event under way. */
@@ -222,12 +214,25 @@ struct event_rows {
     struct vd_raw_event row; /* what they share, and the kind of the next one */
 };
 
+/* What every row of the event says. */
+static void append_others(const struct event_rows *rows, struct vd_buf *out)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    if (rows->source->module_id.length > 0) {
+        vd_json_append_text_member(out, "ModuleId", rows->source->module_id);
+    }
+    if (!rows->time->trusted) {
+        vd_time_format(rows->time->device_ms, text);
+        vd_json_append_text_member(out, "DeviceTime", vd_str_from(text));
+    }
+}
+
 /* Writes to the scratch buffer what `details` (NULL: nothing) or the item sent says of item `i`, and what every row says. */
 static void write_details(const struct event_rows *rows, details_fn details, uint32_t i)
 {
     const json_t *item = json_array_get(rows->event->items, i);
     struct vd_buf *out = &rows->out->scratch;
-    char text[VD_TIME_TEXT_SIZE];
 
     vd_buf_clear(out);
     vd_buf_append(out, "{", 1);
@@ -240,13 +245,7 @@ static void write_details(const struct event_rows *rows, details_fn details, uin
     if (rows->event->payload == VD_PAYLOAD_UNKNOWN && details == NULL) {
         vd_json_append_number_member(out, "PayloadType", rows->event->payload_type);
     }
-    if (rows->source->module_id.length > 0) {
-        vd_json_append_text_member(out, "ModuleId", rows->source->module_id);
-    }
-    if (!rows->time->trusted) {
-        vd_time_format(rows->time->device_ms, text);
-        vd_json_append_text_member(out, "DeviceTime", vd_str_from(text));
-    }
+    append_others(rows, out);
     vd_buf_append(out, "}", 1);
 }
 
@@ -266,21 +265,98 @@ static bool add_row(struct event_rows *rows, details_fn details, uint32_t i)
     return true;
 }
 
+/* ---- Flows ---- */
+
+static struct vd_str copy_address(
+    struct vd_arena *arena, const struct vd_address *address, bool ipv6)
+{
+    char text[VD_ADDRESS_TEXT_SIZE];
+
+    vd_address_format(address, ipv6, text);
+    return vd_arena_copy(arena, text, strlen(text));
+}
+
+/* As JSON writes it; empty where it is absent. */
+static struct vd_str copy_quoted(struct vd_raw_events *out, struct vd_str text)
+{
+    vd_buf_clear(&out->scratch);
+    if (text.data != NULL) {
+        vd_json_append_string(&out->scratch, text);
+    }
+    return vd_arena_copy(&out->text, out->scratch.data, out->scratch.length);
+}
+
+static struct vd_str copy_others(const struct event_rows *rows)
+{
+    struct vd_buf *scratch = &rows->out->scratch;
+
+    vd_buf_clear(scratch);
+    vd_buf_append(scratch, "{", 1); /* no comma comes before the first */
+    append_others(rows, scratch);
+    return scratch->error == VD_OK
+        ? vd_arena_copy(&rows->out->text, scratch->data + 1, scratch->length - 1)
+        : (struct vd_str){NULL, 0};
+}
+
+static bool add_flow(struct event_rows *rows, uint32_t i)
+{
+    const struct vd_flow *flow = vd_security_message_flow(rows->source->message, i);
+    struct vd_arena *text = &rows->out->text;
+    struct vd_flow_row *slot = flows_grow(rows->out);
+    const bool has_process =
+        flow->process_id != 0 || flow->user_id != 0 || flow->executable.data != NULL;
+    char scratch[4];
+    const char *protocol = vd_protocol_name(flow->protocol, scratch);
+    const struct vd_flow_row row = {
+        .time_generated_ms = rows->row.time_generated_ms,
+        .timestamp_ms = rows->row.timestamp_ms,
+        .id = rows->row.id,
+        .device_id = rows->row.device_id,
+        .agent_version = rows->row.agent_version,
+        .local_address = copy_address(text, &flow->local, flow->ipv6),
+        .remote_address = copy_address(text, &flow->remote, flow->ipv6),
+        .protocol = vd_arena_copy(text, protocol, strlen(protocol)),
+        .bytes_in = flow->bytes_in,
+        .bytes_out = flow->bytes_out,
+        .packets_in = flow->packets_in,
+        .packets_out = flow->packets_out,
+        .process_id = has_process ? flow->process_id : VD_FLOW_NONE,
+        .user_id = has_process ? flow->user_id : VD_FLOW_NONE,
+        .local_port = flow->local_port,
+        .remote_port = flow->remote_port,
+        .opened_by = flow->opened_by,
+        .executable = copy_quoted(rows->out, flow->executable),
+        .command_line = copy_quoted(rows->out, flow->commandline),
+        .others = copy_others(rows),
+    };
+
+    if (slot == NULL || rows->out->scratch.error != VD_OK || row.agent_version.data == NULL ||
+        row.local_address.data == NULL || row.remote_address.data == NULL ||
+        row.protocol.data == NULL || row.executable.data == NULL || row.command_line.data == NULL ||
+        row.others.data == NULL) {
+        return false;
+    }
+    *slot = row;
+    rows->out->flow_count++;
+    return true;
+}
+
 /* What the event itself says: its items, then what overflowed; a row without either where there is none. */
 static bool add_event_rows(struct event_rows *rows, uint32_t place)
 {
     const struct vd_security_event *event = rows->event;
+    const bool has_flows = event->payload == VD_PAYLOAD_NETWORK_ACTIVITY;
     details_fn details = details_of(event->payload);
 
-    for (uint32_t i = 0; i < event->count; i++) {
-        if (!add_row(rows, details, event->first + i)) {
+    for (uint32_t i = event->first; i < event->first + event->count; i++) {
+        if (!(has_flows ? add_flow(rows, i) : add_row(rows, details, i))) {
             return false;
         }
     }
     if (event->overflow.packets != 0) {
         return add_row(rows, details_overflow, place);
     }
-    rows->row.is_empty = event->count == 0 && details != NULL;
+    rows->row.is_empty = event->count == 0 && (has_flows || details != NULL);
     return event->count != 0 || add_row(rows, NULL, 0);
 }
 
@@ -340,6 +416,7 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
     const struct vd_security_event *event, const struct vd_event_time *time)
 {
     const size_t count_before = out->count;
+    const size_t flows_before = out->flow_count;
     const uint32_t place = (uint32_t)(event - vd_security_message_event(source->message, 0));
     struct event_rows rows = {
         .out = out,
@@ -363,6 +440,7 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
     if (!(event->items != NULL ? add_sent_rows(&rows) : add_event_rows(&rows, place)) ||
         !add_ledger_row(&rows, place)) {
         out->count = count_before;
+        out->flow_count = flows_before;
         return VD_E_NOMEM;
     }
     return VD_OK;
@@ -371,12 +449,14 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
 void vd_raw_events_clear(struct vd_raw_events *out)
 {
     out->count = 0;
+    out->flow_count = 0;
     vd_arena_reset(&out->text);
 }
 
 void vd_raw_events_release(struct vd_raw_events *out)
 {
     free(out->rows);
+    free(out->flows);
     vd_arena_release(&out->text);
     vd_buf_release(&out->scratch);
     *out = (struct vd_raw_events){0};

@@ -72,6 +72,32 @@ static const struct vd_kql_table_column raw_event_columns[] = {
     {"Type", VD_KQL_STRING},
 };
 
+#define MEMBER(name, type)                                 \
+    {                                                      \
+        "EventDetails", #name, "EventDetails." #name, type \
+    }
+
+/* A port may be a list of ranges and a user a name, as text: all that is not always a number is a string. */
+static const struct vd_kql_table_member raw_event_members[] = {
+    MEMBER(LocalAddress, VD_KQL_STRING),
+    MEMBER(LocalPort, VD_KQL_STRING),
+    MEMBER(RemoteAddress, VD_KQL_STRING),
+    MEMBER(RemotePort, VD_KQL_STRING),
+    MEMBER(Protocol, VD_KQL_STRING),
+    MEMBER(Direction, VD_KQL_STRING),
+    MEMBER(BytesIn, VD_KQL_LONG),
+    MEMBER(BytesOut, VD_KQL_LONG),
+    MEMBER(PacketsIn, VD_KQL_LONG),
+    MEMBER(PacketsOut, VD_KQL_LONG),
+    MEMBER(OpenedBy, VD_KQL_STRING),
+    MEMBER(ProcessId, VD_KQL_LONG),
+    MEMBER(UserId, VD_KQL_STRING),
+    MEMBER(Executable, VD_KQL_STRING),
+    MEMBER(CommandLine, VD_KQL_STRING),
+    MEMBER(ModuleId, VD_KQL_STRING),
+    MEMBER(DeviceTime, VD_KQL_STRING),
+};
+
 static const struct vd_kql_table_column diagnostic_columns[] = {
     {"TimeGenerated", VD_KQL_DATETIME},
     {"ResourceId", VD_KQL_STRING},
@@ -108,7 +134,8 @@ static const struct vd_kql_table_column activity_columns[] = {
 static const struct vd_kql_table tables[] = {
     TABLE("SecurityAlert", alert_columns),
     TABLE("SecurityRecommendation", recommendation_columns),
-    TABLE("SecurityIoTRawEvent", raw_event_columns),
+    {"SecurityIoTRawEvent", "TimeGenerated", raw_event_columns, COUNT(raw_event_columns),
+        raw_event_members, COUNT(raw_event_members)},
     TABLE("AzureDiagnostics", diagnostic_columns),
     TABLE("AzureActivity", activity_columns),
 };

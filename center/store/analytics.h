@@ -12,7 +12,7 @@
 #include "lib/str.h"
 #include "lib/uuid.h"
 
-/* A row of SecurityIoTRawEvent: one flow, port, process ... of one event of a device. */
+/* A row of SecurityIoTRawEvent that is no flow: one port, process ... of one event of a device. */
 struct vd_raw_event {
     int64_t time_generated_ms; /* UTC, when the hub got it */
     int64_t timestamp_ms;      /* UTC, when the device saw it */
@@ -25,6 +25,33 @@ struct vd_raw_event {
     bool is_empty;
     struct vd_str details; /* JSON object, PascalCase */
 };
+
+/* A row of SecurityIoTRawEvent: one flow of an event NetworkActivity. EventDetails is put together when it is asked for. */
+struct vd_flow_row {
+    int64_t time_generated_ms;
+    int64_t timestamp_ms;
+    struct vd_uuid id;
+    struct vd_str device_id;
+    struct vd_str agent_version;
+    struct vd_str local_address;
+    struct vd_str remote_address;
+    struct vd_str protocol;
+    uint32_t bytes_in;
+    uint32_t bytes_out;
+    uint32_t packets_in; /* both 0: absent */
+    uint32_t packets_out;
+    int32_t process_id; /* both VD_FLOW_NONE: absent */
+    int32_t user_id;
+    uint16_t local_port;
+    uint16_t remote_port;
+    uint8_t opened_by;          /* 0: absent; 1 the device, 2 the remote end; others as they came */
+    struct vd_str executable;   /* as JSON writes it, in quotes; empty: absent */
+    struct vd_str command_line; /* likewise */
+    struct vd_str
+        others; /* members of JSON with commas between them: ModuleId, DeviceTime; mostly empty */
+};
+
+#define VD_FLOW_NONE (-1)
 
 /* A row of AzureDiagnostics: what the hub recorded of one operation, in the form of its resource logs. */
 struct vd_diagnostic {
@@ -58,6 +85,8 @@ struct vd_activity_row {
 struct vd_table_rows {
     const struct vd_raw_event *raw_events;
     size_t raw_event_count;
+    const struct vd_flow_row *flows;
+    size_t flow_count;
     const struct vd_diagnostic *diagnostics;
     size_t diagnostic_count;
     const struct vd_activity_row *activities;

@@ -186,7 +186,7 @@ static int attach(
 
     vd_buf_append_text(&sql, "ATTACH ");
     vd_duckdb_append_literal(&sql, path);
-    vd_buf_printf(&sql, " AS %s", catalog);
+    vd_buf_printf(&sql, " AS %s (STORAGE_VERSION 'v1.4.0')", catalog);
     return vd_duckdb_run_built(store, &sql, text, text_size);
 }
 
@@ -299,6 +299,9 @@ static int open_database(struct vd_duckdb *store, char *text, size_t text_size)
         duckdb_set_config(config, "threads", threads) != DuckDBSuccess ||
         /* No spilling: a query that needs more memory than it may have ends with an error. */
         duckdb_set_config(config, "temp_directory", "") != DuckDBSuccess ||
+        /* Where order is kept, results that are read as they come lose rows of some UNION ALL (DuckDB 1.4); ORDER BY orders
+           all the same. */
+        duckdb_set_config(config, "preserve_insertion_order", "false") != DuckDBSuccess ||
         duckdb_set_config(config, "autoload_known_extensions", "false") != DuckDBSuccess ||
         duckdb_set_config(config, "autoinstall_known_extensions", "false") != DuckDBSuccess ||
         duckdb_set_config(config, "allow_community_extensions", "false") != DuckDBSuccess ||

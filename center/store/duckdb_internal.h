@@ -71,7 +71,7 @@ void vd_duckdb_day_catalog(int32_t day, char out[32]);
 /* ---- duckdb_tables.c: what is in a day's file, and the views over all days. The caller writes alone. ---- */
 
 #define VD_DUCKDB_DAY_VERSION \
-    4 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records */
+    5 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records; 4: without the table of flows */
 
 /* Makes the tables of a new file. */
 VD_NODISCARD int vd_duckdb_day_fill(
@@ -83,6 +83,12 @@ VD_NODISCARD int vd_duckdb_day_migrate(
 VD_NODISCARD int vd_duckdb_empty_make(struct vd_duckdb *store, char *text, size_t text_size);
 /* Makes the tables that queries know, over the files of all days. */
 VD_NODISCARD int vd_duckdb_views_make(struct vd_duckdb *store, char *text, size_t text_size);
+
+/* ---- duckdb_rows.c ---- */
+
+/* Appends rows within the writer's transaction. */
+VD_NODISCARD int vd_duckdb_rows_append(struct vd_duckdb *store, const char *catalog,
+    const struct vd_table_rows *rows, char *text, size_t text_size);
 
 /* ---- duckdb_guard.c ---- */
 

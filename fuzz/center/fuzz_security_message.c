@@ -14,6 +14,22 @@ static void check(bool ok)
     }
 }
 
+/* What is JSON of a flow's row makes an object. */
+static void check_flow(const struct vd_flow_row *row)
+{
+    struct vd_buf text = {0};
+    json_t *details;
+
+    vd_buf_printf(&text, "{\"Flow\":[%.*s],\"Process\":[%.*s],%.*s%s\"End\":0}",
+        VD_STR_ARG(row->executable), VD_STR_ARG(row->command_line), VD_STR_ARG(row->others),
+        row->others.length > 0 ? "," : "");
+    check(text.error == VD_OK);
+    details = json_loadb((const char *)text.data, text.length, JSON_ALLOW_NUL, NULL);
+    check(json_is_object(details));
+    json_decref(details);
+    vd_buf_release(&text);
+}
+
 /* Everything that was decoded is used once, as the center does. */
 static void use(const struct vd_security_message *message)
 {
@@ -27,6 +43,9 @@ static void use(const struct vd_security_message *message)
             vd_event_time_judge(source.enqueued_ms, event->time_s, event->interval_s);
 
         check(vd_raw_events_add(&rows, &source, event, &time) == VD_OK);
+    }
+    for (size_t i = 0; i < rows.flow_count; i++) {
+        check_flow(&rows.flows[i]);
     }
     for (size_t i = 0; i < rows.count; i++) {
         json_t *details = json_loadb(rows.rows[i].details.data, rows.rows[i].details.length,

@@ -187,7 +187,7 @@ static int failing_append(
     }
     error = vd_analytics_append(f->inner, rows, next_offset);
     f->appends += error == VD_OK ? 1 : 0;
-    f->rows += error == VD_OK ? rows->raw_event_count : 0;
+    f->rows += error == VD_OK ? rows->raw_event_count + rows->flow_count : 0;
     if (f->fail_appends > 0) {
         f->fail_appends--;
         return f->error;

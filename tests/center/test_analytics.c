@@ -45,7 +45,12 @@ static void test_rows__columns(void **state)
         analytics_append_rows(f, 0xffeeddccbbaa9988ULL, 1, ANALYTICS_DAY_0 + 123), VD_OK);
     result = analytics_query(f, "SELECT * FROM SecurityIoTRawEvent");
     assert_int_equal(analytics_row_count(result), 1);
-    assert_int_equal(json_array_size(json_object_get(result, "columns")), 13);
+    for (size_t i = 13; i < json_array_size(json_object_get(result, "columns")); i++) {
+        json_t *column = json_array_get(json_object_get(result, "columns"), i);
+
+        assert_memory_equal(
+            json_string_value(json_object_get(column, "name")), "EventDetails.", 13);
+    }
     for (size_t i = 0; i < 13; i++) {
         json_t *column = json_array_get(json_object_get(result, "columns"), i);
 
@@ -151,8 +156,8 @@ static void test_rows__of_activities(void **state)
     json_decref(result);
 }
 
-/* A day's file as the first version made it, which knew no operations, the second, which knew no activities, or the third, in
- * which records have no ids. */
+/* A day's file as the first version made it, which knew no operations, the second, which knew no activities, the third, in
+ * which records have no ids, or the fourth, in which flows are JSON. */
 static void make_version(const char *path, int version)
 {
     duckdb_database database;
@@ -179,14 +184,30 @@ static void make_version(const char *path, int version)
             "CREATE TABLE activity (time_generated TIMESTAMP_MS, caller VARCHAR, operation_name VARCHAR,"
             " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR,"
             " properties VARCHAR)");
+        if (version >= 4) {
+            run_sql(connection, "ALTER TABLE activity ADD COLUMN correlation_id VARCHAR");
+            run_sql(connection, "ALTER TABLE diagnostic ADD COLUMN correlation_id VARCHAR");
+        }
         run_sql(connection, "INSERT INTO activity(caller) VALUES ('earlier')");
         run_sql(connection, "INSERT INTO diagnostic(level) VALUES ('Error')");
     }
     run_sql(connection,
         "INSERT INTO raw_event SELECT TIMESTAMP '2025-11-23 10:00:00', TIMESTAMP '2025-11-23 10:00:00', uuid(),"
-        " 'dev-' || i, '3.5.4', 'NetworkActivity', 'Security', 'Periodic', false, '{}' FROM range(100) t(i)");
+        " 'dev-' || i, '3.5.4', 'NetworkActivity', 'Security', 'Periodic', false, '{\"RemoteAddress\":\"192.0.2.7\",\"BytesIn\":' || i || '}' FROM range(100) t(i)");
     duckdb_disconnect(&connection);
     duckdb_close(&database);
+}
+
+/* Flows of earlier versions are JSON in the file, and told by member all the same. */
+static void check_flows(struct analytics_fixture *f)
+{
+    json_t *result = analytics_query(f,
+        "SELECT count(*), CAST(sum(\"EventDetails.BytesIn\") AS BIGINT) FROM SecurityIoTRawEvent"
+        " WHERE \"EventDetails.RemoteAddress\" = '192.0.2.7'");
+
+    assert_int_equal(json_integer_value(analytics_cell(result, 0, 0)), 100);
+    assert_int_equal(json_integer_value(analytics_cell(result, 0, 1)), 4950);
+    json_decref(result);
 }
 
 /* So many of an earlier version, which have no ids. */
@@ -215,6 +236,7 @@ static void check_version(void **state, int version)
         assert_int_equal(analytics_open_at(f), VD_OK);
         assert_int_equal(analytics_offset_of(f), 42);
         assert_int_equal(analytics_count_rows(f), 100);
+        check_flows(f);
         check_records(f, "AzureDiagnostics", version >= 3 ? 1 : 0);
         check_records(f, "AzureActivity", version >= 3 ? 1 : 0);
         if (i == 0) {
@@ -238,6 +260,11 @@ static void test_days__of_the_second_version(void **state)
 static void test_days__of_the_third_version(void **state)
 {
     check_version(state, 3);
+}
+
+static void test_days__of_the_fourth_version(void **state)
+{
+    check_version(state, 4);
 }
 
 static void test_rows__with_offset(void **state)
@@ -542,6 +569,7 @@ int main(void)
         ANALYTICS_TEST(test_days__of_the_first_version),
         ANALYTICS_TEST(test_days__of_the_second_version),
         ANALYTICS_TEST(test_days__of_the_third_version),
+        ANALYTICS_TEST(test_days__of_the_fourth_version),
         ANALYTICS_TEST(test_rows__of_activities),
         ANALYTICS_TEST(test_rows__with_offset),
         ANALYTICS_TEST(test_days__files),
