@@ -84,7 +84,7 @@ static bool read_parse_options(const struct vd_invocation *invocation, struct vd
             invocation, "--wanted-categories are to be numbers with or without a score: 1,5:40");
         return false;
     }
-    parse->delimiter = delimiter != NULL ? delimiter[0] : '\0';
+    parse->delimiter = *(delimiter != NULL ? delimiter : "");
     parse->column = vd_invocation_value(invocation, "column");
     parse->description_column = vd_invocation_value(invocation, "description-column");
     parse->confidence_column = vd_invocation_value(invocation, "confidence-column");

@@ -176,7 +176,7 @@ static int interpret(struct vd_feed_settings *s, const struct raw *raw, char *pr
         return fault(problem, "severity", "is to be High, Medium or Low");
     }
     s->is_exception = raw->kind != NULL && strcmp(raw->kind, "exceptions") == 0;
-    s->parse.delimiter = raw->delimiter != NULL ? raw->delimiter[0] : '\0';
+    s->parse.delimiter = *(raw->delimiter != NULL ? raw->delimiter : "");
     s->parse.confidence = (uint8_t)raw->confidence;
     s->parse.confidence_min = (uint8_t)raw->confidence_min;
     s->parse.lifetime_ms = raw->lifetime_days * VD_DAY_MS;

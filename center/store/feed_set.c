@@ -149,7 +149,7 @@ static int old_text(sqlite3 *db, const char *feed, struct vd_buf *out)
         db, "SELECT text FROM indicators WHERE feed = ?1 ORDER BY line", -1, &s, NULL);
 
     sqlite3_bind_text(s, 1, feed, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
         vd_buf_printf(out, "%s\n", (const char *)sqlite3_column_text(s, 0));
         code = SQLITE_OK;
     }

@@ -87,15 +87,16 @@ static void refuse(int refused, struct vd_http_answer *answer)
     answer->body = json_object();
 }
 
-static int run_in(struct vd_http_get_request *request, struct vd_http_get_answer *answer,
+static int run_in(const struct vd_http_get_request *without_url, struct vd_http_get_answer *answer,
     const char *path, const char *expected)
 {
+    struct vd_http_get_request request = *without_url;
     char url[128];
     int error;
 
     snprintf(url, sizeof url, "https://localhost:%u%s", vd_http_port(servers[0]), path);
-    request->url = url;
-    error = vd_http_get(get, request, answer);
+    request.url = url;
+    error = vd_http_get(get, &request, answer);
     vd_buf_append(&answer->body, "", 1);
     if (error != VD_OK && expected != NULL) {
         fail_msg("%s: %s", path, answer->reason);
