@@ -32,8 +32,18 @@
 #define VD_ACTIVITY_FEED_WRITE   "Vedette/feeds/write"
 #define VD_ACTIVITY_FEED_DELETE  "Vedette/feeds/delete"
 #define VD_ACTIVITY_FEED_REFRESH "Vedette/feeds/refresh/action"
-#define VD_ACTIVITY_TOKEN_WRITE  "Vedette/tokens/write"
-#define VD_ACTIVITY_TOKEN_DELETE "Vedette/tokens/delete"
+#define VD_ACTIVITY_QUERY_WRITE  "Vedette/queries/write"
+#define VD_ACTIVITY_QUERY_DELETE "Vedette/queries/delete"
+#define VD_ACTIVITY_SINK_WRITE   "Vedette/sinks/write"
+#define VD_ACTIVITY_SINK_DELETE  "Vedette/sinks/delete"
+#define VD_ACTIVITY_SINK_TEST    "Vedette/sinks/test/action"
+/* Of what sinks would not take, and of messages that could not be read. */
+#define VD_ACTIVITY_NOTICE_REPLAY "Vedette/sinks/deadLetters/replay/action"
+#define VD_ACTIVITY_NOTICE_DELETE "Vedette/sinks/deadLetters/delete"
+#define VD_ACTIVITY_LETTER_REPLAY "Vedette/deadLetters/replay/action"
+#define VD_ACTIVITY_LETTER_DELETE "Vedette/deadLetters/delete"
+#define VD_ACTIVITY_TOKEN_WRITE   "Vedette/tokens/write"
+#define VD_ACTIVITY_TOKEN_DELETE  "Vedette/tokens/delete"
 
 /* One operation. What it points to is read while it is recorded only; text that is not UTF-8 is left out. */
 struct vd_activity {

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Queries over the local API, saved ones, and what the prompt completes. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/query_prompt.h"
+#include "tests/cli/api_fixture.h"
+
+static void expect_row(const char *path, const char *body, const char *row)
+{
+    json_t *answer = call(200, "POST", path, NULL, body);
+    char *text = json_dumps(
+        json_array_get(json_object_get(answer, "rows"), 0), JSON_ENCODE_ANY | JSON_COMPACT);
+
+    if (text == NULL || strcmp(text, row) != 0) {
+        fail_msg("%s: %s", body, text != NULL ? text : "no row");
+    }
+    free(text);
+    json_decref(answer);
+}
+
+static void test_query__kql(void **state)
+{
+    json_t *answer;
+
+    (void)state;
+    expect_row("/query", "{\"kql\":\"print a=1, b='x'\"}", "[1,\"x\"]");
+    expect_row("/query",
+        "{\"kql\":\"declare query_parameters(n:long, l:dynamic); print n + 1, l[1]\","
+        "\"parameters\":{\"n\":41,\"l\":[1,\"two\"]}}",
+        "[42,\"\\\"two\\\"\"]");
+    expect_row("/query", "{\"kql\":\"SecurityIoTRawEvent | count\",\"timespan\":\"P1D\"}", "[0]");
+    answer = call(200, "POST", "/query", NULL, "{\"kql\":\"range x from 1 to 9 step 1\"}");
+    assert_true(json_is_true(json_object_get(answer, "truncated")));
+    assert_int_equal(json_array_size(json_object_get(answer, "rows")), 3);
+    json_decref(answer);
+    answer = call(200, "POST", "/query", NULL,
+        "{\"kql\":\"declare query_parameters(n:long = 1); print n | render table\",\"explain\":true}");
+    assert_non_null(strstr(text_at(answer, NULL, "sql"), "SELECT"));
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(answer, "parameters"), 0), NULL, "name"), "n");
+    assert_string_equal(text_at(answer, "render", "visualization"), "table");
+    json_decref(answer);
+}
+
+static void test_query__what_is_wrong_and_where(void **state)
+{
+    json_t *answer;
+    const json_t *place;
+
+    (void)state;
+    answer = call(400, "POST", "/query", NULL, "{\"kql\":\"SecurityAlert\\n| wher x\"}");
+    place = json_object_get(json_object_get(answer, "error"), "place");
+    assert_int_equal(json_integer_value(json_object_get(place, "line")), 2);
+    assert_int_equal(json_integer_value(json_object_get(place, "column")), 3);
+    assert_int_equal(json_integer_value(json_object_get(place, "offset")), 16);
+    assert_int_equal(json_integer_value(json_object_get(place, "length")), 4);
+    json_decref(answer);
+    expect(400, "InvalidBody", "POST", "/query", NULL, "{\"kql\":5}");
+    expect(400, "InvalidBody", "POST", "/query", NULL, "{}");
+    expect(400, "InvalidBody", "POST", "/query", NULL, "{\"kql\":\"print 1\",\"timespan\":\"x\"}");
+    expect(400, "InvalidBody", "POST", "/query", NULL, "{\"kql\":\"print 1\",\"parameters\":[]}");
+    expect(400, "InvalidQuery", "POST", "/query", NULL,
+        "{\"kql\":\"print 1\",\"parameters\":{\"x\":1}}");
+}
+
+static void test_saved__life(void **state)
+{
+    json_t *answer;
+    size_t delivered;
+
+    (void)state;
+    answer = call(200, "GET", "/queries", NULL, NULL);
+    delivered = json_array_size(json_object_get(answer, "queries"));
+    assert_true(delivered >= 8);
+    json_decref(answer);
+    answer = call(201, "PUT", "/queries/mine", NULL,
+        "{\"query\":\"declare query_parameters(d:string='none'); print d\",\"title\":\"T\"}");
+    assert_string_equal(text_at(answer, NULL, "name"), "mine");
+    json_decref(answer);
+    expect_row("/queries/mine/run", "{}", "[\"none\"]");
+    expect_row("/queries/Mine/run", "{\"parameters\":{\"d\":\"') x\"}}", "[\"') x\"]");
+    json_decref(call(200, "PUT", "/queries/mine", NULL,
+        "{\"query\":\"print 1\",\"schedule\":{\"every\":\"PT5M\"}}"));
+    answer = call(200, "GET", "/queries/mine", NULL, NULL);
+    assert_true(json_is_string(json_object_get(json_object_get(answer, "state"), "next")));
+    json_decref(answer);
+    expect(400, "InvalidQuery", "PUT", "/queries/mine", NULL, "{\"query\":\"print\"}");
+    expect(400, "InvalidQuery", "PUT", "/queries/a%20b", NULL, "{\"query\":\"print 1\"}");
+    expect(409, "DeliveredQuery", "PUT", "/queries/device-alerts", NULL, "{\"query\":\"print 1\"}");
+    expect(409, "DeliveredQuery", "DELETE", "/queries/device-alerts", NULL, NULL);
+    expect(204, NULL, "DELETE", "/queries/mine", NULL, NULL);
+    expect(404, NULL, "DELETE", "/queries/mine", NULL, NULL);
+    expect(404, NULL, "GET", "/queries/mine", NULL, NULL);
+    expect(404, NULL, "POST", "/queries/mine/run", NULL, "{}");
+    answer = call(200, "POST", "/queries/device-unlike-its-group/run", NULL,
+        "{\"parameters\":{\"device\":\"nobody\"}}");
+    assert_int_equal(json_array_size(json_object_get(answer, "rows")), 0);
+    json_decref(answer);
+}
+
+/* ---- The prompt ---- */
+
+/* Whether the words that fit have `wanted` among them. */
+static bool completes(const char *line, const char *word, const char *wanted)
+{
+    char **words = vd_query_completions(line, word);
+    bool found = false;
+
+    for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
+        found = found || (i > 0 && strcmp(words[i], wanted) == 0);
+        free(words[i]);
+    }
+    free(words);
+    return found;
+}
+
+static void test_prompt__completes(void **state)
+{
+    (void)state;
+    assert_true(completes("Sec", "Sec", "SecurityAlert"));
+    assert_true(completes("sec", "sec", "SecurityIoTRawEvent"));
+    assert_true(completes("SecurityAlert | wh", "wh", "where"));
+    assert_true(completes("SecurityAlert | ", "", "summarize"));
+    assert_false(completes("SecurityAlert | Al", "Al", "AlertType"));
+    assert_true(completes("SecurityAlert | where Al", "Al", "AlertType"));
+    assert_false(completes("AzureActivity | where Al", "Al", "AlertType"));
+    assert_true(completes("SecurityAlert | where x == tos", "tos", "tostring"));
+    assert_true(completes("SecurityAlert | summarize dco", "dco", "dcount"));
+    assert_false(completes("SecurityAlert | where zzz", "zzz", "where"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_query__kql, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_query__what_is_wrong_and_where, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_saved__life, set_up, tear_down),
+        cmocka_unit_test(test_prompt__completes),
+    };
+
+    return cmocka_run_group_tests_name("queries", tests, NULL, NULL);
+}
