@@ -187,6 +187,7 @@ static int read_fetch(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_f
     }
     out->revision = sqlite3_column_int64(s, 9);
     out->failures = (uint32_t)sqlite3_column_int64(s, 10);
+    out->asked = sqlite3_column_int64(s, 11);
     snprintf(
         path, sizeof path, "%s/%s", store->intel_folder, (const char *)sqlite3_column_text(s, 2));
     out->has_kept = sqlite3_column_bytes(s, 2) > 0 && vd_feed_text_map(path, &out->kept) == VD_OK;
@@ -198,7 +199,7 @@ static int read_fetch(struct vd_alert_store *store, sqlite3_stmt *s, struct vd_f
 
 #define COLUMNS                                                                                \
     "SELECT f.name, settings, file, fetched_ms, etag, last_modified, added_after, credential," \
-    " secret, revision, failures FROM feeds AS f JOIN feed_sources AS s ON s.name = f.name"
+    " secret, revision, failures, asked FROM feeds AS f JOIN feed_sources AS s ON s.name = f.name"
 
 /* The first row of the statement with a name or a time bound. */
 static int read_one(struct vd_alert_store *store, const char *sql, const char *name, int64_t now_ms,
@@ -283,6 +284,7 @@ static int note_done(struct vd_alert_store *store, const struct vd_feed_change *
     sqlite3_bind_text(s, 5, validators->etag, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 6, validators->last_modified, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 7, validators->added_after, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 8, e->fetch->asked);
     return if_changed(store, vd_alert_sql_run(store, VD_SQL_FEED_SOURCE_DONE));
 }
 
@@ -367,6 +369,7 @@ int vd_feed_fetch_failed(struct vd_alert_store *store, const struct vd_feed_fetc
     sqlite3_bind_int64(s, 2, fetch->revision);
     sqlite3_bind_int64(s, 3, fetched->next_ms);
     sqlite3_bind_int64(s, 4, fetched->now_ms);
+    sqlite3_bind_int64(s, 5, fetch->asked);
     error = if_changed(store, vd_alert_sql_run(store, VD_SQL_FEED_SOURCE_FAILED));
     if (error == VD_OK) {
         s = vd_alert_sql(store, VD_SQL_FEED_FAILED);

@@ -25,6 +25,7 @@ struct vd_feed_fetch {
     int64_t kept_ms;                      /* UTC: when it came */
     struct vd_feed_validators validators; /* of it */
     int64_t revision;
+    int64_t asked;
     uint32_t failures; /* in a row */
     enum vd_http_credential credential_kind;
     char credential[VD_FEED_CREDENTIAL_MAX + 1];

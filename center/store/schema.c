@@ -99,11 +99,12 @@ static const char feeds_2[] =
     " report TEXT NOT NULL);";
 
 static const char sources_2[] =
-    /* URLs of feeds. `revision` grows when the feed is put, so that a fetch sees that it was for another; `next_ms` 0: now. */
+    /* URLs of feeds. `revision` grows when the feed is put, so that a fetch sees that it was for another; `asked` when somebody
+     * wants it fetched, who is not served by a fetch that was under way; `next_ms` 0: now. */
     "CREATE TABLE feed_sources(name TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
     " credential TEXT NOT NULL, secret BLOB NOT NULL, etag TEXT NOT NULL DEFAULT '',"
     " last_modified TEXT NOT NULL DEFAULT '', added_after TEXT NOT NULL DEFAULT '',"
-    " next_ms INTEGER NOT NULL DEFAULT 0, attempted_ms INTEGER NOT NULL DEFAULT 0,"
+    " asked INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL DEFAULT 0, attempted_ms INTEGER NOT NULL DEFAULT 0,"
     " checked_ms INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;";
 
 static const char marks_2[] =

@@ -373,6 +373,37 @@ static void test_fetcher__fetches_what_is_due(void **state)
     feed_expect_error(f, NULL);
 }
 
+/* Who asks while a fetch is under way is not served by that one. */
+static void test_fetcher__asked_meanwhile(void **state)
+{
+    struct feed_fixture *f = *state;
+    struct vd_feed_fetch begun;
+    struct vd_feed_report report;
+    char problem[VD_FEED_PROBLEM_SIZE] = "";
+    const struct vd_str text = VD_STR_LITERAL("192.0.2.1\n");
+    const struct vd_feed_validators validators = {0};
+    const int64_t now_ms = vd_clock_utc_ms();
+    const struct vd_feed_fetched fetched = {
+        .text = &text, .validators = &validators, .now_ms = now_ms, .next_ms = now_ms + MINUTE};
+
+    feed_must_put(f, "{\"url\":\"%s\"}", NULL);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(vd_feed_fetch_begin(f->store, "f", &begun), VD_OK);
+        if (i < 2) {
+            assert_int_equal(vd_feeds_ask_fetch(f->store, "f"), VD_OK);
+        }
+        if (i == 1) {
+            assert_int_equal(vd_feed_fetch_failed(f->store, &begun, &fetched, "x"), VD_OK);
+        } else {
+            assert_int_equal(
+                vd_feed_fetch_done(f->store, &begun, &fetched, &report, problem), VD_OK);
+        }
+        vd_feed_fetch_release(&begun);
+        assert_int_equal(vd_feeds_wait_fetched(f->store, "f", 0), i == 2);
+    }
+    feed_expect_wait(f, MINUTE, MINUTE);
+}
+
 /* A feed with settings that this version does not take waits like any that fails, and holds up no other. */
 static void test_fetcher__settings_of_another_version(void **state)
 {
@@ -429,6 +460,7 @@ int main(void)
         FETCH_TEST(test_fetch__changed_settings),
         FETCH_TEST(test_fetch__changed_meanwhile),
         FETCH_TEST(test_fetcher__fetches_what_is_due),
+        FETCH_TEST(test_fetcher__asked_meanwhile),
         FETCH_TEST(test_fetcher__settings_of_another_version),
         FETCH_TEST(test_fetcher__leaves_what_is_off),
     };
