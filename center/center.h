@@ -22,11 +22,13 @@ struct vd_center_stats {
     uint64_t windows_closed;
     uint64_t
         windows_skipped; /* not judged for their minimum: the service did not run all of the time */
-    uint64_t counts_late;     /* came after their window was gone */
-    uint64_t windows_partial; /* had more distinct flows than are counted */
-    uint64_t devices_known;   /* that detections have state of, now */
-    uint64_t next_offset;     /* all sinks are behind this one */
-    uint32_t stalled;         /* 1 while a store cannot be written */
+    uint64_t counts_late;       /* came after their window was gone */
+    uint64_t windows_partial;   /* had more distinct flows than are counted */
+    uint64_t devices_known;     /* that detections have state of, now */
+    uint64_t devices_reporting; /* of them, heard of and not silent; looked at once a minute */
+    uint64_t devices_silent;    /* likewise */
+    uint64_t next_offset;       /* all sinks are behind this one */
+    uint32_t stalled;           /* 1 while a store cannot be written */
 };
 
 /* What it works on; all of it must outlive the center. */

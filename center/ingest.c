@@ -283,6 +283,8 @@ static void publish_detection(struct vd_ingest *ingest)
     ingest->stats.counts_late = stats.late;
     ingest->stats.windows_partial = stats.uncounted;
     ingest->stats.devices_known = stats.devices;
+    ingest->stats.devices_reporting = stats.reporting;
+    ingest->stats.devices_silent = stats.silent;
 }
 
 /* The alert store's part of the batch, in one transaction. */

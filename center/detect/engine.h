@@ -12,6 +12,8 @@ struct vd_alert_store;
 /* What has come and what became of it, since it was made. */
 struct vd_engine_stats {
     uint64_t devices;   /* that it has state of now */
+    uint64_t reporting; /* of them, heard of and not silent; looked at once a minute */
+    uint64_t silent;    /* likewise */
     uint64_t windows;   /* closed */
     uint64_t late;      /* counts that came after their window could be opened */
     uint64_t uncounted; /* windows that had more distinct flows than could be counted */

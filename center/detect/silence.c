@@ -222,11 +222,26 @@ static int report(const struct vd_engine *engine, const struct peers *peers,
     return error;
 }
 
+/* Those that were heard of, as they were told last. */
+static void count_silent(struct vd_engine *engine)
+{
+    engine->stats.silent = 0;
+    engine->stats.reporting = 0;
+    for (size_t i = 0; i < engine->states.size; i++) {
+        const struct vd_device_state *state = engine->states.slots[i];
+
+        if (state != NULL && state->heard_ms != 0) {
+            *(state->is_silent ? &engine->stats.silent : &engine->stats.reporting) += 1;
+        }
+    }
+}
+
 int vd_engine_judge_silence(struct vd_engine *engine, struct vd_findings *findings)
 {
     struct peers peers = {0};
     int error = VD_OK;
 
+    count_silent(engine);
     if (engine->settings.silent_after_ms == 0) {
         return VD_OK;
     }
@@ -240,6 +255,8 @@ int vd_engine_judge_silence(struct vd_engine *engine, struct vd_findings *findin
         error = error == VD_OK ? report(engine, &peers, state, findings) : error;
         if (error == VD_OK) {
             state->is_silent = true;
+            engine->stats.silent++;
+            engine->stats.reporting--;
             error = vd_device_states_touch(&engine->states, state);
         }
     }

@@ -141,8 +141,38 @@ static const char saved_2[] =
     " WITHOUT ROWID;"
     "CREATE INDEX saved_queries_next ON saved_queries(next_ms) WHERE next_ms IS NOT NULL;";
 
+static const char counts_2[] =
+    /* How many alerts there are, and how many there ever were: kept, so that nobody has to count. */
+    "CREATE TABLE alert_counts(type TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL,"
+    " alerts INTEGER NOT NULL, PRIMARY KEY(type, severity, status)) WITHOUT ROWID;"
+    "CREATE TABLE alert_totals(type TEXT NOT NULL, severity TEXT NOT NULL,"
+    " raised INTEGER NOT NULL, findings INTEGER NOT NULL, PRIMARY KEY(type, severity))"
+    " WITHOUT ROWID;"
+    "INSERT INTO alert_counts SELECT type, severity, status, count(*) FROM alerts GROUP BY 1, 2, 3;"
+    "INSERT INTO alert_totals SELECT type, severity, count(*), sum(count) FROM alerts"
+    " GROUP BY 1, 2;"
+    "CREATE TRIGGER alert_counted AFTER INSERT ON alerts BEGIN"
+    " INSERT INTO alert_counts VALUES(NEW.type, NEW.severity, NEW.status, 1)"
+    " ON CONFLICT DO UPDATE SET alerts = alerts + 1;"
+    " INSERT INTO alert_totals VALUES(NEW.type, NEW.severity, 1, NEW.count)"
+    " ON CONFLICT DO UPDATE SET raised = raised + 1, findings = findings + NEW.count; END;"
+    "CREATE TRIGGER alert_counted_again AFTER UPDATE OF count ON alerts BEGIN"
+    " UPDATE alert_totals SET findings = findings + NEW.count - OLD.count"
+    " WHERE type = NEW.type AND severity = NEW.severity; END;"
+    "CREATE TRIGGER alert_moved AFTER UPDATE OF status ON alerts BEGIN"
+    " UPDATE alert_counts SET alerts = alerts - 1"
+    " WHERE type = OLD.type AND severity = OLD.severity AND status = OLD.status;"
+    " INSERT INTO alert_counts VALUES(NEW.type, NEW.severity, NEW.status, 1)"
+    " ON CONFLICT DO UPDATE SET alerts = alerts + 1; END;"
+    "CREATE TRIGGER alert_let_go AFTER DELETE ON alerts BEGIN"
+    " UPDATE alert_counts SET alerts = alerts - 1"
+    " WHERE type = OLD.type AND severity = OLD.severity AND status = OLD.status; END;"
+    /* Counted off an index, without their bodies. */
+    "CREATE INDEX dead_letters_by_replay ON dead_letters(replay_state);"
+    "CREATE INDEX notify_dead_by_sink ON notify_dead(sink);";
+
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, sources_2, marks_2, notify_2, saved_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

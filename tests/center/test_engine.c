@@ -518,6 +518,7 @@ static void test_engine__silence(void **state)
 {
     struct engine_fixture *f = *state;
     const int64_t hours = 60 * MINUTE_MS;
+    struct vd_engine_stats stats;
     json_t *alerts;
 
     f->settings.silent_after_ms = 2 * hours;
@@ -549,6 +550,14 @@ static void test_engine__silence(void **state)
             json_string_value(json_object_get(alert, "subject")), is_shared ? "203.0.113.9" : "");
     }
     json_decref(alerts);
+    vd_engine_stats_get(f->engine, &stats);
+    assert_int_equal(stats.reporting, 1);
+    assert_int_equal(stats.silent, 4);
+    engine_hear(f, "d0", "203.0.113.1", T0_MS + 3 * hours);
+    engine_advance(f, T0_MS + 3 * hours + MINUTE_MS);
+    vd_engine_stats_get(f->engine, &stats);
+    assert_int_equal(stats.reporting, 2);
+    assert_int_equal(stats.silent, 3);
 }
 
 /* Time in which the service was away does not make a device silent. */
