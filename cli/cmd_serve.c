@@ -14,6 +14,7 @@
 #include "api/fleet.h"
 #include "api/http.h"
 #include "api/management/management.h"
+#include "api/metrics/metrics.h"
 #include "api/posture.h"
 #include "api/service/service.h"
 #include "api/solution.h"
@@ -111,6 +112,7 @@ struct service {
     struct vd_http *local; /* on the unix socket: the owner's commands */
     struct vd_service *backends;
     struct vd_management *management;
+    struct vd_metrics metrics;
     struct vd_http *https; /* NULL: off */
 };
 
@@ -386,7 +388,7 @@ static void make_api(struct service *service)
 static int start_https_server(
     struct service *service, const struct vd_listen *listen, char *error_text, size_t error_size)
 {
-    const struct vd_http_face faces[] = {
+    const struct vd_http_face faces[] = {vd_metrics_face(&service->metrics),
         vd_management_face(service->management), vd_service_face(service->backends)};
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
@@ -453,6 +455,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     if (error == VD_OK) {
         error = vd_management_new(&management, &service->management);
     }
+    service->metrics = (struct vd_metrics){&service->api, service->management, service->dir};
     if (error == VD_OK) {
         error = start_https_server(service, listen, error_text, error_size);
     }
