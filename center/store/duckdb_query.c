@@ -12,10 +12,10 @@ struct query {
     const char *sql;
     uint32_t max_rows;
     bool is_compiled;
+    bool has_union; /* or another operation on sets */
     char *text;
     size_t text_size;
-    struct vd_buf
-        rewritten; /* the statement that casts columns without a JSON form, if one is needed */
+    struct vd_buf rewritten; /* the query in one that mends what it lacks, if that is needed */
     size_t result_bytes;
     bool truncated;
 };
@@ -68,6 +68,7 @@ static int guard_query(struct query *q)
 
     if (error == VD_OK) {
         error = vd_duckdb_guard(tree, q->is_compiled, q->text, q->text_size);
+        q->has_union = strstr(tree, "\"SET_OPERATION_NODE\"") != NULL;
     }
     duckdb_free(tree);
     return error;
@@ -287,7 +288,7 @@ static json_t *columns_json(duckdb_prepared_statement statement)
     return columns;
 }
 
-static bool needs_rewriting(duckdb_prepared_statement statement)
+static bool needs_rewriting(const struct query *q, duckdb_prepared_statement statement)
 {
     idx_t count = duckdb_prepared_statement_column_count(statement);
 
@@ -296,7 +297,7 @@ static bool needs_rewriting(duckdb_prepared_statement statement)
             return true;
         }
     }
-    return false;
+    return q->has_union;
 }
 
 /* DECIMAL becomes a number, everything else without a form of its own its text. */
@@ -312,13 +313,29 @@ static const char *cast_of(duckdb_type type)
     return "VARCHAR";
 }
 
-/* Puts the query into one that casts the columns that need it. */
+/*
+ * DuckDB 1.4 streams a union through its buffered batch collector, which loses rows, or waits for ever, where a right side is
+ * a union too and parts of it are empty (duckdb/duckdb, BatchedBufferedData: what completes last is never moved to the
+ * reader). It takes another collector where a source does not number its batches, as range() does not.
+ */
+static void append_union_end(struct vd_buf *sql, idx_t columns)
+{
+    vd_buf_append_text(sql, " UNION ALL SELECT ");
+    for (idx_t i = 0; i < columns; i++) {
+        vd_buf_append_text(sql, i > 0 ? ", NULL" : "NULL");
+    }
+    vd_buf_append_text(sql, " FROM range(0)");
+}
+
+/* Puts the query into one that casts the columns that need it, and whose union can be streamed. */
 static int rewrite(struct query *q, duckdb_prepared_statement statement)
 {
     idx_t count = duckdb_prepared_statement_column_count(statement);
-    char *canonical = NULL; /* without a comment or semicolon at its end */
-    int error = ask_text(
-        q, "SELECT json_deserialize_sql(json_serialize_sql(CAST($1 AS VARCHAR)))", &canonical);
+    char *canonical = NULL; /* without a comment or semicolon at its end, as our compiler's are */
+    int error = q->is_compiled
+        ? VD_OK
+        : ask_text(q, "SELECT json_deserialize_sql(json_serialize_sql(CAST($1 AS VARCHAR)))",
+              &canonical);
 
     if (error != VD_OK) {
         return error;
@@ -334,12 +351,16 @@ static int rewrite(struct query *q, duckdb_prepared_statement statement)
         }
     }
     vd_buf_append_text(&q->rewritten, " FROM (");
-    vd_buf_append_text(&q->rewritten, canonical);
+    vd_buf_append_text(&q->rewritten, q->is_compiled ? q->sql : canonical);
     vd_buf_append_text(&q->rewritten, ") AS vd_query(");
     for (idx_t i = 0; i < count; i++) {
         vd_buf_printf(&q->rewritten, "%sc%llu", i > 0 ? ", " : "", (unsigned long long)i);
     }
-    vd_buf_append(&q->rewritten, ")", 2);
+    vd_buf_append_text(&q->rewritten, ")");
+    if (q->has_union) {
+        append_union_end(&q->rewritten, count);
+    }
+    vd_buf_append(&q->rewritten, "", 1);
     duckdb_free(canonical);
     return q->rewritten.error;
 }
@@ -398,7 +419,7 @@ static int run_select(struct query *q, json_t **out)
 
     if (error == VD_OK) {
         columns = columns_json(statement);
-        if (needs_rewriting(statement)) {
+        if (needs_rewriting(q, statement)) {
             error = rewrite(q, statement);
             duckdb_destroy_prepare(&statement);
             if (error == VD_OK) {

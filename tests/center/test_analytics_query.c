@@ -238,6 +238,68 @@ static void test_query__deep(void **state)
     assert_int_equal(analytics_count_rows(f), 0);
 }
 
+/* ---- Unions ---- */
+
+/* Streamed by more than one thread, DuckDB loses rows of such unions, or waits for ever. */
+static void test_query__unions(void **state)
+{
+    static const char *const raw = "SELECT TimeGenerated AS a FROM SecurityIoTRawEvent";
+    static const char *const none = "SELECT TimeGenerated AS a FROM AzureActivity";
+    static const char *const other = "SELECT TimeGenerated AS a FROM AzureDiagnostics";
+    const struct {
+        const char *parts[4]; /* the first beside the union of the others */
+        size_t rows;
+    } cases[] = {
+        {{none, none, raw, NULL}, 7},
+        {{raw, none, raw, NULL}, 14},
+        {{raw, raw, none, NULL}, 14},
+        {{other, none, raw, other}, 7},
+        {{raw, other, raw, none}, 14},
+        {{"SELECT a FROM (SELECT now()::TIMESTAMP AS a)", none, raw, NULL}, 8},
+        {{"SELECT a::VARCHAR FROM range(3) t(a)", none, raw, NULL}, 10},
+    };
+    struct analytics_fixture *f = *state;
+
+    assert_int_equal(analytics_append_rows(f, 0, 4, ANALYTICS_DAY_0), VD_OK);
+    assert_int_equal(analytics_append_rows(f, 4, 3, ANALYTICS_DAY_0 + 2 * 86400000LL), VD_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vd_buf sql = {0};
+        json_t *result;
+
+        vd_buf_printf(&sql, "%s UNION ALL (%s", cases[i].parts[0], cases[i].parts[1]);
+        for (size_t k = 2; k < 4 && cases[i].parts[k] != NULL; k++) {
+            vd_buf_printf(&sql, " UNION ALL %s", cases[i].parts[k]);
+        }
+        vd_buf_append(&sql, ")", 2);
+        assert_int_equal(sql.error, VD_OK);
+        result = analytics_query_with(
+            f, (const char *)sql.data, &(struct vd_query_limits){.timeout_ms = 30000}, VD_OK);
+        if (analytics_row_count(result) != cases[i].rows) {
+            fail_msg("%s: %zu rows", (const char *)sql.data, analytics_row_count(result));
+        }
+        json_decref(result);
+        vd_buf_release(&sql);
+    }
+}
+
+/* What a query says of order and names holds where it has a union. */
+static void test_query__union_order(void **state)
+{
+    struct analytics_fixture *f = *state;
+    json_t *result = analytics_query(f,
+        "SELECT x AS x, 'k' AS x FROM (SELECT r AS x FROM range(3000) a(r)"
+        " UNION ALL SELECT r FROM range(3000, 6000) b(r)) ORDER BY 1 DESC; -- the end");
+
+    assert_int_equal(analytics_row_count(result), 6000);
+    for (size_t i = 0; i < 6000; i++) {
+        assert_int_equal(json_integer_value(analytics_cell(result, i, 0)), 5999 - i);
+    }
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(result, "columns"), 1), "name")),
+        "x");
+    json_decref(result);
+}
+
 /* ---- Limits ---- */
 
 static void test_query__row_limit(void **state)
@@ -297,6 +359,8 @@ int main(void)
         ANALYTICS_TEST(test_query__order_survives_casts),
         ANALYTICS_TEST(test_query__hostile),
         ANALYTICS_TEST(test_query__deep),
+        ANALYTICS_TEST(test_query__unions),
+        ANALYTICS_TEST(test_query__union_order),
         ANALYTICS_TEST(test_query__row_limit),
         ANALYTICS_TEST(test_query__timeout),
         ANALYTICS_TEST(test_query__memory),
