@@ -306,6 +306,7 @@ void vd_local_management(
         .user = request->user,
         .peer = "",
         .body = request->body,
+        .is_gone = request->is_gone,
     };
     struct vd_http_answer made = {.status = 500};
     struct vd_management *management = NULL;
