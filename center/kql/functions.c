@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "center/kql/functions_internal.h"
+#include "center/kql/near.h"
 
 static const struct vd_kql_overload *const parts[] = {vd_kql_operator_rows, vd_kql_conversion_rows,
     vd_kql_string_rows, vd_kql_time_rows, vd_kql_dynamic_rows, vd_kql_network_rows,
@@ -199,32 +200,19 @@ const char *const *vd_kql_function_names(enum vd_kql_role role)
 
 /* ---- Problems ---- */
 
-static bool is_near(struct vd_str a, const char *b)
-{
-    const size_t length = strlen(b);
-    size_t same = 0;
-    size_t from_end = 0;
-
-    while (same < a.length && same < length && a.data[same] == b[same]) {
-        same++;
-    }
-    while (from_end < a.length - same && from_end < length - same &&
-        a.data[a.length - 1 - from_end] == b[length - 1 - from_end]) {
-        from_end++;
-    }
-    return same + from_end + 1 >= (length > a.length ? length : a.length) && length > 3;
-}
-
 static void say_unknown(enum vd_kql_role role, struct vd_str name, char problem[400])
 {
+    struct vd_kql_nearest nearest = {0};
+
     for (const char *const *known = vd_kql_function_names(role); *known != NULL; known++) {
-        if (is_near(name, *known)) {
-            snprintf(problem, 400, "there is no function '%.*s'; did you mean '%s'?",
-                VD_STR_ARG(name), *known);
-            return;
-        }
+        vd_kql_nearest_try(&nearest, name, vd_str_from(*known));
     }
-    snprintf(problem, 400, "there is no function '%.*s'", VD_STR_ARG(name));
+    if (nearest.name.data != NULL) {
+        snprintf(problem, 400, "there is no function '%.*s'; did you mean '%.*s'?",
+            VD_STR_ARG(name), VD_STR_ARG(nearest.name));
+    } else {
+        snprintf(problem, 400, "there is no function '%.*s'", VD_STR_ARG(name));
+    }
 }
 
 static void append(char problem[400], const char *text)

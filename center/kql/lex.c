@@ -142,6 +142,13 @@ static int quoted(struct vd_kql_lexer *l, bool is_verbatim, struct vd_buf *out)
     }
 }
 
+static bool is_multi_line(const struct vd_kql_lexer *l, uint32_t from)
+{
+    const char mark = at(l, from);
+
+    return (mark == '`' || mark == '~') && at(l, from + 1) == mark && at(l, from + 2) == mark;
+}
+
 static int multi_line(struct vd_kql_lexer *l, struct vd_buf *out)
 {
     const uint32_t from = l->at;
@@ -149,13 +156,15 @@ static int multi_line(struct vd_kql_lexer *l, struct vd_buf *out)
 
     l->at += 3;
     while (l->at < l->query.length) {
-        if (at(l, l->at) == mark && at(l, l->at + 1) == mark && at(l, l->at + 2) == mark) {
+        if (at(l, l->at) == mark && is_multi_line(l, l->at)) {
             l->at += 3;
             return VD_OK;
         }
         vd_buf_append(out, &l->query.data[l->at++], 1);
     }
-    return fail(l, from, l->at, "the text has no end: ``` is missing");
+    return fail(l, from, l->at,
+        mark == '`' ? "the text has no end: ``` is missing"
+                    : "the text has no end: ~~~ is missing");
 }
 
 /* Whether a text begins here, behind h, @ or both. */
@@ -172,10 +181,7 @@ static bool is_text_start(const struct vd_kql_lexer *l, uint32_t *marks, bool *i
         i++;
     }
     *marks = i - l->at;
-    return at(l, i) == '"' || at(l, i) == '\'' ||
-        (strncmp(written(l, i, i).data, "```", l->query.length - i < 3 ? l->query.length - i : 3) ==
-                0 &&
-            l->query.length - i >= 3);
+    return at(l, i) == '"' || at(l, i) == '\'' || is_multi_line(l, i);
 }
 
 static int lex_text(
@@ -185,7 +191,7 @@ static int lex_text(
     int error;
 
     l->at += marks;
-    error = at(l, l->at) == '`' ? multi_line(l, &text) : quoted(l, is_verbatim, &text);
+    error = is_multi_line(l, l->at) ? multi_line(l, &text) : quoted(l, is_verbatim, &text);
     if (error == VD_OK) {
         error = text.error;
     }

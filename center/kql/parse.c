@@ -231,6 +231,9 @@ static uint32_t valid_length(struct vd_str query)
             high = middle - 1;
         }
     }
+    while (!vd_utf8_is_valid((struct vd_str){query.data, low})) {
+        low--;
+    }
     return (uint32_t)low;
 }
 
@@ -254,7 +257,8 @@ int vd_kql_parse(struct vd_str query, struct vd_arena *arena, struct vd_kql_node
         return refuse(problem, VD_KQL_TEXT_MAX, VD_E_LIMIT, "a query has at most 262144 bytes");
     }
     if (query.length > 0 && !vd_utf8_is_valid(query)) {
-        return refuse(problem, valid_length(query), VD_E_INVALID, "the query is not text in UTF-8");
+        return refuse(problem, valid_length(query), VD_E_INVALID,
+            "the query is not text in UTF-8, without NUL");
     }
     error = read_tokens(query, arena, problem, &tokens);
     if (error != VD_OK) {

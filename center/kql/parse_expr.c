@@ -55,23 +55,44 @@ enum vd_kql_type vd_kql_parse_type(struct vd_kql_parser *p)
 
 /* ---- Primaries ---- */
 
+static bool is_text(const struct vd_kql_token *token)
+{
+    return token->kind == VD_KQL_TOKEN_LITERAL && token->value.type == VD_KQL_STRING;
+}
+
+/* Texts side by side are one; the first has been taken. */
+static void join_texts(
+    struct vd_kql_parser *p, struct vd_kql_node *literal, const struct vd_kql_token *first)
+{
+    const struct vd_kql_token *end = first + 1;
+    size_t length = first->value.text.length;
+    char *text;
+
+    for (; is_text(end); end++) {
+        length += end->value.text.length;
+    }
+    if (end == first + 1) {
+        return;
+    }
+    text = vd_kql_parse_new(p, length);
+    literal->value.text = (struct vd_str){text, length};
+    for (const struct vd_kql_token *token = first; token < end; token++) {
+        if (token->value.text.length > 0) {
+            memcpy(text, token->value.text.data, token->value.text.length);
+            text += token->value.text.length;
+        }
+    }
+    p->at += (uint32_t)(end - first - 1);
+}
+
 static struct vd_kql_node *parse_literal(struct vd_kql_parser *p)
 {
     const struct vd_kql_token *token = vd_kql_next(p);
     struct vd_kql_node *literal = vd_kql_node_new(p, VD_KQL_LITERAL, token);
 
     literal->value = token->value;
-    /* Texts side by side are one. */
-    while (literal->value.type == VD_KQL_STRING &&
-        vd_kql_peek(p, 0)->kind == VD_KQL_TOKEN_LITERAL &&
-        vd_kql_peek(p, 0)->value.type == VD_KQL_STRING) {
-        const struct vd_str more = vd_kql_next(p)->value.text;
-        const struct vd_str before = literal->value.text;
-        char *text = vd_kql_parse_new(p, before.length + more.length);
-
-        memcpy(text, before.data, before.length);
-        memcpy(text + before.length, more.data, more.length);
-        literal->value.text = (struct vd_str){text, before.length + more.length};
+    if (is_text(token)) {
+        join_texts(p, literal, token);
     }
     return vd_kql_node_end(p, literal);
 }
@@ -162,8 +183,7 @@ static struct vd_kql_node *parse_postfix(struct vd_kql_parser *p)
     for (;;) {
         struct vd_kql_node *outer;
 
-        if (vd_kql_is_sign(vd_kql_peek(p, 0), ".") && is_name_at(p, 1)) {
-            vd_kql_next(p);
+        if (vd_kql_take_sign(p, ".")) {
             outer = vd_kql_node_around(p, VD_KQL_MEMBER, node);
             outer->text = vd_kql_parse_name(p)->text;
         } else if (vd_kql_is_sign(vd_kql_peek(p, 0), "[")) {
@@ -405,17 +425,16 @@ struct vd_kql_node *vd_kql_parse_expr(struct vd_kql_parser *p)
 /* (a, b) = expression: whether that comes. */
 static bool is_tuple(const struct vd_kql_parser *p)
 {
-    uint32_t i = 1;
+    const struct vd_kql_token *token = vd_kql_peek(p, 0);
 
-    if (!vd_kql_is_sign(vd_kql_peek(p, 0), "(")) {
+    if (!vd_kql_is_sign(token++, "(")) {
         return false;
     }
-    while (vd_kql_peek(p, i)->kind == VD_KQL_TOKEN_NAME &&
-        vd_kql_is_sign(vd_kql_peek(p, i + 1), ",")) {
-        i += 2;
+    while (token->kind == VD_KQL_TOKEN_NAME && vd_kql_is_sign(token + 1, ",")) {
+        token += 2;
     }
-    return vd_kql_peek(p, i)->kind == VD_KQL_TOKEN_NAME &&
-        vd_kql_is_sign(vd_kql_peek(p, i + 1), ")") && vd_kql_is_sign(vd_kql_peek(p, i + 2), "=");
+    return token->kind == VD_KQL_TOKEN_NAME && vd_kql_is_sign(token + 1, ")") &&
+        vd_kql_is_sign(token + 2, "=");
 }
 
 struct vd_kql_node *vd_kql_parse_named(struct vd_kql_parser *p)

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands behind a '|'. */
 
-#include <string.h>
-
+#include "center/kql/near.h"
 #include "center/kql/parse_internal.h"
 
 /* ---- Parts that several have ---- */
 
 void vd_kql_skip_hints(struct vd_kql_parser *p)
 {
-    while (vd_kql_peek(p, 0)->kind == VD_KQL_TOKEN_NAME &&
-        strncmp(vd_kql_peek(p, 0)->text.data, "hint", 4) == 0 &&
-        vd_kql_is_sign(vd_kql_peek(p, 1), ".") && vd_kql_is_sign(vd_kql_peek(p, 3), "=")) {
+    while (vd_kql_is_word(vd_kql_peek(p, 0), "hint") && vd_kql_is_sign(vd_kql_peek(p, 1), ".") &&
+        vd_kql_is_sign(vd_kql_peek(p, 3), "=")) {
         p->at += 4;
         vd_kql_next(p);
     }
@@ -73,7 +71,9 @@ static void parse_direction(struct vd_kql_parser *p, struct vd_kql_node *order)
         if (vd_kql_take_word(p, "first")) {
             order->value.integer = 1;
         } else {
-            vd_kql_expect_word(p, "last");
+            if (!vd_kql_take_word(p, "last")) {
+                vd_kql_parse_expected(p, "'first' or 'last'");
+            }
             order->value.integer = 2;
         }
     }
@@ -307,21 +307,28 @@ static struct vd_kql_node *missing_bound(struct vd_kql_parser *p)
     return null;
 }
 
+/* x in range(from, to, step), which has been read as an expression: its four parts. */
+static bool is_range_axis(const struct vd_kql_node *node)
+{
+    const struct vd_kql_node *list = node->kind == VD_KQL_BINARY ? node->first->next : NULL;
+
+    return list != NULL && vd_str_equal_text(node->text, "in") && list->child_count == 1 &&
+        list->first->kind == VD_KQL_CALL && vd_str_equal_text(list->first->text, "range") &&
+        list->first->child_count == 3;
+}
+
 static struct vd_kql_node *parse_axis(struct vd_kql_parser *p)
 {
     struct vd_kql_node *axis = vd_kql_node_new(p, VD_KQL_AXIS, vd_kql_next(p));
     struct vd_kql_node *tail = NULL;
 
     vd_kql_node_add(axis, &tail, vd_kql_parse_named(p));
-    if (vd_kql_take_word(p, "in")) {
-        vd_kql_expect_word(p, "range");
-        vd_kql_expect_sign(p, "(");
-        vd_kql_node_add(axis, &tail, vd_kql_parse_expr(p));
-        vd_kql_expect_sign(p, ",");
-        vd_kql_node_add(axis, &tail, vd_kql_parse_expr(p));
-        vd_kql_expect_sign(p, ",");
-        vd_kql_node_add(axis, &tail, vd_kql_parse_expr(p));
-        vd_kql_expect_sign(p, ")");
+    if (is_range_axis(tail)) {
+        const struct vd_kql_node *in = tail;
+
+        axis->first = in->first;
+        axis->first->next = in->first->next->first->first;
+        axis->child_count = 4;
         return axis;
     }
     vd_kql_node_add(
@@ -426,52 +433,40 @@ static const char *const unsupported[] = {"consume", "facet", "find", "fork", "g
 /* The operator's name, of which parts may be joined by hyphens. */
 static struct vd_str operator_name(struct vd_kql_parser *p, struct vd_kql_token *whole)
 {
-    const struct vd_kql_token *word = vd_kql_peek(p, 0);
-    uint32_t words = 1;
+    const struct vd_kql_token *last = vd_kql_next(p);
 
-    *whole = *word;
-    while (vd_kql_is_sign(vd_kql_peek(p, words), "-") && !vd_kql_peek(p, words)->has_space &&
-        vd_kql_peek(p, words + 1)->kind == VD_KQL_TOKEN_NAME &&
-        !vd_kql_peek(p, words + 1)->has_space) {
-        words += 2;
+    *whole = *last;
+    while (vd_kql_is_sign(last + 1, "-") && !last[1].has_space &&
+        last[2].kind == VD_KQL_TOKEN_NAME && !last[2].has_space) {
+        last += 2;
+        p->at += 2;
     }
-    whole->end = vd_kql_peek(p, words - 1)->end;
+    whole->end = last->end;
     whole->text.length = whole->end - whole->offset;
-    p->at += words;
     return whole->text;
-}
-
-/* How many letters differ, of names of about the same length. */
-static bool is_near(struct vd_str name, const char *other)
-{
-    const size_t length = strlen(other);
-    size_t same = 0;
-    size_t from_end = 0;
-
-    while (same < name.length && same < length && name.data[same] == other[same]) {
-        same++;
-    }
-    while (from_end < name.length - same && from_end < length - same &&
-        name.data[name.length - 1 - from_end] == other[length - 1 - from_end]) {
-        from_end++;
-    }
-    return same + from_end + 1 >= (length > name.length ? length : name.length) && length > 3;
 }
 
 static _Noreturn void fail_operator(struct vd_kql_parser *p, const struct vd_kql_token *name)
 {
+    struct vd_kql_nearest nearest = {0};
+
     for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
         if (vd_str_equal_text(name->text, unsupported[i])) {
             vd_kql_parse_fail(p, name, "the operator '%s' is not supported", unsupported[i]);
         }
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        if (is_near(name->text, operators[i].name)) {
-            vd_kql_parse_fail(p, name, "there is no operator '%.*s'; did you mean '%s'?",
-                VD_STR_ARG(name->text), operators[i].name);
-        }
+        vd_kql_nearest_try(&nearest, name->text, vd_str_from(operators[i].name));
     }
-    vd_kql_parse_fail(p, name, "there is no operator '%.*s'", VD_STR_ARG(name->text));
+    vd_kql_nearest_try(&nearest, name->text, VD_STR_LITERAL("union"));
+    vd_kql_nearest_try(&nearest, name->text, VD_STR_LITERAL("search"));
+    if (nearest.name.data != NULL) {
+        vd_kql_parse_fail(p, name, "there is no operator '%.*s'; did you mean '%.*s'?",
+            (int)(name->text.length < 60 ? name->text.length : 60), name->text.data,
+            VD_STR_ARG(nearest.name));
+    }
+    vd_kql_parse_fail(p, name, "there is no operator '%.*s'",
+        (int)(name->text.length < 60 ? name->text.length : 60), name->text.data);
 }
 
 struct vd_kql_node *vd_kql_parse_operator(struct vd_kql_parser *p)

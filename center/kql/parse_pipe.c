@@ -109,7 +109,13 @@ struct vd_kql_node *vd_kql_parse_search(struct vd_kql_parser *p, const struct vd
     struct vd_kql_node *tail = NULL;
 
     while (vd_kql_is_word(vd_kql_peek(p, 0), "kind") && vd_kql_is_sign(vd_kql_peek(p, 1), "=")) {
-        vd_kql_node_add(options, &option_tail, vd_kql_parse_named(p));
+        struct vd_kql_node *kind = vd_kql_node_new(p, VD_KQL_NAMED, vd_kql_next(p));
+        struct vd_kql_node *kind_tail = NULL;
+
+        kind->text = VD_STR_LITERAL("kind");
+        vd_kql_next(p);
+        vd_kql_node_add(kind, &kind_tail, vd_kql_parse_name(p));
+        vd_kql_node_add(options, &option_tail, kind);
     }
     if (vd_kql_take_word(p, "in")) {
         vd_kql_expect_sign(p, "(");

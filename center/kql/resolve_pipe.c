@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "center/kql/near.h"
 #include "center/kql/resolve_internal.h"
 
 /* ---- Scopes ---- */
@@ -114,62 +115,20 @@ const struct vd_kql_scope *vd_kql_resolve_arguments(struct vd_kql_resolver *r,
 
 /* ---- Names that are not there ---- */
 
-/* Letters that have to change to make one of the other, at most 3. */
-static unsigned distance(struct vd_str a, struct vd_str b)
-{
-    unsigned row[64];
-
-    if (a.length >= 64 || b.length >= 64) {
-        return 4;
-    }
-    for (size_t j = 0; j <= b.length; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a.length; i++) {
-        unsigned before = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b.length; j++) {
-            const unsigned above = row[j];
-            const bool same = (a.data[i - 1] | 0x20) == (b.data[j - 1] | 0x20);
-            unsigned least = before + (same ? 0 : 1);
-
-            least = above + 1 < least ? above + 1 : least;
-            row[j] = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
-            before = above;
-        }
-    }
-    return row[b.length];
-}
-
-struct nearest {
-    struct vd_str name;
-    unsigned distance;
-};
-
-static void look_at(struct nearest *nearest, struct vd_str wanted, struct vd_str name)
-{
-    const unsigned d = distance(wanted, name);
-
-    if (d < nearest->distance) {
-        *nearest = (struct nearest){name, d};
-    }
-}
-
 void vd_kql_fail_name(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
-    struct nearest nearest = {.distance = 4};
+    struct vd_kql_nearest nearest = {0};
 
     for (uint32_t i = 0; place->row != NULL && i < place->row->columns.count; i++) {
         if (!vd_kql_is_hidden(&place->row->columns.items[i])) {
-            look_at(&nearest, node->text, place->row->columns.items[i].name);
+            vd_kql_nearest_try(&nearest, node->text, place->row->columns.items[i].name);
         }
     }
     for (const struct vd_kql_scope *s = place->scope; s != NULL; s = s->outer) {
-        look_at(&nearest, node->text, s->name);
+        vd_kql_nearest_try(&nearest, node->text, s->name);
     }
-    if (nearest.distance < 3 && nearest.distance < node->text.length) {
+    if (nearest.name.data != NULL) {
         vd_kql_fail(r, node, "there is no column or value '%.*s'; did you mean '%.*s'?",
             VD_STR_ARG(node->text), VD_STR_ARG(nearest.name));
     }
@@ -178,12 +137,12 @@ void vd_kql_fail_name(
 
 static _Noreturn void fail_table(struct vd_kql_resolver *r, const struct vd_kql_node *node)
 {
-    struct nearest nearest = {.distance = 5};
+    struct vd_kql_nearest nearest = {0};
     uint32_t count;
     const struct vd_kql_table *tables = vd_kql_tables(&count);
 
     for (uint32_t i = 0; i < count; i++) {
-        look_at(&nearest, node->text, vd_str_from(tables[i].name));
+        vd_kql_nearest_try(&nearest, node->text, vd_str_from(tables[i].name));
     }
     if (nearest.name.data != NULL) {
         vd_kql_fail(r, node, "there is no table '%.*s'; did you mean '%.*s'?",

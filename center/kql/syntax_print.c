@@ -39,7 +39,8 @@ static void print(const struct vd_kql_node *node, unsigned depth, struct vd_buf 
     if (node->kind == VD_KQL_LITERAL) {
         print_value(&node->value, out);
     } else if (node->kind == VD_KQL_DECLARATION ||
-        (node->kind == VD_KQL_PARAMETER && node->first == NULL)) {
+        (node->kind == VD_KQL_PARAMETER &&
+            (node->first == NULL || node->first->kind != VD_KQL_SCHEMA))) {
         vd_buf_printf(out, ": %s", vd_kql_type_text(node->value.type));
     } else if (node->kind == VD_KQL_ORDER && node->value.integer != 0) {
         vd_buf_append_text(out, node->value.integer == 1 ? " nulls first" : " nulls last");
