@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Trees and errors of parse.txt: behind the lines of a query, which begin with "> ", its tree, or "! line:column+length text". */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "center/kql/syntax.h"
+
+#define LINE_SIZE 4096
+#define TEXT(text)               \
+    {                            \
+        (text), sizeof(text) - 1 \
+    }
+
+/* What is printed of a query: its tree, or its error. */
+static void describe(struct vd_str query, struct vd_buf *out)
+{
+    struct vd_arena arena = {0};
+    struct vd_kql_node *tree = NULL;
+    struct vd_kql_problem problem = {0};
+    const int error = vd_kql_parse(query, &arena, &tree, &problem);
+
+    vd_buf_clear(out);
+    if (error == VD_OK) {
+        vd_kql_tree_print(tree, out);
+    } else {
+        assert_true(error == VD_E_INVALID || error == VD_E_LIMIT);
+        assert_true(problem.is_syntax);
+        vd_kql_problem_locate(&problem, query);
+        vd_buf_printf(
+            out, "! %u:%u+%u %s\n", problem.line, problem.column, problem.length, problem.text);
+    }
+    vd_arena_release(&arena);
+}
+
+static bool is_same(const struct vd_buf *a, const struct vd_buf *b)
+{
+    return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
+}
+
+struct checked {
+    unsigned cases;
+    unsigned failures;
+};
+
+static void check(struct checked *checked, struct vd_buf *query, const struct vd_buf *expected)
+{
+    struct vd_buf found = {0};
+
+    if (query->length == 0) {
+        return;
+    }
+    query->length--; /* of the last line */
+    describe((struct vd_str){(const char *)query->data, query->length}, &found);
+    checked->cases++;
+    if (!is_same(&found, expected)) {
+        checked->failures++;
+        print_error("%.*s\nis to be\n%.*sand is\n%.*s\n", (int)query->length,
+            (const char *)query->data, (int)expected->length, (const char *)expected->data,
+            (int)found.length, (const char *)found.data);
+    }
+    vd_buf_release(&found);
+}
+
+static void test_parse__gives_what_the_file_says(void **state)
+{
+    FILE *file = fopen(VD_SOURCE_DIR "/tests/kql/parse.txt", "r");
+    struct vd_buf query = {0};
+    struct vd_buf expected = {0};
+    struct checked checked = {0};
+    char line[LINE_SIZE];
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '>') {
+            if (expected.length > 0) {
+                check(&checked, &query, &expected);
+                vd_buf_clear(&query);
+                vd_buf_clear(&expected);
+            }
+            vd_buf_append_text(&query, line[1] == ' ' ? line + 2 : line + 1);
+        } else if (line[0] != '#' && line[0] != '\n') {
+            vd_buf_append_text(&expected, line);
+        }
+    }
+    check(&checked, &query, &expected);
+    fclose(file);
+    vd_buf_release(&query);
+    vd_buf_release(&expected);
+    assert_int_equal(checked.failures, 0);
+    assert_true(checked.cases > 150);
+}
+
+/* A NUL, and bytes that are not UTF-8, cannot stand in the file. */
+static void test_parse__bytes(void **state)
+{
+    static const struct {
+        struct vd_str query;
+        struct vd_str found;
+    } cases[] = {
+        {TEXT("print 'a\0b'"), TEXT("! 1:9+0 the query is not text in UTF-8, without NUL\n")},
+        {TEXT("T\0"), TEXT("! 1:2+0 the query is not text in UTF-8, without NUL\n")},
+        {TEXT("print '\xc3'"), TEXT("! 1:8+0 the query is not text in UTF-8, without NUL\n")},
+        {TEXT("T | where x == '\xe2\x82\xac' y"),
+            TEXT("! 1:20+1 expected '|', an operator or the end of the query, found 'y'\n")},
+        {TEXT(""), TEXT("! 1:1+0 expected a query, found the end of the query\n")},
+        {TEXT(" \n\t"), TEXT("! 2:2+0 expected a query, found the end of the query\n")},
+        {TEXT("T | union hin"), TEXT("QUERY\n  PIPE\n    NAME T\n    UNION\n      NAME hin\n")},
+    };
+    struct vd_buf found = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* A copy of its own, so that reading behind its end is seen. */
+        char *copy = malloc(cases[i].query.length + 1);
+
+        assert_non_null(copy);
+        memcpy(copy, cases[i].query.data, cases[i].query.length);
+        copy = realloc(copy, cases[i].query.length > 0 ? cases[i].query.length : 1);
+        describe((struct vd_str){copy, cases[i].query.length}, &found);
+        if (found.length != cases[i].found.length) {
+            fail_msg("%.*s", (int)found.length, (const char *)found.data);
+        }
+        assert_memory_equal(found.data, cases[i].found.data, found.length);
+        free(copy);
+    }
+    vd_buf_release(&found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse__gives_what_the_file_says),
+        cmocka_unit_test(test_parse__bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
