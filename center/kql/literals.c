@@ -172,7 +172,8 @@ bool vd_kql_parse_datetime(struct vd_str text, int64_t *ticks)
         return false;
     }
     *ticks = (days * 86400 - minutes * 60) * VD_KQL_TICKS_PER_S + time;
-    return true;
+    return *ticks >= days_of(1, 1, 1) * 86400 * VD_KQL_TICKS_PER_S &&
+        *ticks < days_of(10000, 1, 1) * 86400 * VD_KQL_TICKS_PER_S;
 }
 
 /* Ticks of a unit behind a number; 0: there is no such unit. */

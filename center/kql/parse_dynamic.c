@@ -19,6 +19,10 @@ static void append_real(struct vd_buf *out, double number)
 {
     char text[40];
 
+    if (number == 0) {
+        vd_buf_append_text(out, "0");
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) {

@@ -107,19 +107,39 @@ static struct vd_kql_node *parse_bool(struct vd_kql_parser *p)
     return literal;
 }
 
+struct vd_kql_node *vd_kql_parse_option(struct vd_kql_parser *p)
+{
+    const struct vd_kql_token *token = vd_kql_peek(p, 0);
+    struct vd_kql_node *option = vd_kql_node_new(p, VD_KQL_NAMED, token);
+    struct vd_kql_node *tail = NULL;
+
+    option->text = vd_kql_parse_name(p)->text;
+    vd_kql_expect_sign(p, "=");
+    token = vd_kql_peek(p, 0);
+    if (token->kind == VD_KQL_TOKEN_LITERAL) {
+        vd_kql_node_add(option, &tail, parse_literal(p));
+    } else if (vd_kql_is_word(token, "true") || vd_kql_is_word(token, "false")) {
+        vd_kql_node_add(option, &tail, parse_bool(p));
+    } else {
+        vd_kql_node_add(option, &tail, vd_kql_parse_name(p));
+    }
+    return option;
+}
+
 static struct vd_kql_node *parse_argument(struct vd_kql_parser *p)
 {
     const struct vd_kql_token *token = vd_kql_peek(p, 0);
+    const uint32_t name_length = token->kind == VD_KQL_TOKEN_NAME ? 1 : 3;
 
     if (vd_kql_is_sign(token, "*") &&
         (vd_kql_is_sign(vd_kql_peek(p, 1), ",") || vd_kql_is_sign(vd_kql_peek(p, 1), ")"))) {
         return vd_kql_node_new(p, VD_KQL_STAR, vd_kql_next(p));
     }
-    if (is_name_at(p, 0) && vd_kql_is_sign(vd_kql_peek(p, 1), "=")) {
+    if (is_name_at(p, 0) && vd_kql_is_sign(vd_kql_peek(p, name_length), "=")) {
         struct vd_kql_node *named = vd_kql_node_new(p, VD_KQL_NAMED, token);
         struct vd_kql_node *tail = NULL;
 
-        named->text = vd_kql_next(p)->text;
+        named->text = vd_kql_parse_name(p)->text;
         vd_kql_next(p);
         vd_kql_node_add(named, &tail, vd_kql_parse_pipe(p));
         return named;

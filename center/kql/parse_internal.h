@@ -57,6 +57,8 @@ bool vd_kql_is_name(const struct vd_kql_parser *p);
 struct vd_kql_node *vd_kql_parse_expr(struct vd_kql_parser *p);
 /* An expression, or name = expression. */
 struct vd_kql_node *vd_kql_parse_named(struct vd_kql_parser *p);
+/* name = constant or name: of an operator; what follows may stand in parentheses and is no call. */
+struct vd_kql_node *vd_kql_parse_option(struct vd_kql_parser *p);
 /* Those with commas between, added to the node. */
 void vd_kql_parse_list(
     struct vd_kql_parser *p, struct vd_kql_node *node, struct vd_kql_node **tail);

@@ -233,7 +233,7 @@ static void rest_mv_expand(struct vd_kql_parser *p, struct vd_kql_node *node)
                vd_kql_is_word(vd_kql_peek(p, 0), "kind") ||
                vd_kql_is_word(vd_kql_peek(p, 0), "with_itemindex")) &&
         vd_kql_is_sign(vd_kql_peek(p, 1), "=")) {
-        vd_kql_node_add(parameters, &parameter_tail, vd_kql_parse_named(p));
+        vd_kql_node_add(parameters, &parameter_tail, vd_kql_parse_option(p));
     }
     do {
         struct vd_kql_node *item = vd_kql_parse_named(p);

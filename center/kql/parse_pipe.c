@@ -86,7 +86,7 @@ struct vd_kql_node *vd_kql_parse_union(struct vd_kql_parser *p, const struct vd_
             vd_kql_next(p);
             node->text = vd_kql_parse_name(p)->text;
         } else {
-            vd_kql_node_add(node, &tail, vd_kql_parse_named(p));
+            vd_kql_node_add(node, &tail, vd_kql_parse_option(p));
         }
         vd_kql_skip_hints(p);
     }
@@ -109,13 +109,7 @@ struct vd_kql_node *vd_kql_parse_search(struct vd_kql_parser *p, const struct vd
     struct vd_kql_node *tail = NULL;
 
     while (vd_kql_is_word(vd_kql_peek(p, 0), "kind") && vd_kql_is_sign(vd_kql_peek(p, 1), "=")) {
-        struct vd_kql_node *kind = vd_kql_node_new(p, VD_KQL_NAMED, vd_kql_next(p));
-        struct vd_kql_node *kind_tail = NULL;
-
-        kind->text = VD_STR_LITERAL("kind");
-        vd_kql_next(p);
-        vd_kql_node_add(kind, &kind_tail, vd_kql_parse_name(p));
-        vd_kql_node_add(options, &option_tail, kind);
+        vd_kql_node_add(options, &option_tail, vd_kql_parse_option(p));
     }
     if (vd_kql_take_word(p, "in")) {
         vd_kql_expect_sign(p, "(");
@@ -155,7 +149,8 @@ static struct vd_kql_node *parse_source(struct vd_kql_parser *p)
         return parse_range(p, vd_kql_next(p));
     }
     if (vd_kql_is_word(word, "union") &&
-        (has_more || vd_kql_is_sign(after, "(") || vd_kql_is_sign(after, "*"))) {
+        (has_more || vd_kql_is_sign(after, "(") || vd_kql_is_sign(after, "*") ||
+            (vd_kql_is_sign(after, "[") && after->has_space))) {
         return vd_kql_parse_union(p, vd_kql_next(p));
     }
     if (vd_kql_is_word(word, "search") && (has_more || vd_kql_is_sign(after, "("))) {
