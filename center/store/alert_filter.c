@@ -24,40 +24,57 @@ static bool is_open(const struct vd_alert_filter *filter)
     return filter->state != NULL && strcmp(filter->state, VD_ALERT_OPEN) == 0;
 }
 
-static void condition(struct vd_buf *sql, bool *is_first, bool wanted, const char *text)
+/* The planner would rather sort all open alerts. */
+static bool goes_by_open(const struct vd_alert_filter *filter)
+{
+    return is_open(filter) && filter->changed_after == 0 && filter->device_id == NULL &&
+        filter->type == NULL && filter->cause == NULL && filter->severity == NULL &&
+        filter->day == 0;
+}
+
+/* What is appended, and what comes before its next condition. */
+struct where {
+    struct vd_buf *sql;
+    const char *mark;
+    const char *next_mark;
+};
+
+static void condition(struct where *where, bool wanted, const char *text)
 {
     if (wanted) {
-        vd_buf_append_text(sql, *is_first ? " WHERE " : " AND ");
-        vd_buf_append_text(sql, text);
-        *is_first = false;
+        vd_buf_append_text(where->sql, where->mark);
+        vd_buf_append_text(where->sql, text);
+        where->mark = where->next_mark;
     }
 }
 
 void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql)
 {
     const bool open = is_open(filter);
-    bool is_first = true;
+    /* Who follows changes asks for the last few: behind a + no other index is gone by. */
+    struct where where = {sql, " WHERE ", filter->changed_after > 0 ? " AND +" : " AND "};
 
-    condition(sql, &is_first, filter->changed_after > 0, "change > ?1");
-    condition(sql, &is_first, filter->device_id != NULL, "device_id = ?2");
-    condition(sql, &is_first, filter->type != NULL, "type = ?3");
-    condition(sql, &is_first, filter->cause != NULL, "cause = ?4");
-    condition(sql, &is_first, filter->severity != NULL, "severity = ?5");
+    vd_buf_append_text(sql, goes_by_open(filter) ? " INDEXED BY alerts_open" : "");
+    condition(&where, filter->changed_after > 0, "change > ?1");
+    condition(&where, filter->device_id != NULL, "device_id = ?2");
+    condition(&where, filter->type != NULL, "type = ?3");
+    condition(&where, filter->cause != NULL, "cause = ?4");
+    condition(&where, filter->severity != NULL, "severity = ?5");
     /* As the partial index has it. */
-    condition(sql, &is_first, open, "status IN ('New', 'InProgress')");
-    condition(sql, &is_first, filter->state != NULL && !open, "status = ?6");
-    condition(sql, &is_first, filter->before > 0, "number < ?7");
+    condition(&where, open, "status IN ('New', 'InProgress')");
+    condition(&where, filter->state != NULL && !open, "status = ?6");
+    condition(&where, filter->before > 0, "number < ?7");
     /* Later alerts have larger numbers: a stretch of time is one of numbers. */
-    condition(sql, &is_first, filter->from_ms > 0,
+    condition(&where, filter->from_ms > 0,
         "number >= (SELECT number FROM alerts WHERE generated_ms >= ?8"
         " ORDER BY generated_ms, number LIMIT 1)");
-    condition(sql, &is_first, filter->to_ms > 0,
+    condition(&where, filter->to_ms > 0,
         "number <= (SELECT number FROM alerts WHERE generated_ms < ?9"
         " ORDER BY generated_ms DESC, number DESC LIMIT 1)");
-    condition(sql, &is_first, filter->text != NULL,
+    condition(&where, filter->text != NULL,
         "instr(lower(display_name || ' ' || device_id || ' ' || subject || ' ' || description),"
         " lower(?10)) > 0");
-    condition(sql, &is_first, filter->day != 0, "day = ?11");
+    condition(&where, filter->day != 0, "day = ?11");
 }
 
 /* A parameter that the text does not name is not one of the statement's. */

@@ -42,6 +42,7 @@ static const char alerts_2[] =
     /* Each with the number behind, so that a page is read off an index however many alerts there are. */
     "CREATE INDEX alerts_open ON alerts(number) WHERE status IN ('New', 'InProgress');"
     "CREATE INDEX alerts_by_state ON alerts(status, severity, number);"
+    "CREATE INDEX alerts_by_status ON alerts(status, number);"
     "CREATE INDEX alerts_by_severity ON alerts(severity, number);"
     "CREATE INDEX alerts_by_cause ON alerts(type, cause, number);"
     "CREATE INDEX alerts_by_type ON alerts(type, number);"

@@ -430,6 +430,52 @@ static void test_many__filters(void **state)
         20);
 }
 
+/* Open ones, and what changed last, go by indexes of their own: with any other filter. */
+static void test_many__filters_of_open_alerts(void **state)
+{
+    static const struct {
+        struct vd_alert_filter filter;
+        size_t count;
+    } cases[] = {
+        {{.limit = 2000}, 1080},
+        {{.from_ms = 10 * HOUR_MS, .to_ms = 20 * HOUR_MS}, 9},
+        {{.text = "address d11"}, 100},
+        {{.before = 101}, 90},
+        {{.day = 2}, 21},
+        {{.device_id = "d10"}, 80},
+        {{.device_id = "d3"}, 100},
+        {{.severity = "High"}, 120},
+        {{.type = "IoT_TiConnection", .cause = "a"}, 360},
+        {{.changed_after = 1250}, 0},
+        {{.changed_after = 1100}, 90},
+        {{.changed_after = 1100, .device_id = "d3"}, 8},
+        {{.changed_after = 1100, .severity = "High", .cause = "a"}, 3},
+        {{.changed_after = 1100, .before = 1151, .type = "IoT_TiConnection"}, 45},
+    };
+    struct fixture *f = *state;
+    uint64_t changed = 0;
+
+    make_many(f);
+    for (uint64_t n = 10; n <= 1200; n += 10) {
+        assert_int_equal(
+            act(f, n, &(struct vd_alert_act){.event = VD_ALERT_RESOLVE, .actor = "ann"}), VD_OK);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vd_alert_filter filter = cases[i].filter;
+
+        filter.state = VD_ALERT_OPEN;
+        assert_int_equal(count_of(f, filter), cases[i].count);
+    }
+    assert_int_equal(
+        count_of(f, (struct vd_alert_filter){.state = "Resolved", .changed_after = 1300}), 20);
+    assert_int_equal(
+        vd_alert_act_all(f->store,
+            &(struct vd_alert_filter){.state = VD_ALERT_OPEN, .from_ms = 1001 * HOUR_MS},
+            &(struct vd_alert_act){.event = VD_ALERT_RESOLVE, .actor = "bob"}, &changed),
+        VD_OK);
+    assert_int_equal(changed, 180);
+}
+
 /* However many come meanwhile, each is on one page. */
 static void test_many__pages(void **state)
 {
@@ -552,6 +598,7 @@ int main(void)
         TEST(test_dismissals__lifted_by_other_states),
         TEST(test_dismissals__resolved_and_suppressed),
         TEST(test_many__filters),
+        TEST(test_many__filters_of_open_alerts),
         TEST(test_many__pages),
         TEST(test_many__bulk),
         TEST(test_many__groups),
