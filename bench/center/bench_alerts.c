@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* How long pages of alerts take among many, one in ten open. `bench_alerts FOLDER [COUNT]` prints a row of JSON a query. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "center/store/alert_store_internal.h"
+#include "center/store/counts.h"
+#include "lib/clock.h"
+
+#define COUNT_DEFAULT 1000000
+#define BATCH         10000
+#define ROUNDS        20
+#define T0_MS         1764000000000LL
+#define STEP_MS       30000
+
+static void must(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "bench_alerts: %s failed\n", what);
+        exit(1);
+    }
+}
+
+static const char *evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
+{
+    (void)update;
+    (void)i;
+    *key = 0;
+    return "{\"rawEventId\":\"00000000-0000-0000-0000-000000000000\",\"remoteAddress\":\"203.0.113.1\"}";
+}
+
+/* One in 100 High, of 5,000 devices, 20 types and 250 causes, half a minute apart. */
+static void add(struct vd_alert_store *store, uint32_t n)
+{
+    char type[32];
+    char device[32];
+    char subject[32];
+    bool raised = false;
+    struct vd_alert_update update = {
+        .type = type,
+        .display_name = "Suspicious",
+        .severity = n % 100 == 0 ? "High"
+            : n % 5 == 0         ? "Medium"
+                                 : "Low",
+        .module_id = VD_STR_LITERAL(""),
+        .subject = subject,
+        .start_ms = T0_MS + (int64_t)n * STEP_MS,
+        .description = "Something was seen",
+        .remediation_json = "[\"Look\"]",
+        .techniques_json = "[]",
+        .count = 1,
+        .evidence = evidence,
+    };
+
+    snprintf(type, sizeof type, "IoT_Type%u", (unsigned)(n % 20));
+    snprintf(device, sizeof device, "device-%u", (unsigned)(n % 5000));
+    snprintf(subject, sizeof subject, "203.0.113.%u", (unsigned)(n % 250));
+    must(vd_uuid_derived(&n, sizeof n, &update.id) == VD_OK, "id");
+    update.device_id = vd_str_from(device);
+    update.cause = vd_str_from(subject);
+    update.end_ms = update.start_ms;
+    update.generated_ms = update.start_ms;
+    update.day = vd_time_day(update.start_ms);
+    must(vd_alert_store_apply(store, &update, &raised) == VD_OK && raised, "alert");
+}
+
+static void fill(struct vd_alert_store *store, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++) {
+        if (n % BATCH == 0) {
+            must(vd_alert_store_begin(store) == VD_OK, "begin");
+        }
+        add(store, n);
+        if (n % BATCH == BATCH - 1 || n + 1 == count) {
+            must(vd_alert_store_commit(store) == VD_OK, "commit");
+        }
+    }
+}
+
+/* All but one in ten are resolved. */
+static void resolve(struct vd_alert_store *store)
+{
+    must(vd_sqlite_run(store->writer,
+             "UPDATE alerts SET status = 'Resolved' WHERE (number / 20) % 10 <> 0") == VD_OK,
+        "resolve");
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double left = *(const double *)a;
+    const double right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1000 + (double)t.tv_nsec / 1e6;
+}
+
+static void print(const char *name, double took[ROUNDS])
+{
+    qsort(took, ROUNDS, sizeof took[0], by_size);
+    printf("{\"name\":\"center.alerts.%s\",\"value\":%.2f,\"unit\":\"ms\",\"reference\":null,"
+           "\"reference_value\":null,\"ratio\":null,\"ceiling\":null}\n",
+        name, took[ROUNDS / 2]);
+}
+
+/* The median of a page of 100. */
+static void measure(struct vd_alert_store *store, const char *name, struct vd_alert_filter filter)
+{
+    double took[ROUNDS];
+
+    filter.limit = 100;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        const double start = now_ms();
+        json_t *alerts = NULL;
+
+        must(vd_alert_store_list(store, &filter, &alerts) == VD_OK, name);
+        took[i] = now_ms() - start;
+        must(json_array_size(alerts) > 0, name);
+        json_decref(alerts);
+    }
+    print(name, took);
+}
+
+static void add_number(void *context, const struct vd_counted_row *row)
+{
+    *(double *)context += row->numbers[0];
+}
+
+/* What a scrape of the metrics reads: of `count` alerts. */
+static void measure_counts(struct vd_alert_store *store, uint32_t count)
+{
+    double took[ROUNDS];
+
+    for (size_t i = 0; i < ROUNDS; i++) {
+        const double start = now_ms();
+        double alerts = 0;
+        double others = 0;
+
+        must(vd_counted_each(store, VD_COUNTED_ALERTS, add_number, &alerts) == VD_OK, "counts");
+        for (int things = VD_COUNTED_ALERTS_EVER; things <= VD_COUNTED_SINKS; things++) {
+            must(vd_counted_each(store, (enum vd_counted_things)things, add_number, &others) ==
+                    VD_OK,
+                "counts");
+        }
+        took[i] = now_ms() - start;
+        must(alerts == count, "sum of counts");
+    }
+    print("counts", took);
+}
+
+int main(int argc, char **argv)
+{
+    const uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : COUNT_DEFAULT;
+    const int64_t middle_ms = T0_MS + (int64_t)count / 2 * STEP_MS;
+    struct vd_alert_store *store = NULL;
+    char path[512];
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench_alerts FOLDER [COUNT]\n");
+        return 2;
+    }
+    snprintf(path, sizeof path, "%s/alerts.db", argv[1]);
+    must(vd_alert_store_open(path, &store) == VD_OK, path);
+    fill(store, count);
+    resolve(store);
+    measure(store, "newest", (struct vd_alert_filter){0});
+    measure(store, "open", (struct vd_alert_filter){.state = VD_ALERT_OPEN});
+    measure(store, "open_severity",
+        (struct vd_alert_filter){.state = VD_ALERT_OPEN, .severity = "Medium"});
+    measure(store, "open_changed",
+        (struct vd_alert_filter){.state = VD_ALERT_OPEN, .changed_after = count - 1000});
+    measure(store, "new", (struct vd_alert_filter){.state = "New"});
+    measure(store, "resolved", (struct vd_alert_filter){.state = "Resolved"});
+    measure(store, "state_severity", (struct vd_alert_filter){.state = "New", .severity = "High"});
+    measure(store, "device", (struct vd_alert_filter){.device_id = "device-7"});
+    measure(store, "cause", (struct vd_alert_filter){.type = "IoT_Type3", .cause = "203.0.113.3"});
+    measure(store, "time",
+        (struct vd_alert_filter){.from_ms = middle_ms, .to_ms = middle_ms + VD_DAY_MS});
+    measure(store, "page_in_the_middle", (struct vd_alert_filter){.before = count / 2});
+    measure_counts(store, count);
+    vd_alert_store_close(store);
+    return 0;
+}
