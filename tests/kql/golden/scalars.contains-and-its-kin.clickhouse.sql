@@ -1,0 +1,1 @@
+SELECT a_1, b_2, c_3, d_4, e_5 FROM (SELECT (position(lowerUTF8('Vedette'), lowerUTF8('DET')) > 0) AS a_1, (position('Vedette', 'DET') > 0) AS b_2, (NOT (position(lowerUTF8('Vedette'), lowerUTF8('DET')) > 0)) AS c_3, (NOT (position('Vedette', 'DET') > 0)) AS d_4, (position(lowerUTF8('x'), lowerUTF8('')) > 0) AS e_5) AS t1

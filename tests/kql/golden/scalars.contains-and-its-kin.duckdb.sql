@@ -1,0 +1,1 @@
+SELECT a_1, b_2, c_3, d_4, e_5 FROM (SELECT (contains(lower('Vedette'), lower('DET'))) AS a_1, (contains('Vedette', 'DET')) AS b_2, (NOT (contains(lower('Vedette'), lower('DET')))) AS c_3, (NOT (contains('Vedette', 'DET'))) AS d_4, (contains(lower('x'), lower(''))) AS e_5) AS t1

@@ -1,0 +1,1 @@
+SELECT a_1, b_2, c_3, d_4, e_5, f_6 FROM (SELECT (kql_has(lower('North America'), lower('america'))) AS a_1, (kql_has(lower('North America'), lower('amer'))) AS b_2, (kql_has(lower('pump-1'), lower('pump'))) AS c_3, (kql_has(lower('pump_1'), lower('pump'))) AS d_4, (kql_has(lower('10.0.0.5'), lower('10.0.0'))) AS e_5, (kql_has('x', 'X')) AS f_6) AS t1

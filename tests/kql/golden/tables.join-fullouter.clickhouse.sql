@@ -1,0 +1,1 @@
+SELECT k_1, a_2, k1_3, b_4 FROM (SELECT coalesce(t1.k_1, '') AS k_1, t1.a_2 AS a_2, coalesce(t2.k_3, '') AS k1_3, t2.b_4 AS b_4 FROM (SELECT 'x' AS k_1, toInt64('1') AS a_2 UNION ALL SELECT 'y' AS k_1, toInt64('3') AS a_2) AS t1 FULL JOIN (SELECT 'x' AS k_3, toInt64('10') AS b_4 UNION ALL SELECT 'z' AS k_3, toInt64('30') AS b_4) AS t2 ON t1.k_1 = t2.k_3) AS t3

@@ -1,0 +1,1 @@
+SELECT a_1, v_2, b_3, v1_4 FROM (SELECT t1.a_1 AS a_1, t1.v_2 AS v_2, t2.b_3 AS b_3, t2.v_4 AS v1_4 FROM (SELECT 'x' AS a_1, toInt64('1') AS v_2 UNION ALL SELECT 'y' AS a_1, toInt64('2') AS v_2) AS t1 INNER JOIN (SELECT 'x' AS b_3, toInt64('10') AS v_4) AS t2 ON t1.a_1 = t2.b_3) AS t3

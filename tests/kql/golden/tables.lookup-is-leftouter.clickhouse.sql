@@ -1,0 +1,1 @@
+SELECT k_1, a_2, name_4 FROM (SELECT t1.k_1 AS k_1, t1.a_2 AS a_2, coalesce(t2.name_4, '') AS name_4 FROM (SELECT 'x' AS k_1, toInt64('1') AS a_2 UNION ALL SELECT 'y' AS k_1, toInt64('2') AS a_2) AS t1 LEFT JOIN (SELECT 'x' AS k_3, 'ex' AS name_4) AS t2 ON t1.k_1 = t2.k_3) AS t3

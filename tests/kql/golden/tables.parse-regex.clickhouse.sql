@@ -1,0 +1,1 @@
+SELECT s_1, took_2, waited_3 FROM (SELECT s_1 AS s_1, (toInt64OrNull((extractGroups(s_1, '(?s)^\\w+ \\s*([+-]?[0-9]+)\\s* ms, \\w+ \\s*([+-]?[0-9]+)\\s* ms$')[toInt64('1')]))) AS took_2, (toInt64OrNull((extractGroups(s_1, '(?s)^\\w+ \\s*([+-]?[0-9]+)\\s* ms, \\w+ \\s*([+-]?[0-9]+)\\s* ms$')[toInt64('2')]))) AS waited_3 FROM (SELECT 'took 12 ms, waited 5 ms' AS s_1) AS t1) AS t2

@@ -1,0 +1,1 @@
+SELECT xlong_5, xstring_6 FROM (SELECT x_7 AS xlong_5, x_8 AS xstring_6 FROM (SELECT x_1 AS x_7, '' AS x_8 FROM (SELECT CAST('1' AS BIGINT) AS x_1) AS t1) AS t2 UNION ALL SELECT x_9 AS xlong_5, x_10 AS xstring_6 FROM (SELECT CAST(NULL AS BIGINT) AS x_9, x_2 AS x_10 FROM (SELECT 'one' AS x_2) AS t3) AS t4) AS t5
