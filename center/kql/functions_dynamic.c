@@ -36,10 +36,8 @@ const struct vd_kql_overload vd_kql_dynamic_rows[] = {
         NULL),
     VD_KQL_ROW("array_sort_asc", "y", 'y', "kql_array_sort({0}, false)", NULL),
     VD_KQL_ROW("array_sort_desc", "y", 'y', "kql_array_sort({0}, true)", NULL),
-    VD_KQL_ROW(
-        "array_sum", "y", 'r', "list_sum(CAST(json_extract({0}, '$[*]') AS DOUBLE[]))", NULL),
-    VD_KQL_ROW("strcat_array", "ys", 's',
-        "coalesce(array_to_string(json_extract_string({0}, '$[*]'), {1}), '')",
+    VD_KQL_ROW("array_sum", "y", 'r', "kql_array_sum({0})", NULL),
+    VD_KQL_ROW("strcat_array", "ys", 's', "coalesce(kql_array_join({0}, {1}), '')",
         "arrayStringConcat(JSONExtract(coalesce({0}, ''), 'Array(String)'), {1})"),
     VD_KQL_ROW("bag_merge", "y*", 'y', "kql_bag_merge(array_to_string([{*}], chr(1)))", NULL),
     VD_KQL_ROW("bag_has_key", "ys", 'b', "coalesce(list_contains(json_keys({0}), {1}), false)",

@@ -1,178 +1,241 @@
 /* SPDX-License-Identifier: MIT */
-/* From DuckDB's vectors to functions of a row. */
+/* Lends functions over rows to DuckDB, which calls with chunks. */
 
 #include "center/store/duckdb_functions.h"
 
 #include <string.h>
 
-#define ARGUMENTS_MAX 64
+#include "center/store/duckdb_functions_internal.h"
 
-static duckdb_type type_of(char letter)
+#define ARGUMENTS_MAX 256
+
+static const struct vd_udf *const parts[] = {vd_udf_terms, vd_udf_texts, vd_udf_conversions,
+    vd_udf_times, vd_udf_arrays, vd_udf_network, vd_udf_urls, vd_udf_calendar};
+
+static const char *const no_memory = "Out of memory";
+
+bool vd_udf_spend(struct vd_udf_call *call, uint64_t steps)
 {
-    switch (letter) {
-    case 's':
-        return DUCKDB_TYPE_VARCHAR;
-    case 'l':
-        return DUCKDB_TYPE_BIGINT;
-    case 'r':
-        return DUCKDB_TYPE_DOUBLE;
-    case 'b':
-        return DUCKDB_TYPE_BOOLEAN;
-    default:
-        return DUCKDB_TYPE_TIMESTAMP;
+    if (steps > *call->steps) {
+        *call->steps = 0;
+        call->error =
+            "a function of this query would take too long: fewer or shorter texts are needed";
+        return false;
     }
+    *call->steps -= steps;
+    return true;
 }
+
+/* ---- Chunks ---- */
 
 struct column {
-    char letter;
     void *data;
-    uint64_t *validity; /* NULL: all are valid */
+    uint64_t *validity;
+    char letter;
 };
 
-static union vd_duckdb_value value_at(const struct column *column, idx_t row)
+static void read_value(const struct column *column, idx_t row, struct vd_udf_value *out)
 {
-    union vd_duckdb_value value = {.integer = 0};
-
+    out->is_null = column->validity != NULL && !duckdb_validity_row_is_valid(column->validity, row);
+    if (out->is_null) {
+        out->text = (struct vd_str){"", 0};
+        return;
+    }
     switch (column->letter) {
     case 's': {
-        duckdb_string_t *text = &((duckdb_string_t *)column->data)[row];
+        duckdb_string_t *text = (duckdb_string_t *)column->data + row;
 
-        value.text = (struct vd_str){duckdb_string_t_data(text), duckdb_string_t_length(*text)};
+        out->text.length = duckdb_string_t_length(*text);
+        out->text.data = duckdb_string_t_data(text);
         break;
     }
     case 'r':
-        value.real = ((const double *)column->data)[row];
+        out->real = ((const double *)column->data)[row];
         break;
     case 'b':
-        value.integer = ((const bool *)column->data)[row];
+        out->integer = ((const bool *)column->data)[row];
         break;
     default:
-        value.integer = ((const int64_t *)column->data)[row];
+        out->integer = ((const int64_t *)column->data)[row];
+        break;
     }
-    return value;
 }
 
-static void set_result(
-    duckdb_vector output, void *data, char letter, idx_t at, const struct vd_duckdb_row *row)
+static void write_value(
+    const struct vd_udf *udf, const struct vd_udf_call *call, duckdb_vector output, idx_t row)
+{
+    void *data = duckdb_vector_get_data(output);
+
+    switch (udf->gives) {
+    case 's':
+        duckdb_vector_assign_string_element_len(output, row,
+            call->out->data != NULL ? (const char *)call->out->data : "", call->out->length);
+        break;
+    case 'r':
+        ((double *)data)[row] = call->result.real;
+        break;
+    case 'b':
+        ((bool *)data)[row] = call->result.integer != 0;
+        break;
+    case 'i':
+        ((int32_t *)data)[row] = (int32_t)call->result.integer;
+        break;
+    default:
+        ((int64_t *)data)[row] = call->result.integer;
+        break;
+    }
+}
+
+static void set_null(duckdb_vector output, idx_t row)
+{
+    duckdb_vector_ensure_validity_writable(output);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+}
+
+/* NULL, or why the query has to end. */
+static const char *run_row(
+    const struct vd_udf *udf, struct vd_udf_call *call, duckdb_vector output, idx_t row)
+{
+    bool has_null = false;
+
+    for (uint32_t i = 0; i < call->count; i++) {
+        has_null = has_null || call->args[i].is_null;
+    }
+    vd_buf_clear(call->out);
+    if ((has_null && !udf->on_nulls) || !udf->function(call)) {
+        set_null(output, row);
+    } else if (call->out->error == VD_OK) {
+        write_value(udf, call, output, row);
+    }
+    if (call->out->error == VD_E_LIMIT) {
+        return "a text of this query is longer than 16 MiB";
+    }
+    return call->out->error != VD_OK ? no_memory : call->error;
+}
+
+static void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    const struct vd_udf *udf = duckdb_scalar_function_get_extra_info(info);
+    const idx_t rows = duckdb_data_chunk_get_size(input);
+    const idx_t count = duckdb_data_chunk_get_column_count(input);
+    struct column columns[ARGUMENTS_MAX];
+    struct vd_udf_value values[ARGUMENTS_MAX];
+    struct vd_buf out = {.max = VD_UDF_TEXT_MAX};
+    uint64_t steps = VD_UDF_STEPS_MAX;
+    struct vd_udf_call call = {
+        .args = values, .count = (uint32_t)count, .out = &out, .steps = &steps};
+    const char *error = count > ARGUMENTS_MAX ? "a function has too many arguments" : NULL;
+    const char *letter = udf->takes;
+
+    for (idx_t i = 0; error == NULL && i < count; i++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(input, i);
+
+        columns[i] = (struct column){
+            duckdb_vector_get_data(vector), duckdb_vector_get_validity(vector), *letter};
+        letter += letter[1] != '\0' && letter[1] != '*' ? 1 : 0;
+    }
+    for (idx_t row = 0; error == NULL && row < rows; row++) {
+        for (idx_t i = 0; i < count; i++) {
+            read_value(&columns[i], row, &values[i]);
+        }
+        error = run_row(udf, &call, output, row);
+    }
+    vd_buf_release(&out);
+    if (error != NULL) {
+        duckdb_scalar_function_set_error(info, error);
+    }
+}
+
+static void run_pairs(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    const struct vd_udf_pair *pair = duckdb_scalar_function_get_extra_info(info);
+    const idx_t rows = duckdb_data_chunk_get_size(input);
+    duckdb_vector left = duckdb_data_chunk_get_vector(input, 0);
+    duckdb_vector right = duckdb_data_chunk_get_vector(input, 1);
+    const int64_t *a = duckdb_vector_get_data(left);
+    const int64_t *b = duckdb_vector_get_data(right);
+    uint64_t *a_validity = duckdb_vector_get_validity(left);
+    uint64_t *b_validity = duckdb_vector_get_validity(right);
+    int64_t *out = duckdb_vector_get_data(output);
+
+    for (idx_t row = 0; row < rows; row++) {
+        if ((a_validity != NULL && !duckdb_validity_row_is_valid(a_validity, row)) ||
+            (b_validity != NULL && !duckdb_validity_row_is_valid(b_validity, row)) ||
+            !pair->function(a[row], b[row], &out[row])) {
+            set_null(output, row);
+        }
+    }
+}
+
+/* ---- Registration ---- */
+
+static duckdb_logical_type type_of(char letter)
 {
     switch (letter) {
     case 's':
-        duckdb_vector_assign_string_element_len(output, at,
-            row->text->length > 0 ? (const char *)row->text->data : "", row->text->length);
-        break;
+        return duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     case 'r':
-        ((double *)data)[at] = row->result.real;
-        break;
+        return duckdb_create_logical_type(DUCKDB_TYPE_DOUBLE);
     case 'b':
-        ((bool *)data)[at] = row->result.integer != 0;
-        break;
+        return duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
+    case 't':
+        return duckdb_create_logical_type(DUCKDB_TYPE_TIMESTAMP);
+    case 'i':
+        return duckdb_create_logical_type(DUCKDB_TYPE_INTEGER);
     default:
-        ((int64_t *)data)[at] = row->result.integer;
+        return duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     }
 }
 
-/* One row; false: an error ends the query. */
-static bool call_row(const struct vd_duckdb_function *function, const struct column *columns,
-    struct vd_duckdb_row *row, idx_t at)
+/* What DuckDB calls with chunks, and what it is given to know what for. */
+static int register_one(duckdb_connection connection, const char *name, const char *takes,
+    char gives, bool on_nulls, duckdb_scalar_function_t chunk, const void *info)
 {
-    union vd_duckdb_value arguments[ARGUMENTS_MAX];
+    duckdb_scalar_function function = duckdb_create_scalar_function();
+    duckdb_logical_type type = type_of(gives);
+    union {
+        const void *constant;
+        void *info;
+    } extra = {info};
+    int error;
 
-    row->is_null = false;
-    row->arguments = arguments;
-    for (uint32_t i = 0; i < row->count; i++) {
-        if (columns[i].validity != NULL && !duckdb_validity_row_is_valid(columns[i].validity, at)) {
-            row->is_null = true;
-            return true;
-        }
-        arguments[i] = value_at(&columns[i], at);
-    }
-    vd_buf_clear(row->text);
-    function->call(row);
-    if (row->text->error == VD_E_LIMIT && row->error == NULL) {
-        row->error = "a value would be larger than 16 MiB";
-    } else if (row->text->error != VD_OK && row->error == NULL) {
-        row->error = "out of memory";
-    }
-    return row->error == NULL;
-}
-
-static void call_chunk(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
-{
-    const struct vd_duckdb_function *function = duckdb_scalar_function_get_extra_info(info);
-    const idx_t rows = duckdb_data_chunk_get_size(input);
-    struct column columns[ARGUMENTS_MAX];
-    struct vd_buf text = {.max = VD_DUCKDB_VALUE_MAX};
-    struct vd_duckdb_row row = {.text = &text};
-    void *data = duckdb_vector_get_data(output);
-    const char *letter = function->takes;
-
-    row.count = (uint32_t)duckdb_data_chunk_get_column_count(input);
-    if (row.count > ARGUMENTS_MAX) {
-        duckdb_scalar_function_set_error(info, "too many arguments");
-        return;
-    }
-    for (uint32_t i = 0; i < row.count; i++) {
-        duckdb_vector vector = duckdb_data_chunk_get_vector(input, i);
-
-        columns[i].letter = *letter;
-        columns[i].data = duckdb_vector_get_data(vector);
-        columns[i].validity = duckdb_vector_get_validity(vector);
-        letter += letter[1] != '*' && letter[1] != '\0' ? 1 : 0;
-    }
-    for (idx_t at = 0; at < rows; at++) {
-        if (!call_row(function, columns, &row, at)) {
-            duckdb_scalar_function_set_error(info, row.error);
-            break;
-        }
-        if (row.is_null) {
-            duckdb_vector_ensure_validity_writable(output);
-            duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), at);
-        } else {
-            set_result(output, data, function->gives, at, &row);
-        }
-    }
-    vd_buf_release(&text);
-}
-
-static int register_one(duckdb_connection connection, const struct vd_duckdb_function *function)
-{
-    duckdb_scalar_function scalar = duckdb_create_scalar_function();
-    duckdb_logical_type gives = duckdb_create_logical_type(type_of(function->gives));
-    duckdb_state state;
-
-    duckdb_scalar_function_set_name(scalar, function->name);
-    for (const char *letter = function->takes; *letter != '\0'; letter++) {
-        duckdb_logical_type type = duckdb_create_logical_type(type_of(*letter));
-
+    duckdb_scalar_function_set_name(function, name);
+    duckdb_scalar_function_set_return_type(function, type);
+    duckdb_destroy_logical_type(&type);
+    for (const char *letter = takes; *letter != '\0' && *letter != '*'; letter++) {
+        type = type_of(*letter);
         if (letter[1] == '*') {
-            duckdb_scalar_function_set_varargs(scalar, type);
-            letter++;
+            duckdb_scalar_function_set_varargs(function, type);
         } else {
-            duckdb_scalar_function_add_parameter(scalar, type);
+            duckdb_scalar_function_add_parameter(function, type);
         }
         duckdb_destroy_logical_type(&type);
     }
-    duckdb_scalar_function_set_return_type(scalar, gives);
-    duckdb_scalar_function_set_extra_info(scalar, (void *)function, NULL);
-    duckdb_scalar_function_set_function(scalar, call_chunk);
-    state = duckdb_register_scalar_function(connection, scalar);
-    duckdb_destroy_logical_type(&gives);
-    duckdb_destroy_scalar_function(&scalar);
-    return state == DuckDBSuccess ? VD_OK : VD_E_INVALID;
+    if (on_nulls) {
+        duckdb_scalar_function_set_special_handling(function);
+    }
+    duckdb_scalar_function_set_extra_info(function, extra.info, NULL);
+    duckdb_scalar_function_set_function(function, chunk);
+    error =
+        duckdb_register_scalar_function(connection, function) == DuckDBSuccess ? VD_OK : VD_E_IO;
+    duckdb_destroy_scalar_function(&function);
+    return error;
 }
 
 int vd_duckdb_functions_register(duckdb_connection connection)
 {
-    const struct vd_duckdb_function *const parts[] = {vd_duckdb_text_functions,
-        vd_duckdb_number_functions, vd_duckdb_time_functions, vd_duckdb_json_functions,
-        vd_duckdb_address_functions};
     int error = VD_OK;
 
     for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++) {
-        for (const struct vd_duckdb_function *f = parts[part]; error == VD_OK && f->name != NULL;
-             f++) {
-            error = register_one(connection, f);
+        for (const struct vd_udf *udf = parts[part]; error == VD_OK && udf->name != NULL; udf++) {
+            error = register_one(
+                connection, udf->name, udf->takes, udf->gives, udf->on_nulls, run, udf);
         }
+    }
+    for (const struct vd_udf_pair *pair = vd_udf_pairs; error == VD_OK && pair->name != NULL;
+         pair++) {
+        error =
+            register_one(connection, pair->name, pair->takes, pair->gives, false, run_pairs, pair);
     }
     return error;
 }
