@@ -50,7 +50,7 @@ static bool read_arguments(struct vd_kql_resolver *r, const struct vd_kql_node *
         struct vd_kql_expr *other = NULL;
 
         if (reading == READ_COLUMNS && vd_kql_reads_columns(name)) {
-            other = vd_kql_member_value(r, arguments[i]);
+            other = vd_kql_member_value(arguments[i]);
         } else if (reading == READ_TEXT && arguments[i]->type == VD_KQL_DYNAMIC) {
             other = vd_kql_cast(r, node, arguments[i], VD_KQL_STRING);
         }

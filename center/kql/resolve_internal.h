@@ -141,7 +141,7 @@ struct vd_kql_expr *vd_kql_resolve_path(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node);
 /* What a dynamic value is that stands for a member with a column of its own: the column, an absent text as an empty one.
  * NULL: it is no such value. */
-struct vd_kql_expr *vd_kql_member_value(struct vd_kql_resolver *r, const struct vd_kql_expr *expr);
+struct vd_kql_expr *vd_kql_member_value(const struct vd_kql_expr *expr);
 /* Whether a function or operator may take that instead: absent and empty are the same to it. */
 bool vd_kql_reads_columns(struct vd_str name);
 /* The id of the column whose JSON the expression is; 0: of none. */

@@ -5,13 +5,23 @@
 
 #include "center/kql/resolve_internal.h"
 
-/* A text that is absent is empty, as strings of the language are. */
-static const struct vd_kql_overload present = {
-    .name = "@text",
-    .takes = "s",
-    .gives = 's',
+/* The dynamic value of a member whose text is {0}: by JSON, {1}, only where that is empty. */
+static const struct vd_kql_overload text_member = {
+    .name = "@member",
+    .takes = "sy",
+    .gives = 'y',
     .role = VD_KQL_SCALAR,
-    .sql = {"coalesce({0}, '')", "coalesce({0}, '')"},
+    .sql = {"CASE WHEN {0} <> '' THEN CAST(to_json({0}) AS VARCHAR) ELSE {1} END",
+        "if({0} != '', toJSONString({0}), {1})"},
+};
+
+/* Of one that may be a number: JSON alone tells. */
+static const struct vd_kql_overload mixed_member = {
+    .name = "@member",
+    .takes = "sy",
+    .gives = 'y',
+    .role = VD_KQL_SCALAR,
+    .sql = {"{1}", "{1}"},
 };
 
 static bool is_json_function(const struct vd_kql_expr *expr)
@@ -63,21 +73,13 @@ const struct vd_kql_column *vd_kql_member_find(
     return NULL;
 }
 
-struct vd_kql_expr *vd_kql_member_value(struct vd_kql_resolver *r, const struct vd_kql_expr *expr)
+struct vd_kql_expr *vd_kql_member_value(const struct vd_kql_expr *expr)
 {
-    struct vd_kql_expr *text;
+    const bool is_member = expr->op == VD_KQL_OP_CALL &&
+        (expr->call == &text_member || expr->call == &mixed_member ||
+            (strcmp(expr->call->name, "@json") == 0 && expr->arguments[0]->op == VD_KQL_OP_COLUMN));
 
-    if (expr->op != VD_KQL_OP_CALL || strcmp(expr->call->name, "@json") != 0 ||
-        expr->arguments[0]->op != VD_KQL_OP_COLUMN) {
-        return NULL;
-    }
-    if (expr->arguments[0]->type != VD_KQL_STRING) {
-        return expr->arguments[0];
-    }
-    text = vd_kql_expr_new(r, VD_KQL_OP_CALL, VD_KQL_STRING, 1);
-    text->call = &present;
-    text->arguments[0] = expr->arguments[0];
-    return text;
+    return is_member ? expr->arguments[0] : NULL;
 }
 
 bool vd_kql_reads_columns(struct vd_str name)
@@ -192,6 +194,14 @@ struct vd_kql_expr *vd_kql_resolve_path(
     member = step.name.data != NULL
         ? vd_kql_member_find(place->row, vd_kql_json_of(place->row, base), step.name)
         : NULL;
+    if (member != NULL && member->type == VD_KQL_STRING) {
+        struct vd_kql_expr *value = vd_kql_expr_new(r, VD_KQL_OP_CALL, VD_KQL_DYNAMIC, 2);
+
+        value->call = member->member->is_mixed ? &mixed_member : &text_member;
+        value->arguments[0] = vd_kql_column_expr(r, member);
+        value->arguments[1] = with_step(r, base, &step);
+        return value;
+    }
     if (member != NULL) {
         return vd_kql_cast(r, node, vd_kql_column_expr(r, member), VD_KQL_DYNAMIC);
     }

@@ -72,26 +72,30 @@ static const struct vd_kql_table_column raw_event_columns[] = {
     {"Type", VD_KQL_STRING},
 };
 
-#define MEMBER(name, type)                                 \
-    {                                                      \
-        "EventDetails", #name, "EventDetails." #name, type \
+#define MEMBER(name, type)                                        \
+    {                                                             \
+        "EventDetails", #name, "EventDetails." #name, type, false \
+    }
+#define MIXED(name)                                                       \
+    {                                                                     \
+        "EventDetails", #name, "EventDetails." #name, VD_KQL_STRING, true \
     }
 
 /* A port may be a list of ranges and a user a name, as text: all that is not always a number is a string. */
 static const struct vd_kql_table_member raw_event_members[] = {
     MEMBER(LocalAddress, VD_KQL_STRING),
-    MEMBER(LocalPort, VD_KQL_STRING),
+    MIXED(LocalPort),
     MEMBER(RemoteAddress, VD_KQL_STRING),
-    MEMBER(RemotePort, VD_KQL_STRING),
+    MIXED(RemotePort),
     MEMBER(Protocol, VD_KQL_STRING),
     MEMBER(Direction, VD_KQL_STRING),
     MEMBER(BytesIn, VD_KQL_LONG),
     MEMBER(BytesOut, VD_KQL_LONG),
     MEMBER(PacketsIn, VD_KQL_LONG),
     MEMBER(PacketsOut, VD_KQL_LONG),
-    MEMBER(OpenedBy, VD_KQL_STRING),
+    MIXED(OpenedBy),
     MEMBER(ProcessId, VD_KQL_LONG),
-    MEMBER(UserId, VD_KQL_STRING),
+    MIXED(UserId),
     MEMBER(Executable, VD_KQL_STRING),
     MEMBER(CommandLine, VD_KQL_STRING),
     MEMBER(ModuleId, VD_KQL_STRING),

@@ -13,13 +13,15 @@ struct vd_kql_table_column {
 
 /*
  * A member of a column's JSON that has a column of its own in the view, which queries cannot name: parse_json(EventDetails)
- * .RemoteAddress reads it without any JSON. NULL there: the row's JSON has no such member.
+ * .RemoteAddress reads it without any JSON. Of a number or bool NULL: the row's JSON has no such member. A text is never NULL but
+ * empty, so that nothing has to be put around the column: what groups and filters by it stays fast.
  */
 struct vd_kql_table_member {
     const char *column; /* EventDetails */
     const char *member; /* RemoteAddress */
     const char *view_column;
     enum vd_kql_type type; /* string, long or bool: what the JSON value is */
+    bool is_mixed;         /* a string: its JSON may be a number as well */
 };
 
 struct vd_kql_table {

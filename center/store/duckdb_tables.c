@@ -106,7 +106,10 @@ static const char flow_details[] =
     " || CASE WHEN command_line <> '' THEN ',\"CommandLine\":' || command_line ELSE '' END"
     " || CASE WHEN others <> '' THEN ',' || others ELSE '' END || '}'";
 
-/* Members that queries read without JSON where the row is a flow. */
+#define OTHER(name) \
+    "CASE WHEN others = '' THEN '' ELSE coalesce(('{' || others || '}')->>'$." name "', '') END"
+
+/* Members that queries read without JSON where the row is a flow; those that are no numbers are never NULL. */
 static const struct {
     const char *name;
     const char *of_flow;
@@ -117,7 +120,7 @@ static const struct {
     {"RemoteAddress", "remote_address", false},
     {"RemotePort", "CAST(remote_port AS VARCHAR)", false},
     {"Protocol", "protocol", false},
-    {"Direction", "CAST(NULL AS VARCHAR)", false},
+    {"Direction", "''", false},
     {"BytesIn", "CAST(bytes_in AS BIGINT)", true},
     {"BytesOut", "CAST(bytes_out AS BIGINT)", true},
     {"PacketsIn",
@@ -125,16 +128,15 @@ static const struct {
     {"PacketsOut",
         "CASE WHEN packets_in <> 0 OR packets_out <> 0 THEN CAST(packets_out AS BIGINT) END", true},
     {"OpenedBy",
-        "CASE opened_by WHEN 0 THEN NULL WHEN 1 THEN 'Device' WHEN 2 THEN 'Remote'"
+        "CASE opened_by WHEN 0 THEN '' WHEN 1 THEN 'Device' WHEN 2 THEN 'Remote'"
         " ELSE CAST(opened_by AS VARCHAR) END",
         false},
     {"ProcessId", "CAST(nullif(process_id, -1) AS BIGINT)", true},
-    {"UserId", "CAST(nullif(user_id, -1) AS VARCHAR)", false},
-    {"Executable", "nullif(executable, '')->>'$'", false},
-    {"CommandLine", "nullif(command_line, '')->>'$'", false},
-    {"ModuleId", "CASE WHEN others <> '' THEN ('{' || others || '}')->>'$.ModuleId' END", false},
-    {"DeviceTime", "CASE WHEN others <> '' THEN ('{' || others || '}')->>'$.DeviceTime' END",
-        false},
+    {"UserId", "CASE WHEN user_id = -1 THEN '' ELSE CAST(user_id AS VARCHAR) END", false},
+    {"Executable", "CASE WHEN executable = '' THEN '' ELSE executable->>'$' END", false},
+    {"CommandLine", "CASE WHEN command_line = '' THEN '' ELSE command_line->>'$' END", false},
+    {"ModuleId", OTHER("ModuleId"), false},
+    {"DeviceTime", OTHER("DeviceTime"), false},
 };
 
 static void append_member(struct vd_buf *sql, size_t i, bool is_flow)
@@ -143,7 +145,8 @@ static void append_member(struct vd_buf *sql, size_t i, bool is_flow)
         vd_buf_printf(sql, ", %s", members[i].of_flow);
     } else {
         vd_buf_printf(sql,
-            members[i].is_number ? ", TRY_CAST(details->>'$.%s' AS BIGINT)" : ", details->>'$.%s'",
+            members[i].is_number ? ", TRY_CAST(details->>'$.%s' AS BIGINT)"
+                                 : ", coalesce(details->>'$.%s', '')",
             members[i].name);
     }
     vd_buf_printf(sql, " AS \"EventDetails.%s\"", members[i].name);
