@@ -142,15 +142,24 @@ static int open_alerts(const struct opening *o)
 static int open_analytics(const struct opening *o)
 {
     char path[VD_PATH_SIZE];
+    char center[VD_PATH_SIZE];
+    char hub[VD_RESOURCE_ID_SIZE];
     char reason[400] = "";
+    struct vd_resource_scope scope;
     struct vd_duckdb_options options = {
         .folder = path,
-        .resource_id = o->config->hub_name,
+        .resource_id = hub,
+        .center_path = o->stores->alerts != NULL ? center : NULL,
         .memory_limit_mib = o->config->analytics_memory_mib,
         .threads = o->config->analytics_threads,
     };
     int error = vd_data_path(o->dir, VD_FILE_ANALYTICS, path);
 
+    vd_config_scope(o->config, &scope);
+    vd_resource_hub_id(&scope, hub);
+    if (error == VD_OK) {
+        error = vd_data_path(o->dir, VD_FILE_ALERTS, center);
+    }
     if (error == VD_OK) {
         error = vd_analytics_duckdb_open(&options, &o->stores->analytics, reason, sizeof reason);
     }

@@ -2,6 +2,7 @@
 /* Alerts in the form that @azure/arm-security knows: lists, one of them, and its three acts. */
 
 #include "api/management/internal.h"
+#include "center/detect/attack.h"
 #include "center/store/alert_act.h"
 #include "lib/clock.h"
 
@@ -12,32 +13,12 @@
 
 /* ---- Form ---- */
 
-/* What one who causes it is after; anything else: it is not known. */
+/* What one who causes it is after. */
 static const char *intent_of(const char *type)
 {
-    static const struct {
-        const char *type;
-        const char *intent;
-    } intents[] = {
-        {"IoT_TiConnection", "CommandAndControl"},
-        {"IoT_Cert_Print_Mismatch", "CredentialAccess"},
-        {"IoT_Cert_Expired", "InitialAccess"},
-        {"IoT_Expired_SAS_Token", "InitialAccess"},
-        {"IoT_Invalid_SAS_Token", "CredentialAccess"},
-        {"IoT_CertificateSuccessfullyAddedToHub", "Persistence"},
-        {"Hub_CertificateFailedToBeAddedToHub", "Persistence"},
-        {"IoT_CertificateSuccessfullyDeletedFromHub", "Impact"},
-        {"IoT.Hub_CertificateFailedToBeDeletedFromHub", "Impact"},
-        {"IoT_DiagnosticSettingAddedOrEditedOnHub", "DefenseEvasion"},
-        {"IoT_DiagnosticSettingDeletedFromHub", "DefenseEvasion"},
-    };
+    const char *intent = vd_attack_intent(type);
 
-    for (size_t i = 0; i < sizeof intents / sizeof intents[0]; i++) {
-        if (strcmp(intents[i].type, type) == 0) {
-            return intents[i].intent;
-        }
-    }
-    return "Unknown";
+    return intent != NULL ? intent : "Unknown";
 }
 
 static const char *text_of(const json_t *object, const char *name)

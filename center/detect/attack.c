@@ -41,3 +41,30 @@ const char *vd_attack_matrix(const char *id)
 {
     return strncmp(id, "T0", 2) == 0 ? "ICS" : "Enterprise";
 }
+
+const char *vd_attack_intent(const char *alert_type)
+{
+    static const struct {
+        const char *type;
+        const char *intent;
+    } intents[] = {
+        {"IoT_TiConnection", "CommandAndControl"},
+        {"IoT_Cert_Print_Mismatch", "CredentialAccess"},
+        {"IoT_Cert_Expired", "InitialAccess"},
+        {"IoT_Expired_SAS_Token", "InitialAccess"},
+        {"IoT_Invalid_SAS_Token", "CredentialAccess"},
+        {"IoT_CertificateSuccessfullyAddedToHub", "Persistence"},
+        {"Hub_CertificateFailedToBeAddedToHub", "Persistence"},
+        {"IoT_CertificateSuccessfullyDeletedFromHub", "Impact"},
+        {"IoT.Hub_CertificateFailedToBeDeletedFromHub", "Impact"},
+        {"IoT_DiagnosticSettingAddedOrEditedOnHub", "DefenseEvasion"},
+        {"IoT_DiagnosticSettingDeletedFromHub", "DefenseEvasion"},
+    };
+
+    for (size_t i = 0; i < sizeof intents / sizeof intents[0]; i++) {
+        if (strcmp(intents[i].type, alert_type) == 0) {
+            return intents[i].intent;
+        }
+    }
+    return NULL;
+}

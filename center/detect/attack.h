@@ -20,4 +20,7 @@ const struct vd_attack_technique *vd_attack_technique(const char *id);
 /* "Enterprise" or "ICS", whose ids begin with T0; static. */
 const char *vd_attack_matrix(const char *id);
 
+/* The tactic that who causes an alert of this type is after: "InitialAccess" ...; NULL: it is not known. Static. */
+const char *vd_attack_intent(const char *alert_type);
+
 #endif

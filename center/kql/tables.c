@@ -114,7 +114,18 @@ static const struct vd_kql_table_column diagnostic_columns[] = {
     {"Location", VD_KQL_STRING},
     {"properties_s", VD_KQL_STRING},
     {"CorrelationId", VD_KQL_STRING},
+    {"ResultSignature", VD_KQL_STRING},
+    {"CallerIPAddress", VD_KQL_STRING},
+    {"ResourceProvider", VD_KQL_STRING},
+    {"ResourceType", VD_KQL_STRING},
+    {"Resource", VD_KQL_STRING},
+    {"ResourceGroup", VD_KQL_STRING},
+    {"SubscriptionId", VD_KQL_STRING},
+    {"TenantId", VD_KQL_STRING},
+    {"SourceSystem", VD_KQL_STRING},
+    {"location_s", VD_KQL_STRING},
     {"Type", VD_KQL_STRING},
+    {"_ResourceId", VD_KQL_STRING},
 };
 
 static const struct vd_kql_table_column activity_columns[] = {

@@ -96,7 +96,9 @@
         " evaluated_ms = ?3, description = ?5, resources = ?6, resource_count = ?7,"                                                                                   \
         " unhealthy_devices = ?8")                                                                                                                                     \
     X(RECOMMENDATION_CHANGE,                                                                                                                                           \
-        "INSERT INTO recommendation_changes(type, time_ms, is_active) VALUES(?1, ?2, ?3)")                                                                             \
+        "INSERT INTO recommendation_changes(type, time_ms, is_active, description, resources,"                                                                         \
+        " resource_count, unhealthy_devices) SELECT type, ?2, is_active, description, resources,"                                                                      \
+        " resource_count, unhealthy_devices FROM recommendations WHERE type = ?1")                                                                                     \
     X(RECOMMENDATION_PRUNE,                                                                                                                                            \
         "DELETE FROM recommendation_changes WHERE type = ?1 AND number <= (SELECT number FROM"                                                                         \
         " recommendation_changes WHERE type = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)")                                                                             \

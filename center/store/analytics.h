@@ -132,7 +132,9 @@ struct vd_analytics {
 struct vd_duckdb_options {
     const char
         *folder; /* for the day files; made (mode 0700) if absent; nothing else may be in it */
-    const char *resource_id;   /* value of AssociatedResourceId */
+    const char *resource_id; /* the hub's: value of AssociatedResourceId and the like */
+    const char
+        *center_path; /* of the alert store's file, made already; NULL: there are no alerts */
     uint32_t memory_limit_mib; /* 0: 512 */
     uint32_t threads;          /* 0: 2 */
 };

@@ -188,6 +188,8 @@ static void duckdb_store_close(struct vd_analytics *analytics)
     free(store->days);
     free(store->folder);
     free(store->resource_id);
+    free(store->hub);
+    free(store->center_path);
     free(store);
 }
 
@@ -227,6 +229,19 @@ static int take_folder(struct vd_duckdb *store, char *text, size_t text_size)
     return error;
 }
 
+/* What is copied; NULL without memory. */
+static void set_names(struct vd_duckdb *store, const struct vd_duckdb_options *options)
+{
+    const char *id = options->resource_id != NULL ? options->resource_id : "";
+    const char *slash = strrchr(id, '/');
+
+    store->resource_id = strdup(id);
+    store->hub = strdup(slash != NULL ? slash + 1 : id);
+    if (options->center_path != NULL) {
+        store->center_path = strdup(options->center_path);
+    }
+}
+
 static struct vd_duckdb *store_new(const struct vd_duckdb_options *options)
 {
     struct vd_duckdb *store = calloc(1, sizeof *store);
@@ -248,7 +263,7 @@ static struct vd_duckdb *store_new(const struct vd_duckdb_options *options)
     pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&store->queries_mutex, NULL);
     store->folder = strdup(options->folder);
-    store->resource_id = strdup(options->resource_id != NULL ? options->resource_id : "");
+    set_names(store, options);
     return store;
 }
 
@@ -277,7 +292,8 @@ int vd_analytics_duckdb_open(const struct vd_duckdb_options *options, struct vd_
     if (store == NULL) {
         return VD_E_NOMEM;
     }
-    error = store->folder != NULL && store->resource_id != NULL
+    error = store->folder != NULL && store->resource_id != NULL && store->hub != NULL &&
+            (store->center_path != NULL || options->center_path == NULL)
         ? take_folder(store, error_text, error_size)
         : VD_E_NOMEM;
     if (error == VD_OK) {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "center/store/duckdb_center.h"
 #include "center/store/duckdb_functions.h"
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
@@ -328,6 +329,9 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
         error = vd_duckdb_functions_register(store->writer);
     }
     if (error == VD_OK) {
+        error = vd_duckdb_center_register(store);
+    }
+    if (error == VD_OK) {
         error = lock_down(store, text, text_size);
     }
     if (error == VD_OK) {
@@ -341,6 +345,9 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
     }
     if (error == VD_OK) {
         error = vd_duckdb_views_make(store, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = vd_duckdb_center_views_make(store, text, text_size);
     }
     store->broken = error != VD_OK;
     if (error != VD_OK) {

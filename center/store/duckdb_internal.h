@@ -25,6 +25,8 @@ struct vd_duckdb {
     struct vd_analytics base;
     char *folder;
     char *resource_id;
+    char *hub;         /* its last part */
+    char *center_path; /* NULL: none */
     uint32_t memory_limit_mib;
     uint32_t threads;
     int lock_fd; /* held as long as the store is open */

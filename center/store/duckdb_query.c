@@ -68,7 +68,8 @@ static int guard_query(struct query *q)
 
     if (error == VD_OK) {
         error = vd_duckdb_guard(tree, q->is_compiled, q->text, q->text_size);
-        q->has_union = strstr(tree, "\"SET_OPERATION_NODE\"") != NULL;
+        q->has_union = strstr(tree, "\"SET_OPERATION_NODE\"") != NULL ||
+            strcasestr(tree, "\"SecurityIoTRawEvent\"") != NULL; /* the view is one of unions */
     }
     duckdb_free(tree);
     return error;

@@ -196,8 +196,17 @@ static int make_diagnostic_view(struct vd_duckdb *store, char *text, size_t text
         " category AS Category, operation_name AS OperationName, level AS Level,"
         " result_type AS ResultType, result_description AS ResultDescription,"
         " duration_ms AS DurationMs, location AS Location, properties AS properties_s,"
-        " correlation_id AS CorrelationId,"
-        " 'AzureDiagnostics' AS \"Type\"");
+        " correlation_id AS CorrelationId, '' AS ResultSignature,"
+        " coalesce(TRY(json_extract_string(properties, '$.maskedIpAddress')), '')"
+        " AS CallerIPAddress,"
+        " upper(split_part(resource_id, '/', 7)) AS ResourceProvider,"
+        " upper(split_part(resource_id, '/', 8)) AS ResourceType,"
+        " upper(split_part(resource_id, '/', 9)) AS \"Resource\","
+        " upper(split_part(resource_id, '/', 5)) AS ResourceGroup,"
+        " lower(split_part(resource_id, '/', 3)) AS SubscriptionId,"
+        " lower(split_part(resource_id, '/', 3)) AS TenantId, 'Azure' AS SourceSystem,"
+        " location AS location_s, 'AzureDiagnostics' AS \"Type\","
+        " lower(resource_id) AS _ResourceId");
     append_all_days(&sql, store, "diagnostic");
     return vd_duckdb_run_built(store, &sql, text, text_size);
 }

@@ -21,15 +21,14 @@ static int read_state(
     return vd_sqlite_error(code);
 }
 
-static int add_change(
-    struct vd_alert_store *store, const char *type, bool is_active, int64_t now_ms)
+/* Of the row as it is now. */
+static int add_change(struct vd_alert_store *store, const char *type, int64_t now_ms)
 {
     sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_RECOMMENDATION_CHANGE);
     int error;
 
     sqlite3_bind_text(s, 1, type, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, now_ms);
-    sqlite3_bind_int(s, 3, is_active);
     error = vd_alert_sql_run(store, VD_SQL_RECOMMENDATION_CHANGE);
     if (error == VD_OK) {
         s = vd_alert_sql(store, VD_SQL_RECOMMENDATION_PRUNE);
@@ -66,7 +65,7 @@ static int put_one(struct vd_alert_store *store, const struct vd_recommendation 
     }
     if (error == VD_OK && is_change) {
         ++*changed;
-        error = add_change(store, row->type, state->is_active, now_ms);
+        error = add_change(store, row->type, now_ms);
     }
     free(resources);
     return error;

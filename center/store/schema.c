@@ -76,7 +76,9 @@ static const char recommendations_2[] =
     " description TEXT NOT NULL, resources TEXT NOT NULL, resource_count INTEGER NOT NULL,"
     " unhealthy_devices INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE recommendation_changes(number INTEGER PRIMARY KEY, type TEXT NOT NULL,"
-    " time_ms INTEGER NOT NULL, is_active INTEGER NOT NULL);"
+    " time_ms INTEGER NOT NULL, is_active INTEGER NOT NULL,"
+    " description TEXT NOT NULL, resources TEXT NOT NULL, resource_count INTEGER NOT NULL,"
+    " unhealthy_devices INTEGER NOT NULL);"
     "CREATE INDEX recommendation_changes_by_type ON recommendation_changes(type, time_ms);";
 
 static const char letters_2[] =

@@ -27,12 +27,14 @@ struct vd_center_config ingest_config(struct ingest_fixture *f)
 void ingest_open_stores(struct ingest_fixture *f)
 {
     char path[600];
+    char center[600];
     char text[256];
-    struct vd_duckdb_options options = {.folder = path, .resource_id = "/hub"};
+    struct vd_duckdb_options options = {
+        .folder = path, .resource_id = "/hub", .center_path = center};
     struct vd_center_config config;
 
-    snprintf(path, sizeof path, "%s/center.db", f->folder);
-    assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
+    snprintf(center, sizeof center, "%s/center.db", f->folder);
+    assert_int_equal(vd_alert_store_open(center, &f->store), VD_OK);
     snprintf(path, sizeof path, "%s/raw", f->folder);
     if (vd_analytics_duckdb_open(&options, &f->duckdb, text, sizeof text) != VD_OK) {
         fail_msg("%s", text);

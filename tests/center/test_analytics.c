@@ -64,11 +64,15 @@ static void test_rows__columns(void **state)
     json_decref(result);
 }
 
+#define OPERATION_HUB                                                                    \
+    "/SUBSCRIPTIONS/11111111-2222-3333-4444-AAAAAAAAAAAA/RESOURCEGROUPS/PLANT/PROVIDERS" \
+    "/MICROSOFT.DEVICES/IOTHUBS/HUB-1"
+
 static void test_rows__of_operations(void **state)
 {
     static const char *const expected[][2] = {
         {"TimeGenerated", "2025-11-24T16:00:00.123Z"},
-        {"ResourceId", "/hubs/one"},
+        {"ResourceId", OPERATION_HUB},
         {"Category", "Connections"},
         {"OperationName", "deviceConnect"},
         {"Level", "Error"},
@@ -76,14 +80,28 @@ static void test_rows__of_operations(void **state)
         {"ResultDescription", "it's refused"},
         {"DurationMs", NULL},
         {"Location", "here"},
-        {"properties_s", "{\"deviceId\":\"dev-1\"}"},
+        {"properties_s", "{\"deviceId\":\"dev-1\",\"maskedIpAddress\":\"192.0.2.x\"}"},
         {"CorrelationId", "e-7"},
+        {"ResultSignature", ""},
+        {"CallerIPAddress", "192.0.2.x"},
+        {"ResourceProvider", "MICROSOFT.DEVICES"},
+        {"ResourceType", "IOTHUBS"},
+        {"Resource", "HUB-1"},
+        {"ResourceGroup", "PLANT"},
+        {"SubscriptionId", "11111111-2222-3333-4444-aaaaaaaaaaaa"},
+        {"TenantId", "11111111-2222-3333-4444-aaaaaaaaaaaa"},
+        {"SourceSystem", "Azure"},
+        {"location_s", "here"},
         {"Type", "AzureDiagnostics"},
+        {"_ResourceId",
+            "/subscriptions/11111111-2222-3333-4444-aaaaaaaaaaaa/resourcegroups/plant/providers"
+            "/microsoft.devices/iothubs/hub-1"},
     };
-    const struct vd_diagnostic row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("/hubs/one"),
+    const struct vd_diagnostic row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL(OPERATION_HUB),
         VD_STR_LITERAL("Connections"), VD_STR_LITERAL("deviceConnect"), VD_STR_LITERAL("Error"),
         VD_STR_LITERAL("401003"), VD_STR_LITERAL("it's refused"), 1234, VD_STR_LITERAL("here"),
-        VD_STR_LITERAL("{\"deviceId\":\"dev-1\"}"), VD_STR_LITERAL("e-7")};
+        VD_STR_LITERAL("{\"deviceId\":\"dev-1\",\"maskedIpAddress\":\"192.0.2.x\"}"),
+        VD_STR_LITERAL("e-7")};
     const struct vd_table_rows rows = {.diagnostics = &row, .diagnostic_count = 1};
     struct analytics_fixture *f = *state;
     json_t *result;
@@ -93,8 +111,8 @@ static void test_rows__of_operations(void **state)
     assert_int_equal(analytics_offset_of(f), 7);
     result = analytics_query(f, "SELECT * FROM AzureDiagnostics");
     assert_int_equal(analytics_row_count(result), 1);
-    assert_int_equal(json_array_size(json_object_get(result, "columns")), 12);
-    for (size_t i = 0; i < 12; i++) {
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), 23);
+    for (size_t i = 0; i < 23; i++) {
         json_t *column = json_array_get(json_object_get(result, "columns"), i);
 
         assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);
