@@ -159,6 +159,7 @@ void vd_api_group_test(
 {
     struct vd_backtest backtest = {
         .analytics = api->analytics,
+        .store = api->alerts,
         .fleet = api->fleet,
         .detection = api->detection,
         .group = args->id,

@@ -2,7 +2,9 @@
 /* The state of the service. */
 
 #include "api/handlers.h"
+#include "center/limits.h"
 #include "center/store/feeds.h"
+#include "center/store/raw_pauses.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -56,10 +58,11 @@ static json_t *center_json(struct vd_center *center, uint64_t end)
     struct vd_center_stats s;
 
     vd_center_stats_get(center, &s);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
         (json_int_t)s.records, "messages", (json_int_t)s.messages, "deadLetters",
         (json_int_t)s.dead_letters, "duplicates", (json_int_t)s.duplicates, "rawEvents",
-        (json_int_t)s.raw_events, "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
+        (json_int_t)s.raw_events, "rawEventsPassedOver", (json_int_t)s.raw_events_passed_over,
+        "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
         (json_int_t)s.alerts_repeated, "nextOffset", (json_int_t)s.next_offset, "behind",
         (json_int_t)(end > s.next_offset ? end - s.next_offset : 0), "stalled", (int)s.stalled);
 }
@@ -74,17 +77,24 @@ static void set_time(json_t *json, const char *name, int64_t utc_ms)
     }
 }
 
-static json_t *hunts_json(struct vd_center *center)
+/* With what hunts cannot find, for it was not stored. */
+static json_t *hunts_json(const struct vd_api *api)
 {
+    const int64_t now_ms = vd_clock_utc_ms();
     struct vd_hunter_stats s;
+    json_t *pauses = NULL;
     json_t *json;
 
-    vd_center_hunts_get(center, &s);
+    vd_center_hunts_get(api->center, &s);
     json = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I}", "done", (json_int_t)s.hunts, "isHunting",
         (int)s.is_hunting, "lastTookMs", (json_int_t)s.took_ms, "lastAddresses",
         (json_int_t)s.addresses, "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
         (json_int_t)s.alerts_repeated);
     set_time(json, "lastBegan", s.began_ms);
+    if (vd_raw_pauses_list(api->alerts, now_ms - VD_HUNT_DAYS * VD_DAY_MS, now_ms + 1, &pauses) ==
+        VD_OK) {
+        (void)json_object_set_new(json, "notStored", pauses);
+    }
     return json;
 }
 
@@ -151,7 +161,7 @@ void vd_api_status(
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));
-        json_object_set_new(status, "hunts", hunts_json(api->center));
+        json_object_set_new(status, "hunts", hunts_json(api));
     }
     if (status != NULL && api->exporter != NULL) {
         json_object_set_new(status, "exports", exports_json(api->exporter));

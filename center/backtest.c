@@ -9,6 +9,7 @@
 #include "center/detect/custom_rules.h"
 #include "center/detect/engine.h"
 #include "center/limits.h"
+#include "center/store/raw_pauses.h"
 #include "center/stored_flow.h"
 #include "lib/clock.h"
 
@@ -459,6 +460,20 @@ static bool count_member(void *context, const struct vd_fleet_device *device)
     return true;
 }
 
+static int add_pauses(const struct vd_backtest *of, json_t *result)
+{
+    json_t *pauses = NULL;
+    int error = VD_OK;
+
+    if (of->store != NULL) {
+        error = vd_raw_pauses_list(of->store, of->from_ms, of->to_ms, &pauses);
+    }
+    if (error == VD_OK && pauses != NULL && json_object_set_new(result, "notStored", pauses) != 0) {
+        error = VD_E_NOMEM;
+    }
+    return error;
+}
+
 static int result_of(struct run *run, int64_t covered_ms, json_t **result)
 {
     const struct vd_backtest *of = run->of;
@@ -480,7 +495,7 @@ static int result_of(struct run *run, int64_t covered_ms, json_t **result)
         "recordsRead", (json_int_t)run->records, "findings", (json_int_t)run->found, "rules",
         tallies_json(run->rules, "alertType", run->rule_devices), "devices",
         tallies_json(run->devices, "deviceId", NULL), "examples", run->examples);
-    return *result != NULL ? VD_OK : VD_E_NOMEM;
+    return *result != NULL ? add_pauses(of, *result) : VD_E_NOMEM;
 }
 
 static int begin(struct run *run)

@@ -15,6 +15,7 @@
 
 struct vd_backtest {
     struct vd_analytics *analytics;
+    struct vd_alert_store *store; /* says when raw events were not stored; NULL: nobody does */
     struct vd_fleet
         *fleet; /* membership is that of now; NULL: whoever is seen is in the group "default" */
     struct vd_detect_settings detection;
@@ -29,7 +30,8 @@ struct vd_backtest {
  * came. Messages to the cloud are taken from the records of each minute.
  * *result   {"group","from","to","isPartial","coveredUntil","devicesInGroup","eventsRead","recordsRead","findings",
  *           "rules":[{"alertType","findings","devices"}],"devices":[{"deviceId","findings"}...] (most first),
- *           "examples":[{"alertType","deviceId","time","description","evidence"}]}; the caller's
+ *           "examples":[{"alertType","deviceId","time","description","evidence"}],
+ *           "notStored":[{"from","to"}] (stretches without raw events, center/store/raw_pauses.h)}; the caller's
  * problem   at least 400 bytes, with VD_E_INVALID (the rules, or a stretch that is none or longer than
  *           VD_BACKTEST_HISTORY_MAX_MS)
  * Any thread; takes up to VD_BACKTEST_TIME_MAX_MS, isPartial says that it was not enough. Nothing is stored.

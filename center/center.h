@@ -17,6 +17,8 @@ struct vd_center_stats {
     uint64_t dead_letters;
     uint64_t duplicates; /* events that had come before (redelivery) */
     uint64_t raw_events; /* rows stored */
+    uint64_t
+        raw_events_passed_over; /* events of which no rows were stored, for that is switched off */
     uint64_t alerts_raised;
     uint64_t alerts_repeated;
     uint64_t windows_closed;
@@ -44,10 +46,11 @@ struct vd_center_config {
      * NULL: nobody is told. */
     void (*hub_changed)(void *context);
     void *hub_changed_context;
-    /* What detections are set to now; asked at the start and after hub_changed, by the center's thread. NULL: `detection` stays.
-     * False: it could not be read, and stays as it was. */
-    bool (*read_detection)(void *context, struct vd_detect_settings *detection);
-    void *read_detection_context;
+    /* What detections are set to now, and whether raw events are stored; asked at the start and after hub_changed, by the
+     * center's thread. NULL: `detection` stays, and they are stored. False: it could not be read, and stays as it was. */
+    bool (*read_switches)(
+        void *context, struct vd_detect_settings *detection, bool *stores_raw_events);
+    void *read_switches_context;
 };
 
 struct vd_center;

@@ -8,6 +8,7 @@
 #include "center/store/alert_act.h"
 #include "center/store/alert_store_internal.h"
 #include "center/store/groups.h"
+#include "center/store/raw_pauses.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -33,8 +34,10 @@ int vd_ingest_init(struct vd_ingest *ingest, const struct vd_center_config *conf
         .group_generation = -1,
         .hub_changed = config->hub_changed,
         .hub_changed_context = config->hub_changed_context,
-        .read_detection = config->read_detection,
-        .read_detection_context = config->read_detection_context,
+        .read_switches = config->read_switches,
+        .read_switches_context = config->read_switches_context,
+        .stores_raw_events = true,
+        .stored_noted = -1,
         .detection = config->detection,
         .has_hub_changed = true, /* for all that is known */
         .is_engine_stale = true,
@@ -161,6 +164,29 @@ static int load_engine(struct vd_ingest *ingest)
     return error;
 }
 
+/* Later readers of what is stored are to know what is not. Tried again until it is written. */
+static void note_switch(struct vd_ingest *ingest)
+{
+    const int64_t time_ms = ingest->switched_ms != 0 ? ingest->switched_ms : vd_clock_utc_ms();
+
+    if (ingest->stored_noted == (ingest->stores_raw_events ? 1 : 0)) {
+        return;
+    }
+    if (vd_raw_pauses_set(ingest->store, ingest->stores_raw_events, time_ms) == VD_OK) {
+        vd_log(VD_LOG_INFO, "center.raw_events", "stored=%d", ingest->stores_raw_events ? 1 : 0);
+        ingest->stored_noted = ingest->stores_raw_events ? 1 : 0;
+    }
+}
+
+static void read_switches(struct vd_ingest *ingest)
+{
+    if (ingest->read_switches != NULL &&
+        ingest->read_switches(
+            ingest->read_switches_context, &ingest->detection, &ingest->stores_raw_events)) {
+        vd_engine_set_settings(ingest->engine, &ingest->detection);
+    }
+}
+
 /* Whoever must know that identities or the hub were changed. */
 static void tell_change(struct vd_ingest *ingest)
 {
@@ -171,10 +197,7 @@ static void tell_change(struct vd_ingest *ingest)
     if (ingest->hub_changed != NULL) {
         ingest->hub_changed(ingest->hub_changed_context);
     }
-    if (ingest->read_detection != NULL &&
-        ingest->read_detection(ingest->read_detection_context, &ingest->detection)) {
-        vd_engine_set_settings(ingest->engine, &ingest->detection);
-    }
+    read_switches(ingest);
 }
 
 int vd_ingest_refresh(struct vd_ingest *ingest)
@@ -183,6 +206,7 @@ int vd_ingest_refresh(struct vd_ingest *ingest)
 
     if (error == VD_OK) {
         tell_change(ingest);
+        note_switch(ingest);
         error = refresh_indicators(ingest);
     }
     return error == VD_OK ? refresh_groups(ingest) : error;
@@ -230,6 +254,9 @@ static int take_records(
             return error;
         }
         batch->next++;
+        if (ingest->is_switch_due) {
+            return VD_OK;
+        }
     }
     return error == VD_E_NOT_FOUND ? VD_OK : error;
 }
@@ -271,6 +298,7 @@ static void add_counters(struct vd_center_stats *total, const struct vd_center_s
     total->duplicates += more->duplicates;
     total->alerts_raised += more->alerts_raised;
     total->alerts_repeated += more->alerts_repeated;
+    total->raw_events_passed_over += more->raw_events_passed_over;
 }
 
 static void publish_detection(struct vd_ingest *ingest)
@@ -312,6 +340,7 @@ static int commit_alerts(struct vd_ingest *ingest, struct vd_ingest_batch *batch
         add_counters(&ingest->stats, &batch->counted);
         publish_detection(ingest);
         tell_change(ingest);
+        note_switch(ingest);
     }
     return error;
 }
@@ -438,6 +467,7 @@ int vd_ingest_step(struct vd_ingest *ingest)
     vd_raw_events_clear(&ingest->rows);
     vd_diagnostics_clear(&ingest->operations);
     vd_findings_clear(&ingest->findings);
+    ingest->is_switch_due = false;
     error = read_offsets(ingest, &batch);
     if (error == VD_OK) {
         error = read_records(ingest, &batch);

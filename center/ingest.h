@@ -34,9 +34,14 @@ struct vd_ingest {
     int64_t group_generation;
     void (*hub_changed)(void *context); /* as vd_center_config has it */
     void *hub_changed_context;
-    bool (*read_detection)(void *context, struct vd_detect_settings *detection); /* likewise */
-    void *read_detection_context;
+    bool (*read_switches)(void *context, struct vd_detect_settings *detection,
+        bool *stores_raw_events); /* likewise */
+    void *read_switches_context;
     struct vd_detect_settings detection;
+    bool stores_raw_events;
+    int stored_noted;     /* what the alert store was told of it; -1: nothing yet */
+    int64_t switched_ms;  /* UTC: when a solution was changed last, 0: before the start */
+    bool is_switch_due;   /* one was in the batch under way, which ends with it */
     bool has_hub_changed; /* in the batch under way */
     bool is_engine_stale; /* a transaction with its state was rolled back */
     /* Where the rows go on: records before it gave none, so the query tables need not be told at once. */

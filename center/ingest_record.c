@@ -81,7 +81,9 @@ static int take_event(struct vd_ingest *ingest, struct vd_ingest_batch *batch, u
         seen.event = event;
         error = vd_engine_observe(ingest->engine, &seen, &ingest->findings);
     }
-    if (error == VD_OK && offset >= batch->rows_from) {
+    if (!ingest->stores_raw_events) {
+        batch->counted.raw_events_passed_over += offset >= batch->alerts_from ? 1 : 0;
+    } else if (error == VD_OK && offset >= batch->rows_from) {
         struct vd_raw_source source = {
             .device_id = record->device_id,
             .module_id = record->module_id,
@@ -174,6 +176,15 @@ static int observe_activity(struct vd_ingest *ingest, uint64_t offset,
     return error;
 }
 
+/* What solutions switch holds for the records that follow. */
+static bool is_of_solution(const struct vd_activity_row *row)
+{
+    static const char solutions[] = "Microsoft.Security/iotSecuritySolutions/";
+
+    return row->operation_name.length >= sizeof solutions - 1 &&
+        memcmp(row->operation_name.data, solutions, sizeof solutions - 1) == 0;
+}
+
 /* Identities and the hub itself: what recommendations are about. */
 static void note_change(struct vd_ingest *ingest, const struct vd_event *record)
 {
@@ -182,6 +193,10 @@ static void note_change(struct vd_ingest *ingest, const struct vd_event *record)
 
     if (record->kind == VD_EVENT_ACTIVITY) {
         ingest->has_hub_changed = true;
+        if (is_of_solution(&rows->activities[rows->activity_count - 1])) {
+            ingest->is_switch_due = true;
+            ingest->switched_ms = record->enqueued_ms;
+        }
         return;
     }
     row = &rows->rows[rows->count - 1];

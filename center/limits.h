@@ -64,6 +64,9 @@
 /* Changes of state that are remembered of each recommendation; the oldest go first. */
 #define VD_RECOMMENDATION_CHANGES_MAX 1000
 
+/* Stretches without raw events that are remembered; the oldest go first. */
+#define VD_RAW_PAUSES_MAX 1000
+
 /* Notifications that wait for sinks; the oldest go first. Some 3 KiB each. */
 #define VD_OUTBOX_MAX 1000000
 /* Sinks, each of which has a thread. */

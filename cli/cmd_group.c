@@ -262,6 +262,7 @@ static void print_tallies(const json_t *list, const char *name, const char *colu
 static void print_result(const json_t *result)
 {
     const json_t *example;
+    const json_t *pause;
     size_t i;
 
     printf("%lld findings on %zu devices from %s to %s; %lld devices are in the group now\n",
@@ -272,6 +273,13 @@ static void print_result(const json_t *result)
         number_of(result, "recordsRead"));
     if (json_is_true(json_object_get(result, "isPartial"))) {
         printf("not all of it: the time was over at %s\n", text_of(result, "coveredUntil"));
+    }
+    json_array_foreach(json_object_get(result, "notStored"), i, pause)
+    {
+        const char *to = json_string_value(json_object_get(pause, "to"));
+
+        printf("raw events were not stored from %s to %s: nothing is known of then\n",
+            text_of(pause, "from"), to != NULL ? to : "now");
     }
     print_tallies(json_object_get(result, "rules"), "alertType", "ALERT");
     print_tallies(json_object_get(result, "devices"), "deviceId", "DEVICE");

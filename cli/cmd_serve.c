@@ -289,7 +289,8 @@ static void poke_recommender(void *context)
     vd_recommender_poke(context);
 }
 
-static bool read_detection(void *context, struct vd_detect_settings *detection)
+static bool read_switches(
+    void *context, struct vd_detect_settings *detection, bool *stores_raw_events)
 {
     struct vd_solution_switches switches;
 
@@ -297,6 +298,7 @@ static bool read_detection(void *context, struct vd_detect_settings *detection)
         return false;
     }
     detection->unmasked_addresses = switches.unmasked_addresses;
+    *stores_raw_events = switches.stores_raw_events;
     json_decref(switches.disabled_recommendations);
     return true;
 }
@@ -329,8 +331,8 @@ static int start_center(struct service *service)
     if (error != VD_OK) {
         return error;
     }
-    config.read_detection = read_detection;
-    config.read_detection_context = service->stores.registry;
+    config.read_switches = read_switches;
+    config.read_switches_context = service->stores.registry;
     config.hub_changed = poke_recommender;
     config.hub_changed_context = service->recommender;
     return vd_center_start(&config, &service->center);

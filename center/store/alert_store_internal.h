@@ -168,6 +168,11 @@
     X(OUTBOX_END, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'outbox'")                                                                       \
     X(OUTBOX_ATTEMPT,                                                                                                                                                  \
         "UPDATE notify_sinks SET open = ?2, try = ?3, since_ms = ?4 WHERE name = ?1")                                                                                  \
+    X(PAUSE_BEGIN,                                                                                                                                                     \
+        "INSERT INTO raw_pauses(from_ms) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM raw_pauses WHERE to_ms IS NULL)")                                                   \
+    X(PAUSE_END, "UPDATE raw_pauses SET to_ms = max(?1, from_ms) WHERE to_ms IS NULL")                                                                                 \
+    X(PAUSE_PRUNE,                                                                                                                                                     \
+        "DELETE FROM raw_pauses WHERE number <= (SELECT max(number) FROM raw_pauses) - ?1")                                                                            \
     X(OUTBOX_DONE,                                                                                                                                                     \
         "UPDATE notify_sinks SET next = ?2 + 1, open = 0, try = 0, since_ms = 0,"                                                                                      \
         " delivered = delivered + ?3 WHERE name = ?1")                                                                                                                 \

@@ -174,8 +174,13 @@ static const char counts_2[] =
     "CREATE INDEX dead_letters_by_replay ON dead_letters(replay_state);"
     "CREATE INDEX notify_dead_by_sink ON notify_dead(sink);";
 
+static const char pauses_2[] =
+    /* When raw events were not stored, by when the hub got them; the last may be open. */
+    "CREATE TABLE raw_pauses(number INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL,"
+    " to_ms INTEGER);";
+
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, pauses_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */
