@@ -16,7 +16,7 @@
 
 #define DAY_MS   86400000LL
 #define KNOWN_MS (INGEST_T0_MS + 5 * DAY_MS)
-#define WAIT_MS  20000
+#define WAIT_MS  100000
 
 static const char late_feed[] = "198.51.100.0/29 # a range\n198.51.100.3\n2001:db8:bad2::/48\n";
 static const char exceptions[] = "198.51.100.5\n";
