@@ -309,6 +309,20 @@ static void emit_join(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 /* ---- Arrays ---- */
 
 /* The elements of all arrays side by side; the longest says how many rows there are, and a row without any stays one. */
+static void emit_element(struct vd_kql_emitter *e, const struct vd_kql_rel *rel, uint32_t i)
+{
+    if (rel->expands_pairs) {
+        vd_buf_printf(e->sql,
+            ", CASE WHEN vd_b%u THEN CAST(json_array(json_keys(list_extract(vd_a%u, vd_i))[1], "
+            "json_extract(list_extract(vd_a%u, vd_i), '$.*')[1]) AS VARCHAR) ELSE "
+            "nullif(list_extract(vd_a%u, vd_i), 'null') END",
+            i, i, i, i);
+    } else {
+        vd_buf_printf(e->sql, ", nullif(list_extract(vd_a%u, vd_i), 'null')", i);
+    }
+}
+
+/* Of a null comes one row, of an empty array none. */
 static void emit_expand(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = over(rel->inputs[0]);
@@ -322,7 +336,7 @@ static void emit_expand(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
     vd_kql_emit_text(e, "SELECT ");
     emit_columns(e, &input->columns);
     for (uint32_t i = 0; i < rel->expr_count; i++) {
-        vd_buf_printf(e->sql, ", nullif(list_extract(vd_a%u, vd_i), 'null')", i);
+        emit_element(e, rel, i);
         emit_name(e, &rel->columns.items[input->columns.count + i]);
     }
     if (rel->index_column != 0) {
@@ -333,7 +347,7 @@ static void emit_expand(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
     vd_kql_emit_text(e, rel->row_limit > 0 ? "least(" : "");
     vd_kql_emit_text(e, "greatest(");
     for (uint32_t i = 0; i < rel->expr_count; i++) {
-        vd_buf_printf(e->sql, "%slen(vd_a%u)", i > 0 ? ", " : "", i);
+        vd_buf_printf(e->sql, "%scoalesce(len(vd_a%u), 1)", i > 0 ? ", " : "", i);
     }
     vd_kql_emit_text(e, ")");
     if (rel->row_limit > 0) {
@@ -341,9 +355,14 @@ static void emit_expand(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
     }
     vd_kql_emit_text(e, ")) AS vd_i FROM (SELECT *");
     for (uint32_t i = 0; i < rel->expr_count; i++) {
-        vd_kql_emit_text(e, ", CAST(json_extract(kql_expand(");
+        vd_kql_emit_text(e, ", CAST(json_extract(kql_expand(nullif(");
         vd_kql_emit_expr(e, &place, rel->exprs[i]);
-        vd_buf_printf(e->sql, "), '$[*]') AS VARCHAR[]) AS vd_a%u", i);
+        vd_buf_printf(e->sql, ", 'null')), '$[*]') AS VARCHAR[]) AS vd_a%u", i);
+        if (rel->expands_pairs) {
+            vd_kql_emit_text(e, ", coalesce(json_type(");
+            vd_kql_emit_expr(e, &place, rel->exprs[i]);
+            vd_buf_printf(e->sql, ") = 'OBJECT', false) AS vd_b%u", i);
+        }
     }
     emit_input(e, input);
     vd_buf_printf(e->sql, ")) AS t%u", alias);

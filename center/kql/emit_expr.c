@@ -340,10 +340,6 @@ static void emit_window(
 {
     static const char *const names[] = {"lag(", "lead(", "(row_number(", "sum("};
 
-    if (expr->window == VD_KQL_WINDOW_CUMSUM && expr->argument_count > 1) {
-        vd_kql_emit_unsupported(e, "row_cumsum with a restart");
-        return;
-    }
     vd_kql_emit_text(e, expr->type == VD_KQL_STRING ? "coalesce(" : "");
     vd_kql_emit_text(e, expr->window == VD_KQL_WINDOW_CUMSUM ? "CAST(" : "");
     vd_kql_emit_text(e, names[expr->window]);
@@ -352,6 +348,11 @@ static void emit_window(
         vd_kql_emit_expr(e, place, expr->arguments[i]);
     }
     vd_kql_emit_text(e, ") OVER (");
+    if (expr->restart != NULL) {
+        vd_kql_emit_text(e, "PARTITION BY ");
+        vd_kql_emit_expr(e, place, expr->restart);
+        vd_kql_emit_text(e, " ");
+    }
     vd_kql_emit_order(e, place->rel, place->rel);
     if (expr->window == VD_KQL_WINDOW_CUMSUM) {
         vd_kql_emit_text(e, " ROWS UNBOUNDED PRECEDING");

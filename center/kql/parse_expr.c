@@ -311,6 +311,9 @@ static const char *comparison(const struct vd_kql_parser *p)
         "!endswith_cs", "like", "!like", "notcontains", "containscs", NULL};
     const struct vd_kql_token *token = vd_kql_peek(p, 0);
 
+    if (p->in_search && vd_kql_is_sign(token, ":")) {
+        return "has";
+    }
     return find_text(token->text,
         token->kind == VD_KQL_TOKEN_SIGN       ? signs
             : token->kind == VD_KQL_TOKEN_NAME ? words

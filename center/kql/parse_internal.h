@@ -17,6 +17,7 @@ struct vd_kql_parser {
     uint32_t at;
     uint32_t depth;
     uint32_t nodes;
+    bool in_search; /* where a colon is `has` */
 };
 
 /* ---- parse.c ---- */
@@ -70,6 +71,8 @@ struct vd_kql_node *vd_kql_parse_dynamic(struct vd_kql_parser *p, const struct v
 
 /* ---- parse_pipe.c ---- */
 
+/* (column:type, ...) or (*) */
+struct vd_kql_node *vd_kql_parse_schema(struct vd_kql_parser *p);
 /* A table or an expression, whatever comes. */
 struct vd_kql_node *vd_kql_parse_pipe(struct vd_kql_parser *p);
 /* What a join or union has beside it: a name, a call, or a pipe in parentheses. */

@@ -124,6 +124,17 @@ static void rest_expr(struct vd_kql_parser *p, struct vd_kql_node *node)
     vd_kql_node_add(node, &tail, vd_kql_parse_expr(p));
 }
 
+/* plugin(...) : (column:type, ...) */
+static void rest_evaluate(struct vd_kql_parser *p, struct vd_kql_node *node)
+{
+    struct vd_kql_node *tail = NULL;
+
+    vd_kql_node_add(node, &tail, vd_kql_parse_expr(p));
+    if (vd_kql_take_sign(p, ":")) {
+        vd_kql_node_add(node, &tail, vd_kql_parse_schema(p));
+    }
+}
+
 static void rest_list(struct vd_kql_parser *p, struct vd_kql_node *node)
 {
     struct vd_kql_node *tail = NULL;
@@ -397,7 +408,7 @@ static const struct {
     {"as", VD_KQL_AS, rest_as},
     {"count", VD_KQL_COUNT, rest_count},
     {"distinct", VD_KQL_DISTINCT, rest_distinct},
-    {"evaluate", VD_KQL_EVALUATE, rest_expr},
+    {"evaluate", VD_KQL_EVALUATE, rest_evaluate},
     {"extend", VD_KQL_EXTEND, rest_list},
     {"filter", VD_KQL_WHERE, rest_expr},
     {"join", VD_KQL_JOIN, rest_join},

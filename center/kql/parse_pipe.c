@@ -7,7 +7,7 @@
 
 /* ---- Sources ---- */
 
-static struct vd_kql_node *parse_schema(struct vd_kql_parser *p)
+struct vd_kql_node *vd_kql_parse_schema(struct vd_kql_parser *p)
 {
     struct vd_kql_node *schema = vd_kql_node_new(p, VD_KQL_SCHEMA, vd_kql_peek(p, 0));
     struct vd_kql_node *tail = NULL;
@@ -36,7 +36,7 @@ static struct vd_kql_node *parse_datatable(struct vd_kql_parser *p, const struct
     struct vd_kql_node *table = vd_kql_node_new(p, VD_KQL_DATATABLE, word);
     struct vd_kql_node *tail = NULL;
 
-    vd_kql_node_add(table, &tail, parse_schema(p));
+    vd_kql_node_add(table, &tail, vd_kql_parse_schema(p));
     vd_kql_expect_sign(p, "[");
     while (!vd_kql_is_sign(vd_kql_peek(p, 0), "]")) {
         vd_kql_node_add(table, &tail, vd_kql_parse_expr(p));
@@ -122,7 +122,9 @@ struct vd_kql_node *vd_kql_parse_search(struct vd_kql_parser *p, const struct vd
         } while (vd_kql_take_sign(p, ","));
         vd_kql_expect_sign(p, ")");
     }
+    p->in_search = true;
     vd_kql_node_add(search, &tail, vd_kql_parse_expr(p));
+    p->in_search = false;
     if (options->first != NULL) {
         tail->next = options->first;
         search->child_count += options->child_count;
@@ -215,7 +217,7 @@ static struct vd_kql_node *parse_parameter(struct vd_kql_parser *p)
     parameter->kind = VD_KQL_PARAMETER;
     vd_kql_expect_sign(p, ":");
     if (vd_kql_is_sign(vd_kql_peek(p, 0), "(")) {
-        vd_kql_node_add(parameter, &tail, parse_schema(p));
+        vd_kql_node_add(parameter, &tail, vd_kql_parse_schema(p));
         return parameter;
     }
     parameter->value.type = vd_kql_parse_type(p);

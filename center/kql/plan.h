@@ -40,6 +40,8 @@ struct vd_kql_expr {
     enum vd_kql_type type;
     uint32_t column; /* its id */
     enum vd_kql_window window;
+    const struct vd_kql_expr
+        *restart; /* of a window: a column that is another wherever it begins anew; NULL: never */
     const struct vd_kql_overload *call;
     struct vd_kql_value value;
     struct vd_kql_expr **arguments;
@@ -116,6 +118,7 @@ struct vd_kql_rel {
     uint32_t counter;      /* id */
     uint32_t row_limit;    /* of EXPAND, for each row; 0: none */
     uint32_t index_column; /* of EXPAND: id; 0: none */
+    bool expands_pairs; /* of EXPAND: a member of a bag becomes [name, value], not a bag of one */
     enum vd_kql_join join;
     /* The order that rows have, whose columns are among these. */
     const struct vd_kql_order *order;

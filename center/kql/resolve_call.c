@@ -130,6 +130,55 @@ static struct vd_kql_expr *resolve_case(
 
 /* ---- Over rows in their order ---- */
 
+static bool has_window(const struct vd_kql_expr *expr)
+{
+    bool has = expr->op == VD_KQL_OP_WINDOW;
+
+    for (uint32_t i = 0; i < expr->argument_count && !has; i++) {
+        has = expr->arguments[i] != NULL && has_window(expr->arguments[i]);
+    }
+    return has;
+}
+
+/* Computes it a step earlier: the row becomes a projection of itself with one more column, which queries cannot name. */
+static struct vd_kql_expr *earlier(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, struct vd_kql_expr *expr)
+{
+    struct vd_kql_rel *row = (struct vd_kql_rel *)place->row;
+    struct vd_kql_rel *before = vd_kql_new(r, sizeof *before);
+    struct vd_kql_rel *project;
+    struct vd_kql_column *column;
+
+    *before = *row;
+    project = vd_kql_project_begin(r, before);
+    for (uint32_t i = 0; i < before->columns.count; i++) {
+        vd_kql_project_keep(r, project, &before->columns.items[i]);
+    }
+    column = vd_kql_columns_new(r, &project->columns, VD_STR_LITERAL(""), expr->type);
+    column->is_key = true;
+    vd_kql_rel_expr(r, project, expr);
+    project->order = before->order;
+    project->order_count = before->order_count;
+    project->is_serialized = before->is_serialized;
+    *row = *project;
+    return vd_kql_column_expr(r, column);
+}
+
+/* How often it has begun anew up to a row. */
+static struct vd_kql_expr *restarts(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, struct vd_kql_expr *restart)
+{
+    struct vd_kql_expr *one = vd_kql_expr_new(r, VD_KQL_OP_CASE, VD_KQL_LONG, 3);
+    struct vd_kql_expr *count = vd_kql_expr_new(r, VD_KQL_OP_WINDOW, VD_KQL_LONG, 1);
+
+    one->arguments[0] = restart;
+    one->arguments[1] = vd_kql_constant_long(r, 1);
+    one->arguments[2] = vd_kql_constant_long(r, 0);
+    count->window = VD_KQL_WINDOW_CUMSUM;
+    count->arguments[0] = one;
+    return earlier(r, place, count);
+}
+
 static struct vd_kql_expr *resolve_window(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
@@ -152,7 +201,9 @@ static struct vd_kql_expr *resolve_window(
             VD_STR_ARG(node->text));
     }
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        expr->arguments[i++] = vd_kql_resolve_expr(r, place, item);
+        struct vd_kql_expr *argument = vd_kql_resolve_expr(r, place, item);
+
+        expr->arguments[i++] = has_window(argument) ? earlier(r, place, argument) : argument;
     }
     for (i = 0; i < 4; i++) {
         if (vd_str_equal_text(node->text, windows[i].name)) {
@@ -168,6 +219,11 @@ static struct vd_kql_expr *resolve_window(
     } else if (expr->window == VD_KQL_WINDOW_CUMSUM) {
         expr->type =
             expr->arguments[0]->type == VD_KQL_INT ? VD_KQL_LONG : expr->arguments[0]->type;
+    }
+    if (expr->argument_count == 2 &&
+        (expr->window == VD_KQL_WINDOW_NUMBER || expr->window == VD_KQL_WINDOW_CUMSUM)) {
+        expr->restart = restarts(r, place, vd_kql_cast(r, node, expr->arguments[1], VD_KQL_BOOL));
+        expr->argument_count = 1;
     }
     return expr;
 }
@@ -304,6 +360,38 @@ struct vd_kql_expr *vd_kql_aggregate_add(
     return vd_kql_column_expr(r, column);
 }
 
+/* extract(..., typeof(long)): the type of the result. */
+static struct vd_kql_expr *resolve_typed(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const uint32_t count = node->child_count - 1;
+    const struct vd_kql_node *type_name = vd_kql_child(node, count)->first;
+    struct vd_kql_node call = *node;
+    struct vd_kql_node *arguments = vd_kql_new(r, count * sizeof *arguments);
+    enum vd_kql_type type;
+
+    if (type_name == NULL || !vd_kql_type_parse(type_name->text, &type)) {
+        vd_kql_fail(r, vd_kql_child(node, count), "a type is expected in typeof()");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        arguments[i] = *vd_kql_child(node, i);
+        arguments[i].next = i + 1 < count ? &arguments[i + 1] : NULL;
+    }
+    call.first = arguments;
+    call.child_count = count;
+    return vd_kql_cast(r, node, vd_kql_resolve_call(r, place, &call), type);
+}
+
+static bool is_typed(const struct vd_kql_node *node)
+{
+    const struct vd_kql_node *last =
+        node->child_count > 1 ? vd_kql_child(node, node->child_count - 1) : NULL;
+
+    return last != NULL && last->kind == VD_KQL_CALL && vd_str_equal_text(last->text, "typeof") &&
+        (vd_str_equal_text(node->text, "extract") || vd_str_equal_text(node->text, "extractjson") ||
+            vd_str_equal_text(node->text, "extract_json"));
+}
+
 struct vd_kql_expr *vd_kql_resolve_call(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
@@ -316,6 +404,9 @@ struct vd_kql_expr *vd_kql_resolve_call(
 
     if (own != NULL && own->kind == VD_KQL_BIND_NODE && own->node->kind == VD_KQL_FUNCTION) {
         return call_own(r, place, node, own);
+    }
+    if (is_typed(node)) {
+        return resolve_typed(r, place, node);
     }
     for (size_t i = 0; i < sizeof specials / sizeof specials[0]; i++) {
         if (vd_str_equal_text(node->text, specials[i].name)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mv-expand: a row for each element of an array, or each member of a bag. */
+/* mv-expand: a row for each element of an array, or each member of a bag; evaluate bag_unpack: members as columns. */
 
 #include <string.h>
 
@@ -111,7 +111,9 @@ struct vd_kql_rel *vd_kql_resolve_mv_expand(struct vd_kql_resolver *r,
         }
     }
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        if (is_parameter(item, "limit")) {
+        if (is_parameter(item, "kind") || is_parameter(item, "bagexpansion")) {
+            expand->expands_pairs = vd_str_equal_text(item->first->text, "array");
+        } else if (is_parameter(item, "limit")) {
             expand->row_limit = (uint32_t)vd_kql_resolve_count(r, &place, item->first);
         } else if (is_parameter(item, "with_itemindex")) {
             expand->index_column = vd_kql_columns_new(r, &expand->columns,
@@ -123,4 +125,63 @@ struct vd_kql_rel *vd_kql_resolve_mv_expand(struct vd_kql_resolver *r,
         vd_kql_fail(r, node, "a column to expand is expected");
     }
     return arranged(r, expand, node, elements, count);
+}
+
+/* ---- evaluate ---- */
+
+/* The member of the bag in `call` that is behind the prefix. */
+static struct vd_kql_expr *unpacked(struct vd_kql_resolver *r, const struct vd_kql_place *place,
+    const struct vd_kql_node *call, struct vd_str name)
+{
+    const struct vd_kql_node *prefix = call->first->next;
+    struct vd_kql_node bag = *call->first;
+    struct vd_kql_node member = {.kind = VD_KQL_MEMBER,
+        .offset = bag.offset,
+        .end = bag.end,
+        .text = name,
+        .first = &bag,
+        .child_count = 1};
+
+    bag.next = NULL;
+    if (prefix != NULL) {
+        const struct vd_str text = prefix->value.text;
+
+        if (prefix->kind != VD_KQL_LITERAL || prefix->value.type != VD_KQL_STRING) {
+            vd_kql_fail(r, prefix, "a prefix in quotation marks is expected");
+        }
+        if (name.length <= text.length || memcmp(name.data, text.data, text.length) != 0) {
+            return vd_kql_constant_null(r, VD_KQL_DYNAMIC);
+        }
+        member.text = (struct vd_str){name.data + text.length, name.length - text.length};
+    }
+    return vd_kql_resolve_expr(r, place, &member);
+}
+
+struct vd_kql_rel *vd_kql_resolve_evaluate(struct vd_kql_resolver *r,
+    const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
+{
+    const struct vd_kql_place place = {.scope = scope, .row = input};
+    const struct vd_kql_node *call = node->first;
+    const struct vd_kql_node *schema = call->next;
+    struct vd_kql_rel *project = vd_kql_project_begin(r, input);
+
+    if (call->kind != VD_KQL_CALL || !vd_str_equal_text(call->text, "bag_unpack") ||
+        call->child_count == 0) {
+        vd_kql_fail(r, call, "of plugins there is bag_unpack(column) only");
+    }
+    if (schema == NULL || schema->first == NULL || schema->first->kind != VD_KQL_DECLARATION) {
+        vd_kql_fail(r, call,
+            "which columns come of it must be said: bag_unpack(column) : (Name:string, Age:long)");
+    }
+    for (const struct vd_kql_node *item = schema->first; item != NULL; item = item->next) {
+        const struct vd_kql_column *column = vd_kql_columns_find(&input->columns, item->text);
+        const bool is_bag =
+            call->first->kind == VD_KQL_NAME && vd_str_equal(call->first->text, item->text);
+        struct vd_kql_expr *value = column != NULL && !is_bag
+            ? vd_kql_column_expr(r, column)
+            : unpacked(r, &place, call, item->text);
+
+        vd_kql_project_add(r, project, item->text, vd_kql_cast(r, item, value, item->value.type));
+    }
+    return vd_kql_project_end(r, project);
 }

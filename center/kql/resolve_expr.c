@@ -151,9 +151,13 @@ static struct vd_kql_expr *resolve_name(
 
         return vd_kql_resolve_expr(r, &inner, bound->node);
     }
-    vd_kql_fail(r, node, "'%.*s' is %s, where a value is expected", VD_STR_ARG(node->text),
-        bound->kind == VD_KQL_BIND_NODE && bound->node->kind == VD_KQL_FUNCTION ? "a function"
-                                                                                : "a table");
+    if (bound->kind == VD_KQL_BIND_NODE && bound->node->kind == VD_KQL_FUNCTION) {
+        struct vd_kql_node call = *node;
+
+        call.kind = VD_KQL_CALL;
+        return vd_kql_resolve_call(r, place, &call);
+    }
+    vd_kql_fail(r, node, "'%.*s' is a table, where a value is expected", VD_STR_ARG(node->text));
 }
 
 /* ---- Operators ---- */

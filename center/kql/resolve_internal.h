@@ -198,7 +198,8 @@ vd_kql_operator vd_kql_resolve_join; /* resolve_join.c */
 vd_kql_operator vd_kql_resolve_lookup;
 vd_kql_operator vd_kql_resolve_union; /* resolve_union.c; input NULL: it is the source */
 vd_kql_operator vd_kql_resolve_search;
-vd_kql_operator vd_kql_resolve_mv_expand;   /* resolve_expand.c */
+vd_kql_operator vd_kql_resolve_mv_expand; /* resolve_expand.c */
+vd_kql_operator vd_kql_resolve_evaluate;
 vd_kql_operator vd_kql_resolve_parse;       /* resolve_parse.c */
 vd_kql_operator vd_kql_resolve_make_series; /* resolve_series.c */
 vd_kql_operator vd_kql_resolve_render;      /* resolve_render.c */

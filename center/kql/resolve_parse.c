@@ -55,6 +55,7 @@ static void append_column(struct pattern *pattern, enum vd_kql_type type, bool i
 static struct vd_str pattern_of(struct vd_kql_resolver *r, const struct vd_kql_node *node)
 {
     const bool is_regex = vd_str_equal_text(node->text, "regex");
+    const bool is_relaxed = vd_str_equal_text(node->text, "relaxed");
     struct pattern pattern = {.size = 16};
 
     for (const struct vd_kql_node *item = node->first->next; item != NULL; item = item->next) {
@@ -69,7 +70,8 @@ static struct vd_str pattern_of(struct vd_kql_resolver *r, const struct vd_kql_n
         } else if (item->kind == VD_KQL_LITERAL) {
             append_literal(&pattern, item->value.text, is_regex);
         } else {
-            append_column(&pattern, item->value.type, item->next == NULL);
+            append_column(
+                &pattern, is_relaxed ? VD_KQL_STRING : item->value.type, item->next == NULL);
         }
     }
     append_text(&pattern, "$");

@@ -247,6 +247,9 @@ static struct vd_kql_rel *renumbered(struct vd_kql_resolver *r, const struct vd_
     return copy;
 }
 
+static struct vd_kql_rel *resolve_table_call(
+    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
+
 static struct vd_kql_rel *resolve_table_name(
     struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node)
 {
@@ -265,6 +268,12 @@ static struct vd_kql_rel *resolve_table_name(
         rel = vd_kql_resolve_table(r, bound->inner, bound->node);
         r->depth--;
         return rel;
+    }
+    if (bound != NULL && bound->kind == VD_KQL_BIND_NODE) {
+        struct vd_kql_node call = *node;
+
+        call.kind = VD_KQL_CALL;
+        return resolve_table_call(r, scope, &call);
     }
     if (bound != NULL) {
         vd_kql_fail(r, node, "'%.*s' is no table", VD_STR_ARG(node->text));
@@ -427,6 +436,7 @@ static vd_kql_operator *const operators[VD_KQL_KIND_COUNT] = {
     [VD_KQL_MV_EXPAND] = vd_kql_resolve_mv_expand,
     [VD_KQL_PARSE] = vd_kql_resolve_parse,
     [VD_KQL_PARSE_WHERE] = vd_kql_resolve_parse,
+    [VD_KQL_EVALUATE] = vd_kql_resolve_evaluate,
     [VD_KQL_MAKE_SERIES] = vd_kql_resolve_make_series,
     [VD_KQL_RENDER] = vd_kql_resolve_render,
 };

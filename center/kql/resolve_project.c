@@ -133,12 +133,26 @@ static const struct vd_kql_node *value_of(struct vd_kql_resolver *r, const struc
     return item->kind == VD_KQL_NAMED ? item->first : item;
 }
 
+/* A name that the query itself gives, it gives once. */
+static void check_names(struct vd_kql_resolver *r, const struct vd_kql_node *node)
+{
+    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
+        for (const struct vd_kql_node *other = node->first; other != item; other = other->next) {
+            if (item->kind == VD_KQL_NAMED && other->kind == VD_KQL_NAMED &&
+                vd_str_equal(item->text, other->text)) {
+                vd_kql_fail(r, item, "there is a column '%.*s' already", VD_STR_ARG(item->text));
+            }
+        }
+    }
+}
+
 struct vd_kql_rel *vd_kql_resolve_project(struct vd_kql_resolver *r,
     const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
 {
     struct vd_kql_rel *project = vd_kql_project_begin(r, input);
     const struct vd_kql_place place = {.scope = scope, .row = input};
 
+    check_names(r, node);
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
         struct vd_kql_expr *expr = vd_kql_resolve_expr(r, &place, value_of(r, item));
 
@@ -154,6 +168,7 @@ struct vd_kql_rel *vd_kql_resolve_extend(struct vd_kql_resolver *r,
     struct vd_kql_rel *project = vd_kql_project_begin(r, input);
     const struct vd_kql_place place = {.scope = scope, .row = input};
 
+    check_names(r, node);
     for (uint32_t i = 0; i < input->columns.count; i++) {
         const struct vd_kql_column *column = &input->columns.items[i];
         bool is_replaced = vd_kql_is_hidden(column);

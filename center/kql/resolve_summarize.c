@@ -272,9 +272,7 @@ static void add_item(struct summary *s, const struct vd_kql_node *item)
     } else if (value->kind == VD_KQL_CALL && expr->op == VD_KQL_OP_COLUMN) {
         name = vd_kql_aggregate_name(s->r, value);
     }
-    if (expr->op != VD_KQL_OP_COLUMN) {
-        check_aggregated(s->r, value, expr, &s->aggregates.columns);
-    }
+    check_aggregated(s->r, value, expr, &s->aggregates.columns);
     vd_kql_project_add(s->r, s->project, default_name(s, name), expr);
 }
 

@@ -74,7 +74,7 @@
     X(SAMPLE) /* EXPR */                                                                                                       \
     X(SERIALIZE) /* EXPR or NAMED* */                                                                                          \
     X(AS)        /* "name" */                                                                                                  \
-    X(EVALUATE)  /* CALL */
+    X(EVALUATE)  /* CALL [SCHEMA] */
 
 enum vd_kql_kind {
 #define VD_KQL_KIND_ENUM(kind) VD_KQL_##kind,

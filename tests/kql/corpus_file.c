@@ -95,9 +95,10 @@ static void read_expectation(struct reading *r, struct vd_str line, struct corpu
     if (cut(&line, " error ")) {
         out->is_error = true;
         out->line = cut_number(&line);
-        if (!cut(&line, ":") || (out->column = cut_number(&line)) == 0 || !cut(&line, " ")) {
+        if (!cut(&line, ":") || (out->column = cut_number(&line)) == 0) {
             fail_msg("%s:%u: error LINE:COLUMN text", r->name, r->line);
         }
+        (void)cut(&line, " ");
         out->text = line;
     } else if (cut(&line, " sorted")) {
         out->is_sorted = true;

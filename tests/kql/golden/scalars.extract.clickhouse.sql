@@ -1,0 +1,1 @@
+SELECT a_1, b_2, c_3, d_4, e_5 FROM (SELECT (extractGroups('hello x=45.6|wo', 'x=([0-9.]+)')[toInt64('1')]) AS a_1, (extractGroups('ab12', '(\\d+)')[toInt64('0')]) AS b_2, (extractGroups('y', 'x')[toInt64('1')]) AS c_3, (toFloat64OrNull((extractGroups('dur=1.5s', '([0-9.]+)')[toInt64('1')]))) AS d_4, (extractGroups('hello', '^(\\w)(\\w+)')[toInt64('2')]) AS e_5) AS t1
