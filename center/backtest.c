@@ -108,7 +108,8 @@ static void add_example(struct run *run, const struct vd_pending_alert *alert)
     char time[VD_TIME_TEXT_SIZE];
     char *device = strndup(alert->first.device_id.data, alert->first.device_id.length);
 
-    vd_time_format(alert->end_ms, time);
+    vd_time_format(
+        alert->first.end_ms, time); /* what is described and shown is the first finding */
     if (json_array_size(run->examples) < VD_BACKTEST_EXAMPLES_MAX && device != NULL) {
         json_array_append_new(run->examples,
             json_pack("{s:s, s:s, s:s, s:s, s:o}", "alertType", alert->first.rule->alert_type,
@@ -236,7 +237,11 @@ static int feed_event(struct run *run, const json_t *rows, size_t *i)
 {
     const json_t *first = json_array_get(rows, *i);
     const int64_t stamp_ms = vd_row_ms(first, COLUMN_STAMP);
-    struct vd_security_event event = {.payload = VD_PAYLOAD_NETWORK_ACTIVITY};
+    json_t *details = json_loads(vd_row_text(first, COLUMN_DETAILS), 0, NULL);
+    struct vd_security_event event = {
+        .payload = VD_PAYLOAD_NETWORK_ACTIVITY,
+        .items = vd_stored_flow_is_item(details) ? details : NULL,
+    };
     struct vd_security_message message = {.events = {&event, 1, 1}};
     struct vd_observation seen = {
         .what = VD_OBSERVED_EVENT,
@@ -266,7 +271,11 @@ static int feed_event(struct run *run, const json_t *rows, size_t *i)
     if (error == VD_OK) {
         error = pass_time(run, seen.enqueued_ms);
     }
-    return error == VD_OK ? vd_engine_observe(run->engine, &seen, &run->findings) : error;
+    if (error == VD_OK) {
+        error = vd_engine_observe(run->engine, &seen, &run->findings);
+    }
+    json_decref(details);
+    return error;
 }
 
 /* A record of a minute's messages stands for each of them. */

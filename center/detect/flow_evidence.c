@@ -102,7 +102,7 @@ void vd_flow_describe(const struct vd_flow_finding *f, struct vd_buf *out)
     }
     if (is_single) {
         vd_buf_printf(out, " at %s.", end);
-    } else if (seen->hunted_ms != 0) {
+    } else if (seen->time.start_ms == seen->time.end_ms) { /* how long is not known */
         vd_buf_printf(
             out, " until %s: %u bytes out, %u bytes in.", end, flow->bytes_out, flow->bytes_in);
     } else {

@@ -17,7 +17,8 @@ struct vd_flow_finding {
 };
 
 void vd_flow_finding_begin(struct vd_flow_finding *flow_finding);
-/* Appends "Device d exchanged TCP traffic with a port p between t and t: n bytes out, n bytes in." */
+/* Appends "Device d exchanged TCP traffic with a port p between t and t: n bytes out, n bytes in."; "until t"
+ * where it is not known how long the report took; "opened a connection to" of what was reported as JSON. */
 void vd_flow_describe(const struct vd_flow_finding *flow_finding, struct vd_buf *out);
 /* Adds it with the description, and releases what begin made. VD_E_NOMEM. */
 VD_NODISCARD int vd_flow_finding_add(struct vd_flow_finding *flow_finding,

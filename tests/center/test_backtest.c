@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include <string.h>
+
 #include <cmocka.h>
 
 #include "center/backtest.h"
@@ -161,6 +163,32 @@ static json_int_t counted(const json_t *alerts, const char *type)
     return count;
 }
 
+/* An example is one finding: its time, its text and its evidence are of the same flow, told as live alerts tell it. */
+static void check_examples(const json_t *examples)
+{
+    size_t single = 0;
+
+    for (size_t i = 0; i < json_array_size(examples); i++) {
+        const json_t *example = json_array_get(examples, i);
+        const char *time = json_string_value(json_object_get(example, "time"));
+        const char *description = json_string_value(json_object_get(example, "description"));
+        const json_t *evidence = json_object_get(example, "evidence");
+
+        if (json_object_get(evidence, "rawEventId") == NULL) {
+            continue;
+        }
+        assert_string_equal(json_string_value(json_object_get(evidence, "time")), time);
+        assert_non_null(strstr(description, time));
+        if (strcmp(json_string_value(json_object_get(example, "deviceId")), "d3") == 0) {
+            assert_non_null(strstr(description, " opened a "));
+            single++;
+        } else {
+            assert_non_null(strstr(description, " until "));
+        }
+    }
+    assert_true(single > 0);
+}
+
 static void test_backtest__finds_what_was_found(void **state)
 {
     static const char *const types[] = {"IoT_CA_ActiveConnectionsNotInAllowedRange",
@@ -189,6 +217,7 @@ static void test_backtest__finds_what_was_found(void **state)
     assert_int_equal(json_integer_value(json_object_get(result, "findings")), total);
     assert_int_equal(json_array_size(json_object_get(result, "devices")), 4);
     assert_true(json_array_size(json_object_get(result, "examples")) > 3);
+    check_examples(json_object_get(result, "examples"));
     assert_true(json_is_false(json_object_get(result, "isPartial")));
     /* Nothing was stored by it. */
     json_decref(result);
