@@ -3,6 +3,8 @@
 
 #include "center/detect/ti_connection.h"
 
+#include <string.h>
+
 #include "center/detect/flow_evidence.h"
 #include "lib/clock.h"
 #include "lib/json_text.h"
@@ -29,8 +31,15 @@ static void describe(const struct vd_indicator_match *match, struct vd_buf *out)
     if (match->confidence != VD_CONFIDENCE_UNKNOWN) {
         vd_buf_printf(out, " with confidence %u", (unsigned)match->confidence);
     }
-    vd_buf_append_text(out, match->description[0] != '\0' ? ": " : ".");
+    if (match->description[0] == '\0') {
+        vd_buf_append_text(out, ".");
+        return;
+    }
+    vd_buf_append_text(out, ": ");
     vd_buf_append_text(out, match->description);
+    if (match->description[strlen(match->description) - 1] != '.') {
+        vd_buf_append_text(out, ".");
+    }
 }
 
 static void append_evidence(const struct vd_indicator_match *match, struct vd_buf *out)

@@ -21,7 +21,7 @@ struct connection_case {
 
 static const struct connection_case cases[] = {
     {"192.0.2.1", "192.0.2.1", "High",
-        "The address is on the list \"bad\" as 192.0.2.1 with confidence 80: a \"C2\" server"},
+        "The address is on the list \"bad\" as 192.0.2.1 with confidence 80: a \"C2\" server."},
     {"198.51.100.9", "198.51.100.0/24", NULL,
         "The address is on the list \"plain\" as 198.51.100.0/24."},
     {"2001:db8::5", "2001:db8::/32", NULL, "as 2001:db8::/32."},
