@@ -86,7 +86,11 @@ static bool read_field(struct csv *csv, struct vd_str *rest, char **to)
             csv->problem = "a quote is not closed";
             return false;
         }
-        length = plain_length(csv, *rest); /* blanks behind the quote */
+        length = plain_length(csv, *rest);
+        if (vd_format_trim((struct vd_str){rest->data, length}).length > 0) {
+            csv->problem = "there is text behind a quote";
+            return false;
+        }
     } else {
         length = plain_length(csv, *rest);
         field = vd_format_trim((struct vd_str){rest->data, length});

@@ -175,6 +175,12 @@ static void test_feed__csv(void **state)
             VD_E_INVALID, "", "1  the header has no column of that name\n", 0, 0},
         {"no such optional column", {VD_FEED_CSV, UNKNOWN, .until_column = "nope"}, "ip,b\n1,2\n",
             VD_E_INVALID, "", "1  the header lacks an optional column that was named\n", 0, 0},
+        {"text behind a quote", {VD_FEED_CSV, UNKNOWN},
+            "\"ip\" ,b\n\"192.0.2.1\" ,2\n\"192.0.2.2\"x,2\n192.0.2.3,2\n", VD_OK,
+            "192.0.2.1 - 0 - - 2 \n192.0.2.3 - 0 - - 4 \n", "3  there is text behind a quote\n", 0,
+            0},
+        {"JSON in a line", {VD_FEED_CSV, UNKNOWN}, "[{\"id\":1,\"value\":\"192.0.2.1\"}]\n",
+            VD_E_INVALID, "", "1  the header has no column with a usual name: name it\n", 0, 0},
         {"no header", {VD_FEED_CSV, UNKNOWN}, "# nothing\n", VD_E_INVALID, "",
             "1  the header has no column with a usual name: name it\n", 0, 0},
     };
