@@ -193,16 +193,15 @@ static void keep_headers(
     }
 }
 
-static int failed(
-    CURLcode code, const struct vd_http_get_request *request, struct vd_http_get_answer *answer)
+static int failed(CURL *easy, CURLcode code, const struct vd_http_get_request *request,
+    struct vd_http_get_answer *answer)
 {
     if (code == CURLE_FILESIZE_EXCEEDED || answer->body.error == VD_E_LIMIT) {
         snprintf(answer->reason, sizeof answer->reason, "the answer is longer than %zu bytes",
             request->body_max_bytes);
         return VD_E_LIMIT;
     }
-    /* libcurl's own buffer of the error would name the URL. */
-    snprintf(answer->reason, sizeof answer->reason, "%s", curl_easy_strerror(code));
+    vd_http_run_reason(easy, code, answer->reason, sizeof answer->reason);
     switch (code) {
     case CURLE_ABORTED_BY_CALLBACK:
         return VD_E_CLOSED;
@@ -269,7 +268,7 @@ static int get_once(struct vd_http_get *get, const struct vd_http_get_request *r
     int error = VD_E_NOMEM;
 
     if (left_ms <= 0) {
-        return failed(CURLE_OPERATION_TIMEDOUT, request, answer);
+        return failed(get->easy, CURLE_OPERATION_TIMEDOUT, request, answer);
     }
     if (set_up(get, request, url, (int)left_ms, &transfer) && add_headers(&list, request) &&
         add_credential(&list, request)) {
@@ -281,8 +280,8 @@ static int get_once(struct vd_http_get *get, const struct vd_http_get_request *r
         curl_easy_getinfo(get->easy, CURLINFO_REDIRECT_URL, &target);
         answer->status = (int)status;
         *next = code == CURLE_OK && target != NULL ? strdup(target) : NULL;
-        error =
-            code != CURLE_OK ? failed(code, request, answer) : judge(get->easy, request, answer);
+        error = code != CURLE_OK ? failed(get->easy, code, request, answer)
+                                 : judge(get->easy, request, answer);
     }
     curl_easy_reset(get->easy);
     headers_free(list);

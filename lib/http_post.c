@@ -76,8 +76,7 @@ int vd_http_post_send(struct vd_http_post *post, const char *const *headers, str
     if (code == CURLE_OK) {
         return judge(post, failure);
     }
-    /* libcurl's own buffer of the error would name the URL. */
-    snprintf(failure->reason, sizeof failure->reason, "%s", curl_easy_strerror(code));
+    vd_http_run_reason(post->easy, code, failure->reason, sizeof failure->reason);
     if (code == CURLE_ABORTED_BY_CALLBACK) {
         return VD_E_CLOSED;
     }

@@ -3,6 +3,9 @@
 
 #include "lib/http_run.h"
 
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+
 #define CONNECT_TIMEOUT_MS 10000L
 /* How long an interrupted transfer goes on at most; the wake-up ends it sooner. */
 #define POLL_MS 1000
@@ -63,4 +66,18 @@ bool vd_http_run_set_up(CURL *easy, const char *ca_file)
         (ca_file == NULL ||
             (curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
+}
+
+void vd_http_run_reason(CURL *easy, CURLcode code, char *reason, size_t size)
+{
+    long verified = X509_V_OK;
+
+    /* libcurl's own buffer of the error would name what may be secret. */
+    if (code != CURLE_PEER_FAILED_VERIFICATION) {
+        snprintf(reason, size, "%s", curl_easy_strerror(code));
+        return;
+    }
+    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+    snprintf(reason, size, "the other end's certificate is not accepted: %s",
+        verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "it is for another name");
 }

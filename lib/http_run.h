@@ -26,4 +26,7 @@ void vd_http_run_interrupt(struct vd_http_run *run);
 /* Sets what all our requests have in common: no environment's proxies, no signals, TLS 1.2 at least, our name. False: no memory. */
 bool vd_http_run_set_up(CURL *easy, const char *ca_file);
 
+/* Says for people why a transfer of `easy` failed, in at most `size` bytes, without URL, file or address. */
+void vd_http_run_reason(CURL *easy, CURLcode code, char *reason, size_t size);
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "lib/clock.h"
+#include "lib/http_run.h"
 
 /* How long an interrupted wait goes on at most; the wake-up ends it sooner. */
 #define POLL_MS 1000
@@ -44,15 +45,7 @@ static void drop(struct vd_stream *stream)
 
 static int fail(struct vd_stream *stream, CURLcode code, char *reason)
 {
-    long verified = X509_V_OK;
-
-    if (stream->easy != NULL) {
-        curl_easy_getinfo(stream->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
-    }
-    /* libcurl's own buffer of the error would name files and addresses. */
-    snprintf(reason, VD_STREAM_REASON_SIZE, "%s%s%s", curl_easy_strerror(code),
-        verified != X509_V_OK ? ": " : "",
-        verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "");
+    vd_http_run_reason(stream->easy, code, reason, VD_STREAM_REASON_SIZE);
     drop(stream);
     return code == CURLE_OUT_OF_MEMORY     ? VD_E_NOMEM
         : code == CURLE_OPERATION_TIMEDOUT ? VD_E_TIMEOUT

@@ -172,6 +172,7 @@ static void test_http_get__bounds(void **state)
     assert_int_equal(run_in(&request, &answer, "/zeros", NULL), VD_OK);
     request.ca_file = other_certificate;
     assert_int_equal(run_in(&request, &answer, "/seen", NULL), VD_E_IO);
+    assert_non_null(strstr(answer.reason, "certificate is not accepted: self"));
     request.ca_file = "/nowhere.pem";
     assert_int_equal(run_in(&request, &answer, "/seen", NULL), VD_E_IO);
 }
