@@ -137,8 +137,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * DELETE /notify/{id}, POST /notify/{id}/test   204
  * GET /notify-dead?limit=          {"deadNotifications":[...]}, as center/store/sinks.h says
  * POST /notify-dead/{id}/replay, DELETE /notify-dead/{id}   by number; 204
- * GET /doctor?group=               which alerts can fire now, and which not: {"devices","isPartial","alerts":{type:{"displayName",
- *                                  "canFire","cannotFire","why":{reason: devices}}}}, of the first 1,000 devices
+ * GET /doctor?group=               which alerts can fire now, and which not: {"devices","isPartial","warnings":[],"alerts":{
+ *                                  type:{"displayName","canFire","cannotFire","why":{reason: devices}}}}, of the first 1,000 devices
  * GET /doctor/{id}                 of one device: {"deviceId","group","isEnabled","lastHeard","warnings":[],"alerts":[
  *                                  {"alertType","displayName","canFire","why"}]}
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says

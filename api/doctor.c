@@ -247,10 +247,21 @@ static json_t *time_json(int64_t ms)
     return json_string(text);
 }
 
-/* What to know before one believes it. */
-static json_t *warnings_of(const struct patient *p)
+static json_t *warnings_of_all(const struct vd_api *api)
 {
     json_t *list = json_array();
+
+    if (api->started_ms == 0) {
+        json_array_append_new(
+            list, json_string("no service runs: nothing alerts until `vedette serve` does"));
+    }
+    return list;
+}
+
+/* What to know before one believes it. */
+static json_t *warnings_of(const struct vd_api *api, const struct patient *p)
+{
+    json_t *list = warnings_of_all(api);
     const struct vd_device_state *state = p->state;
 
     if (state != NULL && state->clock_measured_ms != 0 &&
@@ -284,12 +295,12 @@ static json_t *alerts_of(const struct patient *p)
     return list;
 }
 
-static json_t *patient_json(const struct patient *p)
+static json_t *patient_json(const struct vd_api *api, const struct patient *p)
 {
     return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "deviceId", p->device.device_id, "group",
         p->device.group, "isEnabled", p->device.is_enabled, "lastHeard",
-        time_json(p->state != NULL ? p->state->heard_ms : 0), "warnings", warnings_of(p), "alerts",
-        alerts_of(p));
+        time_json(p->state != NULL ? p->state->heard_ms : 0), "warnings", warnings_of(api, p),
+        "alerts", alerts_of(p));
 }
 
 void vd_api_doctor_device(
@@ -299,7 +310,7 @@ void vd_api_doctor_device(
     int error = examine(api, args->id, &patient);
 
     if (error == VD_OK) {
-        vd_api_reply(answer, 200, patient_json(&patient));
+        vd_api_reply(answer, 200, patient_json(api, &patient));
     } else {
         vd_api_fail_error(answer, error, args->id);
     }
@@ -381,6 +392,7 @@ void vd_api_doctor_group(
         return;
     }
     vd_api_reply(answer, 200,
-        json_pack("{s:s?, s:I, s:b, s:o}", "group", ward.group, "devices", ward.devices,
-            "isPartial", ward.devices == DEVICES_SHOWN, "alerts", ward.alerts));
+        json_pack("{s:s?, s:I, s:b, s:o, s:o}", "group", ward.group, "devices", ward.devices,
+            "isPartial", ward.devices == DEVICES_SHOWN, "warnings", warnings_of_all(api), "alerts",
+            ward.alerts));
 }

@@ -15,6 +15,19 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+static void print_warnings(const json_t *answer)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "warnings"), i, one)
+    {
+        printf("warning: ");
+        vd_print_safe(json_string_value(one));
+        printf("\n");
+    }
+}
+
 static void print_device(const json_t *device)
 {
     static const char *const columns[] = {"ALERT", "CAN FIRE", "WHY NOT"};
@@ -27,12 +40,7 @@ static void print_device(const json_t *device)
     vd_print_safe(text_of(device, "group"));
     printf(", last heard of %s\n",
         text_of(device, "lastHeard")[0] != '\0' ? text_of(device, "lastHeard") : "never");
-    json_array_foreach(json_object_get(device, "warnings"), i, one)
-    {
-        printf("warning: ");
-        vd_print_safe(json_string_value(one));
-        printf("\n");
-    }
+    print_warnings(device);
     json_array_foreach(json_object_get(device, "alerts"), i, one)
     {
         vd_table_add(&table, text_of(one, "alertType"));
@@ -52,6 +60,7 @@ static void print_group(const json_t *answer)
 
     printf("%lld devices%s\n", (long long)json_integer_value(json_object_get(answer, "devices")),
         json_is_true(json_object_get(answer, "isPartial")) ? " (the first of them)" : "");
+    print_warnings(answer);
     json_object_foreach(json_object_get(answer, "alerts"), type, row)
     {
         const char *reason;

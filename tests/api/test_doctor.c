@@ -25,11 +25,13 @@ static struct vd_alert_store *store;
 static struct vd_api_fleet fleet;
 static char folder[64];
 static json_t *body;
+static int64_t started_ms; /* 0: as a command that finds no service */
 
 static int set_up_store(void **state)
 {
     char path[96];
 
+    started_ms = 1;
     snprintf(folder, sizeof folder, "/tmp/vedette-doctor-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/alerts.db", folder);
@@ -58,6 +60,7 @@ static const json_t *ask(const char *method, const char *path, const char *text,
         .state = hub_state,
         .alerts = store,
         .fleet = &fleet.base,
+        .started_ms = started_ms,
         .detection = {.lateness_ms = 60000, .silent_after_ms = 72 * 3600000LL},
     };
     const struct vd_api_request request = {
@@ -214,6 +217,27 @@ static void test_doctor__of_many(void **unused)
     assert_int_equal(json_object_size(json_object_get(row, "why")), 1);
 }
 
+static void expect_warning(const char *path, size_t count, const char *text)
+{
+    const json_t *warnings = json_object_get(ask("GET", path, "", 200), "warnings");
+
+    assert_int_equal(json_array_size(warnings), count);
+    if (count > 0) {
+        assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)), text));
+    }
+}
+
+static void test_doctor__without_a_service(void **unused)
+{
+    (void)unused;
+    make("d", "");
+    expect_warning("/doctor", 0, "");
+    expect_warning("/doctor/d", 0, "");
+    started_ms = 0;
+    expect_warning("/doctor", 1, "no service runs");
+    expect_warning("/doctor/d", 1, "no service runs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +246,7 @@ int main(void)
         DOCTOR_TEST(test_doctor__credentials),
         DOCTOR_TEST(test_doctor__groups),
         DOCTOR_TEST(test_doctor__of_many),
+        DOCTOR_TEST(test_doctor__without_a_service),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
