@@ -234,21 +234,35 @@ int vd_client_call(const char *data_dir, const struct vd_api_request *request,
     }
 }
 
-/* What to do where an identity or an alert is not there, or is there already. */
+/* What to do where something is not there, or is there already; NULL: nothing in particular. */
 static const char *next_step(const struct vd_api_request *request, int status, const char *code)
 {
-    bool device = strncmp(request->path, "/devices", 8) == 0;
+    static const struct {
+        const char *path;
+        const char *list;
+    } lists[] = {
+        {"/devices", "`vedette device list` shows those that are there"},
+        {"/doctor/", "`vedette device list` shows those that are there"},
+        {"/alerts/", "`vedette alert list` shows those that are there"},
+        {"/tokens/", "`vedette token list` shows those that are there"},
+        {"/feeds/", "`vedette intel list` shows those that are there"},
+        {"/groups/", "`vedette group list` shows those that are there"},
+        {"/notify/", "`vedette notify list` shows those that are there"},
+        {"/dead-letters/", "`vedette deadletter list` shows those that are there"},
+        {"/recommendations/", "`vedette recommendation list` shows those that are there"},
+        {"/queries/", "`vedette saved list` shows those that are there"},
+    };
 
-    if (status == 404 && device && strcmp(code, "DeviceNotOnline") != 0) {
-        return "; `vedette device list` shows those that are there";
+    if (status == 409 && strncmp(request->path, "/devices", 8) == 0) {
+        return "`vedette device show` prints its connection string";
     }
-    if (status == 404 && strncmp(request->path, "/alerts/", 8) == 0) {
-        return "; `vedette alert list` shows those that are there";
+    for (size_t i = 0; status == 404 && i < sizeof lists / sizeof lists[0]; i++) {
+        if (strncmp(request->path, lists[i].path, strlen(lists[i].path)) == 0 &&
+            strcmp(code, "DeviceNotOnline") != 0) {
+            return lists[i].list;
+        }
     }
-    if (status == 404 && strncmp(request->path, "/tokens/", 8) == 0) {
-        return "; `vedette token list` shows those that are there";
-    }
-    return status == 409 && device ? "; `vedette device show` prints its connection string" : "";
+    return NULL;
 }
 
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request)
@@ -257,6 +271,7 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
     char reason[1024] = "";
     const char *message = NULL;
     const char *code = "";
+    const char *next;
 
     if (vd_client_call(data_dir, request, &answer, reason, sizeof reason) != VD_OK) {
         vd_cli_fail("%s", reason);
@@ -266,8 +281,9 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
         return answer.body != NULL ? answer.body : json_null();
     }
     json_unpack(answer.body, "{s:{s:s, s:s}}", "error", "code", &code, "message", &message);
-    vd_cli_fail("%s%s", message != NULL ? message : "the service failed without a word",
-        next_step(request, answer.status, code));
+    next = next_step(request, answer.status, code);
+    vd_cli_fail("%s%s%s", message != NULL ? message : "the service failed without a word",
+        next != NULL ? "; " : "", next != NULL ? next : "");
     json_decref(answer.body);
     return NULL;
 }
