@@ -63,7 +63,7 @@ static bool print_as_json(const struct vd_invocation *invocation, json_t *answer
 static void print_member(const char *label, const char *text)
 {
     if (text != NULL && text[0] != '\0') {
-        printf("%-12s ", label);
+        printf("%-17s ", label);
         vd_print_safe(text);
         putchar('\n');
     }
@@ -74,7 +74,7 @@ static void print_report(const json_t *report)
     const json_t *problem;
     size_t i;
 
-    printf("%-12s %lld entries as %s: %lld used (%lld expired), %lld ignored, %lld refused\n",
+    printf("%-17s %lld entries as %s: %lld used (%lld expired), %lld ignored, %lld refused\n",
         "read", number_of(report, "read"), text_of(report, "format"), number_of(report, "used"),
         number_of(report, "expired"), number_of(report, "ignored"), number_of(report, "refused"));
     json_array_foreach(json_object_get(report, "problems"), i, problem)
@@ -102,7 +102,7 @@ static void print_source(const json_t *source)
     print_member("modified", text_of(source, "lastModified"));
     print_member("added after", text_of(source, "addedAfter"));
     if (number_of(source, "failures") > 0) {
-        printf("%-12s %lld in a row\n", "failures", number_of(source, "failures"));
+        printf("%-17s %lld in a row\n", "failures", number_of(source, "failures"));
     }
 }
 
@@ -127,7 +127,7 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
         print_member("last try", text_of(feed, "lastAttempt"));
         print_member("error", text_of(feed, "error"));
         print_source(json_object_get(feed, "source"));
-        printf("%-12s %lld\n", "alerts", number_of(feed, "alerts"));
+        printf("%-17s %lld\n", "alerts", number_of(feed, "alerts"));
         print_member("last alert", text_of(feed, "lastAlert"));
         if (text_of(feed, "lastSuccess") != NULL) {
             print_report(json_object_get(feed, "report"));
@@ -191,25 +191,29 @@ int vd_intel_list(const struct vd_invocation *invocation)
 static const struct {
     const char *option;
     const char *setting;
-    bool is_number;
+    enum {
+        AS_TEXT,
+        AS_PATH,
+        AS_NUMBER
+    } as;
 } settings_of[] = {
-    {"kind", "kind", false},
-    {"watch", "file", false},
-    {"url", "url", false},
-    {"taxii", "taxii", false},
-    {"ca-file", "caFile", false},
-    {"interval-minutes", "intervalMinutes", true},
-    {"format", "format", false},
-    {"column", "column", false},
-    {"description-column", "descriptionColumn", false},
-    {"confidence-column", "confidenceColumn", false},
-    {"until-column", "untilColumn", false},
-    {"delimiter", "delimiter", false},
-    {"wanted-categories", "wantedCategories", false},
-    {"severity", "severity", false},
-    {"confidence", "confidence", true},
-    {"minimum-confidence", "minimumConfidence", true},
-    {"lifetime-days", "lifetimeDays", true},
+    {"kind", "kind", AS_TEXT},
+    {"watch", "file", AS_PATH},
+    {"url", "url", AS_TEXT},
+    {"taxii", "taxii", AS_TEXT},
+    {"ca-file", "caFile", AS_PATH},
+    {"interval-minutes", "intervalMinutes", AS_NUMBER},
+    {"format", "format", AS_TEXT},
+    {"column", "column", AS_TEXT},
+    {"description-column", "descriptionColumn", AS_TEXT},
+    {"confidence-column", "confidenceColumn", AS_TEXT},
+    {"until-column", "untilColumn", AS_TEXT},
+    {"delimiter", "delimiter", AS_TEXT},
+    {"wanted-categories", "wantedCategories", AS_TEXT},
+    {"severity", "severity", AS_TEXT},
+    {"confidence", "confidence", AS_NUMBER},
+    {"minimum-confidence", "minimumConfidence", AS_NUMBER},
+    {"lifetime-days", "lifetimeDays", AS_NUMBER},
 };
 
 /* Sets what options say; an empty value takes a setting away. False: a number is none (told). */
@@ -224,8 +228,9 @@ static bool read_settings(const struct vd_invocation *invocation, json_t *settin
         }
         if (value[0] == '\0') {
             json_object_del(settings, settings_of[i].setting);
-        } else if (!settings_of[i].is_number) {
-            json_object_set_new(settings, settings_of[i].setting, json_string(value));
+        } else if (settings_of[i].as != AS_NUMBER) {
+            json_object_set_new(settings, settings_of[i].setting,
+                settings_of[i].as == AS_PATH ? vd_path_json(value) : json_string(value));
         } else {
             json_object_set_new(
                 settings, settings_of[i].setting, json_integer(strtoll(value, &end, 10)));

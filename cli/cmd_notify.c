@@ -80,11 +80,12 @@ static int notify_add(const struct vd_invocation *invocation)
         vd_buf_release(&secret);
         return VD_EXIT_FAILURE;
     }
-    json = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s*, s:s*, s:o*}, s:s*, s:s%}", "name", name,
-        "kind", kind, "settings", is_file ? "path" : "url", invocation->arguments[2], "caFile",
-        vd_invocation_value(invocation, "ca-file"), "certFile",
-        vd_invocation_value(invocation, "cert-file"), "keyFile",
-        vd_invocation_value(invocation, "key-file"), "format",
+    json = json_pack("{s:s, s:s, s:{s:o, s:o*, s:o*, s:o*, s:s*, s:o*}, s:s*, s:s%}", "name", name,
+        "kind", kind, "settings", is_file ? "path" : "url",
+        is_file ? vd_path_json(invocation->arguments[2]) : json_string(invocation->arguments[2]),
+        "caFile", vd_path_json(vd_invocation_value(invocation, "ca-file")), "certFile",
+        vd_path_json(vd_invocation_value(invocation, "cert-file")), "keyFile",
+        vd_path_json(vd_invocation_value(invocation, "key-file")), "format",
         vd_invocation_value(invocation, "format"), "plain",
         vd_invocation_value(invocation, "plain") != NULL ? json_true() : NULL, "minSeverity",
         vd_invocation_value(invocation, "min-severity"), "secret",

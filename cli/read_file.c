@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a file into memory. */
+/* Reads a file into memory, and tells the service of paths. */
 
 #include "cli/read_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "lib/secret.h"
@@ -49,4 +52,18 @@ bool vd_read_secret(const char *path, struct vd_buf *secret)
         secret->length--;
     }
     return true;
+}
+
+json_t *vd_path_json(const char *path)
+{
+    char folder[PATH_MAX];
+
+    if (path == NULL) {
+        return NULL;
+    }
+    if (path[0] == '/') {
+        return json_string(path);
+    }
+    return getcwd(folder, sizeof folder) != NULL ? json_sprintf("%s/%s", folder, path)
+                                                 : json_null();
 }

@@ -332,6 +332,32 @@ static void test_program__lost_master_key(void **state)
     assert_said("does not open with master.key");
 }
 
+/* The service has another working folder than the command. */
+static void test_program__paths_for_the_service(void **state)
+{
+    const struct folder *folder = *state;
+    char before[512];
+    char feed[128];
+    FILE *file;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(folder->path), 0);
+    file = fopen("feed.txt", "w");
+    assert_non_null(file);
+    assert_true(fputs("192.0.2.1\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(vedette("intel add f --watch feed.txt --data-dir %s", folder->data), 0);
+    snprintf(feed, sizeof feed, "%s/feed.txt", folder->path);
+    assert_said(feed);
+    assert_int_equal(vedette("notify add file f alerts.jsonl --data-dir %s", folder->data), 0);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(vedette("intel show g --data-dir %s", folder->data), 1);
+    assert_said("`vedette intel list` shows those that are there");
+    assert_int_equal(vedette("doctor d --data-dir %s", folder->data), 1);
+    assert_said("`vedette device list` shows those that are there");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(test_program__##name, folder_set_up, folder_tear_down)
 
@@ -343,6 +369,7 @@ int main(void)
         TEST(init_leaves_nothing_half_done),
         TEST(init_spares_other_files),
         TEST(commands_without_a_service),
+        TEST(paths_for_the_service),
         TEST(twins_and_messages),
         TEST(wrong_configuration),
         TEST(newer_database),
