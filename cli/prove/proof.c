@@ -28,6 +28,13 @@ int vd_proof_fail(struct vd_proof *proof, const char *format, ...)
     return VD_E_IO;
 }
 
+int vd_proof_skip(struct vd_proof *proof, const char *why)
+{
+    proof->state = VD_PROOF_SKIPPED;
+    snprintf(proof->problem, sizeof proof->problem, "%s", why);
+    return VD_OK;
+}
+
 /* ---- The service ---- */
 
 static int call(struct vd_proof *proof, const char *method, const char *path, const char *query,

@@ -91,4 +91,12 @@ int vd_proof_certificate(
 int vd_proof_fail(struct vd_proof *proof, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* It cannot be caused here; VD_OK. */
+int vd_proof_skip(struct vd_proof *proof, const char *why);
+
+/* ---- cli/prove/indicator.c ---- */
+
+int vd_proof_cause_indicator(struct vd_proof *proof);
+void vd_proof_clean_indicator(struct vd_proof *proof);
+
 #endif

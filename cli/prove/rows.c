@@ -13,8 +13,6 @@
 #include "lib/error.h"
 
 /* RFC 5737: addresses that nobody has. */
-#define LISTED    "198.51.100.113"
-#define BESIDE    "198.51.100.112"
 #define ALLOWED   "192.0.2.20"
 #define FORBIDDEN "203.0.113.20"
 /* RFC 1112: a range from which nothing can come; a rule that accepts it harms nobody. */
@@ -27,34 +25,6 @@
 static int sign_in(struct vd_proof *p)
 {
     return vd_proof_login(p, p->counter, p->counter_key, HOUR_S, 0);
-}
-
-/* ---- Indicators ---- */
-
-static int cause_indicator(struct vd_proof *p)
-{
-    char query[96];
-    json_t *answer;
-    int error;
-
-    snprintf(query, sizeof query, "feed=%s", p->prover->mark);
-    answer = vd_proof_call(p, "POST", "/indicators", query, LISTED "\n");
-    if (answer == NULL) {
-        return VD_E_IO;
-    }
-    json_decref(answer);
-    p->has_cause = true;
-    error = vd_proof_send_flows(p, p->counter, p->counter_key, BESIDE, 443, 1);
-    p->caused_ms = vd_clock_monotonic_ms();
-    return error == VD_OK ? vd_proof_send_flows(p, p->device, p->key, LISTED, 443, 1) : error;
-}
-
-static void clean_indicator(struct vd_proof *p)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "/feeds/%s", p->prover->mark);
-    (void)vd_proof_status(p, "DELETE", path, NULL);
 }
 
 /* ---- Logins ---- */
@@ -566,8 +536,7 @@ static int cause_by_state(struct vd_proof *p, const char *why)
 
     p->caused_ms = vd_clock_monotonic_ms();
     if (state != NULL && strcmp(state, "Active") != 0) {
-        p->state = VD_PROOF_SKIPPED;
-        snprintf(p->problem, sizeof p->problem, "%s", why);
+        (void)vd_proof_skip(p, why);
     }
     json_decref(one);
     return one != NULL ? VD_OK : VD_E_IO;
@@ -643,7 +612,7 @@ static void clean_filter(struct vd_proof *p)
 
 static const struct vd_proof_row rows[VD_PROOF_ROWS] = {
     {"IoT_TiConnection", "a flow to a listed address", "a flow to the address beside it", NULL,
-        true, false, false, cause_indicator, NULL, clean_indicator},
+        true, false, false, vd_proof_cause_indicator, NULL, vd_proof_clean_indicator},
     {"IoT_Cert_Print_Mismatch", "a certificate with another thumbprint", "the registered one", NULL,
         true, false, false, cause_thumbprint, NULL, NULL},
     {"IoT_Cert_Expired", "a certificate that ended an hour ago", "one that is valid", NULL, true,

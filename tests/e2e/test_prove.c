@@ -160,6 +160,34 @@ static void test_prove__interrupted(void **state)
     expect_nothing_made();
 }
 
+static void add_feed(const char *name, const char *text)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s.txt", e2e_folder(), name);
+    e2e_write_file(path, text, strlen(text));
+    e2e_cli_ok(&hub, E2E_ARGS("intel", "add", name, path));
+}
+
+/* Lists of networks that nobody has are common: the counter-example goes where none of them reaches, or the row is left out. */
+static void test_prove__beside_feeds_of_the_owner(void **state)
+{
+    json_t *json;
+
+    (void)state;
+    add_feed("some", "198.51.100.0/24\n203.0.113.112\n");
+    json = prove("IoT_TiConnection");
+    assert_int_equal(number(json, "proved"), 1);
+    json_decref(json);
+    add_feed("all", "203.0.113.0/24\n192.0.2.0/24\n198.18.0.0/15\n");
+    json = prove("IoT_TiConnection");
+    assert_int_equal(number(json, "skipped"), 1);
+    json_decref(json);
+    e2e_cli_ok(&hub, E2E_ARGS("intel", "remove", "some"));
+    e2e_cli_ok(&hub, E2E_ARGS("intel", "remove", "all"));
+    expect_nothing_made();
+}
+
 /* Where it would open the hub it is not caused, and says so. */
 static void test_prove__does_no_harm(void **state)
 {
@@ -187,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_prove__needs_a_service),
         cmocka_unit_test(test_prove__all),
         cmocka_unit_test(test_prove__interrupted),
+        cmocka_unit_test(test_prove__beside_feeds_of_the_owner),
         cmocka_unit_test(test_prove__does_no_harm),
     };
     int cannot = e2e_begin(0, NULL);
