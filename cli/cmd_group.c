@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "center/backtest.h"
+#include "center/detect/group_rules.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
@@ -120,10 +122,22 @@ static void add_limits(struct vd_table *table, const json_t *rule)
     vd_table_add(table, text_of(rule, "timeWindowSize"));
 }
 
+static void add_note(struct vd_table *table, const char *type)
+{
+    bool applies = true;
+    const char *reason = type != NULL ? vd_rule_type_applies(type, &applies) : NULL;
+    char note[160] = "";
+
+    if (reason != NULL && !applies) {
+        snprintf(note, sizeof note, "not applicable here: %s", reason);
+    }
+    vd_table_add(table, note);
+}
+
 static void print_rules(const json_t *group)
 {
-    static const char *const columns[] = {"RULE", "ALLOWED", "WINDOW"};
-    struct vd_table table = {.columns = columns, .column_count = 3};
+    static const char *const columns[] = {"RULE", "ALLOWED", "WINDOW", "NOTE"};
+    struct vd_table table = {.columns = columns, .column_count = 4};
 
     for (size_t i = 0; i < LISTS; i++) {
         const json_t *list = json_object_get(json_object_get(group, "properties"), lists[i]);
@@ -134,6 +148,7 @@ static void print_rules(const json_t *group)
             if (json_is_true(json_object_get(rule, "isEnabled"))) {
                 vd_table_add(&table, text_of(rule, "ruleType"));
                 add_limits(&table, rule);
+                add_note(&table, text_of(rule, "ruleType"));
             }
         }
     }
@@ -301,8 +316,9 @@ static int rule_test(const struct vd_invocation *invocation)
     const int64_t seconds = since != NULL ? vd_duration_seconds(since) : 86400;
     json_t *result = NULL;
 
-    if (seconds == 0) {
-        return vd_cli_usage(invocation, "--since is a number and a unit, such as 90m, 12h or 7d");
+    if (seconds <= 0 || seconds > VD_BACKTEST_HISTORY_MAX_MS / 1000) {
+        return vd_cli_usage(
+            invocation, "--since is a number and a unit, such as 90m, 12h or 7d, and at most 30d");
     }
     snprintf(query, sizeof query, "seconds=%lld", (long long)seconds);
     if (read_rules(invocation->arguments[0], &text)) {

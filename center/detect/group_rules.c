@@ -487,6 +487,29 @@ static int read_list(
     return error;
 }
 
+/* A list whose name is misspelt would be rules that never fire. */
+static int check_names(const json_t *properties, char *problem)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)properties, name, value)
+    {
+        bool is_known = false;
+
+        for (int i = 0; i < LISTS; i++) {
+            is_known = is_known || strcmp(name, lists[i].name) == 0;
+        }
+        if (!is_known) {
+            snprintf(problem, PROBLEM_SIZE,
+                "%.64s: is not known; there are timeWindowRules, thresholdRules, allowlistRules and denylistRules",
+                name);
+            return VD_E_INVALID;
+        }
+    }
+    return VD_OK;
+}
+
 int vd_group_rules_read(
     const char *name, const json_t *properties, struct vd_group_rules **out, char problem[256])
 {
@@ -502,6 +525,8 @@ int vd_group_rules_read(
     } else if (vd_text_copy(name, rules->name, sizeof rules->name) != VD_OK || name[0] == '\0') {
         snprintf(problem, PROBLEM_SIZE, "name: must have 1 to %d bytes", VD_GROUP_NAME_MAX);
         error = VD_E_INVALID;
+    } else {
+        error = check_names(properties, problem);
     }
     for (int i = 0; i < LISTS && error == VD_OK; i++) {
         error = read_list(properties, (enum list)i, rules, problem);
@@ -571,9 +596,12 @@ static json_t *member_or(const json_t *rule, const char *member, json_t *otherwi
 static json_t *rule_document(const struct type_form *form, const json_t *rule)
 {
     const struct list_form *list = &lists[form->list];
-    json_t *out = json_pack("{s:s, s:o, s:s, s:s}", "ruleType", form->type, "isEnabled",
+    json_t *description = form->not_here == NULL
+        ? json_string(form->description)
+        : json_sprintf("%s. Not applicable here: %s", form->description, form->not_here);
+    json_t *out = json_pack("{s:s, s:o, s:s, s:o}", "ruleType", form->type, "isEnabled",
         member_or(rule, "isEnabled", json_false()), "displayName", form->display_name,
-        "description", form->description);
+        "description", description);
 
     if (list->values != NULL) {
         json_object_set_new(out, "valueType", json_string(form->is_ip ? "IpCidr" : "String"));

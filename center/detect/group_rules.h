@@ -83,7 +83,7 @@ bool vd_rule_addresses_hold(
 
 /*
  * The complete document, as the API answers it: every concrete rule type once, those not in `properties` switched off
- * (0, 0, PT15M, empty), with displayName and description. Durations come back as they were sent. NULL without memory.
+ * (0, 0, PT15M, empty), with displayName and description, which says of a type that is not judged here why. Durations come back as they were sent. NULL without memory.
  */
 json_t *vd_group_rules_document(const json_t *properties);
 

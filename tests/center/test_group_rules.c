@@ -107,6 +107,39 @@ static void test_rules__of_other_kinds_are_checked_and_left_out(void **state)
     assert_null(vd_rule_type_applies("None", &applies));
 }
 
+/* Who reads a document sees which of its rules will never fire. */
+static void test_rules__document_says_what_is_not_judged(void **state)
+{
+    json_t *document = vd_group_rules_document(NULL);
+    const json_t *rules = json_object_get(document, "timeWindowRules");
+    size_t marked = 0;
+
+    (void)state;
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i);
+        const char *description = json_string_value(json_object_get(rule, "description"));
+        const bool is_marked = strstr(description, "Not applicable here: ") != NULL;
+        bool applies = false;
+
+        assert_non_null(
+            vd_rule_type_applies(json_string_value(json_object_get(rule, "ruleType")), &applies));
+        assert_int_equal(is_marked, !applies);
+        marked += is_marked ? 1 : 0;
+    }
+    assert_int_equal(marked, 8);
+    json_decref(document);
+}
+
+static void test_rules__lists_of_other_names_are_refused(void **state)
+{
+    struct vd_group_rules *rules = NULL;
+    char problem[256] = "";
+
+    (void)state;
+    assert_int_equal(read_text("{\"timeWindowRule\":[]}", &rules, problem), VD_E_INVALID);
+    assert_non_null(strstr(problem, "timeWindowRule: is not known"));
+}
+
 static void test_durations(void **state)
 {
     static const struct {
@@ -207,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules__refused_with_their_place),
         cmocka_unit_test(test_rules__of_other_kinds_are_checked_and_left_out),
+        cmocka_unit_test(test_rules__document_says_what_is_not_judged),
+        cmocka_unit_test(test_rules__lists_of_other_names_are_refused),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_addresses),
     };
