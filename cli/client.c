@@ -248,6 +248,7 @@ static const char *next_step(const struct vd_api_request *request, int status, c
         {"/feeds/", "`vedette intel list` shows those that are there"},
         {"/groups/", "`vedette group list` shows those that are there"},
         {"/notify/", "`vedette notify list` shows those that are there"},
+        {"/notify-dead/", "`vedette notify dead` shows those that are there"},
         {"/dead-letters/", "`vedette deadletter list` shows those that are there"},
         {"/recommendations/", "`vedette recommendation list` shows those that are there"},
         {"/queries/", "`vedette saved list` shows those that are there"},

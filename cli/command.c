@@ -74,7 +74,7 @@ static void print_help(const struct vd_command *command, const char *path)
     if (command->children != NULL) {
         printf("Usage: %s COMMAND\n\n%s\n\nCommands:\n", path, command->summary);
         for (const struct vd_command *c = command->children; c->name != NULL; c++) {
-            printf("  %-12s %s\n", c->name, c->summary);
+            printf("  %-14s %s\n", c->name, c->summary);
         }
         printf("\n`%s COMMAND --help` tells more of each.\n", path);
         return;

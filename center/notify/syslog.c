@@ -251,7 +251,7 @@ static const char *read_url(
     }
     if (config->is_plain && !is_loopback(*host) &&
         !json_is_true(json_object_get(settings, "plain"))) {
-        return "tcp:// is not encrypted: beyond loopback it needs \"plain\": true";
+        return "tcp:// is not encrypted: beyond loopback it needs \"plain\": true (--plain)";
     }
     return NULL;
 }
