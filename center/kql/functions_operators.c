@@ -113,7 +113,9 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
     VD_KQL_ROW("+", "l", 'l', "{0}", "{0}"),
     VD_KQL_ROW("+", "r", 'r', "{0}", "{0}"),
     VD_KQL_ROW("+", "p", 'p', "{0}", "{0}"),
-    /* Lists. */
+    /* Lists. A text is never null, which leaves IN as it is, and fast. */
+    VD_KQL_ROW("in", "ss*", 'b', "{0} IN ({1*})", "{0} IN ({1*})"),
+    VD_KQL_ROW("!in", "ss*", 'b', "{0} NOT IN ({1*})", "{0} NOT IN ({1*})"),
     VD_KQL_ROW(
         "in", "TT*", 'b', "coalesce({0} IN ({1*}), false)", "coalesce({0} IN ({1*}), false)"),
     VD_KQL_ROW("!in", "TT*", 'b', "coalesce({0} NOT IN ({1*}), true)",
