@@ -52,13 +52,20 @@ static int emit(const struct vd_kql_plan *plan, const struct vd_kql_options *opt
     struct vd_buf sql = {.max = SQL_MAX};
     int error = vd_kql_emit(plan, options->dialect, &sql, problem);
 
+    if (error == VD_OK) {
+        error = describe(plan, arena, out);
+    }
     vd_buf_append(&sql, "", 1);
     if (error == VD_E_LIMIT) {
         snprintf(problem->text, sizeof problem->text, "the query becomes too long a statement");
     }
+    if (error == VD_OK && out->column_count == 0) {
+        snprintf(problem->text, sizeof problem->text, "no column is left");
+        error = VD_E_INVALID;
+    }
     if (error == VD_OK) {
         out->sql = sql.error == VD_OK ? vd_arena_copy(arena, sql.data, sql.length).data : NULL;
-        error = out->sql != NULL ? describe(plan, arena, out) : VD_E_NOMEM;
+        error = out->sql != NULL ? VD_OK : VD_E_NOMEM;
     }
     vd_buf_release(&sql);
     return error;

@@ -184,6 +184,7 @@ static void emit_aggregate(struct vd_kql_emitter *e, const struct vd_kql_rel *re
         vd_kql_emit_expr(e, &place, rel->exprs[i]);
         emit_name(e, &rel->columns.items[i]);
     }
+    vd_kql_emit_text(e, rel->columns.count == 0 ? "count(*) AS nothing" : "");
     emit_input(e, rel->inputs[0]);
     for (uint32_t i = 0; i < rel->group_count; i++) {
         vd_buf_printf(e->sql, "%s%u", i == 0 ? " GROUP BY " : ", ", i + 1);
@@ -201,6 +202,7 @@ static void emit_union(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
             vd_kql_emit_column(e, &rel->inputs[i]->columns.items[c]);
             emit_name(e, &rel->columns.items[c]);
         }
+        vd_kql_emit_text(e, rel->columns.count == 0 ? "1 AS nothing" : "");
         emit_input(e, rel->inputs[i]);
     }
 }
@@ -256,6 +258,7 @@ static void emit_join_columns(
         vd_kql_emit_text(e, is_text ? ", '')" : "");
         emit_name(e, column);
     }
+    vd_kql_emit_text(e, rel->columns.count == 0 ? "1 AS nothing" : "");
 }
 
 static void emit_join(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)

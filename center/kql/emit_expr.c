@@ -314,12 +314,12 @@ static void emit_path(
     struct vd_kql_emitter *e, const struct vd_kql_emit_place *place, const struct vd_kql_expr *expr)
 {
     if (e->dialect == VD_KQL_DUCKDB) {
-        vd_kql_emit_text(e, "CAST(");
+        vd_kql_emit_text(e, "nullif(CAST(");
         emit_path_duckdb(e, place, expr, expr->step_count);
-        vd_kql_emit_text(e, " AS VARCHAR)");
+        vd_kql_emit_text(e, " AS VARCHAR), 'null')");
         return;
     }
-    vd_kql_emit_text(e, "nullIf(JSONExtractRaw(coalesce(");
+    vd_kql_emit_text(e, "nullIf(nullIf(JSONExtractRaw(coalesce(");
     vd_kql_emit_expr(e, place, expr->arguments[0]);
     vd_kql_emit_text(e, ", '')");
     for (uint32_t i = 0; i < expr->step_count; i++) {
@@ -332,7 +332,7 @@ static void emit_path(
             vd_buf_printf(e->sql, "%lld", (long long)(number < 0 ? number : number + 1));
         }
     }
-    vd_kql_emit_text(e, "), '')");
+    vd_kql_emit_text(e, "), ''), 'null')");
 }
 
 static void emit_window(

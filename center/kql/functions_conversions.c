@@ -30,6 +30,9 @@ const struct vd_kql_overload vd_kql_conversion_rows[] = {
     VD_KQL_ROW("@json", "p", 'y', "'\"' || kql_timespan_text({0}) || '\"'", NULL),
     VD_KQL_ROW("@json", "g", 'y', "'\"' || {0} || '\"'", "concat('\"', {0}, '\"')"),
     VD_KQL_ROW("@json", "y", 'y', "{0}", "{0}"),
+    /* A text is not read as a number. */
+    VD_KQL_ROW("@not_text", "y", 'y', "CASE WHEN {0} NOT LIKE '\"%' THEN {0} END",
+        "if(startsWith(coalesce({0}, ''), '\"'), NULL, {0})"),
     /* From text; what cannot be read is null. */
     VD_KQL_ROW("tolong", "s", 'l', "kql_tolong({0})", "toInt64OrNull({0})"),
     VD_KQL_ROW("tolong", "b", 'l', "CAST({0} AS BIGINT)", "toInt64({0})"),

@@ -67,6 +67,10 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("notnull", "y", 'b', "{0} IS NOT NULL AND {0} <> 'null'",
         "isNotNull({0}) AND {0} <> 'null'"),
     VD_KQL_ROW("notnull", "a", 'b', "{0} IS NOT NULL", "isNotNull({0})"),
+    /* A text without letters counts as null. */
+    VD_KQL_ROW("coalesce", "ss*", 's',
+        "coalesce(list_extract(list_filter([{*}], lambda vd_x: vd_x <> ''), 1), '')",
+        "arrayElement(arrayFilter(x -> x != '', [{*}]), 1)"),
     VD_KQL_ROW("coalesce", "TT*", 'T', "coalesce({*})", "coalesce({*})"),
     VD_KQL_ROW("base64_encode_tostring", "s", 's', "base64(encode({0}))", "base64Encode({0})"),
     VD_KQL_ROW("base64_decode_tostring", "s", 's', "coalesce(kql_base64_decode({0}), '')",

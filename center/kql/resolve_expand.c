@@ -59,9 +59,14 @@ static struct element add_element(struct vd_kql_resolver *r, const struct vd_kql
 static struct vd_kql_expr *element_value(struct vd_kql_resolver *r, const struct vd_kql_rel *expand,
     const struct vd_kql_node *node, const struct element *element)
 {
-    return vd_kql_cast(r, node,
-        vd_kql_column_expr(r, vd_kql_columns_by_id(&expand->columns, element->column)),
-        element->type);
+    struct vd_kql_expr *value =
+        vd_kql_column_expr(r, vd_kql_columns_by_id(&expand->columns, element->column));
+
+    if (element->type == VD_KQL_LONG || element->type == VD_KQL_INT ||
+        element->type == VD_KQL_REAL || element->type == VD_KQL_BOOL) {
+        value = vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("@not_text"), &value, 1);
+    }
+    return vd_kql_cast(r, node, value, element->type);
 }
 
 /* The columns as queries see them: elements in the place of what they replace, others behind. */

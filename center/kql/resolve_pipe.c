@@ -330,6 +330,9 @@ static struct vd_kql_rel *resolve_datatable(
          declared = declared->next) {
         vd_kql_columns_new(r, &rows->columns, declared->text, declared->value.type);
     }
+    if (rows->columns.count == 0) {
+        vd_kql_fail(r, node, "a datatable has at least one column");
+    }
     for (const struct vd_kql_node *value = node->first->next; value != NULL;
          value = value->next, i++) {
         struct vd_kql_expr *expr = vd_kql_resolve_expr(r, &place, value);
@@ -340,7 +343,7 @@ static struct vd_kql_rel *resolve_datatable(
         vd_kql_rel_expr(r, rows,
             vd_kql_cast(r, value, expr, rows->columns.items[i % rows->columns.count].type));
     }
-    if (rows->columns.count == 0 || i % rows->columns.count != 0) {
+    if (i % rows->columns.count != 0) {
         vd_kql_fail(r, node, "%u values do not fill rows of %u columns", i, rows->columns.count);
     }
     return rows;
