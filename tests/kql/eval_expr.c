@@ -53,11 +53,11 @@ static struct vd_kql_value whole(struct eval *e, char op, int64_t a, int64_t b)
     }
     switch (op) {
     case '+':
-        return eval_of_integer(VD_KQL_LONG, a + b);
+        return eval_of_integer(VD_KQL_LONG, (int64_t)((uint64_t)a + (uint64_t)b));
     case '-':
-        return eval_of_integer(VD_KQL_LONG, a - b);
+        return eval_of_integer(VD_KQL_LONG, (int64_t)((uint64_t)a - (uint64_t)b));
     case '*':
-        return eval_of_integer(VD_KQL_LONG, a * b);
+        return eval_of_integer(VD_KQL_LONG, (int64_t)((uint64_t)a * (uint64_t)b));
     case '/':
         return eval_of_integer(VD_KQL_LONG, a / b);
     case '%':

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Random queries give the same by way of SQL and by the evaluator. VEDETTE_KQL_QUERIES: how many; VEDETTE_KQL_SEED: the first's
- * seed. What differs is shown with both results, and as small as it can be made.
- */
+/* Random queries give the same by way of SQL and by the evaluator; a difference is shown with both results, as small as it can be. */
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -21,6 +18,7 @@
 #include "tests/kql/query_text.h"
 #include "tests/kql/shrink.h"
 
+/* VEDETTE_KQL_QUERIES says how many, VEDETTE_KQL_SEED the seed of the first. */
 #define QUERIES_DEFAULT 400
 #define SHOWN_MAX       5
 
