@@ -441,7 +441,9 @@ void vd_kql_emit_rel(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         [VD_KQL_REL_SERIES] = emit_series,
     };
 
-    emitters[rel->kind](e, rel);
+    if (e->sql->error == VD_OK) {
+        emitters[rel->kind](e, rel);
+    }
 }
 
 /* What can be named, in the order of the query. */

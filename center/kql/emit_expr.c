@@ -375,6 +375,10 @@ static void emit_window(
 void vd_kql_emit_expr(
     struct vd_kql_emitter *e, const struct vd_kql_emit_place *place, const struct vd_kql_expr *expr)
 {
+    /* Expressions that are used twice, of such, are far more than the statement holds. */
+    if (e->sql->error != VD_OK) {
+        return;
+    }
     switch (expr->op) {
     case VD_KQL_OP_COLUMN:
         emit_column_by_id(e, place, expr->column);

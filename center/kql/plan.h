@@ -46,6 +46,7 @@ struct vd_kql_expr {
     struct vd_kql_value value;
     struct vd_kql_expr **arguments;
     uint32_t argument_count;
+    uint32_t depth; /* of the deepest argument, and one; at least 1 once it is resolved */
     const struct vd_kql_step *steps; /* of arguments[0] */
     uint32_t step_count;
     const struct vd_kql_rel *rel;

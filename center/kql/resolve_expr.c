@@ -62,6 +62,24 @@ static bool read_arguments(struct vd_kql_resolver *r, const struct vd_kql_node *
     return differs;
 }
 
+/* What is not made of what stands nested in the query, such as 1+1+1 ..., is nested all the same. */
+static struct vd_kql_expr *measured(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, struct vd_kql_expr *expr)
+{
+    uint32_t deepest = 0;
+
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        const struct vd_kql_expr *argument = expr->arguments[i];
+
+        deepest = argument != NULL && argument->depth > deepest ? argument->depth : deepest;
+    }
+    expr->depth = deepest + 1;
+    if (expr->depth > VD_KQL_EXPR_DEPTH_MAX) {
+        vd_kql_fail(r, node, "the expression is nested too deeply; a chain of operators is, too");
+    }
+    return expr;
+}
+
 struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     enum vd_kql_role role, struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
 {
@@ -98,7 +116,7 @@ struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_n
     }
     call->call = overload;
     call->type = vd_kql_overload_type(overload, types, count);
-    return call;
+    return measured(r, node, call);
 }
 
 /* Lists are cut into pieces of what a call may take, and these joined by halves. */
@@ -388,7 +406,7 @@ struct vd_kql_expr *vd_kql_resolve_expr(
     }
     expr = resolve_one(r, place, node);
     r->nesting--;
-    return expr;
+    return measured(r, node, expr);
 }
 
 struct vd_kql_expr *vd_kql_resolve_bool(

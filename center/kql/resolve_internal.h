@@ -14,6 +14,8 @@
 #define VD_KQL_PLAN_MAX       100000
 #define VD_KQL_CALL_DEPTH_MAX 64
 #define VD_KQL_NESTING_MAX    500
+#define VD_KQL_EXPR_DEPTH_MAX 300 /* DuckDB reads expressions that are nested by 1,000 */
+#define VD_KQL_STEPS_MAX      300 /* operators behind pipes, which nest the statement */
 
 enum vd_kql_binding_kind {
     VD_KQL_BIND_NODE,  /* EXPR, PIPE or FUNCTION, in the scope `inner` */
@@ -57,6 +59,7 @@ struct vd_kql_resolver {
     uint32_t made;    /* expressions and relations */
     uint32_t depth;   /* of calls */
     uint32_t nesting; /* of expressions */
+    uint32_t steps;   /* operators behind pipes so far */
     const char *render;
 };
 

@@ -484,6 +484,10 @@ struct vd_kql_rel *vd_kql_resolve_table(
     }
     rel = resolve_source(r, scope, node->first);
     for (const struct vd_kql_node *step = node->first->next; step != NULL; step = step->next) {
+        if (++r->steps > VD_KQL_STEPS_MAX) {
+            vd_kql_fail(r, step, "a query has at most %d operators, with those of its functions",
+                VD_KQL_STEPS_MAX);
+        }
         if (step->kind == VD_KQL_AS) {
             struct vd_kql_scope *bound = vd_kql_bind(r, scope, step->text, VD_KQL_BIND_REL);
 

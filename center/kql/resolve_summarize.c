@@ -169,6 +169,20 @@ static struct vd_kql_expr *make_any(struct summary *s, const struct vd_kql_node 
     return vd_kql_call(s->r, call, VD_KQL_AGGREGATE, VD_STR_LITERAL("take_any"), &value, 1);
 }
 
+static bool is_percentage(const struct vd_kql_expr *expr)
+{
+    const struct vd_kql_value *value = &expr->value;
+
+    if (expr->op != VD_KQL_OP_CONSTANT || value->is_null) {
+        return false;
+    }
+    if (value->type == VD_KQL_REAL) {
+        return value->real >= 0 && value->real <= 100;
+    }
+    return (value->type == VD_KQL_LONG || value->type == VD_KQL_INT) && value->integer >= 0 &&
+        value->integer <= 100;
+}
+
 /* percentiles(x, 50, 95) and percentile(x, 50): percentile_x_50 ... */
 static void add_percentiles(struct summary *s, const struct vd_kql_node *call, struct given *given)
 {
@@ -186,8 +200,8 @@ static void add_percentiles(struct summary *s, const struct vd_kql_node *call, s
         struct vd_str own;
 
         arguments[1] = vd_kql_resolve_expr(s->r, &place, item);
-        if (arguments[1]->op != VD_KQL_OP_CONSTANT) {
-            vd_kql_fail(s->r, item, "a percentage is a constant");
+        if (!is_percentage(arguments[1])) {
+            vd_kql_fail(s->r, item, "a percentage is a constant from 0 to 100");
         }
         if (arguments[1]->type == VD_KQL_REAL) {
             own = vd_kql_textf(
