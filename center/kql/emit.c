@@ -56,6 +56,8 @@ void vd_kql_emit_order(
 
 /* ---- Sources ---- */
 
+#define ROWS_OF_UNION_MAX 100
+
 static void emit_scan(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     vd_kql_emit_text(e, "SELECT ");
@@ -66,6 +68,22 @@ static void emit_scan(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
     vd_buf_printf(e->sql, " FROM %s", rel->table->name);
 }
 
+/* Many rows: unions would be nested, and DuckDB reads 1,000 of them at most. */
+static void emit_values(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
+{
+    const struct vd_kql_emit_place place = {0};
+    const uint32_t width = rel->columns.count;
+
+    vd_kql_emit_text(e, "SELECT * FROM (VALUES ");
+    for (uint32_t i = 0; i < rel->expr_count; i++) {
+        vd_kql_emit_text(e, i % width > 0 ? ", " : (i > 0 ? "), (" : "("));
+        vd_kql_emit_expr(e, &place, rel->exprs[i]);
+    }
+    vd_buf_printf(e->sql, ")) AS t%u(", ++e->aliases);
+    emit_columns(e, &rel->columns);
+    vd_kql_emit_text(e, ")");
+}
+
 static void emit_rows(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = {0};
@@ -73,6 +91,10 @@ static void emit_rows(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 
     if (width == 0) {
         vd_kql_emit_text(e, "SELECT 1 AS nothing");
+        return;
+    }
+    if (e->dialect == VD_KQL_DUCKDB && rel->expr_count / width > ROWS_OF_UNION_MAX) {
+        emit_values(e, rel);
         return;
     }
     for (uint32_t row = 0; row * width < rel->expr_count; row++) {

@@ -69,6 +69,8 @@ struct vd_kql_columns {
     struct vd_kql_column *items;
     uint32_t count;
     uint32_t capacity;
+    struct vd_str numbered; /* the name that got a number last, and that */
+    uint32_t number;
 };
 
 enum vd_kql_rel_kind {

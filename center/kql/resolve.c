@@ -36,15 +36,19 @@ void vd_kql_fail(struct vd_kql_resolver *r, const struct vd_kql_node *node, cons
 }
 
 /* Counts what is made: functions that call functions can grow without bound. */
+static _Noreturn void fail_size(struct vd_kql_resolver *r, const char *text)
+{
+    snprintf(r->problem->text, sizeof r->problem->text, "%s", text);
+    r->problem->offset = 0;
+    r->problem->length = 0;
+    r->error = VD_E_LIMIT;
+    longjmp(r->failed, 1);
+}
+
 static void count_one(struct vd_kql_resolver *r)
 {
     if (++r->made > VD_KQL_PLAN_MAX) {
-        snprintf(r->problem->text, sizeof r->problem->text,
-            "the query is too large once its functions are expanded");
-        r->problem->offset = 0;
-        r->problem->length = 0;
-        r->error = VD_E_LIMIT;
-        longjmp(r->failed, 1);
+        fail_size(r, "the query is too large once its functions are expanded");
     }
 }
 
@@ -152,6 +156,9 @@ struct vd_kql_column *vd_kql_columns_add(
         columns->capacity = capacity;
     }
     count_one(r);
+    if (columns->count >= VD_KQL_COLUMNS_MAX) {
+        fail_size(r, "a table of the query has too many columns");
+    }
     columns->items[columns->count] = *column;
     return &columns->items[columns->count++];
 }
@@ -191,12 +198,17 @@ const struct vd_kql_column *vd_kql_columns_by_id(const struct vd_kql_columns *co
 }
 
 struct vd_str vd_kql_columns_free_name(
-    struct vd_kql_resolver *r, const struct vd_kql_columns *columns, struct vd_str name)
+    struct vd_kql_resolver *r, struct vd_kql_columns *columns, struct vd_str name)
 {
     struct vd_str candidate = name;
+    uint32_t number = vd_str_equal(columns->numbered, name) ? columns->number : 0;
 
-    for (unsigned i = 1; vd_kql_columns_find(columns, candidate) != NULL; i++) {
-        candidate = vd_kql_textf(r, "%.*s%u", VD_STR_ARG(name), i);
+    while (vd_kql_columns_find(columns, candidate) != NULL) {
+        candidate = vd_kql_textf(r, "%.*s%u", VD_STR_ARG(name), ++number);
+    }
+    if (number > 0) {
+        columns->numbered = name;
+        columns->number = number;
     }
     return candidate;
 }

@@ -14,8 +14,9 @@
 #define VD_KQL_PLAN_MAX       100000
 #define VD_KQL_CALL_DEPTH_MAX 64
 #define VD_KQL_NESTING_MAX    500
-#define VD_KQL_EXPR_DEPTH_MAX 300 /* DuckDB reads expressions that are nested by 1,000 */
-#define VD_KQL_STEPS_MAX      300 /* operators behind pipes, which nest the statement */
+#define VD_KQL_EXPR_DEPTH_MAX 300  /* DuckDB reads expressions that are nested by 1,000 */
+#define VD_KQL_COLUMNS_MAX    2000 /* of a relation */
+#define VD_KQL_STEPS_MAX      300  /* operators behind pipes, which nest the statement */
 
 enum vd_kql_binding_kind {
     VD_KQL_BIND_NODE,  /* EXPR, PIPE or FUNCTION, in the scope `inner` */
@@ -93,7 +94,7 @@ const struct vd_kql_column *vd_kql_columns_find(
 const struct vd_kql_column *vd_kql_columns_by_id(const struct vd_kql_columns *columns, uint32_t id);
 /* A name that none of them has: the name, or it with 1, 2 ... behind it. */
 struct vd_str vd_kql_columns_free_name(
-    struct vd_kql_resolver *r, const struct vd_kql_columns *columns, struct vd_str name);
+    struct vd_kql_resolver *r, struct vd_kql_columns *columns, struct vd_str name);
 
 struct vd_kql_rel *vd_kql_rel_new(
     struct vd_kql_resolver *r, enum vd_kql_rel_kind kind, uint32_t inputs);
