@@ -22,6 +22,7 @@ struct vd_center {
     struct vd_alert_store *store;
     int64_t alerts_keep_ms;
     int64_t pruned_ms; /* monotonic */
+    int64_t maintained_ms;
     pthread_t thread;
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
@@ -132,6 +133,20 @@ static int prune_alerts(struct vd_center *center)
     return error;
 }
 
+/* What becomes of it is told by the store; rows go on, or it is opened anew with them. */
+static void maintain_tables(struct vd_center *center)
+{
+    const int64_t now_ms = vd_clock_utc_ms();
+    const int64_t monotonic_ms = vd_clock_monotonic_ms();
+
+    if (center->maintained_ms == 0 ||
+        monotonic_ms - center->maintained_ms >= VD_ANALYTICS_MAINTAIN_MS) {
+        (void)!vd_analytics_maintain(center->ingest.analytics,
+            vd_engine_trusts_time(center->ingest.engine, now_ms) ? now_ms : 0);
+        center->maintained_ms = monotonic_ms;
+    }
+}
+
 static int center_turn(struct vd_center *center)
 {
     int error = vd_ingest_refresh(&center->ingest);
@@ -143,6 +158,7 @@ static int center_turn(struct vd_center *center)
         int settled = vd_ingest_settle(&center->ingest);
 
         settled = settled == VD_OK ? prune_alerts(center) : settled;
+        maintain_tables(center);
         error = settled != VD_OK ? settled : error;
     }
     return error;

@@ -57,7 +57,9 @@
 #define VD_ALERTS_MAX 5000000
 /* How often alerts are looked at for their age, and how many transactions are spent on it: 10,000 alerts a minute. */
 #define VD_ALERT_PRUNE_INTERVAL_MS 60000
-#define VD_ALERT_PRUNE_STEPS       20
+/* How often old days of query tables are looked for. */
+#define VD_ANALYTICS_MAINTAIN_MS 30000
+#define VD_ALERT_PRUNE_STEPS     20
 /* Shortest prefix of an alert's id that stands for it. */
 #define VD_ALERT_ID_PREFIX_MIN 4
 

@@ -27,6 +27,24 @@ uint32_t vd_analytics_queries_running(struct vd_analytics *analytics)
     return analytics->ops->queries_running(analytics);
 }
 
+int vd_analytics_maintain(struct vd_analytics *analytics, int64_t now_ms)
+{
+    return analytics->ops->maintain(analytics, now_ms);
+}
+
+void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out)
+{
+    analytics->ops->stats(analytics, out);
+}
+
+const char *vd_analytics_kind_name(enum vd_analytics_kind kind)
+{
+    static const char *const names[VD_ANALYTICS_KINDS] = {
+        "SecurityIoTRawEvent", "AzureDiagnostics", "AzureActivity"};
+
+    return names[kind];
+}
+
 void vd_analytics_close(struct vd_analytics *analytics)
 {
     if (analytics != NULL) {

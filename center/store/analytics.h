@@ -93,6 +93,30 @@ struct vd_table_rows {
     size_t activity_count;
 };
 
+/* Query tables that have day files. */
+enum vd_analytics_kind {
+    VD_ANALYTICS_RAW_EVENTS,
+    VD_ANALYTICS_DIAGNOSTICS,
+    VD_ANALYTICS_ACTIVITY,
+    VD_ANALYTICS_KINDS,
+};
+
+struct vd_analytics_amount {
+    uint64_t rows;
+    uint64_t bytes; /* on disk, about */
+};
+
+struct vd_analytics_stats {
+    struct vd_analytics_amount amounts[VD_ANALYTICS_KINDS];
+    int64_t oldest_ms[VD_ANALYTICS_KINDS]; /* start of the oldest day with rows; 0: there is none */
+    uint32_t keep_days[VD_ANALYTICS_KINDS];
+    uint64_t bytes;           /* of all day files */
+    uint64_t max_bytes;       /* 0: without limit */
+    uint64_t days_for_size;   /* dropped since start for want of room */
+    uint32_t days_to_pack;    /* past, and not yet written anew */
+    int64_t last_for_size_ms; /* start of the latest of these; 0: none */
+};
+
 struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
@@ -122,6 +146,14 @@ struct vd_analytics_ops {
         const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
     /* How many queries are under way. Any thread. */
     uint32_t (*queries_running)(struct vd_analytics *analytics);
+    /*
+     * Keeps house; to be called every now and then by the thread that appends. Days that are past are written anew so that they
+     * take less room (by a thread of its own); those past their time go, and the oldest while all take more room than they
+     * may, but never the newest. now_ms: UTC; 0 if it is not to be trusted: nothing goes for its age then.
+     */
+    int (*maintain)(struct vd_analytics *analytics, int64_t now_ms);
+    /* As the latest maintain found it. Any thread. */
+    void (*stats)(struct vd_analytics *analytics, struct vd_analytics_stats *out);
     void (*close)(struct vd_analytics *analytics);
 };
 
@@ -135,8 +167,10 @@ struct vd_duckdb_options {
     const char *resource_id; /* the hub's: value of AssociatedResourceId and the like */
     const char
         *center_path; /* of the alert store's file, made already; NULL: there are no alerts */
-    uint32_t memory_limit_mib; /* 0: 512 */
-    uint32_t threads;          /* 0: 2 */
+    uint32_t memory_limit_mib;              /* 0: 512 */
+    uint32_t threads;                       /* 0: 2 */
+    uint32_t keep_days[VD_ANALYTICS_KINDS]; /* how many days before this one; 0: without limit */
+    uint64_t max_bytes;                     /* of all day files; 0: without limit */
 };
 
 /* Opens the DuckDB store; one process at a time (VD_E_BUSY). VD_E_NEWER, VD_E_CORRUPT, VD_E_FULL, VD_E_IO; the reason in
@@ -151,6 +185,10 @@ VD_NODISCARD int vd_analytics_offset(struct vd_analytics *analytics, uint64_t *n
 VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
 uint32_t vd_analytics_queries_running(struct vd_analytics *analytics);
+VD_NODISCARD int vd_analytics_maintain(struct vd_analytics *analytics, int64_t now_ms);
+void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out);
+/* The table's name in queries. */
+const char *vd_analytics_kind_name(enum vd_analytics_kind kind);
 /* NULL is allowed. */
 void vd_analytics_close(struct vd_analytics *analytics);
 

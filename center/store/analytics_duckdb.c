@@ -76,6 +76,7 @@ static int ensure_working(struct vd_duckdb *store)
     if (!store->broken) {
         return VD_OK;
     }
+    vd_duckdb_rewrite_stop(store);
     vd_duckdb_interrupt_all(store);
     pthread_rwlock_wrlock(&store->instance_lock);
     vd_duckdb_instance_close(store);
@@ -90,8 +91,8 @@ static int ensure_working(struct vd_duckdb *store)
 /* The day whose file takes rows of `day`: never one before the newest. */
 static int32_t file_day(const struct vd_duckdb *store, int32_t day)
 {
-    if (store->day_count > 0 && store->days[store->day_count - 1] > day) {
-        return store->days[store->day_count - 1];
+    if (store->day_count > 0 && store->days[store->day_count - 1].day > day) {
+        return store->days[store->day_count - 1].day;
     }
     return day;
 }
@@ -116,7 +117,7 @@ static int32_t day_of(const struct vd_duckdb *store, const struct vd_table_rows 
         newest_ms = rows->activities[rows->activity_count - 1].time_generated_ms;
     }
     if (newest_ms == INT64_MIN && store->day_count > 0) {
-        return store->days[store->day_count - 1]; /* only the offset moves */
+        return store->days[store->day_count - 1].day; /* only the offset moves */
     }
     return vd_time_day(newest_ms != INT64_MIN ? newest_ms : vd_clock_utc_ms());
 }
@@ -134,9 +135,9 @@ static int duckdb_store_append(
         return error;
     }
     day = file_day(store, day_of(store, rows));
-    vd_duckdb_day_catalog(day, catalog);
     error = vd_duckdb_day_ensure(store, day, text, sizeof text);
     if (error == VD_OK) {
+        vd_duckdb_day_catalog(&store->days[store->day_count - 1], catalog);
         error = append_transaction(store, catalog, rows, next_offset, text, sizeof text);
         if (error != VD_OK) {
             recover(store, catalog);
@@ -172,15 +173,41 @@ static uint32_t duckdb_store_queries_running(struct vd_analytics *analytics)
     return vd_duckdb_running_count(duckdb_of(analytics));
 }
 
+static int duckdb_store_maintain(struct vd_analytics *analytics, int64_t now_ms)
+{
+    struct vd_duckdb *store = duckdb_of(analytics);
+    char text[VD_DUCKDB_TEXT_SIZE] = "";
+    int error = ensure_working(store);
+
+    if (error == VD_OK) {
+        error = vd_duckdb_maintain(store, now_ms, text, sizeof text);
+        if (error != VD_OK) {
+            tell(store, "analytics.maintain_failed", text);
+        }
+    }
+    return error;
+}
+
+static void duckdb_store_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out)
+{
+    struct vd_duckdb *store = duckdb_of(analytics);
+
+    pthread_mutex_lock(&store->stats_mutex);
+    *out = store->stats;
+    pthread_mutex_unlock(&store->stats_mutex);
+}
+
 static void duckdb_store_close(struct vd_analytics *analytics)
 {
     struct vd_duckdb *store = duckdb_of(analytics);
 
+    vd_duckdb_rewrite_stop(store);
     vd_duckdb_interrupt_all(store);
     vd_duckdb_watchdog_stop(store);
     vd_duckdb_instance_close(store);
     pthread_rwlock_destroy(&store->instance_lock);
     pthread_mutex_destroy(&store->queries_mutex);
+    pthread_mutex_destroy(&store->stats_mutex);
     pthread_cond_destroy(&store->queries_changed);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
@@ -198,6 +225,8 @@ static const struct vd_analytics_ops duckdb_ops = {
     .offset = duckdb_store_offset,
     .query = duckdb_store_query,
     .queries_running = duckdb_store_queries_running,
+    .maintain = duckdb_store_maintain,
+    .stats = duckdb_store_stats,
     .close = duckdb_store_close,
 };
 
@@ -262,6 +291,11 @@ static struct vd_duckdb *store_new(const struct vd_duckdb_options *options)
     pthread_rwlock_init(&store->instance_lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&store->queries_mutex, NULL);
+    pthread_mutex_init(&store->stats_mutex, NULL);
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        store->keep_days[i] = options->keep_days[i];
+    }
+    store->max_bytes = options->max_bytes;
     store->folder = strdup(options->folder);
     set_names(store, options);
     return store;

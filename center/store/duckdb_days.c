@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One DuckDB instance over a file for each UTC day, closed off from everything but its folder. */
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "center/store/duckdb_center.h"
 #include "center/store/duckdb_functions.h"
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
-#include "lib/sync.h"
-
-#define DAY_SUFFIX      ".duckdb"
-#define NEW_SUFFIX      ".duckdb.new"
-#define DAY_TEXT_LENGTH 10
-#define DAY_NONE        INT32_MIN
 
 int vd_duckdb_error(duckdb_error_type type, const char *message)
 {
@@ -56,15 +44,45 @@ int vd_duckdb_run(duckdb_connection connection, const char *sql, char *text, siz
     return error;
 }
 
-int vd_duckdb_run_built(struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size)
+int vd_duckdb_run_built_on(
+    duckdb_connection connection, struct vd_buf *sql, char *text, size_t text_size)
 {
     int error;
 
     vd_buf_append(sql, "", 1);
     error = sql->error != VD_OK
         ? sql->error
-        : vd_duckdb_run(store->writer, (const char *)sql->data, text, text_size);
+        : vd_duckdb_run(connection, (const char *)sql->data, text, text_size);
     vd_buf_release(sql);
+    return error;
+}
+
+int vd_duckdb_run_built(struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size)
+{
+    return vd_duckdb_run_built_on(store->writer, sql, text, text_size);
+}
+
+int vd_duckdb_number(
+    duckdb_connection connection, const char *sql, uint64_t *number, char *text, size_t text_size)
+{
+    duckdb_result result;
+    int error = VD_OK;
+
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
+        const char *message = duckdb_result_error(&result);
+
+        error = vd_duckdb_error(duckdb_result_error_type(&result), message);
+        snprintf(text, text_size, "%s", message != NULL ? message : "DuckDB failed");
+    } else {
+        duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
+
+        *number = 0;
+        if (chunk != NULL && duckdb_data_chunk_get_size(chunk) == 1) {
+            *number = *(uint64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+        }
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    duckdb_destroy_result(&result);
     return error;
 }
 
@@ -80,115 +98,17 @@ void vd_duckdb_append_literal(struct vd_buf *sql, const char *value)
     vd_buf_append(sql, "'", 1);
 }
 
-void vd_duckdb_day_catalog(int32_t day, char out[32])
-{
-    char text[VD_TIME_TEXT_SIZE];
-
-    vd_day_format(day, text);
-    snprintf(out, 32, "d%.4s%.2s%.2s", text, text + 5, text + 8);
-}
-
-/* "<folder>/2026-11-24<suffix>"; the caller's, NULL without memory. */
-static char *day_path(const struct vd_duckdb *store, int32_t day, const char *suffix)
-{
-    char text[VD_TIME_TEXT_SIZE];
-    struct vd_buf path = {0};
-
-    vd_day_format(day, text);
-    vd_buf_printf(&path, "%s/%s%s", store->folder, text, suffix);
-    vd_buf_append(&path, "", 1);
-    if (path.error != VD_OK) {
-        vd_buf_release(&path);
-    }
-    return (char *)path.data;
-}
-
-/* ---- The folder ---- */
-
-/* The day of a file's name, DAY_NONE if it is not one of ours. */
-static int32_t day_of_name(const char *name)
-{
-    static const char shape[] = "dddd-dd-dd";
-    char text[VD_TIME_TEXT_SIZE];
-    int64_t ms;
-
-    for (size_t i = 0; i < DAY_TEXT_LENGTH; i++) {
-        if (shape[i] == 'd' ? !isdigit((unsigned char)name[i]) : name[i] != shape[i]) {
-            return DAY_NONE;
-        }
-    }
-    if (strcmp(name + DAY_TEXT_LENGTH, DAY_SUFFIX) != 0) {
-        return DAY_NONE;
-    }
-    snprintf(text, sizeof text, "%.10sT00:00:00Z", name);
-    return vd_time_parse(text, &ms) == VD_OK ? vd_time_day(ms) : DAY_NONE;
-}
-
-static int add_day(struct vd_duckdb *store, int32_t day)
-{
-    int32_t *days = realloc(store->days, (store->day_count + 1) * sizeof *days);
-
-    if (days == NULL) {
-        return VD_E_NOMEM;
-    }
-    store->days = days;
-    days[store->day_count++] = day;
-    return VD_OK;
-}
-
-/* A file whose making was cut off holds nothing yet. */
-static bool is_unfinished(const char *name)
-{
-    return strlen(name) > DAY_TEXT_LENGTH &&
-        strncmp(name + DAY_TEXT_LENGTH, NEW_SUFFIX, strlen(NEW_SUFFIX)) == 0;
-}
-
-static int compare_days(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a;
-    int32_t y = *(const int32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Lists the days there are, in order, and removes what was left unfinished. */
-static int scan_folder(struct vd_duckdb *store)
-{
-    DIR *dir = opendir(store->folder);
-    int error = VD_OK;
-    struct dirent *entry;
-
-    if (dir == NULL) {
-        return vd_error_from_errno(errno);
-    }
-    store->day_count = 0;
-    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
-        int32_t day = day_of_name(entry->d_name);
-
-        if (day != DAY_NONE) {
-            error = add_day(store, day);
-        } else if (is_unfinished(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0) {
-            error = vd_error_from_errno(errno);
-        }
-    }
-    closedir(dir);
-    if (store->day_count > 0) {
-        qsort(store->days, store->day_count, sizeof *store->days, compare_days);
-    }
-    return error;
-}
-
 /* ---- The instance ---- */
 
-static int attach(
-    struct vd_duckdb *store, const char *path, const char *catalog, char *text, size_t text_size)
+int vd_duckdb_attach(duckdb_connection connection, const char *path, const char *catalog,
+    const char *options, char *text, size_t text_size)
 {
     struct vd_buf sql = {0};
 
     vd_buf_append_text(&sql, "ATTACH ");
     vd_duckdb_append_literal(&sql, path);
-    vd_buf_printf(&sql, " AS %s (STORAGE_VERSION 'v1.4.0')", catalog);
-    return vd_duckdb_run_built(store, &sql, text, text_size);
+    vd_buf_printf(&sql, " AS %s (STORAGE_VERSION 'v1.4.0'%s)", catalog, options);
+    return vd_duckdb_run_built_on(connection, &sql, text, text_size);
 }
 
 /* What the day's file says of itself. */
@@ -220,9 +140,10 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     return error;
 }
 
-static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
+int vd_duckdb_day_attach(
+    struct vd_duckdb *store, const struct vd_duckdb_day *day, char *text, size_t text_size)
 {
-    char *path = day_path(store, day, DAY_SUFFIX);
+    char *path = vd_duckdb_day_path(store, day);
     char catalog[32];
     int64_t version = 0;
     uint64_t next_offset = 0;
@@ -230,7 +151,7 @@ static int attach_day(struct vd_duckdb *store, int32_t day, char *text, size_t t
 
     vd_duckdb_day_catalog(day, catalog);
     if (path != NULL) {
-        error = attach(store, path, catalog, text, text_size);
+        error = vd_duckdb_attach(store->writer, path, catalog, "", text, text_size);
     }
     free(path);
     if (error == VD_OK) {
@@ -335,10 +256,10 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
         error = lock_down(store, text, text_size);
     }
     if (error == VD_OK) {
-        error = scan_folder(store);
+        error = vd_duckdb_folder_scan(store);
     }
     for (size_t i = 0; error == VD_OK && i < store->day_count; i++) {
-        error = attach_day(store, store->days[i], text, text_size);
+        error = vd_duckdb_day_attach(store, &store->days[i], text, text_size);
     }
     if (error == VD_OK) {
         error = vd_duckdb_empty_make(store, text, text_size);
@@ -368,13 +289,13 @@ void vd_duckdb_instance_close(struct vd_duckdb *store)
 static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, size_t text_size)
 {
     char ignored[VD_DUCKDB_TEXT_SIZE];
-    int error = attach(store, path, "vd_creating", text, text_size);
+    int error = vd_duckdb_attach(store->writer, path, "vd_creating", "", text, text_size);
     int detached;
 
     if (error != VD_OK) {
         return error;
     }
-    error = vd_duckdb_day_fill(store, "vd_creating", text, text_size);
+    error = vd_duckdb_day_fill(store->writer, "vd_creating", text, text_size);
     detached = vd_duckdb_run(store->writer, "DETACH vd_creating", ignored, sizeof ignored);
     if (detached != VD_OK) {
         store->broken = true;
@@ -382,62 +303,40 @@ static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, s
     return error != VD_OK ? error : detached;
 }
 
-/* Syncs the file under its final name, so that after a loss of power it is whole or absent. */
-static int publish_day(struct vd_duckdb *store, const char *new_path, const char *path)
+static int create_day(
+    struct vd_duckdb *store, const struct vd_duckdb_day *day, char *text, size_t text_size)
 {
-    int fd = open(new_path, O_RDONLY | O_CLOEXEC);
-    int error = VD_OK;
+    char *path = vd_duckdb_new_path(store, day->day);
+    int error = path != NULL ? fill_new_day(store, path, text, text_size) : VD_E_NOMEM;
 
-    if (fd < 0 || fsync(fd) != 0 || rename(new_path, path) != 0) {
-        error = vd_error_from_errno(errno);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (error == VD_OK) {
-        error = vd_sync_folder(store->folder);
-    }
-    return error;
-}
-
-static int create_day(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
-{
-    char *new_path = day_path(store, day, NEW_SUFFIX);
-    char *path = day_path(store, day, DAY_SUFFIX);
-    int error = VD_E_NOMEM;
-
-    if (new_path != NULL && path != NULL) {
-        error = fill_new_day(store, new_path, text, text_size);
-        if (error == VD_OK) {
-            error = publish_day(store, new_path, path);
-        }
-        if (error != VD_OK) {
-            unlink(new_path);
-        }
-    }
-    free(new_path);
     free(path);
+    if (error == VD_OK) {
+        error = vd_duckdb_new_publish(store, day);
+    }
+    if (error != VD_OK) {
+        (void)!vd_duckdb_new_remove(store, day->day);
+    }
     return error;
 }
 
 int vd_duckdb_day_ensure(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
 {
+    const struct vd_duckdb_day new_day = {.day = day};
     int error;
 
     for (size_t i = 0; i < store->day_count; i++) {
-        if (store->days[i] == day) {
+        if (store->days[i].day == day) {
             return VD_OK;
         }
     }
-    error = create_day(store, day, text, text_size);
+    error = create_day(store, &new_day, text, text_size);
     if (error == VD_OK) {
-        error = attach_day(store, day, text, text_size);
+        error = vd_duckdb_day_attach(store, &new_day, text, text_size);
     }
     if (error == VD_OK) {
-        error = add_day(store, day);
+        error = vd_duckdb_day_add(store, &new_day);
     }
     if (error == VD_OK) {
-        qsort(store->days, store->day_count, sizeof *store->days, compare_days);
         error = vd_duckdb_views_make(store, text, text_size);
     }
     if (error != VD_OK) {

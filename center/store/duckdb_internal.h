@@ -13,6 +13,30 @@
 
 #define VD_DUCKDB_TEXT_SIZE 512
 
+/* A day and the file that holds it. */
+struct vd_duckdb_day {
+    int32_t day;
+    uint32_t generation; /* how often it was written anew; 0: as rows came */
+    bool is_measured;
+    uint64_t bytes;
+    struct vd_analytics_amount amounts[VD_ANALYTICS_KINDS];
+};
+
+/* The writing anew of a day, by a thread of its own. */
+struct vd_duckdb_rewrite {
+    bool is_under_way; /* the thread has to be joined */
+    pthread_t thread;
+    atomic_bool is_done;
+    atomic_bool is_cancelled;
+    duckdb_connection connection;
+    char *path; /* of the new file */
+    struct vd_duckdb_day from;
+    struct vd_duckdb_day to;
+    bool keeps[VD_ANALYTICS_KINDS];
+    int error;
+    char text[VD_DUCKDB_TEXT_SIZE];
+};
+
 /* A query under way, for the watchdog. */
 struct vd_duckdb_running {
     duckdb_connection connection; /* NULL: the slot is free */
@@ -35,9 +59,12 @@ struct vd_duckdb {
     pthread_rwlock_t instance_lock;
     duckdb_database database;
     duckdb_connection writer;
-    bool broken; /* the instance refuses to work: it must be opened anew */
-    int32_t *days;
+    bool broken;                /* the instance refuses to work: it must be opened anew */
+    struct vd_duckdb_day *days; /* in their order */
     size_t day_count;
+    struct vd_duckdb_rewrite rewrite;
+    int64_t rewrite_again_ms;  /* after a failure, monotonic */
+    atomic_uint views_changed; /* how often a day went or was replaced */
     uint64_t next_offset;
     struct vd_log_limit log_limit;
 
@@ -45,6 +72,10 @@ struct vd_duckdb {
     pthread_cond_t queries_changed;
     struct vd_duckdb_running running[VD_QUERIES_MAX];
     bool stopping;
+    uint32_t keep_days[VD_ANALYTICS_KINDS];
+    uint64_t max_bytes;
+    pthread_mutex_t stats_mutex;
+    struct vd_analytics_stats stats;
     bool has_watchdog;
     pthread_t watchdog;
 };
@@ -59,6 +90,11 @@ VD_NODISCARD int vd_duckdb_run(
 /* Runs on the writer what was written to `sql`, and lets it go. */
 VD_NODISCARD int vd_duckdb_run_built(
     struct vd_duckdb *store, struct vd_buf *sql, char *text, size_t text_size);
+VD_NODISCARD int vd_duckdb_run_built_on(
+    duckdb_connection connection, struct vd_buf *sql, char *text, size_t text_size);
+/* The count that a statement gives: one row of one BIGINT that is not NULL. */
+VD_NODISCARD int vd_duckdb_number(
+    duckdb_connection connection, const char *sql, uint64_t *number, char *text, size_t text_size);
 /* Appends text as an SQL literal. */
 void vd_duckdb_append_literal(struct vd_buf *sql, const char *value);
 /* Opens the instance over all day files of the folder. The caller holds instance_lock alone. */
@@ -67,17 +103,70 @@ void vd_duckdb_instance_close(struct vd_duckdb *store);
 /* Makes and attaches the file of `day` unless it is there, and makes the view take it in. */
 VD_NODISCARD int vd_duckdb_day_ensure(
     struct vd_duckdb *store, int32_t day, char *text, size_t text_size);
-/* The name under which a day's file is attached: "d20261124". */
-void vd_duckdb_day_catalog(int32_t day, char out[32]);
+/* Attaches a day's file, brought up to this version. */
+VD_NODISCARD int vd_duckdb_day_attach(
+    struct vd_duckdb *store, const struct vd_duckdb_day *day, char *text, size_t text_size);
+/* Attaches a file; options: "" or more of them, ", ROW_GROUP_SIZE ...". */
+VD_NODISCARD int vd_duckdb_attach(duckdb_connection connection, const char *path,
+    const char *catalog, const char *options, char *text, size_t text_size);
+
+/* ---- duckdb_folder.c: names and files ---- */
+
+/* The name under which a day's file is attached: "d20261124", "d20261124_1". */
+void vd_duckdb_day_catalog(const struct vd_duckdb_day *day, char out[32]);
+/* Paths, the caller's; NULL without memory. New: of what is not yet whole. */
+char *vd_duckdb_day_path(const struct vd_duckdb *store, const struct vd_duckdb_day *day);
+char *vd_duckdb_new_path(const struct vd_duckdb *store, int32_t day);
+/* Lists the days there are, in order, and removes what was left unfinished. */
+VD_NODISCARD int vd_duckdb_folder_scan(struct vd_duckdb *store);
+/* Only in the list. */
+VD_NODISCARD int vd_duckdb_day_add(struct vd_duckdb *store, const struct vd_duckdb_day *day);
+void vd_duckdb_day_forget(struct vd_duckdb *store, size_t i);
+/* Removes a file and its log; one that is not there is no error. */
+VD_NODISCARD int vd_duckdb_day_remove(
+    const struct vd_duckdb *store, const struct vd_duckdb_day *day);
+VD_NODISCARD int vd_duckdb_new_remove(const struct vd_duckdb *store, int32_t day);
+/* With the log. */
+uint64_t vd_duckdb_day_bytes(const struct vd_duckdb *store, const struct vd_duckdb_day *day);
+/* Syncs the new file under its final name, so that after a loss of power it is whole or absent. */
+VD_NODISCARD int vd_duckdb_new_publish(
+    const struct vd_duckdb *store, const struct vd_duckdb_day *day);
+
+/* ---- duckdb_rewrite.c ---- */
+
+/* Begins to write a day anew: sorted, without gaps, and of the kinds that it keeps. None may be under way. */
+VD_NODISCARD int vd_duckdb_rewrite_start(
+    struct vd_duckdb *store, const struct vd_duckdb_day *day, const bool keeps[VD_ANALYTICS_KINDS]);
+/* If that has come to its end: puts the new file in the place of the old. */
+VD_NODISCARD int vd_duckdb_rewrite_collect(struct vd_duckdb *store, char *text, size_t text_size);
+/* Gives it up, if it is under way. */
+void vd_duckdb_rewrite_stop(struct vd_duckdb *store);
+
+/* ---- duckdb_keep.c: how long days are kept, and how much ---- */
+
+VD_NODISCARD int vd_duckdb_maintain(
+    struct vd_duckdb *store, int64_t now_ms, char *text, size_t text_size);
+/* Lets day `i` go: from the view, and its file. Queries that read it end as they would. */
+VD_NODISCARD int vd_duckdb_day_drop(
+    struct vd_duckdb *store, size_t i, char *text, size_t text_size);
 
 /* ---- duckdb_tables.c: what is in a day's file, and the views over all days. The caller writes alone. ---- */
 
 #define VD_DUCKDB_DAY_VERSION \
     5 /* 1: without the table of diagnostics; 2: of activities; 3: without ids of records; 4: without the table of flows */
 
+/* A table of a day's file, and the table of queries whose rows it has. */
+struct vd_duckdb_table {
+    const char *name;
+    enum vd_analytics_kind kind;
+    const char *order; /* in which its rows take least room */
+};
+#define VD_DUCKDB_TABLES 4
+extern const struct vd_duckdb_table vd_duckdb_tables[VD_DUCKDB_TABLES];
+
 /* Makes the tables of a new file. */
 VD_NODISCARD int vd_duckdb_day_fill(
-    struct vd_duckdb *store, const char *catalog, char *text, size_t text_size);
+    duckdb_connection connection, const char *catalog, char *text, size_t text_size);
 /* Brings a file of an earlier version up to this one, all at once. */
 VD_NODISCARD int vd_duckdb_day_migrate(
     struct vd_duckdb *store, const char *catalog, int64_t version, char *text, size_t text_size);

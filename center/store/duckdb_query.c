@@ -483,6 +483,24 @@ static int query_connected(
     return error;
 }
 
+/* A day that goes while a query looks for its files makes that query fail: it is asked again. */
+static int query_unmoved(
+    struct vd_duckdb *store, struct query *q, const struct vd_query_limits *limits, json_t **out)
+{
+    const struct query fresh = *q;
+    unsigned changed;
+    int error;
+
+    do {
+        vd_buf_release(&q->rewritten);
+        *q = fresh;
+        changed = atomic_load(&store->views_changed);
+        error = query_connected(store, q, limits, out);
+    } while ((error == VD_E_INVALID || error == VD_E_IO) &&
+        atomic_load(&store->views_changed) != changed);
+    return error;
+}
+
 int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *given,
     json_t **result, char *error_text, size_t error_size)
 {
@@ -505,7 +523,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         return VD_E_LIMIT;
     }
     pthread_rwlock_rdlock(&store->instance_lock);
-    error = query_connected(store, &q, &limits, result);
+    error = query_unmoved(store, &q, &limits, result);
     pthread_rwlock_unlock(&store->instance_lock);
     vd_buf_release(&q.rewritten);
     return error;

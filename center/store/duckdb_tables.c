@@ -26,6 +26,13 @@
     " status VARCHAR, resource_id VARCHAR, caller_address VARCHAR, category VARCHAR," \
     " properties VARCHAR, correlation_id VARCHAR)"
 
+const struct vd_duckdb_table vd_duckdb_tables[VD_DUCKDB_TABLES] = {
+    {"flow", VD_ANALYTICS_RAW_EVENTS, "device_id, time_generated, event_id"},
+    {"raw_event", VD_ANALYTICS_RAW_EVENTS, "device_id, time_generated, event_id"},
+    {"diagnostic", VD_ANALYTICS_DIAGNOSTICS, "category, operation_name, time_generated"},
+    {"activity", VD_ANALYTICS_ACTIVITY, "time_generated"},
+};
+
 int vd_duckdb_day_migrate(
     struct vd_duckdb *store, const char *catalog, int64_t version, char *text, size_t text_size)
 {
@@ -52,7 +59,8 @@ int vd_duckdb_day_migrate(
     return vd_duckdb_run_built(store, &sql, text, text_size);
 }
 
-int vd_duckdb_day_fill(struct vd_duckdb *store, const char *catalog, char *text, size_t text_size)
+int vd_duckdb_day_fill(
+    duckdb_connection connection, const char *catalog, char *text, size_t text_size)
 {
     struct vd_buf sql = {0};
 
@@ -64,7 +72,7 @@ int vd_duckdb_day_fill(struct vd_duckdb *store, const char *catalog, char *text,
         "CREATE TABLE %s.main.vd_meta(schema_version BIGINT, next_offset UBIGINT); "
         "INSERT INTO %s.main.vd_meta VALUES (%d, 0); CHECKPOINT %s",
         catalog, catalog, VD_DUCKDB_DAY_VERSION, catalog);
-    return vd_duckdb_run_built(store, &sql, text, text_size);
+    return vd_duckdb_run_built_on(connection, &sql, text, text_size);
 }
 
 int vd_duckdb_empty_make(struct vd_duckdb *store, char *text, size_t text_size)
@@ -84,7 +92,7 @@ static void append_all_days(struct vd_buf *sql, const struct vd_duckdb *store, c
     for (size_t i = 0; i < store->day_count; i++) {
         char catalog[32];
 
-        vd_duckdb_day_catalog(store->days[i], catalog);
+        vd_duckdb_day_catalog(&store->days[i], catalog);
         vd_buf_printf(sql, " UNION ALL SELECT * FROM %s.main.%s", catalog, table);
     }
     vd_buf_append_text(sql, ")");

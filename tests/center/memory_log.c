@@ -207,6 +207,16 @@ static int failing_query(struct vd_analytics *analytics, const char *sql,
         failing_of(analytics)->inner, sql, limits, result, error_text, error_size);
 }
 
+static int failing_maintain(struct vd_analytics *analytics, int64_t now_ms)
+{
+    return vd_analytics_maintain(failing_of(analytics)->inner, now_ms);
+}
+
+static void failing_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out)
+{
+    vd_analytics_stats(failing_of(analytics)->inner, out);
+}
+
 static uint32_t failing_queries_running(struct vd_analytics *analytics)
 {
     return vd_analytics_queries_running(failing_of(analytics)->inner);
@@ -224,6 +234,8 @@ void failing_analytics_init(struct failing_analytics *failing, struct vd_analyti
         .offset = failing_offset,
         .query = failing_query,
         .queries_running = failing_queries_running,
+        .maintain = failing_maintain,
+        .stats = failing_stats,
         .close = failing_close,
     };
 

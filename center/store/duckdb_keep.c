@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept: days past their time go, the oldest go for want of room, and those that are past are packed. */
+
+#include "center/store/duckdb_internal.h"
+#include "lib/clock.h"
+
+/* Days that are measured in one go: each takes some milliseconds. */
+#define MEASURE_MAX 16
+/* After a day could not be written anew. */
+#define AGAIN_MS 600000
+
+/* ---- Measuring ---- */
+
+static int measure_table(struct vd_duckdb *store, struct vd_duckdb_day *day,
+    const struct vd_duckdb_table *table, char *text, size_t text_size)
+{
+    char catalog[32];
+    char sql[192];
+    uint64_t rows = 0;
+    uint64_t blocks = 0;
+    int error;
+
+    vd_duckdb_day_catalog(day, catalog);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.main.%s", catalog, table->name);
+    error = vd_duckdb_number(store->writer, sql, &rows, text, text_size);
+    if (error == VD_OK && rows > 0) {
+        snprintf(sql, sizeof sql,
+            "SELECT count(DISTINCT block_id) FROM pragma_storage_info('%s.main.%s') WHERE block_id"
+            " >= 0",
+            catalog, table->name);
+        error = vd_duckdb_number(store->writer, sql, &blocks, text, text_size);
+    }
+    day->amounts[table->kind].rows += rows;
+    day->amounts[table->kind].bytes += blocks; /* of the same size all of them */
+    return error;
+}
+
+/* Shares what the file takes among its tables. */
+static int measure_day(
+    struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
+{
+    struct vd_duckdb_day measured = {.day = day->day, .generation = day->generation};
+    uint64_t blocks = 0;
+    int error = VD_OK;
+
+    for (size_t i = 0; error == VD_OK && i < VD_DUCKDB_TABLES; i++) {
+        error = measure_table(store, &measured, &vd_duckdb_tables[i], text, text_size);
+    }
+    if (error != VD_OK) {
+        return error;
+    }
+    measured.is_measured = true;
+    measured.bytes = vd_duckdb_day_bytes(store, day);
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        blocks += measured.amounts[i].bytes;
+    }
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        measured.amounts[i].bytes =
+            blocks > 0 ? measured.bytes / blocks * measured.amounts[i].bytes : 0;
+    }
+    *day = measured;
+    return VD_OK;
+}
+
+/* The newest grows; of the others some that were not measured yet. */
+static int measure(struct vd_duckdb *store, char *text, size_t text_size)
+{
+    size_t measured = 0;
+    int error = VD_OK;
+
+    for (size_t i = store->day_count; error == VD_OK && i > 0; i--) {
+        struct vd_duckdb_day *day = &store->days[i - 1];
+
+        if (i == store->day_count || (!day->is_measured && measured < MEASURE_MAX)) {
+            error = measure_day(store, day, text, text_size);
+            measured++;
+        }
+    }
+    return error;
+}
+
+/* ---- Dropping ---- */
+
+int vd_duckdb_day_drop(struct vd_duckdb *store, size_t i, char *text, size_t text_size)
+{
+    const struct vd_duckdb_day day = store->days[i];
+    char catalog[32];
+    char sql[64];
+    int error;
+
+    if (store->rewrite.is_under_way && store->rewrite.from.day == day.day) {
+        vd_duckdb_rewrite_stop(store);
+    }
+    vd_duckdb_day_forget(store, i);
+    error = vd_duckdb_views_make(store, text, text_size);
+    if (error == VD_OK) {
+        atomic_fetch_add(&store->views_changed, 1);
+        vd_duckdb_day_catalog(&day, catalog);
+        snprintf(sql, sizeof sql, "DETACH %s", catalog);
+        error = vd_duckdb_run(store->writer, sql, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = vd_duckdb_day_remove(store, &day);
+    }
+    store->broken = store->broken || error != VD_OK;
+    return error;
+}
+
+static void tell_dropped(enum vd_log_level level, const char *why, const struct vd_duckdb_day *day)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    vd_day_format(day->day, text);
+    vd_log(level, "analytics.day_dropped", "day=%.10s why=%s bytes=%llu rows=%llu", text, why,
+        (unsigned long long)day->bytes,
+        (unsigned long long)(day->amounts[VD_ANALYTICS_RAW_EVENTS].rows +
+            day->amounts[VD_ANALYTICS_DIAGNOSTICS].rows +
+            day->amounts[VD_ANALYTICS_ACTIVITY].rows));
+}
+
+static bool is_expired(const struct vd_duckdb *store, const struct vd_duckdb_day *day,
+    enum vd_analytics_kind kind, int64_t now_ms)
+{
+    const uint32_t keep = store->keep_days[kind];
+
+    return keep > 0 && now_ms > 0 && (int64_t)vd_time_day(now_ms) - day->day > (int64_t)keep;
+}
+
+/* Whether nothing of the day is to be kept; it was measured. */
+static bool is_all_expired(
+    const struct vd_duckdb *store, const struct vd_duckdb_day *day, int64_t now_ms)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
+        const bool expired = is_expired(store, day, (enum vd_analytics_kind)k, now_ms);
+
+        if (!expired && day->amounts[k].rows > 0) {
+            return false;
+        }
+        any = any || expired;
+    }
+    return any && day->is_measured;
+}
+
+/* The newest day stays: it says how far the rows are. */
+static int drop_expired(struct vd_duckdb *store, int64_t now_ms, char *text, size_t text_size)
+{
+    int error = VD_OK;
+
+    for (size_t i = 0; error == VD_OK && i + 1 < store->day_count;) {
+        const struct vd_duckdb_day day = store->days[i];
+
+        if (!is_all_expired(store, &day, now_ms)) {
+            i++;
+            continue;
+        }
+        error = vd_duckdb_day_drop(store, i, text, text_size);
+        if (error == VD_OK) {
+            tell_dropped(VD_LOG_INFO, "age", &day);
+        }
+    }
+    return error;
+}
+
+static uint64_t all_bytes(const struct vd_duckdb *store)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < store->day_count; i++) {
+        bytes += vd_duckdb_day_bytes(store, &store->days[i]);
+    }
+    return bytes;
+}
+
+static int drop_for_size(struct vd_duckdb *store, char *text, size_t text_size)
+{
+    int error = VD_OK;
+
+    while (error == VD_OK && store->max_bytes > 0 && store->day_count > 1 &&
+        all_bytes(store) > store->max_bytes) {
+        const struct vd_duckdb_day day = store->days[0];
+
+        error = vd_duckdb_day_drop(store, 0, text, text_size);
+        if (error == VD_OK) {
+            tell_dropped(VD_LOG_WARN, "size", &day);
+            pthread_mutex_lock(&store->stats_mutex);
+            store->stats.days_for_size++;
+            store->stats.last_for_size_ms = day.day * VD_DAY_MS;
+            pthread_mutex_unlock(&store->stats_mutex);
+        }
+    }
+    return error;
+}
+
+/* ---- Packing ---- */
+
+/* Which kinds a day keeps; true: it is to be written anew. */
+static bool needs_rewrite(const struct vd_duckdb *store, const struct vd_duckdb_day *day,
+    int64_t now_ms, bool keeps[VD_ANALYTICS_KINDS])
+{
+    bool needs = day->generation == 0;
+
+    for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
+        keeps[k] = !is_expired(store, day, (enum vd_analytics_kind)k, now_ms);
+        needs = needs || (!keeps[k] && day->amounts[k].rows > 0);
+    }
+    return needs;
+}
+
+static int rewrite_next(struct vd_duckdb *store, int64_t now_ms)
+{
+    bool keeps[VD_ANALYTICS_KINDS];
+
+    if (store->rewrite.is_under_way || vd_clock_monotonic_ms() < store->rewrite_again_ms) {
+        return VD_OK;
+    }
+    for (size_t i = 0; i + 1 < store->day_count; i++) {
+        if (store->days[i].is_measured && needs_rewrite(store, &store->days[i], now_ms, keeps)) {
+            return vd_duckdb_rewrite_start(store, &store->days[i], keeps);
+        }
+    }
+    return VD_OK;
+}
+
+static void publish(struct vd_duckdb *store, int64_t now_ms)
+{
+    struct vd_analytics_stats stats = {.max_bytes = store->max_bytes};
+
+    for (size_t i = store->day_count; i > 0; i--) {
+        const struct vd_duckdb_day *day = &store->days[i - 1];
+        bool keeps[VD_ANALYTICS_KINDS];
+
+        stats.days_to_pack +=
+            i < store->day_count && needs_rewrite(store, day, now_ms, keeps) ? 1 : 0;
+        stats.bytes += day->bytes;
+        for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
+            stats.amounts[k].rows += day->amounts[k].rows;
+            stats.amounts[k].bytes += day->amounts[k].bytes;
+            if (day->amounts[k].rows > 0) {
+                stats.oldest_ms[k] = day->day * VD_DAY_MS;
+            }
+        }
+    }
+    pthread_mutex_lock(&store->stats_mutex);
+    for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
+        stats.keep_days[k] = store->keep_days[k];
+    }
+    stats.days_for_size = store->stats.days_for_size;
+    stats.last_for_size_ms = store->stats.last_for_size_ms;
+    store->stats = stats;
+    pthread_mutex_unlock(&store->stats_mutex);
+}
+
+int vd_duckdb_maintain(struct vd_duckdb *store, int64_t now_ms, char *text, size_t text_size)
+{
+    int error = vd_duckdb_rewrite_collect(store, text, text_size);
+
+    if (error != VD_OK && !store->broken) {
+        /* The day stays as it is, for now. */
+        vd_log(VD_LOG_WARN, "analytics.packing_failed", "problem=\"%.300s\"", text);
+        store->rewrite_again_ms = vd_clock_monotonic_ms() + AGAIN_MS;
+        error = VD_OK;
+    }
+    if (error == VD_OK) {
+        error = measure(store, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = drop_expired(store, now_ms, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = drop_for_size(store, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = rewrite_next(store, now_ms);
+    }
+    if (error == VD_OK) {
+        publish(store, now_ms);
+    }
+    return error;
+}
