@@ -98,6 +98,35 @@ static json_t *hunts_json(const struct vd_api *api)
     return json;
 }
 
+/* What the query tables take on disk, each and all of them. */
+static void set_storage(json_t *status, struct vd_analytics *analytics)
+{
+    struct vd_analytics_stats stats;
+    json_t *tables = json_array();
+    json_t *storage;
+
+    vd_analytics_stats(analytics, &stats);
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        json_t *table = json_pack("{s:s, s:I, s:I, s:I}", "table",
+            vd_analytics_kind_name((enum vd_analytics_kind)i), "rows",
+            (json_int_t)stats.amounts[i].rows, "bytes", (json_int_t)stats.amounts[i].bytes,
+            "keepDays", (json_int_t)stats.keep_days[i]);
+
+        set_time(table, "oldestDay", stats.oldest_ms[i]);
+        json_array_append_new(tables, table);
+    }
+    storage = json_pack("{s:I, s:I, s:I, s:I}", "bytes", (json_int_t)stats.bytes, "maxBytes",
+        (json_int_t)stats.max_bytes, "daysToPack", (json_int_t)stats.days_to_pack, "daysForSize",
+        (json_int_t)stats.days_for_size);
+    set_time(storage, "lastForSize", stats.last_for_size_ms);
+    if (storage != NULL && stats.days_for_size > 0) {
+        json_object_set_new(storage, "notice",
+            json_string("the oldest days went for want of room: see analytics.max_mib"));
+    }
+    json_object_set_new(status, "queryStorage", storage);
+    json_object_set_new(status, "queryTables", tables);
+}
+
 static json_t *export_json(const struct vd_export_stats *stats)
 {
     const struct vd_export_worker_stats *worker = &stats->worker;
@@ -158,6 +187,7 @@ void vd_api_status(
     if (status != NULL && api->analytics != NULL) {
         json_object_set_new(status, "queriesRunning",
             json_integer((json_int_t)vd_analytics_queries_running(api->analytics)));
+        set_storage(status, api->analytics);
     }
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));

@@ -152,6 +152,10 @@ static int open_analytics(const struct opening *o)
         .center_path = o->stores->alerts != NULL ? center : NULL,
         .memory_limit_mib = o->config->analytics_memory_mib,
         .threads = o->config->analytics_threads,
+        .keep_days = {[VD_ANALYTICS_RAW_EVENTS] = o->config->analytics_raw_events_days,
+            [VD_ANALYTICS_DIAGNOSTICS] = o->config->analytics_diagnostics_days,
+            [VD_ANALYTICS_ACTIVITY] = o->config->analytics_activity_days},
+        .max_bytes = (uint64_t)o->config->analytics_max_mib << 20,
     };
     int error = vd_data_path(o->dir, VD_FILE_ANALYTICS, path);
 

@@ -80,6 +80,14 @@ static const struct property properties[] = {
         "Memory that the query tables (DuckDB) may use."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
         "Threads that queries may use."},
+    {"analytics.max_mib", PROPERTY_NUMBER, AT(analytics_max_mib), "51200", 0, 1048576, "MiB",
+        "What the day files of the query tables may take; beyond it the oldest days go, but never the newest. 0: no limit."},
+    {"analytics.raw_events_days", PROPERTY_NUMBER, AT(analytics_raw_events_days), "30", 0, 36500,
+        "days", "How many days before this one are kept of `SecurityIoTRawEvent`; 0: all."},
+    {"analytics.diagnostics_days", PROPERTY_NUMBER, AT(analytics_diagnostics_days), "90", 0, 36500,
+        "days", "Likewise of `AzureDiagnostics`."},
+    {"analytics.activity_days", PROPERTY_NUMBER, AT(analytics_activity_days), "365", 0, 36500,
+        "days", "Likewise of `AzureActivity`."},
     {"query.max_rows", PROPERTY_NUMBER, AT(query_max_rows), "10000", 1, 1000000, "rows",
         "Rows that a query gives at most; what was cut off is said in its result."},
     {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
@@ -509,7 +517,7 @@ int vd_config_parse(struct vd_config *config, const char *name, struct vd_str te
         number++;
         if (parse_line(config, (struct vd_str){text.data, length}, number, lines, &inner) !=
             VD_OK) {
-            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.620s", name, number,
+            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.860s", name, number,
                 inner.text);
             return VD_E_INVALID;
         }

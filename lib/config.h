@@ -38,6 +38,10 @@ struct vd_config {
     char management_hub[VD_HUB_LABEL_MAX + 1]; /* empty: the first label of hub_name */
     uint32_t analytics_memory_mib;
     uint32_t analytics_threads;
+    uint32_t analytics_max_mib;
+    uint32_t analytics_raw_events_days;
+    uint32_t analytics_diagnostics_days;
+    uint32_t analytics_activity_days;
     uint32_t query_max_rows;
     uint32_t query_timeout_s;
     uint32_t detection_lateness_s;
@@ -55,7 +59,7 @@ struct vd_config {
 
 /* What is wrong: names the place, the key, the value and what is allowed. */
 struct vd_config_problem {
-    char text[768];
+    char text[1024];
 };
 
 /* Sets every property to its default. */

@@ -465,6 +465,23 @@ static void run_duckdb(const char *path, const char *sql)
     duckdb_close(&database);
 }
 
+/* The status has what each table takes. */
+static bool storage_is_told(void *context)
+{
+    json_t *status = e2e_status(&hub);
+    const json_t *table = json_array_get(json_object_get(status, "queryTables"), 0);
+    const bool is_told =
+        json_integer_value(json_object_get(table, "rows")) == *(const json_int_t *)context &&
+        json_integer_value(json_object_get(table, "bytes")) > 0 &&
+        json_integer_value(json_object_get(table, "keepDays")) == 30 &&
+        json_is_string(json_object_get(table, "oldestDay")) &&
+        json_integer_value(json_object_get(json_object_get(status, "queryStorage"), "maxBytes")) >
+            0;
+
+    json_decref(status);
+    return is_told;
+}
+
 static void test_service__newer_query_tables_are_refused(void **state)
 {
     char path[300];
@@ -480,6 +497,7 @@ static void test_service__newer_query_tables_are_refused(void **state)
     run_duckdb(path, sql);
     e2e_hub_start(&hub);
     assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 4);
+    assert_true(e2e_wait(WAIT_MS, storage_is_told, &(json_int_t){4}));
     e2e_hub_stop(&hub);
 }
 

@@ -24,6 +24,10 @@ static void test_config__defaults(void **state)
     assert_string_equal(config.https_listen.address, "");
     assert_int_equal(config.log_level, VD_LOG_INFO);
     assert_int_equal(config.analytics_memory_mib, 512);
+    assert_int_equal(config.analytics_max_mib, 51200);
+    assert_int_equal(config.analytics_raw_events_days, 30);
+    assert_int_equal(config.analytics_diagnostics_days, 90);
+    assert_int_equal(config.analytics_activity_days, 365);
     assert_string_equal(config.diagnostics_folder, "diagnostics");
     assert_string_equal(config.diagnostics_webhook, "");
     assert_string_equal(config.diagnostics_webhook_ca, "");
