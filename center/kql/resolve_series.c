@@ -6,6 +6,8 @@
 
 #include "center/kql/resolve_internal.h"
 
+#define BINS_MAX 1048576 /* as many as Kusto makes */
+
 struct axis {
     struct vd_kql_expr *value;
     struct vd_kql_expr *from;
@@ -42,6 +44,32 @@ static bool is_missing(const struct vd_kql_expr *expr)
     return expr->op == VD_KQL_OP_CONSTANT && expr->value.is_null;
 }
 
+static double number_of(const struct vd_kql_expr *constant)
+{
+    return constant->type == VD_KQL_REAL ? constant->value.real : (double)constant->value.integer;
+}
+
+static bool is_number(const struct vd_kql_expr *expr)
+{
+    return expr->op == VD_KQL_OP_CONSTANT && !expr->value.is_null;
+}
+
+/* As far as it is known: the step leads on, and not to more bins than an array may have. */
+static void check_step(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, const struct axis *axis)
+{
+    if (!is_number(axis->step)) {
+        return;
+    }
+    if (!(number_of(axis->step) > 0)) {
+        vd_kql_fail(r, node, "the step is to be more than 0");
+    }
+    if (is_number(axis->from) && is_number(axis->to) &&
+        number_of(axis->to) - number_of(axis->from) > BINS_MAX * number_of(axis->step)) {
+        vd_kql_fail(r, node, "a series has at most %d bins", BINS_MAX);
+    }
+}
+
 static struct axis resolve_axis(struct vd_kql_resolver *r, const struct vd_kql_scope *scope,
     struct vd_kql_rel *input, const struct vd_kql_node *node)
 {
@@ -58,6 +86,7 @@ static struct axis resolve_axis(struct vd_kql_resolver *r, const struct vd_kql_s
     if (is_missing(axis.from)) {
         axis.from = bound_of(r, node, input, axis.value, "min");
     }
+    check_step(r, node, &axis);
     if (is_missing(axis.to)) {
         axis.to = call2(r, node, "+", bound_of(r, node, input, axis.value, "max"), axis.step);
     }
