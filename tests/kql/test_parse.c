@@ -11,12 +11,42 @@
 #include <cmocka.h>
 
 #include "center/kql/syntax.h"
+#include "tests/kql/generate.h"
+#include "tests/kql/query_text.h"
 
 #define LINE_SIZE 4096
 #define TEXT(text)               \
     {                            \
         (text), sizeof(text) - 1 \
     }
+
+static bool is_same(const struct vd_buf *a, const struct vd_buf *b)
+{
+    return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
+}
+
+/* Written as a query and read again, the tree that was printed to `first` is the same. */
+static void check_again(const struct vd_kql_node *tree, const struct vd_buf *first)
+{
+    struct vd_arena arena = {0};
+    struct vd_kql_node *again = NULL;
+    struct vd_kql_problem problem = {0};
+    struct vd_buf text = {0};
+    struct vd_buf second = {0};
+
+    kql_query_text(tree, &text);
+    if (vd_kql_parse((struct vd_str){(const char *)text.data, text.length}, &arena, &again,
+            &problem) == VD_OK) {
+        vd_kql_tree_print(again, &second);
+    }
+    if (!is_same(first, &second)) {
+        fail_msg("%.*s\nbecomes\n%.*s\n%s", (int)first->length, (const char *)first->data,
+            (int)text.length, (const char *)text.data, problem.text);
+    }
+    vd_arena_release(&arena);
+    vd_buf_release(&text);
+    vd_buf_release(&second);
+}
 
 /* What is printed of a query: its tree, or its error. */
 static void describe(struct vd_str query, struct vd_buf *out)
@@ -29,6 +59,7 @@ static void describe(struct vd_str query, struct vd_buf *out)
     vd_buf_clear(out);
     if (error == VD_OK) {
         vd_kql_tree_print(tree, out);
+        check_again(tree, out);
     } else {
         assert_true(error == VD_E_INVALID || error == VD_E_LIMIT);
         assert_true(problem.is_syntax);
@@ -37,11 +68,6 @@ static void describe(struct vd_str query, struct vd_buf *out)
             out, "! %u:%u+%u %s\n", problem.line, problem.column, problem.length, problem.text);
     }
     vd_arena_release(&arena);
-}
-
-static bool is_same(const struct vd_buf *a, const struct vd_buf *b)
-{
-    return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
 }
 
 struct checked {
@@ -134,11 +160,29 @@ static void test_parse__bytes(void **state)
     vd_buf_release(&found);
 }
 
+/* Random queries. */
+static void test_parse__again(void **state)
+{
+    struct vd_buf found = {0};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct vd_buf query = {0};
+
+        generate_query(seed, &query);
+        describe((struct vd_str){(const char *)query.data, query.length}, &found);
+        assert_true(found.length > 0 && found.data[0] != '!');
+        vd_buf_release(&query);
+    }
+    vd_buf_release(&found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse__gives_what_the_file_says),
         cmocka_unit_test(test_parse__bytes),
+        cmocka_unit_test(test_parse__again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
