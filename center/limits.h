@@ -145,6 +145,8 @@
 #define VD_QUERY_RESULT_BYTES_MAX 67108864
 #define VD_QUERY_TREE_DEPTH_MAX   512
 #define VD_QUERIES_MAX            16
+/* How far the threads of queries stand back behind those that take in what devices send, see setpriority(2). */
+#define VD_QUERY_NICENESS 10
 
 /* Scheduled queries: how long after its end a stretch of time is looked at, when all that the hub got is in the tables; how
  * often they are looked for; when one that failed is tried again; and what a run may take. */

@@ -241,10 +241,28 @@ static int open_database(struct vd_duckdb *store, char *text, size_t text_size)
     return error;
 }
 
+struct opening {
+    struct vd_duckdb *store;
+    char *text;
+    size_t text_size;
+    int error;
+};
+
+static void run_opening(void *context)
+{
+    struct opening *opening = context;
+
+    opening->error = open_database(opening->store, opening->text, opening->text_size);
+}
+
 int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_size)
 {
-    int error = open_database(store, text, text_size);
+    struct opening opening = {store, text, text_size, VD_OK};
+    int error;
 
+    /* The instance's own threads, which queries share, are made here. */
+    vd_duckdb_call_nicely(run_opening, &opening);
+    error = opening.error;
     store->next_offset = 0;
     if (error == VD_OK) {
         error = vd_duckdb_functions_register(store->writer);

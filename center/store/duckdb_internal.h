@@ -196,6 +196,11 @@ VD_NODISCARD int vd_duckdb_guard(
 VD_NODISCARD int vd_duckdb_query(struct vd_duckdb *store, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
 
+/* ---- duckdb_threads.c ---- */
+
+/* Calls it in a thread that gives way to all others of the program, as do those that it makes, and waits for its end. */
+void vd_duckdb_call_nicely(void (*function)(void *context), void *context);
+
 /* ---- duckdb_watchdog.c ---- */
 
 VD_NODISCARD int vd_duckdb_watchdog_start(struct vd_duckdb *store);

@@ -501,6 +501,21 @@ static int query_unmoved(
     return error;
 }
 
+struct run {
+    struct vd_duckdb *store;
+    struct query *q;
+    const struct vd_query_limits *limits;
+    json_t **result;
+    int error;
+};
+
+static void run_connected(void *context)
+{
+    struct run *run = context;
+
+    run->error = query_unmoved(run->store, run->q, run->limits, run->result);
+}
+
 int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *given,
     json_t **result, char *error_text, size_t error_size)
 {
@@ -512,7 +527,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         .text = error_text,
         .text_size = error_size,
     };
-    int error;
+    struct run run = {store, &q, &limits, result, VD_OK};
 
     limits.timeout_ms = limits.timeout_ms != 0 ? limits.timeout_ms : VD_QUERY_TIMEOUT_DEFAULT_MS;
     if (error_size > 0) {
@@ -523,8 +538,8 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         return VD_E_LIMIT;
     }
     pthread_rwlock_rdlock(&store->instance_lock);
-    error = query_unmoved(store, &q, &limits, result);
+    vd_duckdb_call_nicely(run_connected, &run);
     pthread_rwlock_unlock(&store->instance_lock);
     vd_buf_release(&q.rewritten);
-    return error;
+    return run.error;
 }
