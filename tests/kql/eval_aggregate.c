@@ -2,6 +2,7 @@
 /* Aggregates of the evaluator, and summarize. */
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/kql/eval_internal.h"
@@ -280,6 +281,24 @@ static struct vd_str name_of(struct eval *e, const struct vd_kql_node *item)
     return name;
 }
 
+/* A name that is there already gets a number. */
+static void add_named(struct eval *e, struct eval_table *out, const struct vd_kql_node *item)
+{
+    const struct vd_str name = name_of(e, item);
+    const enum vd_kql_type type = eval_expr(e, value_of(item)).type;
+    struct vd_str own = name;
+    char text[100];
+
+    for (int n = 1; eval_find_column(out, own) != UINT32_MAX; n++) {
+        if (item->kind == VD_KQL_NAMED) {
+            eval_fail(e, "a name twice");
+        }
+        snprintf(text, sizeof text, "%.*s%d", VD_STR_ARG(name), n);
+        own = eval_text(e, text, strlen(text));
+    }
+    eval_add_column(out, own, type);
+}
+
 static void add_to_group(struct eval *e, struct summary *s, struct vd_kql_value *keys, uint32_t row)
 {
     struct group *group = NULL;
@@ -372,7 +391,7 @@ static void add_columns(
     eval_at(e, s->input, EVAL_NO_ROW);
     for (const struct vd_kql_node *item = s->by != NULL ? s->by->first : NULL; item != NULL;
          item = item->next) {
-        eval_add_column(out, name_of(e, item), eval_expr(e, value_of(item)).type);
+        add_named(e, out, item);
     }
     e->has_group = true;
     e->group_count = 0;
@@ -381,7 +400,7 @@ static void add_columns(
         if (is_arg(item)) {
             add_arg_columns(e, out, s->input, item);
         } else {
-            eval_add_column(out, name_of(e, item), eval_expr(e, value_of(item)).type);
+            add_named(e, out, item);
         }
     }
     e->has_group = false;
