@@ -5,6 +5,9 @@
 
 #include "center/kql/lex.h"
 
+/* Of a timespan, whose ticks are 64 bits. */
+#define DAYS_MAX 10675198
+
 struct scan {
     const char *at;
     const char *end;
@@ -233,6 +236,9 @@ bool vd_kql_parse_timespan(struct vd_str text, int64_t *ticks)
     int64_t unit;
 
     if (!number(&s, 8, &days)) {
+        return false;
+    }
+    if (days > DAYS_MAX && (s.at == s.end || *s.at == '.')) {
         return false;
     }
     if (s.at == s.end) {
