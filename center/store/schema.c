@@ -41,6 +41,8 @@ static const char alerts_2[] =
     "ALTER TABLE alerts ADD COLUMN suppressed_by TEXT;"
     /* Each with the number behind, so that a page is read off an index however many alerts there are. */
     "CREATE INDEX alerts_open ON alerts(number) WHERE status IN ('New', 'InProgress');"
+    "CREATE INDEX alerts_open_by_severity ON alerts(severity, number)"
+    " WHERE status IN ('New', 'InProgress');"
     "CREATE INDEX alerts_by_state ON alerts(status, severity, number);"
     "CREATE INDEX alerts_by_status ON alerts(status, number);"
     "CREATE INDEX alerts_by_severity ON alerts(severity, number);"
