@@ -97,11 +97,7 @@ static int set_hunted(struct vd_hunter *hunter, int64_t generation)
         return error;
     }
     error = vd_alert_meta_set(hunter->store, HUNTED, generation);
-    if (error == VD_OK) {
-        return vd_alert_store_commit(hunter->store);
-    }
-    vd_alert_store_rollback(hunter->store);
-    return error;
+    return vd_alert_store_end(hunter->store, error);
 }
 
 static void note(struct vd_hunter *hunter, const struct offer *offer, int error, int64_t took_ms,

@@ -375,12 +375,7 @@ int vd_ingest_tick(struct vd_ingest *ingest, int64_t now_ms)
         ingest->is_engine_stale = true;
         return error;
     }
-    error = store_findings(ingest, &tally);
-    if (error == VD_OK) {
-        error = vd_alert_store_commit(ingest->store);
-    } else {
-        vd_alert_store_rollback(ingest->store);
-    }
+    error = vd_alert_store_end(ingest->store, store_findings(ingest, &tally));
     ingest->is_engine_stale = error != VD_OK;
     if (error == VD_OK) {
         ingest->stats.alerts_raised += tally.raised;

@@ -260,11 +260,7 @@ static int store_run(
     ran->raised = tally.raised;
     ran->repeated = tally.repeated;
     error = error == VD_OK ? vd_saved_queries_ran(store, run->due, ran) : error;
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static int run_due(struct run *run, struct vd_analytics *analytics, struct vd_alert_store *store,

@@ -152,15 +152,6 @@ static int check_act(const struct vd_alert_act *act)
     return VD_OK;
 }
 
-static int finish(struct vd_alert_store *store, int error)
-{
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
-}
-
 int vd_alert_act(
     struct vd_alert_store *store, const char *id, const struct vd_alert_act *act, json_t **alert)
 {
@@ -177,7 +168,7 @@ int vd_alert_act(
     if (error == VD_OK) {
         error = act_on(store, &target, act);
     }
-    error = finish(store, error);
+    error = vd_alert_store_end(store, error);
     return error == VD_OK ? vd_alert_store_get(store, target.id, alert) : error;
 }
 
@@ -233,7 +224,7 @@ static int act_step(struct vd_alert_store *store, struct vd_alert_filter *filter
         }
         filter->before = targets[i].number;
     }
-    error = finish(store, error);
+    error = vd_alert_store_end(store, error);
     *changed += error == VD_OK ? done : 0;
     return error;
 }
@@ -315,7 +306,7 @@ int vd_alert_store_prune(struct vd_alert_store *store, int64_t before_ms, uint64
             done++;
         }
     }
-    error = finish(store, error);
+    error = vd_alert_store_end(store, error);
     *removed = error == VD_OK ? done : 0;
     return error;
 }
@@ -332,5 +323,5 @@ int vd_alert_store_set_back(struct vd_alert_store *store, int64_t now_ms)
     if (error == VD_OK) {
         error = vd_event_seen_set_back(store, now_ms);
     }
-    return finish(store, error);
+    return vd_alert_store_end(store, error);
 }

@@ -226,6 +226,15 @@ int vd_alert_store_commit(struct vd_alert_store *store)
     return VD_OK;
 }
 
+int vd_alert_store_end(struct vd_alert_store *store, int error)
+{
+    if (error == VD_OK) {
+        return vd_alert_store_commit(store);
+    }
+    vd_alert_store_rollback(store);
+    return error;
+}
+
 int vd_alert_store_offset(struct vd_alert_store *store, uint64_t *next_offset)
 {
     int64_t value = 0;

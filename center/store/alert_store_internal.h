@@ -245,6 +245,8 @@ VD_NODISCARD int vd_alert_letters_recount(struct vd_alert_store *store);
 VD_NODISCARD int vd_alert_store_begin(struct vd_alert_store *store);
 VD_NODISCARD int vd_alert_store_commit(struct vd_alert_store *store);
 void vd_alert_store_rollback(struct vd_alert_store *store);
+/* Commits what went well; rolls back what did not, and returns `error`. */
+VD_NODISCARD int vd_alert_store_end(struct vd_alert_store *store, int error);
 
 /* The sink's offset; 0 in a new store. Any thread when no transaction is open, else its thread. */
 VD_NODISCARD int vd_alert_store_offset(struct vd_alert_store *store, uint64_t *next_offset);

@@ -315,11 +315,7 @@ static int put_failure(struct vd_alert_store *store, const struct vd_feed_row *r
     sqlite3_bind_text(s, 3, problem, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 4, source_ns);
     error = vd_alert_sql_run(store, VD_SQL_FEED_FAILED);
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static int refresh_row(struct vd_feed_row *row, void *context)

@@ -74,11 +74,7 @@ static int note_generation(struct vd_alert_store *store, int64_t generation)
         return error;
     }
     error = vd_alert_meta_set(store, VD_FEED_SET_GENERATION, generation);
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static int build(

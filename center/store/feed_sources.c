@@ -379,11 +379,7 @@ int vd_feed_fetch_failed(struct vd_alert_store *store, const struct vd_feed_fetc
         sqlite3_bind_int64(s, 4, 0);
         error = vd_alert_sql_run(store, VD_SQL_FEED_FAILED);
     }
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 /* ---- Asking ---- */
@@ -400,11 +396,7 @@ int vd_feeds_ask_fetch(struct vd_alert_store *store, const char *name)
     if (error == VD_OK && sqlite3_changes(store->writer) == 0) {
         error = VD_E_NOT_FOUND;
     }
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static bool is_asked(struct vd_alert_store *store, const char *name)

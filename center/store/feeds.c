@@ -87,11 +87,7 @@ int vd_feed_finish(struct vd_alert_store *store, int error)
     if (error == VD_OK) {
         error = vd_alert_meta_set(store, VD_FEED_GENERATION, generation + 1);
     }
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static int remove_feed(struct vd_alert_store *store, const char *name)

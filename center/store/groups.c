@@ -16,15 +16,6 @@ static int next_generation(struct vd_alert_store *store)
     return error == VD_OK ? vd_alert_meta_set(store, GENERATION, generation + 1) : error;
 }
 
-static int finish(struct vd_alert_store *store, int error)
-{
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
-}
-
 /* How many there are, and whether one has the name. */
 static int count_groups(
     struct vd_alert_store *store, const char *name, int64_t *count, bool *is_there)
@@ -67,7 +58,7 @@ static int put_text(
     if (error == VD_OK) {
         error = next_generation(store);
     }
-    error = finish(store, error);
+    error = vd_alert_store_end(store, error);
     if (error == VD_OK) {
         *is_new = !is_there;
     }
@@ -111,7 +102,7 @@ int vd_groups_remove(struct vd_alert_store *store, const char *name)
     if (error == VD_OK) {
         error = next_generation(store);
     }
-    return finish(store, error);
+    return vd_alert_store_end(store, error);
 }
 
 int vd_groups_list(struct vd_alert_store *store, const char *name, json_t **groups)

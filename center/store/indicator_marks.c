@@ -65,9 +65,5 @@ int vd_indicator_marks_prune(struct vd_alert_store *store, int32_t day)
     }
     sqlite3_bind_int(vd_alert_sql(store, VD_SQL_MARK_PRUNE), 1, day);
     error = vd_alert_sql_run(store, VD_SQL_MARK_PRUNE);
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }

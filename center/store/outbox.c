@@ -31,15 +31,6 @@ int vd_severity_rank(const char *severity)
     return -1;
 }
 
-static int finish(struct vd_alert_store *store, int error)
-{
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
-}
-
 /* The first row's columns as numbers; VD_E_NOT_FOUND without a row. */
 static int read_numbers(struct vd_alert_store *store, enum vd_alert_statement statement,
     int64_t *first, int64_t *second)
@@ -162,7 +153,7 @@ int vd_outbox_test(struct vd_alert_store *store, const char *sink, int64_t now_m
         if (error == VD_OK) {
             error = put(store, VD_OUTBOX_TEST, sink, now_ms, alert);
         }
-        error = finish(store, error);
+        error = vd_alert_store_end(store, error);
     }
     json_decref(alert);
     return error;
@@ -295,7 +286,7 @@ int vd_outbox_begin(
         item->since_ms = try > 0 ? item->since_ms : now_ms;
         error = write_attempt(store, sink, item, try);
     }
-    error = finish(store, error);
+    error = vd_alert_store_end(store, error);
     if (error != VD_OK) {
         vd_outbox_item_release(item);
     }
@@ -329,7 +320,8 @@ int vd_outbox_done(
 {
     int error = vd_alert_store_begin(store);
 
-    return error == VD_OK ? finish(store, pass(store, sink, item->sequence, true)) : error;
+    return error == VD_OK ? vd_alert_store_end(store, pass(store, sink, item->sequence, true))
+                          : error;
 }
 
 static int add_dead(struct vd_alert_store *store, const char *sink,
@@ -370,5 +362,5 @@ int vd_outbox_bury(struct vd_alert_store *store, const char *sink,
     if (error == VD_OK) {
         error = pass(store, sink, item->sequence, false);
     }
-    return finish(store, error);
+    return vd_alert_store_end(store, error);
 }

@@ -29,11 +29,7 @@ int vd_raw_pauses_set(struct vd_alert_store *store, bool is_stored, int64_t time
         return error;
     }
     error = change(store, is_stored, time_ms);
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
+    return vd_alert_store_end(store, error);
 }
 
 static json_t *time_at(sqlite3_stmt *s, int column)

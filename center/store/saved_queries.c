@@ -9,15 +9,6 @@
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
 
-static int finish(struct vd_alert_store *store, int error)
-{
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
-}
-
 /* ---- Making and removing ---- */
 
 static int count_queries(
@@ -74,7 +65,8 @@ static int put_text(struct vd_alert_store *store, const char *name, const char *
     if (error == VD_OK && !is_there && count >= VD_SAVED_QUERIES_MAX) {
         error = VD_E_LIMIT;
     }
-    error = finish(store, error == VD_OK ? put_row(store, name, text, query, now_ms) : error);
+    error = vd_alert_store_end(
+        store, error == VD_OK ? put_row(store, name, text, query, now_ms) : error);
     if (error == VD_OK) {
         *is_new = !is_there;
     }
@@ -125,7 +117,7 @@ int vd_saved_queries_remove(struct vd_alert_store *store, const char *name)
     if (error == VD_OK && sqlite3_changes(store->writer) == 0) {
         error = VD_E_NOT_FOUND;
     }
-    return finish(store, error);
+    return vd_alert_store_end(store, error);
 }
 
 /* ---- Listing ---- */

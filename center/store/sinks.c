@@ -18,15 +18,6 @@ void vd_sinks_set_key(struct vd_alert_store *store, const uint8_t key[VD_MASTER_
     store->has_master_key = true;
 }
 
-static int finish(struct vd_alert_store *store, int error)
-{
-    if (error == VD_OK) {
-        return vd_alert_store_commit(store);
-    }
-    vd_alert_store_rollback(store);
-    return error;
-}
-
 static int next_generation(struct vd_alert_store *store)
 {
     int64_t generation = 0;
@@ -129,7 +120,7 @@ int vd_sinks_add(struct vd_alert_store *store, const struct vd_sink_row *row)
     }
     if (error == VD_OK && (error = vd_alert_store_begin(store)) == VD_OK) {
         error = insert(store, row, settings, sealed, sealed_length);
-        error = finish(store, error == VD_OK ? next_generation(store) : error);
+        error = vd_alert_store_end(store, error == VD_OK ? next_generation(store) : error);
     }
     free(settings);
     return error;
@@ -155,7 +146,7 @@ int vd_sinks_remove(struct vd_alert_store *store, const char *name)
         (void)vd_alert_sql(store, VD_SQL_OUTBOX_TRIM);
         error = vd_alert_sql_run(store, VD_SQL_OUTBOX_TRIM);
     }
-    return finish(store, error == VD_OK ? next_generation(store) : error);
+    return vd_alert_store_end(store, error == VD_OK ? next_generation(store) : error);
 }
 
 /* ---- Reading ---- */
@@ -289,12 +280,14 @@ int vd_sinks_dead_replay(struct vd_alert_store *store, int64_t number)
         return error;
     }
     error = run_on(store, VD_SQL_DEAD_REPLAY, number);
-    return finish(store, error == VD_OK ? run_on(store, VD_SQL_DEAD_REMOVE, number) : error);
+    return vd_alert_store_end(
+        store, error == VD_OK ? run_on(store, VD_SQL_DEAD_REMOVE, number) : error);
 }
 
 int vd_sinks_dead_discard(struct vd_alert_store *store, int64_t number)
 {
     int error = vd_alert_store_begin(store);
 
-    return error == VD_OK ? finish(store, run_on(store, VD_SQL_DEAD_REMOVE, number)) : error;
+    return error == VD_OK ? vd_alert_store_end(store, run_on(store, VD_SQL_DEAD_REMOVE, number))
+                          : error;
 }
