@@ -4,9 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "tests/center/ingest_fixture.h"
 
 static const char indicators[] = "192.0.2.0/24 # a documentation range\n"
@@ -191,4 +193,44 @@ const char *ingest_text(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
 
     return text != NULL ? text : "(none)";
+}
+
+/* Waits until `done` says so; fails after 30 s. */
+static void wait_until(
+    struct vd_center *center, bool (*done)(const struct vd_center_stats *, uint64_t), uint64_t n)
+{
+    int64_t deadline = vd_clock_monotonic_ms() + 30000;
+    struct vd_center_stats stats;
+
+    for (;;) {
+        vd_center_stats_get(center, &stats);
+        if (done(&stats, n)) {
+            return;
+        }
+        if (vd_clock_monotonic_ms() > deadline) {
+            fail_msg("next_offset %llu", (unsigned long long)stats.next_offset);
+        }
+        usleep(2000);
+    }
+}
+
+static bool is_at(const struct vd_center_stats *stats, uint64_t offset)
+{
+    return stats->next_offset >= offset && stats->stalled == 0;
+}
+
+static bool is_stalled(const struct vd_center_stats *stats, uint64_t unused)
+{
+    (void)unused;
+    return stats->stalled == 1;
+}
+
+void ingest_wait_at(struct vd_center *center, uint64_t offset)
+{
+    wait_until(center, is_at, offset);
+}
+
+void ingest_wait_stalled(struct vd_center *center)
+{
+    wait_until(center, is_stalled, 0);
 }

@@ -57,6 +57,10 @@ void ingest_add_flow(
 /* Steps until nothing is left. */
 void ingest_run_all(struct ingest_fixture *f);
 
+/* Wait until a running center has taken what is before the offset, or stands still; fail after 30 s. */
+void ingest_wait_at(struct vd_center *center, uint64_t offset);
+void ingest_wait_stalled(struct vd_center *center);
+
 /* All alerts, and the rows of a query; the caller's. */
 json_t *ingest_alerts(struct ingest_fixture *f);
 json_t *ingest_rows(struct ingest_fixture *f, const char *sql);
