@@ -25,8 +25,9 @@
 
 /* An interface that is gone is looked for this often even if netlink loses its message. */
 #define ABSENT_POLL_MS 1000
-/* How long stopping waits for what the kernel holds: some ages of a block of the ring. */
-#define DRAIN_MS      500u
+/* How long stopping waits for what the kernel holds: many ages of a block of the ring, for a host that is
+   busy gives blocks out late. */
+#define DRAIN_MS      3000u
 #define DRAIN_POLL_MS 5
 
 struct asc_linux_capture {
@@ -181,7 +182,7 @@ static bool all_taken(asc_linux_capture *c)
 }
 
 /* Takes what came before now. Waits only while nothing comes: of a ring the kernel gives out a block
-   that is not full when it is old enough. */
+   that is not full when it is old enough. What it still holds then counts as dropped. */
 static void drain(asc_linux_capture *c)
 {
     const bool closed = close_filter(c->packets);
@@ -196,6 +197,11 @@ static void drain(asc_linux_capture *c)
             (void)poll(NULL, 0, DRAIN_POLL_MS);
             waited_ms += DRAIN_POLL_MS;
         }
+    }
+    if (!all_taken(c)) {
+        pthread_mutex_lock(&c->mutex);
+        c->counters.dropped += c->accepted - taken(c);
+        pthread_mutex_unlock(&c->mutex);
     }
 }
 
