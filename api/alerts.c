@@ -223,7 +223,7 @@ static void fail_act(
 static void act_on(const struct vd_api *api, const struct vd_api_args *args,
     enum vd_alert_event event, struct vd_api_answer *answer)
 {
-    char actor[VD_LOCAL_CALLER_SIZE];
+    char actor[VD_API_CALLER_SIZE];
     struct vd_alert_act act = {.actor = actor};
     json_t *body = vd_api_body_object(args, answer);
     json_t *alert = NULL;
@@ -232,7 +232,7 @@ static void act_on(const struct vd_api *api, const struct vd_api_args *args,
     if (body == NULL) {
         return;
     }
-    vd_local_caller(args->user, actor);
+    vd_api_caller_name(args->caller, actor);
     if (read_act(body, event, &act, answer)) {
         error = vd_alert_act(api->alerts, args->id, &act, &alert);
         if (error != VD_OK) {
@@ -284,7 +284,7 @@ static bool is_unbounded(const struct vd_alert_filter *filter)
 void vd_api_alert_act_all(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    char actor[VD_LOCAL_CALLER_SIZE];
+    char actor[VD_API_CALLER_SIZE];
     struct vd_alert_act act = {.actor = actor};
     struct vd_alert_filter filter;
     json_t *body = vd_api_body_object(args, answer);
@@ -297,7 +297,7 @@ void vd_api_alert_act_all(
         json_decref(body);
         return;
     }
-    vd_local_caller(args->user, actor);
+    vd_api_caller_name(args->caller, actor);
     if (event < 0 || event > VD_ALERT_NOTE) {
         vd_api_fail(
             answer, 400, "InvalidBody", "action is to be start, dismiss, resolve, reopen or note");

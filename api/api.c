@@ -12,103 +12,116 @@
 #include "api/management/management.h"
 #include "lib/clock.h"
 
-struct route {
-    const char *method;
-    const char *pattern; /* {id} and {mid} stand for one segment each */
-    unsigned needs;
-    vd_api_handler *handler;
-};
-
 /* Identities with what they have. */
 #define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
 /* Groups with the devices that they cover. */
 #define NEEDS_GROUPS (NEEDS_BOTH | VD_NEEDS_ALERTS)
 
-static const struct route routes[] = {
-    {"GET", "/devices", VD_NEEDS_REGISTRY, vd_api_device_list},
-    {"POST", "/devices", VD_NEEDS_REGISTRY, vd_api_device_create},
-    {"GET", "/devices/{id}", NEEDS_BOTH, vd_api_device_get},
-    {"PATCH", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_update},
-    {"DELETE", "/devices/{id}", VD_NEEDS_REGISTRY, vd_api_device_delete},
-    {"POST", "/devices/{id}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
-    {"POST", "/devices/{id}/modules/{mid}/methods", VD_NEEDS_REGISTRY, vd_api_method_call},
-    {"GET", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_get},
-    {"PATCH", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_patch},
-    {"PUT", "/devices/{id}/twin", NEEDS_BOTH, vd_api_twin_replace},
-    {"GET", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_get},
-    {"PATCH", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_patch},
-    {"PUT", "/devices/{id}/modules/{mid}/twin", NEEDS_BOTH, vd_api_twin_replace},
-    {"PUT", "/devices/{id}/group", NEEDS_BOTH, vd_api_device_group},
-    {"POST", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_send},
-    {"DELETE", "/devices/{id}/messages", NEEDS_BOTH, vd_api_message_purge},
-    {"POST", "/twins/query", NEEDS_BOTH, vd_api_twin_query},
-    {"GET", "/feedback", VD_NEEDS_STATE, vd_api_feedback_list},
-    {"DELETE", "/feedback", VD_NEEDS_STATE, vd_api_feedback_forget},
-    {"GET", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
-    {"PUT", "/ip-filter", VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
-    {"GET", "/certificates", VD_NEEDS_REGISTRY, vd_api_certificate_list},
-    {"POST", "/certificates", VD_NEEDS_REGISTRY, vd_api_certificate_add},
-    {"GET", "/certificates/{id}", VD_NEEDS_REGISTRY, vd_api_certificate_get},
-    {"DELETE", "/certificates/{id}", VD_NEEDS_REGISTRY, vd_api_certificate_delete},
-    {"POST", "/certificates/{id}/code", VD_NEEDS_REGISTRY, vd_api_certificate_code},
-    {"POST", "/certificates/{id}/verify", VD_NEEDS_REGISTRY, vd_api_certificate_verify},
-    {"GET", "/policies", VD_NEEDS_REGISTRY, vd_api_policy_list},
-    {"POST", "/policies", VD_NEEDS_REGISTRY, vd_api_policy_create},
-    {"GET", "/policies/{id}", VD_NEEDS_REGISTRY, vd_api_policy_get},
-    {"DELETE", "/policies/{id}", VD_NEEDS_REGISTRY, vd_api_policy_delete},
-    {"POST", "/policies/{id}/rotate", VD_NEEDS_REGISTRY, vd_api_policy_rotate},
-    {"GET", "/tokens", VD_NEEDS_REGISTRY, vd_api_token_list},
-    {"POST", "/tokens", VD_NEEDS_REGISTRY, vd_api_token_create},
-    {"DELETE", "/tokens/{id}", VD_NEEDS_REGISTRY, vd_api_token_delete},
-    {"GET", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_list},
-    {"POST", "/alerts", VD_NEEDS_ALERTS, vd_api_alert_act_all},
-    {"GET", "/alerts/{id}", VD_NEEDS_ALERTS, vd_api_alert_get},
-    {"POST", "/alerts/{id}/start", VD_NEEDS_ALERTS, vd_api_alert_start},
-    {"POST", "/alerts/{id}/dismiss", VD_NEEDS_ALERTS, vd_api_alert_dismiss},
-    {"POST", "/alerts/{id}/resolve", VD_NEEDS_ALERTS, vd_api_alert_resolve},
-    {"POST", "/alerts/{id}/reopen", VD_NEEDS_ALERTS, vd_api_alert_reopen},
-    {"POST", "/alerts/{id}/notes", VD_NEEDS_ALERTS, vd_api_alert_note},
-    {"GET", "/alert-groups", VD_NEEDS_ALERTS, vd_api_alert_groups},
-    {"GET", "/groups", NEEDS_GROUPS, vd_api_group_list},
-    {"GET", "/groups/{id}", NEEDS_GROUPS, vd_api_group_get},
-    {"PUT", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_put},
-    {"DELETE", "/groups/{id}", VD_NEEDS_ALERTS, vd_api_group_delete},
-    {"POST", "/groups/{id}/test", NEEDS_BOTH | VD_NEEDS_ANALYTICS, vd_api_group_test},
-    {"GET", "/notify", VD_NEEDS_ALERTS, vd_api_notify_list},
-    {"POST", "/notify", VD_NEEDS_ALERTS, vd_api_notify_add},
-    {"DELETE", "/notify/{id}", VD_NEEDS_ALERTS, vd_api_notify_remove},
-    {"POST", "/notify/{id}/test", VD_NEEDS_ALERTS, vd_api_notify_test},
-    {"GET", "/notify-dead", VD_NEEDS_ALERTS, vd_api_notify_dead_list},
-    {"POST", "/notify-dead/{id}/replay", VD_NEEDS_ALERTS, vd_api_notify_dead_replay},
-    {"DELETE", "/notify-dead/{id}", VD_NEEDS_ALERTS, vd_api_notify_dead_discard},
-    {"GET", "/doctor", NEEDS_GROUPS, vd_api_doctor_group},
-    {"GET", "/doctor/{id}", NEEDS_GROUPS, vd_api_doctor_device},
-    {"GET", "/recommendations", VD_NEEDS_ALERTS, vd_api_recommendation_list},
-    {"GET", "/recommendations/{id}", VD_NEEDS_ALERTS, vd_api_recommendation_get},
-    {"GET", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_list},
-    {"DELETE", "/dead-letters", VD_NEEDS_ALERTS, vd_api_dead_letter_delete_all},
-    {"POST", "/dead-letters/replay", VD_NEEDS_ALERTS | VD_NEEDS_LOG, vd_api_dead_letter_replay_all},
-    {"GET", "/dead-letters/{id}", VD_NEEDS_ALERTS, vd_api_dead_letter_get},
-    {"DELETE", "/dead-letters/{id}", VD_NEEDS_ALERTS, vd_api_dead_letter_delete},
-    {"POST", "/dead-letters/{id}/replay", VD_NEEDS_ALERTS | VD_NEEDS_LOG,
+static const struct vd_api_route routes[] = {
+    {"GET", "/devices", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_device_list},
+    {"POST", "/devices", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_device_create},
+    {"GET", "/devices/{id}", VD_ROLE_READER, NEEDS_BOTH, vd_api_device_get},
+    {"PATCH", "/devices/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_device_update},
+    {"DELETE", "/devices/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_device_delete},
+    {"POST", "/devices/{id}/methods", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_method_call},
+    {"POST", "/devices/{id}/modules/{mid}/methods", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY,
+        vd_api_method_call},
+    {"GET", "/devices/{id}/twin", VD_ROLE_READER, NEEDS_BOTH, vd_api_twin_get},
+    {"PATCH", "/devices/{id}/twin", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH, vd_api_twin_patch},
+    {"PUT", "/devices/{id}/twin", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH, vd_api_twin_replace},
+    {"GET", "/devices/{id}/modules/{mid}/twin", VD_ROLE_READER, NEEDS_BOTH, vd_api_twin_get},
+    {"PATCH", "/devices/{id}/modules/{mid}/twin", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH,
+        vd_api_twin_patch},
+    {"PUT", "/devices/{id}/modules/{mid}/twin", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH,
+        vd_api_twin_replace},
+    {"PUT", "/devices/{id}/group", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH, vd_api_device_group},
+    {"POST", "/devices/{id}/messages", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH, vd_api_message_send},
+    {"DELETE", "/devices/{id}/messages", VD_ROLE_CONTRIBUTOR, NEEDS_BOTH, vd_api_message_purge},
+    {"POST", "/twins/query", VD_ROLE_READER, NEEDS_BOTH, vd_api_twin_query},
+    {"GET", "/feedback", VD_ROLE_READER, VD_NEEDS_STATE, vd_api_feedback_list},
+    {"DELETE", "/feedback", VD_ROLE_CONTRIBUTOR, VD_NEEDS_STATE, vd_api_feedback_forget},
+    {"GET", "/ip-filter", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
+    {"PUT", "/ip-filter", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
+    {"GET", "/certificates", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_certificate_list},
+    {"POST", "/certificates", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_certificate_add},
+    {"GET", "/certificates/{id}", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_certificate_get},
+    {"DELETE", "/certificates/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY,
+        vd_api_certificate_delete},
+    {"POST", "/certificates/{id}/code", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY,
+        vd_api_certificate_code},
+    {"POST", "/certificates/{id}/verify", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY,
+        vd_api_certificate_verify},
+    {"GET", "/policies", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_policy_list},
+    {"POST", "/policies", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_policy_create},
+    {"GET", "/policies/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_policy_get},
+    {"DELETE", "/policies/{id}", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_policy_delete},
+    {"POST", "/policies/{id}/rotate", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_policy_rotate},
+    {"GET", "/tokens", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_token_list},
+    {"POST", "/tokens", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_token_create},
+    {"DELETE", "/tokens/{id}", VD_ROLE_OWNER, VD_NEEDS_REGISTRY, vd_api_token_delete},
+    {"GET", "/alerts", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_alert_list},
+    {"POST", "/alerts", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_act_all},
+    {"GET", "/alerts/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_alert_get},
+    {"POST", "/alerts/{id}/start", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_start},
+    {"POST", "/alerts/{id}/dismiss", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_dismiss},
+    {"POST", "/alerts/{id}/resolve", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_resolve},
+    {"POST", "/alerts/{id}/reopen", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_reopen},
+    {"POST", "/alerts/{id}/notes", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_note},
+    {"GET", "/alert-groups", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_alert_groups},
+    {"GET", "/groups", VD_ROLE_READER, NEEDS_GROUPS, vd_api_group_list},
+    {"GET", "/groups/{id}", VD_ROLE_READER, NEEDS_GROUPS, vd_api_group_get},
+    {"PUT", "/groups/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_group_put},
+    {"DELETE", "/groups/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_group_delete},
+    {"POST", "/groups/{id}/test", VD_ROLE_READER, NEEDS_BOTH | VD_NEEDS_ANALYTICS,
+        vd_api_group_test},
+    {"GET", "/notify", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_notify_list},
+    {"POST", "/notify", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_notify_add},
+    {"DELETE", "/notify/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_notify_remove},
+    {"POST", "/notify/{id}/test", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_notify_test},
+    {"GET", "/notify-dead", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_notify_dead_list},
+    {"POST", "/notify-dead/{id}/replay", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS,
+        vd_api_notify_dead_replay},
+    {"DELETE", "/notify-dead/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS,
+        vd_api_notify_dead_discard},
+    {"GET", "/doctor", VD_ROLE_READER, NEEDS_GROUPS, vd_api_doctor_group},
+    {"GET", "/doctor/{id}", VD_ROLE_READER, NEEDS_GROUPS, vd_api_doctor_device},
+    {"GET", "/recommendations", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_recommendation_list},
+    {"GET", "/recommendations/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_recommendation_get},
+    {"GET", "/dead-letters", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_dead_letter_list},
+    {"DELETE", "/dead-letters", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS,
+        vd_api_dead_letter_delete_all},
+    {"POST", "/dead-letters/replay", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS | VD_NEEDS_LOG,
+        vd_api_dead_letter_replay_all},
+    {"GET", "/dead-letters/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_dead_letter_get},
+    {"DELETE", "/dead-letters/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS,
+        vd_api_dead_letter_delete},
+    {"POST", "/dead-letters/{id}/replay", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS | VD_NEEDS_LOG,
         vd_api_dead_letter_replay},
-    {"POST", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_import},
-    {"GET", "/indicators", VD_NEEDS_ALERTS, vd_api_indicator_check},
-    {"GET", "/feeds", VD_NEEDS_ALERTS, vd_api_feed_list},
-    {"GET", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_get},
-    {"PUT", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_put},
-    {"DELETE", "/feeds/{id}", VD_NEEDS_ALERTS, vd_api_feed_delete},
-    {"POST", "/feeds/{id}/refresh", VD_NEEDS_ALERTS, vd_api_feed_refresh},
-    {"POST", "/query", VD_NEEDS_ANALYTICS, vd_api_query},
-    {"GET", "/queries", VD_NEEDS_ALERTS, vd_api_saved_list},
-    {"GET", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_get},
-    {"PUT", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_put},
-    {"DELETE", "/queries/{id}", VD_NEEDS_ALERTS, vd_api_saved_delete},
-    {"POST", "/queries/{id}/run", NEEDS_GROUPS | VD_NEEDS_ANALYTICS, vd_api_saved_run},
-    {"GET", "/status", VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE, vd_api_status},
+    {"POST", "/indicators", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_indicator_import},
+    {"GET", "/indicators", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_indicator_check},
+    {"GET", "/feeds", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_feed_list},
+    {"GET", "/feeds/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_feed_get},
+    {"PUT", "/feeds/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_feed_put},
+    {"DELETE", "/feeds/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_feed_delete},
+    {"POST", "/feeds/{id}/refresh", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_feed_refresh},
+    {"POST", "/query", VD_ROLE_READER, VD_NEEDS_ANALYTICS, vd_api_query},
+    {"GET", "/queries", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_saved_list},
+    {"GET", "/queries/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_saved_get},
+    {"PUT", "/queries/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_saved_put},
+    {"DELETE", "/queries/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_saved_delete},
+    {"POST", "/queries/{id}/run", VD_ROLE_READER, NEEDS_GROUPS | VD_NEEDS_ANALYTICS,
+        vd_api_saved_run},
+    {"GET", "/status", VD_ROLE_READER, VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE,
+        vd_api_status},
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])
+
+const struct vd_api_route *vd_api_routes(size_t *count)
+{
+    *count = ROUTES;
+    return routes;
+}
 
 /* What stands for {id} and {mid} in a path, still encoded; empty if the pattern has none. */
 struct variables {
@@ -138,7 +151,7 @@ static bool pattern_matches(const char *pattern, const char *path, struct variab
 }
 
 /* NULL if there is none; *path_known tells whether the path has one for another method. */
-static const struct route *route_find(
+static const struct vd_api_route *route_find(
     const struct vd_api_request *request, struct variables *variables, bool *path_known)
 {
     *path_known = false;
@@ -157,7 +170,7 @@ unsigned vd_api_needs(const struct vd_api_request *request)
 {
     struct variables variables;
     bool path_known;
-    const struct route *route = route_find(request, &variables, &path_known);
+    const struct vd_api_route *route = route_find(request, &variables, &path_known);
 
     if (vd_management_takes(request->path)) {
         return VD_NEEDS_REGISTRY | VD_NEEDS_ALERTS | VD_NEEDS_LOG;
@@ -186,18 +199,20 @@ static char *decode(struct vd_str encoded, struct vd_api_answer *answer)
     return text;
 }
 
-/* Calls a handler, and records what it did. */
-static void handler_call(vd_api_handler *handler, const struct vd_api *api,
+/* Calls the handler if the caller may, and records what it did. */
+static void handler_call(const struct vd_api_route *route, const struct vd_api *api,
     const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     const int64_t began_ms = vd_clock_monotonic_ms();
 
-    handler(api, args, answer);
-    vd_local_record(api, handler, args, answer, vd_clock_monotonic_ms() - began_ms);
+    if (vd_api_allows(args, route->role, answer)) {
+        route->handler(api, args, answer);
+    }
+    vd_local_record(api, route->handler, args, answer, vd_clock_monotonic_ms() - began_ms);
 }
 
 /* Decodes the ids and the parameters and calls the handler. */
-static void route_call(const struct route *route, const struct variables *variables,
+static void route_call(const struct vd_api_route *route, const struct variables *variables,
     const struct vd_api *api, const struct vd_api_request *request, struct vd_http_later *later,
     struct vd_api_answer *answer)
 {
@@ -205,7 +220,7 @@ static void route_call(const struct route *route, const struct variables *variab
     struct vd_api_args args = {.params = &params,
         .body = request->body,
         .later = later,
-        .user = request->user,
+        .caller = &request->caller,
         .is_gone = request->is_gone};
     char *id = decode(variables->id, answer);
     char *module_id = id != NULL ? decode(variables->module_id, answer) : NULL;
@@ -218,7 +233,7 @@ static void route_call(const struct route *route, const struct variables *variab
     } else {
         args.id = variables->id.length > 0 ? id : NULL;
         args.module_id = variables->module_id.length > 0 ? module_id : NULL;
-        handler_call(route->handler, api, &args, answer);
+        handler_call(route, api, &args, answer);
     }
     if (has_query) {
         evhttp_clear_headers(&params);
@@ -232,7 +247,7 @@ static void call(const struct vd_api *api, const struct vd_api_request *request,
 {
     struct variables variables;
     bool path_known;
-    const struct route *route = route_find(request, &variables, &path_known);
+    const struct vd_api_route *route = route_find(request, &variables, &path_known);
 
     *answer = (struct vd_api_answer){500, NULL};
     if (vd_management_takes(request->path)) {
@@ -254,16 +269,22 @@ void vd_api_call(
 
 /* ---- As a face ---- */
 
+void vd_api_answer_http(const struct vd_api *api, struct vd_api_caller caller, const char *path,
+    const struct vd_http_request *request, struct vd_http_answer *answer)
+{
+    const struct vd_api_request inner = {
+        request->method, path, request->query, request->body, caller, request->is_gone};
+    struct vd_api_answer made;
+
+    call(api, &inner, request->later, &made);
+    answer->status = made.status;
+    answer->body = made.body;
+}
+
 static void face_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
 {
-    const struct vd_api_request inner = {request->method, request->path, request->query,
-        request->body, request->user, request->is_gone};
-    struct vd_api_answer made;
-
-    call(context, &inner, request->later, &made);
-    answer->status = made.status;
-    answer->body = made.body;
+    vd_api_answer_http(context, vd_api_local_caller(request->user), request->path, request, answer);
 }
 
 static void face_refuse(int status, struct vd_http_answer *answer)
@@ -290,6 +311,42 @@ struct vd_http_face vd_api_face(struct vd_api *api)
 }
 
 /* ---- What handlers use ---- */
+
+struct vd_api_caller vd_api_local_caller(const uid_t *user)
+{
+    return (struct vd_api_caller){.role = VD_ROLE_OWNER, .user = user};
+}
+
+bool vd_api_allows(const struct vd_api_args *args, enum vd_role role, struct vd_api_answer *answer)
+{
+    if (args->caller->role >= role) {
+        return true;
+    }
+    vd_api_fail(answer, 403, "Forbidden", "this takes the role %s", vd_role_name(role));
+    return false;
+}
+
+bool vd_api_may_set(
+    const struct vd_api_args *args, const json_t *settings, struct vd_api_answer *answer)
+{
+    static const char *const files[] = {"file", "path", "caFile", "certFile", "keyFile"};
+
+    for (size_t i = 0; !vd_api_is_local(args) && i < sizeof files / sizeof files[0]; i++) {
+        const json_t *value = json_object_get(settings, files[i]);
+
+        if (value != NULL && !json_is_null(value)) {
+            vd_api_fail(answer, 403, "Forbidden",
+                "%s names a file of the service's machine: set it there, with `vedette`", files[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vd_api_is_local(const struct vd_api_args *args)
+{
+    return args->caller->token == NULL;
+}
 
 const char *vd_api_param(const struct vd_api_args *args, const char *name)
 {

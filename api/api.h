@@ -51,12 +51,23 @@ struct vd_api {
     int64_t started_ms; /* UTC; 0: no service is running */
 };
 
+/* Who asks. All zero: nobody, who may do nothing. */
+struct vd_api_caller {
+    enum vd_role role;
+    const char *token;   /* the name of the one he signed in with; NULL: he is on this machine */
+    const char *address; /* numeric, where there is a token */
+    const uid_t *user;   /* whose process, where there is none; NULL: not known */
+};
+
+/* The owner, who reaches the data directory. `user` must outlive what is returned. */
+struct vd_api_caller vd_api_local_caller(const uid_t *user);
+
 struct vd_api_request {
     const char *method;
     const char *path;  /* percent-encoded, without the query */
     const char *query; /* `name=value&...`, percent-encoded; NULL or empty: none */
     struct vd_str body;
-    const uid_t *user;          /* who asks, for the records; NULL: not known */
+    struct vd_api_caller caller;
     const atomic_bool *is_gone; /* true once nobody waits for the answer; NULL: somebody does */
 };
 
@@ -69,7 +80,9 @@ struct vd_api_answer {
 unsigned vd_api_needs(const struct vd_api_request *request);
 
 /*
- * Answers a request. Any thread; blocks for the disk, a query for up to its time limit.
+ * Answers a request. Any thread; blocks for the disk, a query for up to its time limit. Readers may read everything but
+ * credentials; contributors read those too and change everything but them; owners change credentials, policies and tokens:
+ * 403 Forbidden for less. What names files of this machine is for callers on it.
  * Faults: {"error":{"code","message"}} with a status of 400 and above.
  *
  * GET /devices                     {"devices":[...],"truncated"}, without keys
@@ -79,8 +92,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  "newPrimaryKey","newSecondaryKey","primaryThumbprint","secondaryThumbprint"]}: what is
  *                                  absent stays, "" is a thumbprint no more, true a key made anew; the device as it is then.
  *                                  Its connection is ended unless it stands on what it stood on
- * GET, DELETE /devices/{id}        the device with its credentials, of a device with keys its connection string too; 204,
- *                                  and its connection is ended
+ * GET, DELETE /devices/{id}        the device, but for readers with its credentials, of a device with keys its connection string
+ *                                  too; 204, and its connection is ended
  * POST /devices/{id}/methods, /devices/{id}/modules/{mid}/methods
  *                                  {"methodName"[,"payload","responseTimeoutInSeconds","connectTimeoutInSeconds"]};
  *                                  {"status","payload"}; waits for the device, over HTTP without holding a thread;
@@ -171,10 +184,14 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /queries/{id}/run           {["parameters","timespan","explain"]}: as POST /query with "kql". Where the query declares
  *                                  groupMembers and `device` is given, the devices of its group are filled in.
  * GET /status                      versions and counters
- * /subscriptions/..., /providers/...   the management API (docs/management.md), as an owner and without headers
+ * /subscriptions/..., /providers/...   the management API (docs/management.md), in the caller's role and without headers
  */
 void vd_api_call(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);
+
+/* The same from a server's request but with that path and caller. What waits for a device is answered later. */
+void vd_api_answer_http(const struct vd_api *api, struct vd_api_caller caller, const char *path,
+    const struct vd_http_request *request, struct vd_http_answer *answer);
 
 /* The same as a face of a server, which must be one that only the owner reaches; `api` must outlive it. */
 struct vd_http_face vd_api_face(struct vd_api *api);

@@ -106,6 +106,21 @@ static json_t *device_json_with_keys(const struct vd_api *api, const struct vd_i
     return json;
 }
 
+/* For who may not read keys: how the device proves itself, and not with what. */
+static json_t *device_json_without_keys(
+    const struct vd_api *api, const struct vd_identity *identity)
+{
+    json_t *json = device_json(api, identity);
+
+    if (json == NULL ||
+        json_object_set_new(json, "authentication",
+            json_pack("{s:s}", "type", vd_auth_type_name(identity->auth_type))) != 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
 struct listing {
     const struct vd_api *api;
     json_t *devices;
@@ -322,7 +337,8 @@ void vd_api_device_get(
         vd_api_fail_error(answer, error, args->id);
         return;
     }
-    device = device_json_with_keys(api, &identity);
+    device = args->caller->role >= VD_ROLE_CONTRIBUTOR ? device_json_with_keys(api, &identity)
+                                                       : device_json_without_keys(api, &identity);
     if (device != NULL && add_waiting(api, device, answer)) {
         vd_api_reply(answer, 200, device);
     } else {
@@ -403,6 +419,28 @@ static bool changes_from_body(
         credentials_from_body(body, identity, answer);
 }
 
+/* Members of a change that say something else than credentials. */
+static bool is_of_status(const char *name)
+{
+    return strcmp(name, "status") == 0 || strcmp(name, "statusReason") == 0;
+}
+
+/* Credentials are the owner's to change; false: answered. */
+static bool may_change(
+    const struct vd_api_args *args, const json_t *body, struct vd_api_answer *answer)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)body, name, value)
+    {
+        if (!is_of_status(name) && !vd_api_allows(args, VD_ROLE_OWNER, answer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* False: answered. */
 static bool etag_is(const struct vd_api_args *args, const struct vd_identity *identity,
     struct vd_api_answer *answer)
@@ -425,7 +463,8 @@ static void update(const struct vd_api *api, const struct vd_api_args *args, con
     struct vd_identity after = *before;
     int error;
 
-    if (etag_is(args, before, answer) && changes_from_body(body, &after, answer)) {
+    if (may_change(args, body, answer) && etag_is(args, before, answer) &&
+        changes_from_body(body, &after, answer)) {
         /* Against what was read, whatever was asked for: what is kept must not undo another's change. */
         error = vd_identities_replace(&identities, before, &after);
         if (error == VD_OK) {

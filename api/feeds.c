@@ -59,7 +59,19 @@ static json_t *find_feed(const struct vd_api *api, const char *name, struct vd_a
     return feed;
 }
 
-static void reply_feed(const struct vd_api *api, const char *name, struct vd_api_answer *answer)
+/* A URL may hold a key. */
+static void hide_secrets(const struct vd_api_args *args, json_t *feed)
+{
+    json_t *settings = json_object_get(feed, "settings");
+
+    if (args->caller->role < VD_ROLE_CONTRIBUTOR) {
+        vd_api_hide_url(settings, "url");
+        vd_api_hide_url(settings, "taxii");
+    }
+}
+
+static void reply_feed(const struct vd_api *api, const struct vd_api_args *args, const char *name,
+    struct vd_api_answer *answer)
 {
     json_t *feed = find_feed(api, name, answer);
     uint64_t total = 0;
@@ -68,6 +80,7 @@ static void reply_feed(const struct vd_api *api, const char *name, struct vd_api
         json_object_set_new(feed, "total", json_integer((json_int_t)total));
     }
     if (feed != NULL) {
+        hide_secrets(args, feed);
         vd_api_reply(answer, 200, feed);
     }
 }
@@ -78,10 +91,12 @@ void vd_api_feed_list(
     json_t *feeds = NULL;
     int error = vd_feeds_list(api->alerts, NULL, &feeds);
 
-    (void)args;
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, "the list of feeds");
         return;
+    }
+    for (size_t i = 0; i < json_array_size(feeds); i++) {
+        hide_secrets(args, json_array_get(feeds, i));
     }
     vd_api_reply(answer, 200, json_pack("{s:o}", "feeds", feeds));
 }
@@ -89,7 +104,7 @@ void vd_api_feed_list(
 void vd_api_feed_get(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    reply_feed(api, args->id, answer);
+    reply_feed(api, args, args->id, answer);
 }
 
 /* Whether there is such a feed with a URL that is in use. */
@@ -109,8 +124,8 @@ static bool is_fetched(const struct vd_api *api, const char *name)
     return is;
 }
 
-static void put(
-    const struct vd_api *api, const struct vd_feed_put *feed, struct vd_api_answer *answer)
+static void put(const struct vd_api *api, const struct vd_api_args *args,
+    const struct vd_feed_put *feed, struct vd_api_answer *answer)
 {
     struct vd_feed_report report;
     char problem[VD_FEED_PROBLEM_SIZE] = "";
@@ -138,7 +153,7 @@ static void put(
         return;
     }
     wait_in_use(api);
-    reply_feed(api, feed->name, answer);
+    reply_feed(api, args, feed->name, answer);
 }
 
 void vd_api_feed_put(
@@ -160,8 +175,8 @@ void vd_api_feed_put(
     }
     if (text_json != NULL && !json_is_string(text_json)) {
         vd_api_fail(answer, 400, "InvalidBody", "text is to be text");
-    } else {
-        put(api, &feed, answer);
+    } else if (vd_api_may_set(args, feed.settings, answer)) {
+        put(api, args, &feed, answer);
     }
     json_decref(body);
 }
@@ -203,7 +218,7 @@ void vd_api_feed_refresh(
         vd_api_fail_error(answer, error, args->id);
     } else {
         wait_in_use(api);
-        reply_feed(api, args->id, answer);
+        reply_feed(api, args, args->id, answer);
     }
 }
 
@@ -217,7 +232,7 @@ void vd_api_indicator_import(
         .now_ms = vd_clock_utc_ms(),
     };
 
-    put(api, &feed, answer);
+    put(api, args, &feed, answer);
 }
 
 /* ---- What an address falls under ---- */

@@ -14,12 +14,36 @@ struct vd_api_args {
     const struct evkeyvalq *params; /* of the query, decoded */
     struct vd_str body;
     struct vd_http_later *later; /* NULL: it must be answered at once */
-    const uid_t *user;           /* who asks; NULL: not known */
-    const atomic_bool *is_gone;  /* see vd_http_request */
+    const struct vd_api_caller *caller;
+    const atomic_bool *is_gone; /* see vd_http_request */
 };
 
 typedef void vd_api_handler(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer);
+
+/* A row of the table of routes. */
+struct vd_api_route {
+    const char *method;
+    const char *pattern; /* {id} and {mid} stand for one segment each */
+    enum vd_role role;   /* who may at least */
+    unsigned needs;      /* VD_NEEDS_* */
+    vd_api_handler *handler;
+};
+
+const struct vd_api_route *vd_api_routes(size_t *count);
+
+/* True if the caller has the role; false: answered with 403. */
+bool vd_api_allows(const struct vd_api_args *args, enum vd_role role, struct vd_api_answer *answer);
+
+/* True if he is on this machine, whose files he may name. */
+bool vd_api_is_local(const struct vd_api_args *args);
+
+/* True unless the settings name a file and the caller is not on this machine; false: answered with 403. NULL is allowed. */
+bool vd_api_may_set(
+    const struct vd_api_args *args, const json_t *settings, struct vd_api_answer *answer);
+
+/* Cuts a URL of settings, which may hold secrets, to its beginning. */
+void vd_api_hide_url(json_t *settings, const char *name);
 
 /* Parameter `name` as text; NULL if it is absent. */
 const char *vd_api_param(const struct vd_api_args *args, const char *name);

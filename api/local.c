@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records of the owner's requests, with the local user who made them. */
+/* Records of requests of the owner's API, with who made them. */
 
 #include "api/local.h"
 
@@ -112,24 +112,40 @@ bool vd_local_is_recorded(vd_api_handler *handler)
     return control_of(handler) != NULL || kind_of(handler) != NULL;
 }
 
-void vd_local_caller(const uid_t *user, char out[VD_LOCAL_CALLER_SIZE])
+void vd_api_caller_name(const struct vd_api_caller *caller, char out[VD_API_CALLER_SIZE])
 {
+    const uid_t *user = caller->user;
     struct passwd entry;
     struct passwd *found = NULL;
     char text[PASSWD_SIZE];
 
-    if (user == NULL) {
-        snprintf(out, VD_LOCAL_CALLER_SIZE, "local");
+    if (caller->token != NULL) {
+        snprintf(out, VD_API_CALLER_SIZE, "token:%s", caller->token);
+    } else if (user == NULL) {
+        snprintf(out, VD_API_CALLER_SIZE, "local");
     } else if (getpwuid_r(*user, &entry, text, sizeof text, &found) == 0 && found != NULL) {
-        snprintf(out, VD_LOCAL_CALLER_SIZE, "local:%s", found->pw_name);
+        snprintf(out, VD_API_CALLER_SIZE, "local:%s", found->pw_name);
     } else {
-        snprintf(out, VD_LOCAL_CALLER_SIZE, "local:%u", (unsigned)*user);
+        snprintf(out, VD_API_CALLER_SIZE, "local:%u", (unsigned)*user);
     }
+}
+
+/* "" of who is on this machine. */
+static const char *address_of(const struct vd_api_args *args)
+{
+    return args->caller->address != NULL ? args->caller->address : "";
 }
 
 static const char *fault_code(const struct vd_api_answer *answer)
 {
     return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
+}
+
+static bool is_code(const struct vd_api_answer *answer, const char *code)
+{
+    const char *given = fault_code(answer);
+
+    return given != NULL && strcmp(given, code) == 0;
 }
 
 /* The body, if it has the name of what is to be made; else NULL. */
@@ -165,7 +181,7 @@ static void record_control(const struct vd_api *api, const struct control *contr
     char resource[RESOURCE_MAX];
     const struct vd_activity activity = {
         .caller = caller,
-        .address = "",
+        .address = address_of(args),
         .operation_name = control->operation,
         .resource = id[0] != '\0' ? resource : NULL,
         .reason = fault_code(answer),
@@ -205,6 +221,9 @@ static struct vd_result result_of(
             fault = forms[i].fault;
         }
     }
+    if (is_code(answer, "Forbidden")) {
+        fault = VD_FAULT_GenericForbidden;
+    }
     return vd_service_fault_result(vd_service_fault_name(fault));
 }
 
@@ -216,14 +235,12 @@ static const char *valid_id(const char *id)
 
 static bool is_due(const struct kind *kind, const struct vd_api_answer *answer)
 {
-    const char *code = fault_code(answer);
-
     switch (kind->when) {
     case IF_NOT_EMPTY:
         return answer->status >= 400 ||
             json_array_size(json_object_get(answer->body, "feedback")) > 0;
     case IF_REFUSED:
-        return answer->status == 400 || (code != NULL && strcmp(code, "NotFound") == 0);
+        return answer->status == 400 || is_code(answer, "NotFound") || is_code(answer, "Forbidden");
     case ALWAYS:
         break;
     }
@@ -242,7 +259,8 @@ static void record_kind(const struct vd_api *api, const struct kind *kind,
         .duration_ms = duration_ms,
         .device_id = valid_id(args->id),
         .module_id = valid_id(args->module_id),
-        .protocol = "Local",
+        .protocol = vd_api_is_local(args) ? "Local" : "Https",
+        .address = vd_api_is_local(args) ? NULL : args->caller->address,
         .properties = {{"caller", caller, 0}},
     };
 
@@ -269,12 +287,12 @@ void vd_local_record(const struct vd_api *api, vd_api_handler *handler,
 {
     const struct control *control = control_of(handler);
     const struct kind *kind = kind_of(handler);
-    char caller[VD_LOCAL_CALLER_SIZE];
+    char caller[VD_API_CALLER_SIZE];
 
     if (api->recorder == NULL || (control == NULL && (kind == NULL || !is_due(kind, answer)))) {
         return;
     }
-    vd_local_caller(args->user, caller);
+    vd_api_caller_name(args->caller, caller);
     if (control != NULL) {
         record_control(api, control, args, answer, caller);
     } else {
@@ -288,7 +306,7 @@ void vd_local_management(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
 {
     char host_name[VD_HOST_NAME_MAX + 1];
-    char caller[VD_LOCAL_CALLER_SIZE];
+    char caller[VD_API_CALLER_SIZE];
     const struct vd_management_config config = {
         .registry = api->registry,
         .alerts = api->alerts,
@@ -303,19 +321,21 @@ void vd_local_management(
         .method = request->method,
         .path = request->path,
         .query = request->query != NULL ? request->query : "",
-        .user = request->user,
-        .peer = "",
+        .user = request->caller.user,
+        .peer = request->caller.address != NULL ? request->caller.address : "",
         .body = request->body,
         .is_gone = request->is_gone,
     };
     struct vd_http_answer made = {.status = 500};
     struct vd_management *management = NULL;
 
-    vd_local_caller(request->user, caller);
+    vd_api_caller_name(&request->caller, caller);
     snprintf(
         host_name, sizeof host_name, "%.*s", (int)strcspn(api->host_name, ":"), api->host_name);
     if (vd_management_new(&config, &management) == VD_OK) {
-        vd_management_call(management, caller, &inner, &made);
+        const struct vd_management_caller as = {caller, request->caller.role};
+
+        vd_management_call(management, &as, &inner, &made);
     }
     vd_management_free(management);
     answer->status = made.status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the owner's requests leave in the event log: operations on identities as over HTTPS, and the activity log. */
+/* What requests of the owner's API leave in the event log: operations on identities as over HTTPS, and the activity log. */
 
 #ifndef VEDETTE_API_LOCAL_H
 #define VEDETTE_API_LOCAL_H
@@ -9,12 +9,13 @@
 /* True if the handler's requests are recorded, or some of them. */
 bool vd_local_is_recorded(vd_api_handler *handler);
 
-#define VD_LOCAL_CALLER_SIZE 96
+#define VD_API_CALLER_SIZE 96
 
-/* The owner's name in records: "local:root", "local:1000" where the user has no name here, "local" where nobody knows him. */
-void vd_local_caller(const uid_t *user, char out[VD_LOCAL_CALLER_SIZE]);
+/* The caller's name in records: "token:NAME", or "local:root", "local:1000" where the user has no name here, "local" where
+ * nobody knows him. */
+void vd_api_caller_name(const struct vd_api_caller *caller, char out[VD_API_CALLER_SIZE]);
 
-/* Answers a path of the management API: the owner needs no token for it. */
+/* Answers a path of the management API: he has shown who he is. */
 void vd_local_management(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer);
 

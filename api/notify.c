@@ -13,11 +13,9 @@
 #define SECRET_BYTES 24
 #define SECRET_SIZE  (6 + VD_BASE64_LENGTH(SECRET_BYTES) + 1)
 
-/* Each sink with how it goes; a URL may hold secrets: only its beginning is shown. */
-static void hide_url(json_t *sink)
+void vd_api_hide_url(json_t *settings, const char *name)
 {
-    json_t *settings = json_object_get(sink, "settings");
-    const char *url = json_string_value(json_object_get(settings, "url"));
+    const char *url = json_string_value(json_object_get(settings, name));
     const char *host = url != NULL ? strstr(url, "://") : NULL;
     const char *at = host != NULL ? strchr(host + 3, '@') : NULL;
     const char *from = host != NULL ? host + 3 : "";
@@ -28,7 +26,7 @@ static void hide_url(json_t *sink)
     }
     from = at != NULL && strcspn(from, "/?#") > (size_t)(at - from) ? at + 1 : from;
     length = strcspn(from, "/?#");
-    json_object_set_new(settings, "url",
+    json_object_set_new(settings, name,
         json_sprintf("%.*s://%.*s%s", (int)(host - url), url, (int)length, from,
             from[length] != '\0' ? "/..." : ""));
 }
@@ -55,7 +53,7 @@ void vd_api_notify_list(
 
     (void)args;
     for (size_t i = 0; error == VD_OK && i < json_array_size(sinks); i++) {
-        hide_url(json_array_get(sinks, i));
+        vd_api_hide_url(json_object_get(json_array_get(sinks, i), "settings"), "url");
         add_state(json_array_get(sinks, i), states);
     }
     json_decref(states);
@@ -129,7 +127,8 @@ void vd_api_notify_add(
     }
     if (!json_is_object(row.settings)) {
         vd_api_fail(answer, 400, "InvalidSink", "settings is to be an object");
-    } else if (may_be(row.kind, row.settings, row.secret, answer)) {
+    } else if (vd_api_may_set(args, row.settings, answer) &&
+        may_be(row.kind, row.settings, row.secret, answer)) {
         error = vd_sinks_add(api->alerts, &row);
         if (error == VD_E_INVALID) {
             vd_api_fail(answer, 400, "InvalidSink",

@@ -176,7 +176,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         if (config.https_listen.address[0] != '\0') {
             api.https_port = config.https_listen.port;
         }
-        here.user = &user;
+        here.caller = vd_api_local_caller(&user);
         vd_api_call(&api, &here, answer);
     }
     vd_stores_close(&stores);

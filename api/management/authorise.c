@@ -86,8 +86,8 @@ bool vd_management_authenticate(struct vd_management *management,
     return false;
 }
 
-bool vd_management_allows(const struct vd_token *caller, enum vd_role role, const char *operation,
-    const char *path, struct vd_http_answer *answer)
+bool vd_management_allows(const struct vd_management_caller *caller, enum vd_role role,
+    const char *operation, const char *path, struct vd_http_answer *answer)
 {
     if (caller->role >= role) {
         return true;

@@ -62,7 +62,7 @@ void vd_management_hub_list(struct vd_management *management, const struct vd_ma
 /* ---- Changing it ---- */
 
 /* Notes who changes it. */
-static int sign(struct vd_hub_resource *resource, const struct vd_token *caller)
+static int sign(struct vd_hub_resource *resource, const struct vd_management_caller *caller)
 {
     char now[VD_TIME_TEXT_SIZE];
 

@@ -31,7 +31,7 @@ struct vd_management_args {
     const char *resource_group;
     const char *hub;
     const char *names[VD_MANAGEMENT_NAMES_MAX]; /* what stood for each {n}, decoded, never empty */
-    const struct vd_token *caller;
+    const struct vd_management_caller *caller;
     char *
         details; /* of VD_MANAGEMENT_DETAILS_SIZE: what is changed, in words, for the activity log; empty: nothing to say */
 };
@@ -59,8 +59,8 @@ bool vd_management_authenticate(struct vd_management *management,
     const struct vd_http_request *request, struct vd_token *caller, struct vd_http_answer *answer);
 
 /* True if he has the role; false: answered with 403. */
-bool vd_management_allows(const struct vd_token *caller, enum vd_role role, const char *operation,
-    const char *path, struct vd_http_answer *answer);
+bool vd_management_allows(const struct vd_management_caller *caller, enum vd_role role,
+    const char *operation, const char *path, struct vd_http_answer *answer);
 
 /* ---- What handlers use ---- */
 

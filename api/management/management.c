@@ -270,7 +270,7 @@ static void route_run(struct vd_management *management, const struct vd_manageme
     }
 }
 
-static void dispatch(struct vd_management *management, const struct vd_token *caller,
+static void dispatch(struct vd_management *management, const struct vd_management_caller *caller,
     const struct vd_http_request *request, struct vd_http_answer *answer)
 {
     struct vd_management_args args = {.request = request};
@@ -305,20 +305,19 @@ static void face_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
 {
     struct vd_management *management = context;
-    struct vd_token caller;
+    struct vd_token token;
 
-    if (vd_management_authenticate(management, request, &caller, answer)) {
+    if (vd_management_authenticate(management, request, &token, answer)) {
+        const struct vd_management_caller caller = {token.name, token.role};
+
         dispatch(management, &caller, request, answer);
     }
 }
 
-void vd_management_call(struct vd_management *management, const char *name,
+void vd_management_call(struct vd_management *management, const struct vd_management_caller *caller,
     const struct vd_http_request *request, struct vd_http_answer *answer)
 {
-    struct vd_token caller = {.role = VD_ROLE_OWNER};
-
-    snprintf(caller.name, sizeof caller.name, "%s", name);
-    dispatch(management, &caller, request, answer);
+    dispatch(management, caller, request, answer);
 }
 
 static void face_refuse(int status, struct vd_http_answer *answer)

@@ -46,8 +46,14 @@ struct vd_http_face vd_management_face(struct vd_management *management);
 /* True for the paths of the face. */
 bool vd_management_takes(const char *path);
 
-/* Answers the owner himself, who needs no token: `caller` is his name in the records. Any thread; blocks for the disk. */
-void vd_management_call(struct vd_management *management, const char *caller,
+/* Whom it answers. */
+struct vd_management_caller {
+    const char *name; /* in the records */
+    enum vd_role role;
+};
+
+/* Answers one who has shown elsewhere who he is. Any thread; blocks for the disk. */
+void vd_management_call(struct vd_management *management, const struct vd_management_caller *caller,
     const struct vd_http_request *request, struct vd_http_answer *answer);
 
 #endif

@@ -256,10 +256,14 @@ static void face_call(
 {
     const struct vd_metrics *metrics = context;
     const char *accept = vd_http_header(request, "Accept");
-    struct vd_token caller;
+    struct vd_management_caller caller;
+    struct vd_token token;
 
-    if (!vd_management_authenticate(metrics->management, request, &caller, answer) ||
-        !vd_management_allows(&caller, VD_ROLE_READER, "metrics/read", VD_METRICS_PATH, answer)) {
+    if (!vd_management_authenticate(metrics->management, request, &token, answer)) {
+        return;
+    }
+    caller = (struct vd_management_caller){token.name, token.role};
+    if (!vd_management_allows(&caller, VD_ROLE_READER, "metrics/read", VD_METRICS_PATH, answer)) {
         return;
     }
     if (strcmp(request->method, "GET") != 0) {

@@ -63,8 +63,10 @@ static const json_t *ask(const char *method, const char *path, const char *text,
         .started_ms = started_ms,
         .detection = {.lateness_ms = 60000, .silent_after_ms = 72 * 3600000LL},
     };
-    const struct vd_api_request request = {
-        .method = method, .path = path, .body = vd_str_from(text)};
+    const struct vd_api_request request = {.method = method,
+        .path = path,
+        .body = vd_str_from(text),
+        .caller = vd_api_local_caller(NULL)};
     struct vd_api_answer answered;
 
     vd_api_call(&api, &request, &answered);

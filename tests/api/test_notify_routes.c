@@ -55,8 +55,10 @@ static json_t *ask(
     struct fixture *f, const char *method, const char *path, const char *text, int status)
 {
     const struct vd_api api = {.alerts = f->store, .notifier = f->notifier};
-    const struct vd_api_request request = {
-        .method = method, .path = path, .body = vd_str_from(text)};
+    const struct vd_api_request request = {.method = method,
+        .path = path,
+        .body = vd_str_from(text),
+        .caller = vd_api_local_caller(NULL)};
     struct vd_api_answer answered;
 
     vd_api_call(&api, &request, &answered);

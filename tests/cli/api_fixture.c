@@ -103,7 +103,8 @@ json_t *call(int status, const char *method, const char *path, const char *query
     const struct vd_api_request request = {.method = method,
         .path = path,
         .query = query,
-        .body = vd_str_from(body != NULL ? body : "")};
+        .body = vd_str_from(body != NULL ? body : ""),
+        .caller = vd_api_local_caller(NULL)};
     struct vd_api_answer answer;
 
     vd_api_call(&api, &request, &answer);

@@ -42,8 +42,10 @@ static int tear_down(void **state)
 static json_t *call(
     int status, const char *code, const char *method, const char *path, const char *body)
 {
-    const struct vd_api_request request = {
-        .method = method, .path = path, .body = vd_str_from(body != NULL ? body : "")};
+    const struct vd_api_request request = {.method = method,
+        .path = path,
+        .body = vd_str_from(body != NULL ? body : ""),
+        .caller = vd_api_local_caller(NULL)};
     struct vd_api_answer answer;
     const char *said;
 

@@ -45,7 +45,7 @@ static int ask(const char *method, const char *path, const char *body, const uid
         .path = folder,
         .query = query != NULL ? query + 1 : NULL,
         .body = vd_str_from(body != NULL ? body : ""),
-        .user = user};
+        .caller = vd_api_local_caller(user)};
     struct vd_api_answer answer;
 
     snprintf(folder, sizeof folder, "%.*s", (int)strcspn(path, "?"), path);
