@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Alerts by filter, one by one or by cause. The filter stands in the URL.
+
+import type { JSX } from 'preact';
+import { useMemo, useRef } from 'preact/hooks';
+import { useGet, withQuery } from '../../lib/api';
+import { go, href, Link, useParam, useRoute } from '../../lib/router';
+import type { Alert, AlertGroup } from '../../lib/types';
+import { t } from '../../strings';
+import {
+    Badge, Button, Card, Empty, Loaded, Page, SearchField, SelectField, Severity, Table, Time, type Column, type Tone,
+} from '../../ui/ui';
+import { BulkActions } from './act';
+
+const s = t.alerts;
+const PAGE = 50;
+const FILTERS = ['severity', 'state', 'type', 'device', 'group', 'cause', 'text'] as const;
+const HOURS: Record<string, number> = { '1h': 1, '24h': 24, '7d': 168, '30d': 720 };
+
+const TONES: Record<string, Tone> = { New: 'high', InProgress: 'medium', Dismissed: 'quiet', Resolved: 'good' };
+
+export function StateBadge({ of }: { of: string }): JSX.Element {
+    return <Badge tone={TONES[of] ?? 'quiet'}>{(s.states as Record<string, string>)[of] ?? of}</Badge>;
+}
+
+/** The filter of the URL as the service takes it. A stretch of time begins on a full minute, so that it stays the same request. */
+export function filterOf(params: URLSearchParams, now: number): Record<string, string | undefined> {
+    const hours = HOURS[params.get('from') ?? ''];
+    const filter: Record<string, string | undefined> = {};
+    for (const name of FILTERS) {
+        filter[name] = params.get(name) ?? undefined;
+    }
+    filter['state'] ??= 'Open';
+    if (filter['state'] === 'any') {
+        filter['state'] = undefined;
+    }
+    filter['from'] = hours === undefined ? undefined
+        : new Date(Math.floor(now / 60000) * 60000 - hours * 3600000).toISOString();
+    return filter;
+}
+
+function Filters(): JSX.Element {
+    const [severity, setSeverity] = useParam('severity');
+    const [state, setState] = useParam('state', 'Open');
+    const [from, setFrom] = useParam('from');
+    const [text, setText] = useParam('text');
+    const [device, setDevice] = useParam('device');
+    const [type, setType] = useParam('type');
+    const [group, setGroup] = useParam('group');
+    const [cause, setCause] = useParam('cause');
+    const chosen: [string, string, (value: string) => void][] = [
+        [s.device, device, setDevice], [s.type, type, setType], [t.groups.one, group, setGroup], [s.cause, cause, setCause],
+    ];
+    return (
+        <div class="filters" role="search">
+            <SelectField label={s.severity} value={severity} onChange={setSeverity}
+                options={[['', t.any], ...Object.entries(t.severity)]} />
+            <SelectField label={s.state} value={state} onChange={setState}
+                options={Object.entries(s.states).map(([value, name]) => [value === '' ? 'any' : value, name])} />
+            <SelectField label={s.from} value={from} onChange={setFrom} options={Object.entries(s.times)} />
+            <SearchField label={s.text} value={text} onChange={setText} placeholder={s.textPlaceholder} />
+            {chosen.filter(([, value]) => value !== '').map(([name, value, set]) => (
+                <Button key={name} icon="close" onClick={() => { set(''); }}>{name}{': '}{value}</Button>
+            ))}
+        </div>
+    );
+}
+
+const columns: Column<Alert>[] = [
+    {
+        name: s.what,
+        cell: (alert) => (
+            <>
+                <Link to={href(['alerts', alert.id])}>{alert.displayName}</Link>
+                <div class="muted small wrap">{alert.subject}</div>
+            </>
+        ),
+    },
+    { name: s.severity, cell: (alert) => <Severity of={alert.severity} /> },
+    {
+        name: s.device,
+        cell: (alert) => alert.deviceId === '' ? <span class="muted">{s.hub}</span>
+            : <Link class="wrap" to={href(['devices', alert.deviceId])}>{alert.deviceId}</Link>,
+    },
+    { name: s.state, cell: (alert) => <StateBadge of={alert.status} /> },
+    { name: s.count, number: true, cell: (alert) => alert.count },
+    { name: s.when, cell: (alert) => <Time at={alert.endTime} /> },
+];
+
+function One({ filter }: { filter: Record<string, string | undefined> }): JSX.Element {
+    const [before, setBefore] = useParam('before');
+    const path = withQuery('/alerts', { ...filter, before, limit: PAGE });
+    const loaded = useGet<{ alerts: Alert[]; next: number }>(path, before === '' ? ['alerts'] : []);
+    // What was not there when this page was opened is new.
+    const newest = useRef<number | undefined>(undefined);
+    if (newest.current === undefined && loaded.data) {
+        newest.current = loaded.data.alerts[0]?.number ?? 0;
+    }
+    const fresh = (alert: Alert) => newest.current !== undefined && alert.number > newest.current;
+    const anyFilter = Object.values(filter).some((value) => value !== undefined);
+    return (
+        <Card flush>
+            <Loaded from={loaded} lines={10}>
+                {(data) => (
+                    <>
+                        <Table caption={s.list} columns={columns} rows={data.alerts} rowKey={(alert) => alert.id} fresh={fresh}
+                            empty={<Empty title={s.noneTitle}>{anyFilter ? s.none : s.noneEver}</Empty>} />
+                        <div class="pager">
+                            <span class="muted small">{t.rowsShown(data.alerts.length)}</span>
+                            {before !== '' ? <Button small onClick={() => { setBefore(''); }}>{t.newest}</Button> : null}
+                            {data.next > 0 ? (
+                                <Button small onClick={() => {
+                                    setBefore(String(data.next));
+                                    window.scrollTo(0, 0);
+                                }}>{t.older}</Button>
+                            ) : null}
+                        </div>
+                    </>
+                )}
+            </Loaded>
+        </Card>
+    );
+}
+
+function groupColumns(filter: Record<string, string | undefined>): Column<AlertGroup>[] {
+    return [
+        {
+            name: s.what,
+            cell: (group) => (
+                <>
+                    <Link to={href(['alerts'], {
+                        ...filter, from: undefined, state: filter['state'] ?? 'any', type: group.alertType, cause: group.cause,
+                    })}>{group.displayName}</Link>
+                    <div class="muted small wrap">{group.cause}</div>
+                </>
+            ),
+        },
+        { name: s.severity, cell: (group) => <Severity of={group.severity} /> },
+        { name: s.devices, number: true, cell: (group) => group.devices },
+        { name: s.alerts, number: true, cell: (group) => group.alerts },
+        { name: s.open, number: true, cell: (group) => group.open },
+        { name: s.first, cell: (group) => <Time at={group.startTime} /> },
+        { name: s.when, cell: (group) => <Time at={group.endTime} /> },
+    ];
+}
+
+function ByCause({ filter }: { filter: Record<string, string | undefined> }): JSX.Element {
+    const loaded = useGet<{ groups: AlertGroup[] }>(withQuery('/alert-groups', { ...filter, limit: 200 }), ['alerts']);
+    return (
+        <Card flush>
+            <Loaded from={loaded} lines={10}>
+                {(data) => (
+                    <Table caption={s.group} columns={groupColumns(filter)} rows={data.groups}
+                        rowKey={(group) => `${group.alertType} ${group.cause}`} empty={<Empty title={s.noneTitle}>{s.none}</Empty>} />
+                )}
+            </Loaded>
+        </Card>
+    );
+}
+
+export function AlertList(): JSX.Element {
+    const { params } = useRoute();
+    const [by, setBy] = useParam('by');
+    const text = params.toString();
+    const filter = useMemo(() => filterOf(params, Date.now()), [text]);
+    return (
+        <Page title={s.title} actions={
+            <>
+                <BulkActions filter={filter} />
+                <Button pressed={by === 'cause'} onClick={() => { setBy(by === 'cause' ? '' : 'cause'); }}>{s.byCause}</Button>
+                {text !== '' ? <Button onClick={() => { go(href(['alerts'])); }}>{t.clear}</Button> : null}
+            </>
+        }>
+            <Filters />
+            {by === 'cause' ? <ByCause filter={filter} /> : <One filter={filter} />}
+        </Page>
+    );
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Words of the page.
+
+export const recommendations = {
+    title: 'Recommendations',
+};

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Charts over time (uPlot), with the same numbers as a table for who cannot see them.
+
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { compact, localTime, localDate } from '../lib/format';
+import { onTheme } from '../lib/theme';
+import { t } from '../strings';
+
+export interface Series {
+    name: string;
+    /** A custom property of the style sheet: "--high". */
+    color: string;
+    /** One for each time; null: nothing is known. */
+    values: (number | null)[];
+}
+
+interface ChartProps {
+    label: string; // what it shows, in words
+    /** Seconds since 1970, ascending. */
+    times: number[];
+    /** What the axis shows, where that is more than the times: seconds since 1970. */
+    range?: [number, number];
+    series: Series[];
+    kind?: 'line' | 'bars'; // bars stand on each other
+    height?: number;
+    unit?: (value: number) => string;
+    /** Days: the axis has no hours. */
+    days?: boolean;
+}
+
+function property(name: string): string {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** Each series on those before it. */
+export function stack(series: Series[]): (number | null)[][] {
+    const sums: number[] = [];
+    return series.map((one) => one.values.map((value, i) => (sums[i] = (sums[i] ?? 0) + (value ?? 0))));
+}
+
+function options(props: ChartProps, width: number): uPlot.Options {
+    const bars = props.kind === 'bars';
+    const unit = props.unit ?? compact;
+    const axis = { stroke: property('--text-2'), grid: { stroke: property('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
+    const series = props.series.map((one): uPlot.Series => ({
+        label: one.name,
+        stroke: property(one.color),
+        width: bars ? 0 : 2,
+        ...(bars ? { fill: property(one.color), paths: uPlot.paths.bars?.({ size: [0.7, 46] }) } : {}),
+        points: { show: false },
+        // What stands on others shows its own value.
+        value: (_, __, ___, i) => (i === null ? '–' : unit(one.values[i] ?? 0)),
+    } as uPlot.Series));
+    return {
+        width,
+        height: props.height ?? 190,
+        scales: { x: { time: true, ...(props.range ? { range: props.range } : {}) }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.08)] } },
+        cursor: { y: false, points: { show: !bars } },
+        legend: { live: true },
+        series: [
+            { label: t.alerts.time, value: (_, s) => (s === null ? '–' : props.days ? localDate(new Date(s * 1000)) : localTime(new Date(s * 1000))) },
+            ...(bars ? series.reverse() : series),
+        ],
+        axes: [
+            { ...axis, grid: { show: false }, ...(props.days ? { values: (_: uPlot, splits: number[]) => splits.map((s) => localDate(new Date(s * 1000))), space: 70, incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 30 * 86400] } : {}) },
+            { ...axis, size: 56, values: (_, splits) => splits.map((v) => unit(v)) },
+        ],
+    };
+}
+
+function data(props: ChartProps): uPlot.AlignedData {
+    const rows = props.kind === 'bars' ? stack(props.series).reverse() : props.series.map((one) => one.values);
+    return [props.times, ...rows];
+}
+
+function ValueTable({ times, series, unit = compact, days, label }: ChartProps): JSX.Element {
+    return (
+        <details class="small">
+            <summary class="muted">{t.chartTable}</summary>
+            <div class="table-wrap">
+                <table>
+                    <caption class="visually-hidden">{label}</caption>
+                    <thead>
+                        <tr><th scope="col">{t.alerts.time}</th>{series.map((s) => <th class="number" scope="col" key={s.name}>{s.name}</th>)}</tr>
+                    </thead>
+                    <tbody>
+                        {times.map((second, i) => (
+                            <tr key={second}>
+                                <th scope="row">{days ? localDate(new Date(second * 1000)) : localTime(new Date(second * 1000))}</th>
+                                {series.map((s) => {
+                                    const value = s.values[i];
+                                    return <td class="number" key={s.name}>{value === null || value === undefined ? '–' : unit(value)}</td>;
+                                })}
+                            </tr>
+                        ))}
+                    </tbody>
+                </table>
+            </div>
+        </details>
+    );
+}
+
+export function Chart(props: ChartProps): JSX.Element {
+    const ref = useRef<HTMLDivElement>(null);
+    const [width, setWidth] = useState(0);
+    const [turn, setTurn] = useState(0);
+
+    useEffect(() => {
+        const element = ref.current;
+        if (!element) {
+            return undefined;
+        }
+        const observer = new ResizeObserver(() => { setWidth(Math.floor(element.clientWidth)); });
+        observer.observe(element);
+        return () => { observer.disconnect(); };
+    }, []);
+    useEffect(() => onTheme(() => { setTurn((n) => n + 1); }), []);
+    useEffect(() => {
+        if (!ref.current || width === 0) {
+            return undefined;
+        }
+        const plot = new uPlot(options(props, width), data(props), ref.current);
+        return () => { plot.destroy(); };
+    }, [width, turn, props.times, props.series, props.kind, props.range]);
+    return (
+        <figure class="stack tight">
+            <div class="chart" ref={ref} role="img" aria-label={props.label} />
+            <ValueTable {...props} />
+        </figure>
+    );
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+import { render, screen, waitFor, within } from '@testing-library/preact';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { forgetAnswers } from '../src/lib/api';
+import { announce } from '../src/lib/events';
+import type { Alert } from '../src/lib/types';
+import { Alerts } from '../src/pages/alerts';
+import { Fault, serve } from './server';
+
+function alert(more: Partial<Alert> = {}): Alert {
+    return {
+        id: 'a1', number: 7, change: 12, alertType: 'IoT_TiConnection', displayName: 'Suspicious address', severity: 'Medium',
+        status: 'New', deviceId: 'pump/1', moduleId: '', subject: '203.0.113.9', startTime: '2026-11-28T10:00:00Z',
+        endTime: '2026-11-28T10:05:00Z', timeGenerated: '2026-11-28T10:00:01Z', count: 3, description: 'It spoke to it.',
+        remediationSteps: ['Look.'], techniques: [], indicator: null, cause: '203.0.113.9', assessment: null, suppressedBy: null,
+        evidence: [{ rawEventId: 'e1', time: '2026-11-28T10:00:00Z', protocol: 'TCP', direction: 'Out', localAddress: '10.0.0.1',
+            localPort: 4000, remoteAddress: '203.0.113.9', remotePort: 443, bytesIn: 2048, bytesOut: 10 }],
+        evidenceTotal: 40, history: [], query: 'SecurityIoTRawEvent | count', queryTimespan: 'P1D', ...more,
+    };
+}
+
+const noRows = { columns: [], rows: [], truncated: false, render: null, seconds: 0 };
+
+beforeEach(() => {
+    forgetAnswers();
+    window.history.replaceState(null, '', '/portal/alerts');
+});
+
+describe('the list of alerts', () => {
+    it('asks for open ones, names devices by links that are encoded, and asks again when alerts change', async () => {
+        const service = await serve('reader', { 'GET /alerts': { alerts: [alert()], next: 0 } });
+        render(<Alerts path={[]} />);
+        const link = await screen.findByRole('link', { name: 'pump/1' });
+        expect(link.getAttribute('href')).toBe('/portal/devices/pump%2F1');
+        expect(service.asked[0]?.path).toBe('/alerts?state=Open&limit=50');
+        service.answers['GET /alerts'] = { alerts: [alert({ id: 'a2', number: 8, displayName: 'A newer one' }), alert()], next: 0 };
+        announce('alerts');
+        const fresh = await screen.findByRole('link', { name: 'A newer one' }, { timeout: 3000 });
+        expect(fresh.closest('tr')?.className).toBe('fresh');
+    });
+
+    it('says that nothing matches, and what went wrong', async () => {
+        const service = await serve('reader', { 'GET /alerts': { alerts: [], next: 0 } });
+        render(<Alerts path={[]} />);
+        await screen.findByText('No alerts');
+        service.answers['GET /alerts'] = new Fault(503, 'Busy', 'too many requests wait, try again');
+        announce('alerts');
+        await screen.findByText(/too many requests wait/, {}, { timeout: 3000 });
+    });
+});
+
+describe('an alert', () => {
+    it('is only looked at by a reader', async () => {
+        await serve('reader', { 'GET /alerts/a1': alert(), 'POST /query': noRows });
+        render(<Alerts path={['a1']} />);
+        await screen.findByText('It spoke to it.');
+        await screen.findByText('203.0.113.9:443');
+        expect(screen.queryByRole('button', { name: 'Dismiss' })).toBeNull();
+    });
+
+    it('is dismissed with reason, end, note and the change that was seen', async () => {
+        const service = await serve('contributor', {
+            'GET /alerts/a1': alert(), 'POST /query': noRows, 'POST /alerts/a1/dismiss': alert({ status: 'Dismissed' }),
+        });
+        const user = userEvent.setup();
+        render(<Alerts path={['a1']} />);
+        await user.click(await screen.findByRole('button', { name: 'Dismiss' }));
+        const dialog = await screen.findByRole('dialog');
+        await user.selectOptions(within(dialog).getByLabelText('Reason'), 'Expected');
+        await user.selectOptions(within(dialog).getByLabelText(/Suppress/), 'ever');
+        await user.type(within(dialog).getByLabelText('Note'), 'known pump');
+        await user.click(within(dialog).getByRole('button', { name: 'Dismiss' }));
+        await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+        const asked = service.asked.find((a) => a.path === '/alerts/a1/dismiss');
+        expect(asked?.body).toEqual({ text: 'known pump', reason: 'Expected', ifChange: 12 });
+        expect(asked?.csrf).toBe('c5rf');
+    });
+
+    it('that somebody else changed is said to be so', async () => {
+        await serve('contributor', {
+            'GET /alerts/a1': alert(), 'POST /query': noRows, 'POST /alerts/a1/resolve': new Fault(412, 'PreconditionFailed', 'changed'),
+        });
+        const user = userEvent.setup();
+        render(<Alerts path={['a1']} />);
+        await user.click(await screen.findByRole('button', { name: 'Resolve' }));
+        await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Resolve' }));
+        await screen.findByText(/Somebody else has changed this alert/);
+    });
+});

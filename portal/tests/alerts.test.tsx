@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, it } from 'vitest';
+import { dismissalEnd } from '../src/pages/alerts/act';
+import { words } from '../src/pages/alerts/evidence';
+import { filterOf } from '../src/pages/alerts/list';
+import { quote } from '../src/pages/alerts/surroundings';
+
+describe('the filter of a URL', () => {
+    const now = Date.UTC(2026, 10, 28, 10, 30, 45);
+
+    it('shows open alerts unless it says otherwise', () => {
+        expect(filterOf(new URLSearchParams(''), now)['state']).toBe('Open');
+        expect(filterOf(new URLSearchParams('state=any'), now)['state']).toBeUndefined();
+        expect(filterOf(new URLSearchParams('state=Resolved'), now)['state']).toBe('Resolved');
+    });
+
+    it('begins stretches of time on a full minute', () => {
+        expect(filterOf(new URLSearchParams('from=24h'), now)['from']).toBe('2026-11-27T10:30:00.000Z');
+        expect(filterOf(new URLSearchParams('from=nonsense'), now)['from']).toBeUndefined();
+    });
+});
+
+describe('the end of a dismissal', () => {
+    const now = new Date(Date.UTC(2026, 11, 31, 23, 59, 59));
+
+    it('is the end of the day in UTC, so many days from now, or never', () => {
+        expect(dismissalEnd('today', now)).toBe('2027-01-01T00:00:00.000Z');
+        expect(dismissalEnd('7d', now)).toBe('2027-01-07T23:59:59.000Z');
+        expect(dismissalEnd('ever', now)).toBeUndefined();
+    });
+});
+
+describe('words', () => {
+    it('of a member', () => {
+        expect(words('clockErrorMs')).toBe('Clock error ms');
+    });
+
+    it('in a query’s quotes end nothing', () => {
+        expect(quote('a"b\\c\nd')).toBe('"a\\"b\\\\c d"');
+    });
+});
