@@ -33,6 +33,12 @@ const struct vd_kql_overload vd_kql_conversion_rows[] = {
     /* A text is not read as a number. */
     VD_KQL_ROW("@not_text", "y", 'y', "CASE WHEN {0} NOT LIKE '\"%' THEN {0} END",
         "if(startsWith(coalesce({0}, ''), '\"'), NULL, {0})"),
+    /* A member that may be a number or a text, beside a number. */
+    VD_KQL_ROW("@number", "s", 'r', "TRY_CAST({0} AS DOUBLE)", "toFloat64OrNull({0})"),
+    /* Of extract_json: null of what is no JSON. */
+    VD_KQL_ROW("@document", "s", 'y', "CASE WHEN json_valid({0}) THEN {0} END",
+        "if(isValidJSON({0}), {0}, NULL)"),
+    VD_KQL_ROW("@document", "y", 'y', "{0}", "{0}"),
     /* From text; what cannot be read is null. */
     VD_KQL_ROW("tolong", "s", 'l', "kql_tolong({0})", "toInt64OrNull({0})"),
     VD_KQL_ROW("tolong", "b", 'l', "CAST({0} AS BIGINT)", "toInt64({0})"),

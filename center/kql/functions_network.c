@@ -8,7 +8,11 @@ const struct vd_kql_overload vd_kql_network_rows[] = {
     VD_KQL_ROW_OR("format_ipv4", "l?l", 's', "coalesce(kql_format_ipv4({0}, {1}), '')",
         "IPv4NumToString(toUInt32({0}))", "32"),
     VD_KQL_ROW_OR(
+        "format_ipv4", "s?l", 's', "coalesce(kql_format_ipv4_text({0}, {1}), '')", NULL, "32"),
+    VD_KQL_ROW_OR(
         "format_ipv4_mask", "l?l", 's', "coalesce(kql_format_ipv4_mask({0}, {1}), '')", NULL, "32"),
+    VD_KQL_ROW_OR("format_ipv4_mask", "s?l", 's',
+        "coalesce(kql_format_ipv4_text_mask({0}, {1}), '')", NULL, "32"),
     VD_KQL_ROW("parse_ipv6", "s", 's', "coalesce(kql_parse_ipv6({0}), '')", NULL),
     VD_KQL_ROW_OR("ipv4_is_match", "ss?l", 'b', "kql_ipv4_is_match({0}, {1}, {2})", NULL, "32"),
     VD_KQL_ROW_OR("ipv4_compare", "ss?l", 'l', "kql_ipv4_compare({0}, {1}, {2})", NULL, "32"),

@@ -3,6 +3,39 @@
 
 #include "center/kql/functions_internal.h"
 
+/* A dynamic value beside a number or time is read as one, whether it is a number or a text. */
+#define WHOLE(x)   "kql_tolong(json_extract_string(" x ", '$'))"
+#define REAL(x)    "kql_toreal(json_extract_string(" x ", '$'))"
+#define TIME(x)    "kql_todatetime(json_extract_string(" x ", '$'))"
+#define CH_REAL(x) "toFloat64OrNull(trim(BOTH '\"' FROM coalesce(" x ", '')))"
+#define CH_TIME(x) \
+    "parseDateTime64BestEffortOrNull(JSONExtractString(coalesce(" x ", '')), 6, 'UTC')"
+#define LONG_IS(op) "coalesce(" WHOLE("{0}") op "{1}, " REAL("{0}") op "{1}"
+#define IS_LONG(op) "coalesce({0}" op WHOLE("{1}") ", {0}" op REAL("{1}")
+
+#define COMPARISON(op)                                                                      \
+    VD_KQL_ROW(op, "TT", 'b', "{0} " op " {1}", "{0} " op " {1}"),                          \
+        VD_KQL_ROW(op, "yl", 'b', LONG_IS(" " op " ") ")", CH_REAL("{0}") " " op " {1}"),   \
+        VD_KQL_ROW(op, "ly", 'b', IS_LONG(" " op " ") ")", "{0} " op " " CH_REAL("{1}")),   \
+        VD_KQL_ROW(op, "yr", 'b', REAL("{0}") " " op " {1}", CH_REAL("{0}") " " op " {1}"), \
+        VD_KQL_ROW(op, "ry", 'b', "{0} " op " " REAL("{1}"), "{0} " op " " CH_REAL("{1}")), \
+        VD_KQL_ROW(op, "yt", 'b', TIME("{0}") " " op " {1}", CH_TIME("{0}") " " op " {1}"), \
+        VD_KQL_ROW(op, "ty", 'b', "{0} " op " " TIME("{1}"), "{0} " op " " CH_TIME("{1}"))
+
+/* Null is equal to nothing; of two nulls nothing is known. */
+#define KNOWN(duckdb)    "CASE WHEN {0} IS NULL AND {1} IS NULL THEN NULL ELSE " duckdb " END"
+#define CH_KNOWN(clause) "CASE WHEN isNull({0}) AND isNull({1}) THEN NULL ELSE " clause " END"
+#define EQUAL(kql, types, duckdb, clickhouse, or) \
+    VD_KQL_ROW(                                   \
+        kql, types, 'b', KNOWN(duckdb ", " or ")"), CH_KNOWN("coalesce(" clickhouse ", " or ")"))
+#define EQUALITY(kql, op, or)                                                                      \
+    EQUAL(kql, "yl", LONG_IS(" " op " "), CH_REAL("{0}") " " op " {1}", or),                       \
+        EQUAL(kql, "ly", IS_LONG(" " op " "), "{0} " op " " CH_REAL("{1}"), or),                   \
+        EQUAL(kql, "yr", "coalesce(" REAL("{0}") " " op " {1}", CH_REAL("{0}") " " op " {1}", or), \
+        EQUAL(kql, "ry", "coalesce({0} " op " " REAL("{1}"), "{0} " op " " CH_REAL("{1}"), or),    \
+        EQUAL(kql, "yt", "coalesce(" TIME("{0}") " " op " {1}", CH_TIME("{0}") " " op " {1}", or), \
+        EQUAL(kql, "ty", "coalesce({0} " op " " TIME("{1}"), "{0} " op " " CH_TIME("{1}"), or)
+
 const struct vd_kql_overload vd_kql_operator_rows[] = {
     /* Null is equal to nothing, and unequal to all but null; of two nulls nothing is known. A text is never null. */
     VD_KQL_ROW("==", "ss", 'b', "{0} = {1}", "{0} = {1}"),
@@ -13,6 +46,8 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
     VD_KQL_ROW("!=", "TT", 'b',
         "CASE WHEN {0} IS NULL AND {1} IS NULL THEN NULL ELSE {0} IS DISTINCT FROM {1} END",
         "CASE WHEN isNull({0}) AND isNull({1}) THEN NULL ELSE coalesce({0} <> {1}, true) END"),
+    EQUALITY("==", "=", "false"),
+    EQUALITY("!=", "<>", "true"),
     VD_KQL_ROW("==", "jj", 'b',
         "CASE WHEN {0} IS NULL AND {1} IS NULL THEN NULL ELSE {0} IS NOT DISTINCT FROM {1} END",
         "CASE WHEN isNull({0}) AND isNull({1}) THEN NULL ELSE coalesce({0} = {1}, false) END"),
@@ -21,34 +56,10 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
         "CASE WHEN isNull({0}) AND isNull({1}) THEN NULL ELSE coalesce({0} <> {1}, true) END"),
     VD_KQL_ROW("=~", "ss", 'b', "lower({0}) = lower({1})", "lowerUTF8({0}) = lowerUTF8({1})"),
     VD_KQL_ROW("!~", "ss", 'b', "lower({0}) <> lower({1})", "lowerUTF8({0}) <> lowerUTF8({1})"),
-    VD_KQL_ROW("<", "TT", 'b', "{0} < {1}", "{0} < {1}"),
-    VD_KQL_ROW("<", "yl", 'b', "kql_tolong(json_extract_string({0}, '$')) < {1}",
-        "toInt64OrNull(coalesce({0}, '')) < {1}"),
-    VD_KQL_ROW("<", "yr", 'b', "TRY_CAST(json_extract_string({0}, '$') AS DOUBLE) < {1}",
-        "toFloat64OrNull(coalesce({0}, '')) < {1}"),
-    VD_KQL_ROW("<", "ly", 'b', "{0} < kql_tolong(json_extract_string({1}, '$'))",
-        "{0} < toInt64OrNull(coalesce({1}, ''))"),
-    VD_KQL_ROW(">", "TT", 'b', "{0} > {1}", "{0} > {1}"),
-    VD_KQL_ROW(">", "yl", 'b', "kql_tolong(json_extract_string({0}, '$')) > {1}",
-        "toInt64OrNull(coalesce({0}, '')) > {1}"),
-    VD_KQL_ROW(">", "yr", 'b', "TRY_CAST(json_extract_string({0}, '$') AS DOUBLE) > {1}",
-        "toFloat64OrNull(coalesce({0}, '')) > {1}"),
-    VD_KQL_ROW(">", "ly", 'b', "{0} > kql_tolong(json_extract_string({1}, '$'))",
-        "{0} > toInt64OrNull(coalesce({1}, ''))"),
-    VD_KQL_ROW("<=", "TT", 'b', "{0} <= {1}", "{0} <= {1}"),
-    VD_KQL_ROW("<=", "yl", 'b', "kql_tolong(json_extract_string({0}, '$')) <= {1}",
-        "toInt64OrNull(coalesce({0}, '')) <= {1}"),
-    VD_KQL_ROW("<=", "yr", 'b', "TRY_CAST(json_extract_string({0}, '$') AS DOUBLE) <= {1}",
-        "toFloat64OrNull(coalesce({0}, '')) <= {1}"),
-    VD_KQL_ROW("<=", "ly", 'b', "{0} <= kql_tolong(json_extract_string({1}, '$'))",
-        "{0} <= toInt64OrNull(coalesce({1}, ''))"),
-    VD_KQL_ROW(">=", "TT", 'b', "{0} >= {1}", "{0} >= {1}"),
-    VD_KQL_ROW(">=", "yl", 'b', "kql_tolong(json_extract_string({0}, '$')) >= {1}",
-        "toInt64OrNull(coalesce({0}, '')) >= {1}"),
-    VD_KQL_ROW(">=", "yr", 'b', "TRY_CAST(json_extract_string({0}, '$') AS DOUBLE) >= {1}",
-        "toFloat64OrNull(coalesce({0}, '')) >= {1}"),
-    VD_KQL_ROW(">=", "ly", 'b', "{0} >= kql_tolong(json_extract_string({1}, '$'))",
-        "{0} >= toInt64OrNull(coalesce({1}, ''))"),
+    COMPARISON("<"),
+    COMPARISON(">"),
+    COMPARISON("<="),
+    COMPARISON(">="),
     VD_KQL_ROW("and", "bb", 'b', "{0} AND {1}", "{0} AND {1}"),
     VD_KQL_ROW("or", "bb", 'b', "{0} OR {1}", "{0} OR {1}"),
     VD_KQL_ROW("not", "b", 'b', "NOT {0}", "NOT {0}"),
@@ -120,6 +131,16 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
         "in", "TT*", 'b', "coalesce({0} IN ({1*}), false)", "coalesce({0} IN ({1*}), false)"),
     VD_KQL_ROW("!in", "TT*", 'b', "coalesce({0} NOT IN ({1*}), true)",
         "coalesce({0} NOT IN ({1*}), true)"),
+    VD_KQL_ROW("in", "yl*", 'b',
+        "coalesce(" WHOLE("{0}") " IN ({1*}), " REAL("{0}") " IN ({1*}), false)",
+        "coalesce(" CH_REAL("{0}") " IN ({1*}), false)"),
+    VD_KQL_ROW("!in", "yl*", 'b',
+        "coalesce(" WHOLE("{0}") " NOT IN ({1*}), " REAL("{0}") " NOT IN ({1*}), true)",
+        "coalesce(" CH_REAL("{0}") " NOT IN ({1*}), true)"),
+    VD_KQL_ROW("in", "yr*", 'b', "coalesce(" REAL("{0}") " IN ({1*}), false)",
+        "coalesce(" CH_REAL("{0}") " IN ({1*}), false)"),
+    VD_KQL_ROW("!in", "yr*", 'b', "coalesce(" REAL("{0}") " NOT IN ({1*}), true)",
+        "coalesce(" CH_REAL("{0}") " NOT IN ({1*}), true)"),
     VD_KQL_ROW(
         "in", "jj*", 'b', "coalesce({0} IN ({1*}), false)", "coalesce({0} IN ({1*}), false)"),
     VD_KQL_ROW("!in", "jj*", 'b', "coalesce({0} NOT IN ({1*}), true)",

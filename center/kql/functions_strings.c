@@ -34,6 +34,9 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("extract_all", "ss", 'y',
         "CAST(to_json(regexp_extract_all({1}, {0}, 1)) AS VARCHAR)",
         "toJSONString(extractAll({1}, {0}))"),
+    /* One group of several. */
+    VD_KQL_ROW(
+        "@group", "sis", 'y', "CAST(to_json(regexp_extract_all({2}, {0}, {1})) AS VARCHAR)", NULL),
     VD_KQL_ROW("indexof", "xx", 'l', "kql_indexof({0}, {1}, 0, -1, 1)",
         "toInt64(positionUTF8({0}, {1})) - 1"),
     VD_KQL_ROW("indexof", "xxl", 'l', "kql_indexof({0}, {1}, {2}, -1, 1)",
@@ -82,9 +85,9 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("parse_urlquery", "s", 'y', "kql_parse_urlquery({0})", NULL),
     VD_KQL_ROW("parse_csv", "s", 'y', "kql_parse_csv({0})", NULL),
     VD_KQL_ROW("parse_version", "s", 'l', "kql_parse_version({0})", NULL),
-    VD_KQL_ROW("hash_sha256", "s", 's', "sha256({0})", "lower(hex(SHA256({0})))"),
-    VD_KQL_ROW("hash_md5", "s", 's', "md5({0})", "lower(hex(MD5({0})))"),
-    VD_KQL_ROW("hash_sha1", "s", 's', "sha1({0})", "lower(hex(SHA1({0})))"),
+    VD_KQL_ROW("hash_sha256", "x", 's', "sha256({0})", "lower(hex(SHA256({0})))"),
+    VD_KQL_ROW("hash_md5", "x", 's', "md5({0})", "lower(hex(MD5({0})))"),
+    VD_KQL_ROW("hash_sha1", "x", 's', "sha1({0})", "lower(hex(SHA1({0})))"),
     VD_KQL_ROW("hash", "x", 'l', "kql_hash({0})", "toInt64(xxHash64({0}))"),
     VD_KQL_ROW("hash", "xl", 'l', "kql_modulo(kql_hash({0}), {1})", "toInt64(xxHash64({0})) % {1}"),
     VD_KQL_ROW("hash_xxhash64", "x", 'l', "kql_hash({0})", "toInt64(xxHash64({0}))"),

@@ -8,7 +8,7 @@ const struct vd_kql_overload vd_kql_time_rows[] = {
     VD_KQL_ROW("datetime_add", "slt", 't', "kql_datetime_add({0}, {1}, {2})", NULL),
     VD_KQL_ROW("datetime_diff", "stt", 'l', "kql_datetime_diff({0}, {1}, {2})",
         "dateDiff({0}, {2}, {1}, 'UTC')"),
-    VD_KQL_ROW("datetime_part", "st", 'l', "kql_datetime_part({0}, {1})", NULL),
+    VD_KQL_ROW("datetime_part", "st", 'i', "kql_datetime_part({0}, {1})", NULL),
     VD_KQL_ROW_OR("startofday", "t?l", 't', "kql_start_of('day', {0}, {1})", NULL, "0"),
     VD_KQL_ROW_OR("endofday", "t?l", 't', "kql_end_of('day', {0}, {1})", NULL, "0"),
     VD_KQL_ROW_OR("startofweek", "t?l", 't', "kql_start_of('week', {0}, {1})", NULL, "0"),
@@ -29,9 +29,9 @@ const struct vd_kql_overload vd_kql_time_rows[] = {
     VD_KQL_ROW("getyear", "t", 'i', "CAST(year({0}) AS INTEGER)", "toInt32(toYear({0}))"),
     VD_KQL_ROW("hourofday", "t", 'i', "CAST(hour({0}) AS INTEGER)", "toInt32(toHour({0}))"),
     VD_KQL_ROW(
-        "weekofyear", "t", 'l', "CAST(weekofyear({0}) AS BIGINT)", "toInt64(toISOWeek({0}))"),
+        "weekofyear", "t", 'i', "CAST(weekofyear({0}) AS INTEGER)", "toInt32(toISOWeek({0}))"),
     VD_KQL_ROW(
-        "week_of_year", "t", 'l', "CAST(weekofyear({0}) AS BIGINT)", "toInt64(toISOWeek({0}))"),
+        "week_of_year", "t", 'i', "CAST(weekofyear({0}) AS INTEGER)", "toInt32(toISOWeek({0}))"),
     VD_KQL_ROW("make_datetime", "lll", 't', "kql_make_datetime({0}, {1}, {2}, 0, 0, 0)",
         "makeDateTime64({0}, {1}, {2}, 0, 0, 0, 0, 6, 'UTC')"),
     VD_KQL_ROW(

@@ -266,34 +266,6 @@ static struct vd_kql_expr *resolve_column_ifexists(
                           : vd_kql_resolve_expr(r, place, node->first->next);
 }
 
-/* extractjson("$.Member", text): of a member with a column of its own, that column. */
-static struct vd_kql_expr *resolve_extract_json(
-    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
-{
-    struct vd_kql_expr *arguments[3];
-    const struct vd_kql_column *member = NULL;
-    uint32_t count = 0;
-
-    expect_arguments(r, node, 2, 3);
-    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        arguments[count++] = vd_kql_resolve_expr(r, place, item);
-    }
-    if (count == 2 && arguments[0]->op == VD_KQL_OP_CONSTANT &&
-        arguments[0]->type == VD_KQL_STRING && arguments[0]->value.text.length > 2 &&
-        memcmp(arguments[0]->value.text.data, "$.", 2) == 0 &&
-        arguments[1]->op == VD_KQL_OP_COLUMN) {
-        const struct vd_str path = arguments[0]->value.text;
-
-        member = vd_kql_member_find(
-            place->row, arguments[1]->column, (struct vd_str){path.data + 2, path.length - 2});
-    }
-    if (member != NULL) {
-        return vd_kql_cast(r, node,
-            vd_kql_cast(r, node, vd_kql_column_expr(r, member), VD_KQL_DYNAMIC), VD_KQL_STRING);
-    }
-    return vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("extract_json"), arguments, count);
-}
-
 static const struct {
     const char *name;
     special_function *resolve;
@@ -310,8 +282,9 @@ static const struct {
     {"toscalar", resolve_toscalar},
     {"column_ifexists", resolve_column_ifexists},
     {"columnifexists", resolve_column_ifexists},
-    {"extractjson", resolve_extract_json},
-    {"extract_json", resolve_extract_json},
+    {"extractjson", vd_kql_resolve_extract_json},
+    {"extract_json", vd_kql_resolve_extract_json},
+    {"extract_all", vd_kql_resolve_extract_all},
 };
 
 /* ---- Functions of the query ---- */

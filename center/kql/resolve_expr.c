@@ -36,11 +36,31 @@ enum reading {
     READ_TEXT,
 };
 
+/* A comparison with numbers: a member that is a text, or a text or a number, is read as one there. */
+static bool compares_numbers(struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
+{
+    static const char *const names[] = {"==", "!=", "<", ">", "<=", ">=", "in", "!in"};
+    bool has_number = false;
+    bool compares = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        has_number = has_number ||
+            (vd_kql_member_value(arguments[i]) == NULL &&
+                (arguments[i]->type == VD_KQL_LONG || arguments[i]->type == VD_KQL_INT ||
+                    arguments[i]->type == VD_KQL_REAL));
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        compares = compares || vd_str_equal_text(name, names[i]);
+    }
+    return compares && has_number;
+}
+
 /* The arguments read so, to `out`; false: that is no other than the way before. */
 static bool read_arguments(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     enum reading reading, struct vd_str name, struct vd_kql_expr **arguments, uint32_t count,
     struct vd_kql_expr **out)
 {
+    const bool has_number = reading == READ_COLUMNS && compares_numbers(name, arguments, count);
     bool differs = reading == READ_PLAIN;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -51,6 +71,9 @@ static bool read_arguments(struct vd_kql_resolver *r, const struct vd_kql_node *
 
         if (reading == READ_COLUMNS && vd_kql_reads_columns(name)) {
             other = vd_kql_member_value(arguments[i]);
+            if (other != NULL && other->type == VD_KQL_STRING && has_number) {
+                other = vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("@number"), &other, 1);
+            }
         } else if (reading == READ_TEXT && arguments[i]->type == VD_KQL_DYNAMIC) {
             other = vd_kql_cast(r, node, arguments[i], VD_KQL_STRING);
         }

@@ -143,6 +143,9 @@ const struct vd_kql_column *vd_kql_member_find(
 
 struct vd_kql_expr *vd_kql_resolve_path(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node);
+/* A step further into the base: of a member with a column of its own in the row, that. */
+struct vd_kql_expr *vd_kql_path_step(struct vd_kql_resolver *r, const struct vd_kql_rel *row,
+    const struct vd_kql_node *node, struct vd_kql_expr *base, const struct vd_kql_step *step);
 /* What a dynamic value is that stands for a member with a column of its own: the column, an absent text as an empty one.
  * NULL: it is no such value. */
 struct vd_kql_expr *vd_kql_member_value(const struct vd_kql_expr *expr);
@@ -150,6 +153,13 @@ struct vd_kql_expr *vd_kql_member_value(const struct vd_kql_expr *expr);
 bool vd_kql_reads_columns(struct vd_str name);
 /* The id of the column whose JSON the expression is; 0: of none. */
 uint32_t vd_kql_json_of(const struct vd_kql_rel *row, const struct vd_kql_expr *expr);
+
+/* ---- resolve_extract.c ---- */
+
+struct vd_kql_expr *vd_kql_resolve_extract_json(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node);
+struct vd_kql_expr *vd_kql_resolve_extract_all(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node);
 
 /* ---- resolve_name.c: what columns are called that the query gives no name ---- */
 

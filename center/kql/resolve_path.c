@@ -29,7 +29,9 @@ static bool is_json_function(const struct vd_kql_expr *expr)
     return expr->op == VD_KQL_OP_CALL &&
         (strcmp(expr->call->name, "parse_json") == 0 ||
             strcmp(expr->call->name, "todynamic") == 0 ||
-            strcmp(expr->call->name, "parsejson") == 0);
+            strcmp(expr->call->name, "parsejson") == 0 ||
+            strcmp(expr->call->name, "toobject") == 0 ||
+            strcmp(expr->call->name, "@document") == 0);
 }
 
 static bool has_members(const struct vd_kql_rel *row, uint32_t id)
@@ -147,6 +149,26 @@ static struct vd_kql_expr *with_step(
     return path;
 }
 
+struct vd_kql_expr *vd_kql_path_step(struct vd_kql_resolver *r, const struct vd_kql_rel *row,
+    const struct vd_kql_node *node, struct vd_kql_expr *base, const struct vd_kql_step *step)
+{
+    const struct vd_kql_column *member = step->name.data != NULL
+        ? vd_kql_member_find(row, vd_kql_json_of(row, base), step->name)
+        : NULL;
+    if (member != NULL && member->type == VD_KQL_STRING) {
+        struct vd_kql_expr *value = vd_kql_expr_new(r, VD_KQL_OP_CALL, VD_KQL_DYNAMIC, 2);
+
+        value->call = member->member->is_mixed ? &mixed_member : &text_member;
+        value->arguments[0] = vd_kql_column_expr(r, member);
+        value->arguments[1] = with_step(r, base, step);
+        return value;
+    }
+    if (member != NULL) {
+        return vd_kql_cast(r, node, vd_kql_column_expr(r, member), VD_KQL_DYNAMIC);
+    }
+    return with_step(r, base, step);
+}
+
 static struct vd_kql_expr *resolve_index(struct vd_kql_resolver *r,
     const struct vd_kql_place *place, const struct vd_kql_node *node, struct vd_kql_expr *base,
     struct vd_kql_step *step)
@@ -170,7 +192,6 @@ struct vd_kql_expr *vd_kql_resolve_path(
 {
     struct vd_kql_step step = {0};
     struct vd_kql_expr *base;
-    const struct vd_kql_column *member;
 
     if (node->kind == VD_KQL_MEMBER && node->first->kind == VD_KQL_NAME &&
         (vd_str_equal_text(node->first->text, "$left") ||
@@ -191,19 +212,5 @@ struct vd_kql_expr *vd_kql_resolve_path(
             return indexed;
         }
     }
-    member = step.name.data != NULL
-        ? vd_kql_member_find(place->row, vd_kql_json_of(place->row, base), step.name)
-        : NULL;
-    if (member != NULL && member->type == VD_KQL_STRING) {
-        struct vd_kql_expr *value = vd_kql_expr_new(r, VD_KQL_OP_CALL, VD_KQL_DYNAMIC, 2);
-
-        value->call = member->member->is_mixed ? &mixed_member : &text_member;
-        value->arguments[0] = vd_kql_column_expr(r, member);
-        value->arguments[1] = with_step(r, base, &step);
-        return value;
-    }
-    if (member != NULL) {
-        return vd_kql_cast(r, node, vd_kql_column_expr(r, member), VD_KQL_DYNAMIC);
-    }
-    return with_step(r, base, &step);
+    return vd_kql_path_step(r, place->row, node, base, &step);
 }

@@ -122,6 +122,83 @@ static bool array_slice(struct vd_udf_call *call)
     return ok;
 }
 
+/* kql_array_index_of(array, element, start, length or -1, occurrence) */
+static bool array_index_of(struct vd_udf_call *call)
+{
+    const int64_t length = call->args[3].integer;
+    int64_t left = call->args[4].integer;
+    struct elements list = {0};
+    bool ok;
+
+    if (length < -1 || left < 1) {
+        return false;
+    }
+    ok = read_array(call, call->args[0].text, &list);
+    call->result.integer = -1;
+    if (ok) {
+        size_t at = place_of(call->args[2].integer, list.count);
+        const size_t end =
+            length >= 0 && length < (int64_t)(list.count - at) ? at + (size_t)length : list.count;
+
+        for (; at < end && call->result.integer < 0; at++) {
+            if (vd_str_equal(list.items[at], call->args[1].text) && --left == 0) {
+                call->result.integer = (int64_t)at;
+            }
+        }
+    }
+    free(list.items);
+    return ok;
+}
+
+#define ZIP_MAX 64
+
+/* The next elements of all arrays as one; false: all are at their ends. */
+static bool zip_next(struct vd_udf_json *walks, size_t count, struct vd_buf *out)
+{
+    struct vd_str values[ZIP_MAX];
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (walks[i].at != walks[i].end && vd_udf_json_next(&walks[i], NULL, &values[i])) {
+            any = true;
+        } else {
+            walks[i].at = walks[i].end;
+            values[i] = VD_STR_LITERAL("null");
+        }
+    }
+    if (!any) {
+        return false;
+    }
+    vd_buf_append_text(out, out->length > 1 ? ",[" : "[");
+    for (size_t i = 0; i < count; i++) {
+        vd_buf_append(out, ",", i > 0 ? 1 : 0);
+        vd_buf_append(out, values[i].data, values[i].length);
+    }
+    vd_buf_append(out, "]", 1);
+    return out->error == VD_OK;
+}
+
+/* kql_zip(arrays): the elements in the same place together, null where an array is shorter or none. */
+static bool zip(struct vd_udf_call *call)
+{
+    struct vd_udf_json walks[ZIP_MAX];
+    struct vd_str json;
+    size_t count = 0;
+    size_t at = 0;
+
+    while (count < ZIP_MAX && vd_udf_part(call->args[0].text, VD_UDF_SEPARATOR, &at, &json)) {
+        if (!vd_udf_json_open(json, '[', &walks[count])) {
+            walks[count].at = walks[count].end;
+        }
+        count++;
+    }
+    vd_buf_append(call->out, "[", 1);
+    while (zip_next(walks, count, call->out)) {
+    }
+    vd_buf_append(call->out, "]", 1);
+    return true;
+}
+
 /* Order of kinds: numbers, texts, the rest; null is last, whichever way the others go. */
 static int kind_of(struct vd_str item)
 {
@@ -433,6 +510,8 @@ static bool expand(struct vd_udf_call *call)
 const struct vd_udf vd_udf_arrays[] = {
     {"kql_array_concat", "s", 's', false, array_concat},
     {"kql_array_slice", "sll", 's', false, array_slice},
+    {"kql_array_index_of", "sslll", 'l', false, array_index_of},
+    {"kql_zip", "s", 's', false, zip},
     {"kql_array_sum", "s", 'r', false, array_sum},
     {"kql_array_join", "ss", 's', false, array_join},
     {"kql_array_sort", "sb", 's', false, array_sort},

@@ -344,7 +344,7 @@ static bool make_timespan(struct vd_udf_call *call)
 const struct vd_udf vd_udf_calendar[] = {
     {"kql_datetime_add", "slt", 't', false, datetime_add},
     {"kql_datetime_diff", "stt", 'l', false, datetime_diff},
-    {"kql_datetime_part", "st", 'l', false, datetime_part},
+    {"kql_datetime_part", "st", 'i', false, datetime_part},
     {"kql_start_of", "stl", 't', false, start_of_period},
     {"kql_end_of", "stl", 't', false, end_of_period},
     {"kql_make_datetime", "lllllr", 't', false, make_datetime},

@@ -98,6 +98,33 @@ static bool format_ipv4_mask(struct vd_udf_call *call)
     return true;
 }
 
+/* The same of an address as text, which may have a prefix itself: the shorter one counts. */
+static bool format_text(struct vd_udf_call *call, vd_udf_function format)
+{
+    const int64_t prefix = call->args[1].integer;
+    struct vd_udf_value numbers[2] = {0};
+    struct vd_udf_call inner = *call;
+    uint32_t address;
+
+    if (!read_ipv4(call->args[0].text, &address, &numbers[1].integer)) {
+        return false;
+    }
+    numbers[0].integer = address;
+    numbers[1].integer = prefix < numbers[1].integer ? prefix : numbers[1].integer;
+    inner.args = numbers;
+    return format(&inner);
+}
+
+static bool format_ipv4_text(struct vd_udf_call *call)
+{
+    return format_text(call, format_ipv4);
+}
+
+static bool format_ipv4_text_mask(struct vd_udf_call *call)
+{
+    return format_text(call, format_ipv4_mask);
+}
+
 /* -1, 0 or 1 of two addresses, as far as both prefixes and the third argument reach. */
 static bool ipv4_compare(struct vd_udf_call *call)
 {
@@ -307,6 +334,8 @@ const struct vd_udf vd_udf_network[] = {
     {"kql_parse_ipv4", "s", 'l', false, parse_ipv4},
     {"kql_format_ipv4", "ll", 's', false, format_ipv4},
     {"kql_format_ipv4_mask", "ll", 's', false, format_ipv4_mask},
+    {"kql_format_ipv4_text", "sl", 's', false, format_ipv4_text},
+    {"kql_format_ipv4_text_mask", "sl", 's', false, format_ipv4_text_mask},
     {"kql_ipv4_compare", "ssl", 'l', false, ipv4_compare},
     {"kql_ipv4_is_match", "ssl", 'b', false, ipv4_is_match},
     {"kql_ipv4_is_in_range", "ss", 'b', false, ipv4_is_in_range},

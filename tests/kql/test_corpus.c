@@ -20,10 +20,9 @@ struct corpus_run {
     duckdb_database database;
     duckdb_connection connection;
     struct vd_arena arena; /* of the whole */
-    struct vd_str known;   /* corpus/known_failures */
     uint32_t cases;
     uint32_t passed;
-    uint32_t failed; /* without being known, or passed although known */
+    uint32_t failed;
     uint32_t unsaid; /* in ClickHouse */
 };
 
@@ -37,7 +36,6 @@ static int setup(void **state)
     assert_int_equal(duckdb_connect(run->database, &run->connection), DuckDBSuccess);
     assert_int_equal(vd_duckdb_functions_register(run->connection), VD_OK);
     corpus_load(run->connection, &run->arena);
-    run->known = corpus_read(FOLDER "corpus/known_failures", &run->arena);
     return 0;
 }
 
@@ -246,40 +244,16 @@ static void judge(struct corpus_run *run, struct vd_str file, const struct corpu
     }
 }
 
-/* known_failures has a line for each: FILE.CASE and why. */
-static bool is_known(const struct corpus_run *run, struct vd_str file, struct vd_str name)
-{
-    struct vd_str rest = run->known;
-    struct vd_str line;
-    char full[256];
-
-    snprintf(full, sizeof full, "%.*s.%.*s", VD_STR_ARG(file), VD_STR_ARG(name));
-    while (corpus_next(&rest, '\n', &line)) {
-        struct vd_str known;
-
-        if (corpus_next(&line, ' ', &known) && vd_str_equal_text(known, full)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void run_case(struct corpus_run *run, struct vd_str file, const struct corpus_case *c)
 {
     struct vd_arena arena = {0};
     struct vd_buf difference = {0};
-    const bool known = is_known(run, file, c->name);
 
     judge(run, file, c, &arena, &difference);
     run->cases++;
     if (difference.length == 0) {
         run->passed++;
-    }
-    if (difference.length == 0 && known) {
-        run->failed++;
-        printf(
-            "%.*s.%.*s: passes, but is in known_failures\n", VD_STR_ARG(file), VD_STR_ARG(c->name));
-    } else if (difference.length > 0 && !known) {
+    } else {
         run->failed++;
         printf("%.*s.%.*s: %.*s\n", VD_STR_ARG(file), VD_STR_ARG(c->name), (int)difference.length,
             (const char *)difference.data);
