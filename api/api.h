@@ -144,6 +144,9 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * PUT /groups/{id}                 body: the properties of the management API's deviceSecurityGroups; the complete rules
  * POST /groups/{id}/test?seconds=  body: likewise; what they would have found in the last seconds (default a day, at most
  *                                  30 days), as center/backtest.h says. Nothing is stored
+ * POST /groups/{id}/propose?days=  rules proposed from what the group's devices did in the last days (1 to 30, else 7): {"name",
+ *                                  "properties" (complete, to be sent by PUT if they are liked),"changes":[{"ruleType","added":[],
+ *                                  "removed":[],"why"}],"devices","flows","from","to"}. Nothing is stored
  * GET /notify                      {"sinks":[{"name","kind","settings","minSeverity","waiting","delivered","skipped","dead",
  *                                  "state","lastError","lastErrorTime"}]}: where alerts go
  * POST /notify                     {"name","kind","settings"[,"secret","minSeverity"]}, as center/notify/sink.h says; 201
@@ -155,7 +158,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /doctor/{id}                 of one device: {"deviceId","group","isEnabled","lastHeard","warnings":[],"alerts":[
  *                                  {"alertType","displayName","canFire","why"}]}
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
- * GET /recommendations/{id}        one by its type, with its "history"
+ * GET /recommendations/{id}        one by its type, with its "history" and "fix": null or {"description","request":{"method",
+ *                                  "path","body"}}: the request that removes the cause, for whoever wants it
  * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...]}, the newest first; reason: a piece of it; before,
  *                                  from: offsets
  * GET /dead-letters/{offset}?body=auto|json|text|hex   one with its properties and body
@@ -183,6 +187,29 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * DELETE /queries/{id}
  * POST /queries/{id}/run           {["parameters","timespan","explain"]}: as POST /query with "kql". Where the query declares
  *                                  groupMembers and `device` is given, the devices of its group are filled in.
+ * GET /inventory?search=&state=&group=&sort=&limit=&after=
+ *                                  devices as the center knows them, read off what it keeps: {"devices":[row],"next","counts":{
+ *                                  "reporting","late","silent","refused","never","disabled","total"}}. row: {"deviceId","group",
+ *                                  "state","isEnabled","isConnected","lastHeard","address","openAlerts":{"High","Medium","Low"},
+ *                                  "clockErrorMs","authenticationType","usualSeconds"}; times and address null where they are not
+ *                                  known, usualSeconds: its usual longest pause between messages (docs/devices.md). search: how the id begins; sort:
+ *                                  deviceId (else), lastHeard (longest ago first), -lastHeard, openAlerts (those with open alerts
+ *                                  only, the worst first); limit: 1 to 1,000, else 100; after: "next" of the page before, which is
+ *                                  null at the end. counts: of search and group, whatever the state
+ * GET /inventory/{id}              the same row with "generationId","createdTime","statusReason","hasSecurityModule","hasGroupTag",
+ *                                  "groupHasRules","reasons":[text] (why it is in its state, and what is wrong with it),
+ *                                  "connectedSince","lastConnected","lastDisconnected","connectedAddress","lastMessage",
+ *                                  "lastNetworkActivity","clockMeasured","refused":null|{"time","reason","address","looksCopied"},
+ *                                  "versions":null|{"module","os","hardware","time"},"coverage":null|[{"day","countedPackets",
+ *                                  "reportedPackets","missedPackets","share"}] of 7 days; null: raw events are not stored
+ * GET /overview?since=             what the overview shows, of counts that are kept: {"alerts":{"open":{"High","Medium","Low"},"new"
+ *                                  (raised since that time, else within a day),"days":[{"day","High","Medium","Low"}] (raised, 30
+ *                                  days, the earliest first)},"devices":{counts as above},"recommendations":{"open":{"High","Medium",
+ *                                  "Low"}},"coverage":{"reportedPackets","overflowedPackets","malformedPackets","givenUpPackets",
+ *                                  "withheldPackets","share" (0 to 1; null: nothing was reported),"devices" (most that reported in one
+ *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}]} of 24 hours,"ingest":{
+ *                                  "eventsPerSecond","backlog","lastEvent","deadLetters","refusedConnections","connections",
+ *                                  "isStalled","storesRawEvents"},"notices":[{"code","severity","text"}]}
  * GET /status                      versions and counters
  * /subscriptions/..., /providers/...   the management API (docs/management.md), in the caller's role and without headers
  */
