@@ -37,6 +37,8 @@ export interface Session {
     expires: string | null;
     csrf: string;
     version: string;
+    /** From where the service sees who is signed in; undefined: it does not say. */
+    address?: string;
 }
 
 let session: Session | null = null;
@@ -52,6 +54,11 @@ const RANKS: Record<Role, number> = { reader: 0, contributor: 1, owner: 2 };
 /** Whether who is signed in may do what takes that role. The service judges again. */
 export function may(role: Role): boolean {
     return session !== null && RANKS[session.role] >= RANKS[role];
+}
+
+/** Who is signed in; null: nobody. */
+export function signedIn(): Session | null {
+    return session;
 }
 
 interface FaultBody {
