@@ -105,6 +105,7 @@ static const struct vd_api_route routes[] = {
     {"DELETE", "/feeds/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_feed_delete},
     {"POST", "/feeds/{id}/refresh", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_feed_refresh},
     {"POST", "/query", VD_ROLE_READER, VD_NEEDS_ANALYTICS, vd_api_query},
+    {"GET", "/query/names", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_query_names},
     {"GET", "/queries", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_saved_list},
     {"GET", "/queries/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_saved_get},
     {"PUT", "/queries/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_saved_put},

@@ -181,6 +181,10 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  "matches" is the one that a flow would raise an alert for now, or null
  * POST /query                      {"sql"}; {"columns","rows","truncated"}. {"kql"[,"timespan","parameters","explain"]}: center/query.h; of
  *                                  what is wrong with its text error.place says where: {"line","column","offset","length","text"}
+ *                                  "check":true does not run it: {"columns","render","parameters":[{"name","type","hasDefault",
+ *                                  "default"}]}, where parameters need no value
+ * GET /query/names                 what a query may name: {"tables":[{"name","timeColumn","columns":[{"name","type"}]}],
+ *                                  "operators","keywords","functions","aggregates"}
  * GET /queries                     {"queries":[...]}: center/store/saved_queries.h; those that are delivered stand first
  * GET /queries/{id}                one of them
  * PUT /queries/{id}                a document of center/saved_query.h; 201 or 200, the query as it is then

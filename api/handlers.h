@@ -140,6 +140,7 @@ vd_api_handler vd_api_feed_put;
 vd_api_handler vd_api_feed_delete;
 vd_api_handler vd_api_feed_refresh;
 vd_api_handler vd_api_query;
+vd_api_handler vd_api_query_names;
 vd_api_handler vd_api_saved_list;
 vd_api_handler vd_api_saved_get;
 vd_api_handler vd_api_saved_put;

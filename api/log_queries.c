@@ -2,6 +2,8 @@
 /* Queries over the tables: as they come, and those that are saved. */
 
 #include "api/handlers.h"
+#include "center/kql/tables.h"
+#include "center/kql/words.h"
 #include "center/query.h"
 #include "center/store/saved_queries.h"
 #include "lib/clock.h"
@@ -124,11 +126,12 @@ static void add_members(
 
 /* ---- Running ---- */
 
-/* `body`: {["timespan","explain","parameters"]} */
+/* `body`: {["timespan","explain","check","parameters"]} */
 static void run_kql(const struct vd_api *api, const struct vd_api_args *args, struct vd_str text,
     const json_t *body, struct vd_api_answer *answer)
 {
     const char *span = json_string_value(json_object_get(body, "timespan"));
+    const bool is_check = json_is_true(json_object_get(body, "check"));
     struct parameters parameters = {.count = 0};
     struct vd_query query = {
         .text = text, .now_ms = vd_clock_utc_ms(), .limits = api->query_limits};
@@ -149,11 +152,15 @@ static void run_kql(const struct vd_api *api, const struct vd_api_args *args, st
     query.limits.is_unwanted = args->is_gone;
     query.parameters = parameters.items;
     query.parameter_count = parameters.count;
-    error = json_is_true(json_object_get(body, "explain"))
+    query.lacks_values = is_check;
+    error = is_check || json_is_true(json_object_get(body, "explain"))
         ? vd_query_explain(&query, &result, &problem)
         : vd_query_run(api->analytics, &query, &result, &problem);
     parameters_release(&parameters);
     if (error == VD_OK) {
+        if (is_check) {
+            (void)json_object_del(result, "sql"); /* it would not do without the values */
+        }
         vd_api_reply(answer, 200, result);
     } else {
         fail_query(answer, error, &problem);
@@ -202,6 +209,50 @@ void vd_api_query(
         run_sql(api, args, sql, answer);
     }
     json_decref(body);
+}
+
+/* ---- What a query may name ---- */
+
+static json_t *words_json(const char *const *words)
+{
+    json_t *list = json_array();
+
+    for (; *words != NULL; words++) {
+        json_array_append_new(list, json_string(*words));
+    }
+    return list;
+}
+
+static json_t *table_json(const struct vd_kql_table *table)
+{
+    json_t *columns = json_array();
+
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        json_array_append_new(columns,
+            json_pack("{s:s, s:s}", "name", table->columns[i].name, "type",
+                vd_kql_type_text(table->columns[i].type)));
+    }
+    return json_pack("{s:s, s:s, s:o}", "name", table->name, "timeColumn", table->time_column,
+        "columns", columns);
+}
+
+void vd_api_query_names(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    json_t *tables = json_array();
+    uint32_t count;
+    const struct vd_kql_table *table = vd_kql_tables(&count);
+
+    (void)api;
+    (void)args;
+    for (; count > 0; count--, table++) {
+        json_array_append_new(tables, table_json(table));
+    }
+    vd_api_reply(answer, 200,
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "tables", tables, "operators",
+            words_json(vd_kql_operator_words()), "keywords", words_json(vd_kql_keyword_words()),
+            "functions", words_json(vd_kql_function_names(VD_KQL_SCALAR)), "aggregates",
+            words_json(vd_kql_function_names(VD_KQL_AGGREGATE))));
 }
 
 /* ---- Saved queries ---- */

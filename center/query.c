@@ -21,6 +21,7 @@ static int compile(const struct vd_query *query, struct vd_arena *arena,
         .time_to_ms = query->to_ms,
         .parameters = query->parameters,
         .parameter_count = query->parameter_count,
+        .lacks_values = query->lacks_values,
     };
     const int error = vd_kql_compile(query->text, &options, arena, compiled, &problem->place);
 
@@ -139,8 +140,10 @@ static json_t *parameters_json(const struct vd_kql_compiled *compiled)
         const struct vd_kql_declared *declared = &compiled->parameters[i];
 
         json_array_append_new(parameters,
-            json_pack("{s:s, s:s, s:b}", "name", declared->name, "type",
-                vd_kql_type_text(declared->type), "hasDefault", declared->has_default ? 1 : 0));
+            json_pack("{s:s, s:s, s:b, s:o}", "name", declared->name, "type",
+                vd_kql_type_text(declared->type), "hasDefault", declared->has_default ? 1 : 0,
+                "default",
+                declared->has_default ? vd_json_text(declared->default_text) : json_null()));
     }
     return parameters;
 }

@@ -17,6 +17,7 @@ struct vd_query {
     struct vd_query_limits limits;
     const struct vd_kql_parameter *parameters;
     size_t parameter_count;
+    bool lacks_values; /* vd_query_explain: parameters without a value are null */
 };
 
 /* What is wrong with a query. */
@@ -37,7 +38,8 @@ VD_NODISCARD int vd_query_run(struct vd_analytics *analytics, const struct vd_qu
 /* Whether a query declares a parameter of that name; false: it does not, or is wrong. */
 bool vd_query_declares(struct vd_str text, const char *name);
 
-/* The statement that a query becomes, its columns and parameters: {"sql","columns","render","parameters":[{"name","type","hasDefault"}]}. As vd_query_run. */
+/* The statement that a query becomes, its columns and parameters: {"sql","columns","render","parameters":[{"name","type","hasDefault","default"}]};
+ * "default" is text as the query has it, or null. As vd_query_run. */
 VD_NODISCARD int vd_query_explain(
     const struct vd_query *query, json_t **result, struct vd_query_problem *problem);
 

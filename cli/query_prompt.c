@@ -11,21 +11,13 @@
 
 #include "center/kql/functions.h"
 #include "center/kql/tables.h"
+#include "center/kql/words.h"
 
 #define HISTORY_MAX 1000
 #define PATH_SIZE   512
 #define WORD_BREAKS " \t\n\"\\'`@$><=;|&{}()[],+-*/%!~"
 
 /* ---- Completion ---- */
-
-static const char *const operators[] = {"as", "count", "distinct", "extend", "join", "limit",
-    "lookup", "make-series", "mv-expand", "order by", "parse", "parse-where", "project",
-    "project-away", "project-keep", "project-rename", "project-reorder", "render", "sample",
-    "search", "serialize", "sort by", "summarize", "take", "top", "union", "where", NULL};
-static const char *const keywords[] = {"and", "asc", "between", "by", "contains", "datatable",
-    "desc", "endswith", "has", "has_all", "has_any", "in", "innerunique", "kind", "leftanti",
-    "leftouter", "let", "matches regex", "not", "on", "or", "print", "range", "startswith", "to",
-    "typeof", "with", NULL};
 
 struct words {
     char **items;
@@ -132,13 +124,13 @@ char **vd_query_completions(const char *line, const char *word)
 
     add(&words, word);
     if (is_behind_pipe(line, word)) {
-        add_list(&words, word, operators);
+        add_list(&words, word, vd_kql_operator_words());
     } else {
         for (uint32_t i = 0; i < count; i++) {
             add_fitting(&words, word, tables[i].name);
         }
         add_columns(&words, line, word);
-        add_list(&words, word, keywords);
+        add_list(&words, word, vd_kql_keyword_words());
         add_list(&words, word, vd_kql_function_names(VD_KQL_SCALAR));
         add_list(&words, word, vd_kql_function_names(VD_KQL_AGGREGATE));
     }

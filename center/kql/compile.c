@@ -71,8 +71,15 @@ static int emit(const struct vd_kql_plan *plan, const struct vd_kql_options *opt
     return error;
 }
 
-static int list_parameters(
-    const struct vd_kql_node *query, struct vd_arena *arena, struct vd_kql_compiled *out)
+/* What the query says there; NULL: empty. */
+static struct vd_str source_of(struct vd_str text, const struct vd_kql_node *node)
+{
+    return node != NULL ? (struct vd_str){text.data + node->offset, node->end - node->offset}
+                        : (struct vd_str){"", 0};
+}
+
+static int list_parameters(struct vd_str text, const struct vd_kql_node *query,
+    struct vd_arena *arena, struct vd_kql_compiled *out)
 {
     struct vd_kql_declared *list = vd_arena_alloc(arena, (query->child_count + 1) * sizeof *list);
 
@@ -90,8 +97,8 @@ static int list_parameters(
             }
             memcpy(name, parameter->text.data, parameter->text.length);
             name[parameter->text.length] = '\0';
-            list[out->parameter_count++] =
-                (struct vd_kql_declared){name, parameter->value.type, parameter->first != NULL};
+            list[out->parameter_count++] = (struct vd_kql_declared){name, parameter->value.type,
+                parameter->first != NULL, source_of(text, parameter->first)};
         }
     }
     return VD_OK;
@@ -108,7 +115,7 @@ int vd_kql_compile(struct vd_str query, const struct vd_kql_options *options,
     *problem = (struct vd_kql_problem){0};
     error = vd_kql_parse(query, arena, &tree, problem);
     if (error == VD_OK) {
-        error = list_parameters(tree, arena, out);
+        error = list_parameters(query, tree, arena, out);
     }
     if (error == VD_OK) {
         error = vd_kql_resolve(tree, options, arena, &plan, problem);

@@ -34,6 +34,7 @@ struct vd_kql_declared {
     const char *name;
     enum vd_kql_type type;
     bool has_default;
+    struct vd_str default_text; /* as the query has it */
 };
 
 /* In the arena. */

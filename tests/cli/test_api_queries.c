@@ -49,6 +49,75 @@ static void test_query__kql(void **state)
     json_decref(answer);
 }
 
+static bool has_word(const json_t *list, const char *member, const char *wanted)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        const char *word = json_string_value(member != NULL ? json_object_get(item, member) : item);
+
+        if (word != NULL && strcmp(word, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_query__names(void **state)
+{
+    json_t *answer = call(200, "GET", "/query/names", NULL, NULL);
+    const json_t *tables = json_object_get(answer, "tables");
+    const json_t *operators = json_object_get(answer, "operators");
+    const json_t *word;
+    size_t i;
+
+    (void)state;
+    assert_true(has_word(tables, "name", "SecurityAlert"));
+    json_array_foreach(tables, i, word)
+    {
+        assert_true(has_word(json_object_get(word, "columns"), "name", "TimeGenerated"));
+    }
+    assert_true(has_word(json_object_get(answer, "functions"), NULL, "strcat"));
+    assert_true(has_word(json_object_get(answer, "aggregates"), NULL, "dcount"));
+    assert_true(has_word(json_object_get(answer, "keywords"), NULL, "between"));
+    assert_true(json_array_size(operators) > 20);
+    json_array_foreach(operators, i, word)
+    {
+        char body[120];
+        json_t *fault;
+
+        snprintf(body, sizeof body, "{\"kql\":\"SecurityAlert | %s ~\"}", json_string_value(word));
+        fault = call(400, "POST", "/query", NULL, body);
+        if (strstr(text_at(fault, "error", "message"), "operator '") != NULL) {
+            fail_msg("%s is no operator", json_string_value(word));
+        }
+        json_decref(fault);
+    }
+    json_decref(answer);
+}
+
+static void test_query__checked_without_values(void **state)
+{
+    json_t *answer = call(200, "POST", "/query", NULL,
+        "{\"kql\":\"declare query_parameters(device:string, span:timespan = 7d);"
+        "SecurityAlert | where CompromisedEntity == device and TimeGenerated > ago(span)"
+        "| count | render table\",\"check\":true}");
+    const json_t *parameters = json_object_get(answer, "parameters");
+
+    (void)state;
+    assert_null(json_object_get(answer, "sql"));
+    assert_null(json_object_get(answer, "rows"));
+    assert_string_equal(text_at(answer, "render", "visualization"), "table");
+    assert_int_equal(json_array_size(parameters), 2);
+    assert_string_equal(text_at(json_array_get(parameters, 0), NULL, "type"), "string");
+    assert_true(json_is_null(json_object_get(json_array_get(parameters, 0), "default")));
+    assert_string_equal(text_at(json_array_get(parameters, 1), NULL, "default"), "7d");
+    json_decref(answer);
+    expect(400, "InvalidQuery", "POST", "/query", NULL, "{\"kql\":\"Sec\",\"check\":true}");
+}
+
 static void test_query__what_is_wrong_and_where(void **state)
 {
     json_t *answer;
@@ -140,6 +209,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_query__kql, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_query__names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_query__checked_without_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__what_is_wrong_and_where, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_saved__life, set_up, tear_down),
         cmocka_unit_test(test_prompt__completes),
