@@ -98,6 +98,27 @@ static void test_query__names(void **state)
     json_decref(answer);
 }
 
+static void test_query__properties_of_a_chart(void **state)
+{
+    static const char *const wrong[] = {"1", "a = f(b)", "a = 1 + 2", "(a, b) = c", "*"};
+    json_t *answer = call(200, "POST", "/query", NULL,
+        "{\"kql\":\"print a=1, b=2 | render linechart with (title='T', ycolumns=a, b, kind=stacked)\"}");
+    const json_t *columns = json_object_get(json_object_get(answer, "render"), "ycolumns");
+
+    (void)state;
+    assert_int_equal(json_array_size(columns), 2);
+    assert_string_equal(json_string_value(json_array_get(columns, 1)), "b");
+    assert_string_equal(text_at(answer, "render", "title"), "T");
+    assert_string_equal(text_at(answer, "render", "kind"), "stacked");
+    json_decref(answer);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char body[120];
+
+        snprintf(body, sizeof body, "{\"kql\":\"print a=1 | render table with (%s)\"}", wrong[i]);
+        expect(400, "InvalidQuery", "POST", "/query", NULL, body);
+    }
+}
+
 static void test_query__checked_without_values(void **state)
 {
     json_t *answer = call(200, "POST", "/query", NULL,
@@ -210,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_query__kql, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_query__properties_of_a_chart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__checked_without_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__what_is_wrong_and_where, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_saved__life, set_up, tear_down),
