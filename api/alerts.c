@@ -66,6 +66,7 @@ static bool read_filter(
     const struct vd_api_args *args, struct vd_alert_filter *filter, struct vd_api_answer *answer)
 {
     int64_t limit = 0;
+    int64_t among = 0;
 
     *filter = (struct vd_alert_filter){
         .device_id = vd_api_param(args, "device"),
@@ -79,10 +80,12 @@ static bool read_filter(
         !param_time(args, "to", &filter->to_ms, answer) ||
         !vd_api_param_number(args, "changedAfter", INT64_MAX, 0, &filter->changed_after, answer) ||
         !vd_api_param_number(args, "before", INT64_MAX, 0, &filter->before, answer) ||
-        !vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer)) {
+        !vd_api_param_number(args, "limit", LIMIT_MAX, 1000, &limit, answer) ||
+        !vd_api_param_number(args, "among", LIMIT_MAX, 0, &among, answer)) {
         return false;
     }
     filter->limit = (uint32_t)limit;
+    filter->among = (uint32_t)among;
     return true;
 }
 

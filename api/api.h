@@ -137,7 +137,9 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /alerts/{id}/notes          {"text"[,"ifChange"]}
  * POST /alerts?{filter}            {"action"} and what it takes as above: to all of the filter, which may not be empty, that
  *                                  are in a state for it; {"changed"}
- * GET /alert-groups?{filter}&limit={"groups":[...]}: by type and cause, the latest first
+ * GET /alert-groups?{filter}&limit=&among=
+ *                                  {"groups":[...]}: by type and cause, the latest first, as center/store/alert_store.h says; among:
+ *                                  of the newest so many alerts of the filter
  * GET /groups                      {"groups":[{"name","properties","deviceCount"}],"deviceCounts":{}}: device security groups
  *                                  with their rules; the counts are of all groups that twins name, with rules or without
  * GET, DELETE /groups/{id}         with "devices", at most 1,000 of them; 204

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Alerts as readers see them: by filter and page, one with its evidence and history, and as groups of a cause. */
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
 #include "lib/clock.h"
@@ -298,21 +302,42 @@ const char *vd_alert_severity_of_rank(int rank)
     return names[rank];
 }
 
+/* The texts of `count` columns from `column` on that are not empty, each once. */
+static json_t *distinct_texts(sqlite3_stmt *s, int column, int count)
+{
+    json_t *array = json_array();
+
+    for (int i = column; i < column + count; i++) {
+        const char *text = (const char *)sqlite3_column_text(s, i);
+        bool is_there = text == NULL || *text == '\0';
+
+        for (size_t k = 0; !is_there && k < json_array_size(array); k++) {
+            is_there = strcmp(json_string_value(json_array_get(array, k)), text) == 0;
+        }
+        if (!is_there) {
+            json_array_append_new(array, vd_sqlite_json_text(s, i));
+        }
+    }
+    return array;
+}
+
 static int read_groups(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
 {
     int code;
 
     (void)store;
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_t *group = json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-            "alertType", vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1),
-            "displayName", vd_sqlite_json_text(s, 2), "severity",
+        json_t *group = json_pack(
+            "{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "alertType",
+            vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1), "displayName",
+            vd_sqlite_json_text(s, 2), "severity",
             vd_alert_severity_of_rank(sqlite3_column_int(s, 3)), "alerts",
             (json_int_t)sqlite3_column_int64(s, 4), "open", (json_int_t)sqlite3_column_int64(s, 5),
             "devices", (json_int_t)sqlite3_column_int64(s, 6), "count",
             (json_int_t)sqlite3_column_int64(s, 7), "startTime",
             time_text(sqlite3_column_int64(s, 8)), "endTime", time_text(sqlite3_column_int64(s, 9)),
-            "lastId", vd_sqlite_json_text(s, 10));
+            "lastId", vd_sqlite_json_text(s, 10), "description", vd_sqlite_json_text(s, 11),
+            "deviceIds", distinct_texts(s, 12, 3));
 
         if (group == NULL || json_array_append_new(array, group) != 0) {
             return VD_E_NOMEM;
@@ -326,18 +351,25 @@ int vd_alert_store_groups(
 {
     static const char head[] =
         "SELECT g.type, g.cause, a.display_name, g.severity, g.alerts, g.open, g.devices, g.count,"
-        " g.start_ms, g.end_ms, a.id FROM (SELECT type, cause, " VD_ALERT_SEVERITY_RANK
-        " AS severity,"
+        " g.start_ms, g.end_ms, a.id, a.description, a.device_id, g.first_device, g.last_device"
+        " FROM (SELECT type, cause, " VD_ALERT_SEVERITY_RANK " AS severity,"
         " count(*) AS alerts, " OPEN_COUNT
         " AS open, count(DISTINCT nullif(device_id, '')) AS devices,"
         " sum(count) AS count, min(start_ms) AS start_ms, max(end_ms) AS end_ms,"
-        " max(number) AS number FROM alerts";
-    static const char tail[] = " GROUP BY type, cause) AS g JOIN alerts AS a USING(number)"
+        " max(number) AS number, min(nullif(device_id, '')) AS first_device,"
+        " max(device_id) AS last_device FROM (SELECT * FROM alerts";
+    static const char tail[] = ") GROUP BY type, cause) AS g JOIN alerts AS a USING(number)"
                                " ORDER BY g.end_ms DESC, g.number DESC";
+    char among[64] = "";
+    char end[sizeof among + sizeof tail];
     int error;
 
+    if (filter->among != 0) {
+        snprintf(among, sizeof among, " ORDER BY number DESC LIMIT %" PRIu32, filter->among);
+    }
+    snprintf(end, sizeof end, "%s%s", among, tail);
     pthread_mutex_lock(&store->read_mutex);
-    error = query(store, head, filter, tail, read_groups, groups);
+    error = query(store, head, filter, end, read_groups, groups);
     pthread_mutex_unlock(&store->read_mutex);
     return error;
 }

@@ -34,6 +34,7 @@ struct vd_alert_filter {
     int64_t to_ms;     /* raised before it; 0: no end */
     const char *text;  /* letters of its name, device, subject or description, in any case */
     int32_t day;       /* of its key, since 1970; 0: any */
+    uint32_t among;    /* groups are made of the newest so many of the filter; 0: of all */
 };
 
 /* The states New and InProgress. */
@@ -62,8 +63,9 @@ VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id
 
 /*
  * Alerts of the filter by what caused them, the latest first, `limit` of them. *groups: JSON array of {"alertType","cause",
- * "displayName","severity" (the highest),"alerts","open","devices","count","startTime","endTime","lastId"}. Reads every alert
- * of the filter: for open ones, or a stretch of time.
+ * "displayName","severity" (the highest),"alerts","open","devices","count","startTime","endTime","lastId","description" (of
+ * the last),"deviceIds" (three of them at most, the last one's first)}. Reads every alert of the filter: for open ones, a
+ * stretch of time, or with `among`.
  */
 VD_NODISCARD int vd_alert_store_groups(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups);

@@ -107,6 +107,13 @@ static void test_alerts__groups(void **state)
     assert_string_equal(
         json_string_value(json_object_get(json_array_get(groups, 1), "cause")), "192.0.2.1");
     assert_int_equal(json_integer_value(json_object_get(json_array_get(groups, 1), "devices")), 2);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(groups, 1), "deviceIds")), 2);
+    assert_non_null(json_string_value(json_object_get(json_array_get(groups, 1), "description")));
+    json_decref(answer);
+    answer = call(200, "GET", "/alert-groups", "among=1", NULL);
+    groups = json_object_get(answer, "groups");
+    assert_int_equal(json_array_size(groups), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(groups, 0), "alerts")), 1);
     json_decref(answer);
 }
 
