@@ -62,6 +62,9 @@ export interface AlertGroup {
     startTime: string;
     endTime: string;
     lastId: string;
+    description: string;
+    /** Three of them at most. */
+    deviceIds: string[];
 }
 
 export interface QueryResult {

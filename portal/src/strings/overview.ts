@@ -1,6 +1,95 @@
 // SPDX-License-Identifier: MIT
-// Words of the page.
+// Words of the overview.
+
+import { number, percent } from '../lib/format';
+
+const devices = (n: number): string => (n === 1 ? '1 device' : `${number(n)} devices`);
 
 export const overview = {
     title: 'Overview',
+    attention: 'Needs attention',
+    allCauses: 'All causes',
+    calmTitle: 'Nothing needs attention',
+    calm: (reporting: number, total: number) =>
+        `No alert is open. ${number(reporting)} of ${devices(total)} report as usual.`,
+    on: (n: number) => `on ${devices(n)}`,
+    moreDevices: (n: number) => `and ${number(n)} more`,
+    ofHub: 'about the hub itself',
+    alertsOpen: (n: number) => (n === 1 ? '1 alert' : `${number(n)} alerts`),
+    open: 'Open alerts',
+    openOf: (severity: string) => `${severity} severity`,
+    days: 'Alerts raised in 30 days',
+    daysLabel: 'Alerts raised on each day of UTC, by severity',
+    news: 'New since your last visit',
+    newsFirst: 'New in the last 24 hours',
+    newsCount: (n: number) => `${number(n)} raised`,
+    newsNone: 'Nothing new is open.',
+    newsSince: 'Since',
+    seen: 'Mark as seen',
+    allNews: 'All open alerts',
+    devices: 'Devices',
+    devicesLabel: 'Devices by state',
+    devicesTotal: (n: number) => devices(n),
+    states: {
+        refused: 'Refused', silent: 'Silent', late: 'Late', never: 'Never heard of', reporting: 'Reporting', disabled: 'Disabled',
+    },
+    stateHints: {
+        refused: 'The last sign-in was refused, and none has been accepted since.',
+        silent: 'Not heard of for so long that it counts as silent.',
+        late: 'Heard of before, but longer ago than is usual for it.',
+        never: 'Made here, but it has not sent anything yet.',
+        reporting: 'Heard of as usual.',
+        disabled: 'Not let in, because it was disabled.',
+    },
+    recommendations: 'Recommendations',
+    recommendationsNone: 'The hub is set up as recommended.',
+    recommendationsOpen: (n: number) => (n === 1 ? '1 thing to do about the hub' : `${number(n)} things to do about the hub`),
+    coverage: 'Coverage',
+    coverageOf: 'of the traffic was reported in the last 24 hours',
+    coverageNone: 'No device has said in the last 24 hours how much traffic it saw.',
+    coverageWhole: (n: number) => `${devices(n)} told of every packet in a flow: nothing that they saw is hidden from the detections.`,
+    coverageLost: (n: number, missed: number) =>
+        `${devices(n)} saw ${number(missed)} packets that are in no reported flow. What these were is not known.`,
+    coverageWhy: {
+        overflowedPackets: (n: number) => `${number(n)} did not fit into a device’s table of flows (a larger table or shorter interval helps)`,
+        malformedPackets: (n: number) => `${number(n)} were malformed`,
+        givenUpPackets: (n: number) => `${number(n)} were in messages that the device could not deliver`,
+        withheldPackets: (n: number) => `${number(n)} were allowed by rules, so that no flow was written`,
+    },
+    coverageHours: 'Share of the traffic reported, by hour',
+    share: 'Share',
+    ingest: 'Ingest',
+    ingestGood: 'Messages are worked on as they come.',
+    ingestBehind: (n: number) => `The security center is ${number(n)} records behind; alerts come late.`,
+    ingestStalled: 'The security center has stopped working on messages. No alert is raised until it goes on: see the service’s log.',
+    rate: 'Events',
+    perSecond: (n: number) => `${number(Math.round(n * 10) / 10)} a second`,
+    backlog: 'Waiting',
+    records: (n: number) => (n === 1 ? '1 record' : `${number(n)} records`),
+    lastEvent: 'Last message',
+    connections: 'Connected',
+    deadLetters: 'Unreadable messages',
+    refused: 'Refused connections',
+    rawOff: 'Raw events are not stored: queries and backtests see nothing.',
+    percent,
+    connect: 'Connect the first device',
+    connectWaiting: 'No device has reported yet',
+    connectWhy: 'Nothing can be said about a fleet that has not reported. Three steps on a terminal; this page changes by itself.',
+    steps: [
+        {
+            title: 'Make the device on the server',
+            text: 'Prints its connection string: save that as pump-7.connection.',
+            command: 'vedette device create pump-7',
+        },
+        {
+            title: 'Start the agent on the device',
+            text: 'Take pump-7.connection and ca.pem (from the data directory) with you. Firmware of your own connects as docs/device.md says.',
+            command: 'vedette agent --interface eth0 --ca ca.pem --connection-string-file pump-7.connection',
+        },
+        {
+            title: 'See which alerts can fire',
+            text: 'On the server: says for each alert whether it can fire for the device, and why not.',
+            command: 'vedette doctor pump-7',
+        },
+    ],
 };
