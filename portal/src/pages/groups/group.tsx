@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// One group: its rules with what they would have found beside, and its devices.
+
+import type { JSX } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
+import { ApiError, call, may, useAction, useGet } from '../../lib/api';
+import { announce } from '../../lib/events';
+import { go, href } from '../../lib/router';
+import { t } from '../../strings';
+import { FormDialog, toast } from '../../ui/dialog';
+import { Badge, Button, Card, Fault, Loading, Notice, Page } from '../../ui/ui';
+import { useDraft, type Editing } from './draft';
+import { RuleEditor, RuleWords } from './editor';
+import type { GroupInfo } from './list';
+import { Members } from './members';
+import { ProposeDialog } from './propose';
+import {
+    complete, faultOf, judged, notJudged, placeOf, replaced, toSend, type Document, type Placed, type Rule, type RuleFault,
+} from './rules';
+import { Trial } from './trial';
+
+const s = t.groups;
+
+interface Refusal { ruleType: string; fault: RuleFault }
+
+/** What is wrong with the rules, by type: what this page finds, else what the service refused. */
+function faultsOf(document: Document, refusal: Refusal | undefined): Map<string, RuleFault> {
+    const found = new Map<string, RuleFault>(refusal ? [[refusal.ruleType, refusal.fault]] : []);
+    for (const placed of [...judged(document), ...notJudged(document)]) {
+        const fault = faultOf(placed);
+        if (fault) {
+            found.set(placed.rule.ruleType, fault);
+        }
+    }
+    return found;
+}
+
+function Rules({ editing, faults, onChange }: {
+    editing: Editing; faults: Map<string, RuleFault>; onChange: (placed: Placed, rule: Rule) => void;
+}): JSX.Element {
+    const others = notJudged(editing.document);
+    const shown = (placed: Placed) => may('contributor') ? (
+        <RuleEditor key={placed.rule.ruleType} {...placed} fault={faults.get(placed.rule.ruleType)}
+            onChange={(rule) => { onChange(placed, rule); }} />
+    ) : <RuleWords key={placed.rule.ruleType} {...placed} />;
+    return (
+        <Card title={s.judged} flush>
+            {judged(editing.document).map(shown)}
+            {others.length > 0 ? (
+                <details class="rule">
+                    <summary class="muted">{s.notJudged(others.length)}</summary>
+                    {others.map(shown)}
+                </details>
+            ) : null}
+        </Card>
+    );
+}
+
+function SaveBar({ editing, hasFaults, running, error, onSave }: {
+    editing: Editing; hasFaults: boolean; running: boolean; error: Error | undefined; onSave: () => void;
+}): JSX.Element {
+    return (
+        <div class="savebar" role="region" aria-label={s.unsaved}>
+            {error ? <Fault error={error} /> : null}
+            {editing.isStale ? <Notice tone="warn">{s.otherSaved}</Notice> : null}
+            <div class="row">
+                <Badge tone="medium">{s.unsaved}</Badge>
+                {hasFaults ? <span class="fault small">{s.faultsFirst}</span> : null}
+                <div class="row push">
+                    <Button kind="primary" disabled={hasFaults || running} onClick={onSave}>{s.save}</Button>
+                    <Button onClick={editing.discard}>{s.discard}</Button>
+                </div>
+            </div>
+        </div>
+    );
+}
+
+function DeleteDialog({ group, onClose, onDone }: { group: GroupInfo; onClose: () => void; onDone: () => void }): JSX.Element {
+    const { run, running, error } = useAction();
+    const submit = async () => {
+        if (await run(() => call('DELETE', `/groups/${encodeURIComponent(group.name)}`))) {
+            toast(s.removed);
+            onDone();
+            announce('groups');
+        }
+    };
+    return (
+        <FormDialog title={s.removeTitle(group.name)} submit={s.remove} danger running={running} error={error} onClose={onClose}
+            onSubmit={() => { void submit(); }}>
+            <p>{s.removeWhat(group.deviceCount)}</p>
+        </FormDialog>
+    );
+}
+
+/** Saves, and keeps what the service refused at its place until the rule is changed. */
+function useSave(name: string, editing: Editing) {
+    const { run, running, error, clear } = useAction();
+    const [refusal, setRefusal] = useState<Refusal | undefined>(undefined);
+    const save = async () => {
+        const sent = toSend(editing.document);
+        setRefusal(undefined);
+        const done = await run(async () => {
+            try {
+                await call('PUT', `/groups/${encodeURIComponent(name)}`, sent);
+            } catch (caught) {
+                setRefusal(caught instanceof ApiError ? placeOf(caught.message, sent) : undefined);
+                throw caught;
+            }
+        });
+        if (done) {
+            toast(s.saved);
+            announce('groups');
+        }
+        return done;
+    };
+    const forget = () => {
+        setRefusal(undefined);
+        clear();
+    };
+    return { save, running, error: refusal ? undefined : error, refusal, forget };
+}
+
+function Actions({ group, isNew, onPropose }: { group: GroupInfo; isNew: boolean; onPropose: () => void }): JSX.Element {
+    const [isDeleting, setDeleting] = useState(false);
+    if (!may('contributor')) {
+        return <span class="muted small">{t.readerOnly}</span>;
+    }
+    return (
+        <>
+            <Button onClick={onPropose}>{s.propose}</Button>
+            {isNew ? null : <Button kind="danger" onClick={() => { setDeleting(true); }}>{s.remove}</Button>}
+            {isDeleting ? (
+                <DeleteDialog group={group} onClose={() => { setDeleting(false); }} onDone={() => { go(href(['groups'])); }} />
+            ) : null}
+        </>
+    );
+}
+
+function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; reload: () => void }): JSX.Element {
+    const saved = useMemo(() => complete(group.properties ?? undefined), [group.properties]);
+    const editing = useDraft(group.name, saved);
+    const [isProposing, setProposing] = useState(false);
+    const { save, running, error, refusal, forget } = useSave(group.name, editing);
+    const faults = faultsOf(editing.document, refusal);
+    const change = (document: Document) => {
+        forget();
+        editing.set(document);
+    };
+    return (
+        <Page title={group.name} parent={{ to: href(['groups']), name: s.title }}
+            badges={editing.isDirty ? <Badge tone="medium">{s.unsaved}</Badge> : null}
+            actions={<Actions group={group} isNew={isNew} onPropose={() => { setProposing(true); }} />}>
+            <div class="columns halves">
+                <div class="stack">
+                    {isNew ? <Notice>{s.isNew}</Notice> : null}
+                    <Rules editing={editing} faults={faults} onChange={({ list }, rule) => { change(replaced(editing.document, list, rule)); }} />
+                    {editing.isDirty && may('contributor') ? (
+                        <SaveBar editing={editing} hasFaults={faults.size > 0} running={running} error={error}
+                            onSave={() => {
+                                void save().then((done) => {
+                                    if (done) {
+                                        reload();
+                                    }
+                                });
+                            }} />
+                    ) : null}
+                </div>
+                <div class="stack beside">
+                    <Trial group={group.name} document={editing.document} isDirty={editing.isDirty} isRight={faults.size === 0} />
+                    <Members group={group.name} />
+                </div>
+            </div>
+            {isProposing ? (
+                <ProposeDialog group={group.name} onClose={() => { setProposing(false); }}
+                    onTake={(take) => {
+                        change(take(editing.document));
+                        setProposing(false);
+                        toast(s.proposeTook);
+                    }} />
+            ) : null}
+        </Page>
+    );
+}
+
+export function GroupPage({ name }: { name: string }): JSX.Element {
+    const loaded = useGet<GroupInfo>(`/groups/${encodeURIComponent(name)}`, ['groups']);
+    const isNew = loaded.error instanceof ApiError && loaded.error.status === 404;
+    const group = isNew ? { name, properties: null, deviceCount: 0 } : loaded.data;
+    if (!group) {
+        return loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : <Loading lines={8} />;
+    }
+    return (
+        <>
+            {loaded.error && !isNew ? <Fault error={loaded.error} retry={loaded.reload} /> : null}
+            <Whole group={group} isNew={isNew} reload={loaded.reload} />
+        </>
+    );
+}
