@@ -47,5 +47,5 @@ export default defineConfig({
         emptyOutDir: true,
     },
     cacheDir: '../build/portal-cache',
-    test: { environment: 'jsdom', include: ['tests/**/*.test.{ts,tsx}'], setupFiles: ['tests/setup.ts'] },
+    test: { environment: 'jsdom', include: ['tests/**/*.test.{ts,tsx}'], setupFiles: ['tests/setup.ts'], testTimeout: 30000 },
 });

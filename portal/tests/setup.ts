@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What jsdom lacks of a browser.
-import { cleanup } from '@testing-library/preact';
+import { cleanup, configure } from '@testing-library/preact';
 import { afterEach } from 'vitest';
 
 window.matchMedia = (query) => ({
@@ -18,4 +18,5 @@ HTMLDialogElement.prototype.close = function close() {
     this.open = false;
     this.dispatchEvent(new Event('close'));
 };
+configure({ asyncUtilTimeout: 10000 }); // a machine may be busy
 afterEach(() => { cleanup(); });

@@ -3,9 +3,9 @@
 
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { href, Link, type Route } from '../lib/router';
-import { t } from '../strings';
-import { Empty, Fault, Loading, Page } from '../ui/ui';
+import type { Route } from '../lib/router';
+import { Fault, Loading } from '../ui/ui';
+import { NotFound } from './not_found';
 import { Overview } from './overview';
 
 interface PageProps { path: string[] }
@@ -55,12 +55,4 @@ export function pageOf(route: Route): JSX.Element {
         return <Overview />;
     }
     return Object.hasOwn(PAGES, section) ? <Later key={section} name={section} path={path} /> : <NotFound />;
-}
-
-export function NotFound(): JSX.Element {
-    return (
-        <Page title={t.notFound.title}>
-            <Empty title={t.notFound.title}><Link to={href([])}>{t.notFound.home}</Link></Empty>
-        </Page>
-    );
 }

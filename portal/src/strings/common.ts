@@ -45,6 +45,7 @@ export const common = {
     no: 'no',
     cancel: 'Cancel',
     close: 'Close',
+    done: 'Done',
     save: 'Save',
     remove: 'Remove',
     edit: 'Edit',

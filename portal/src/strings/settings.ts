@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Words of the page.
+// Words of the pages about settings, by tab.
+
+import { access } from './settings/access';
+import { certificates } from './settings/certificates';
+import { data } from './settings/data';
+import { deadLetters } from './settings/dead_letters';
+import { diagnostics } from './settings/diagnostics';
+import { ipFilter } from './settings/ip_filter';
+import { notifications } from './settings/notifications';
+import { service } from './settings/service';
 
 export const settings = {
     title: 'Settings',
+    tabsLabel: 'Settings',
+    tabs: {
+        data: 'Data',
+        notifications: 'Notifications',
+        access: 'Access',
+        certificates: 'Certificates',
+        'ip-filter': 'IP filter',
+        diagnostics: 'Diagnostic settings',
+        'dead-letters': 'Dead letters',
+        service: 'Service',
+    },
+    data, notifications, access, certificates, ipFilter, diagnostics, deadLetters, service,
 };
