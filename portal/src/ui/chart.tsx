@@ -8,6 +8,7 @@ import 'uplot/dist/uPlot.min.css';
 import { compact, localTime, localDate } from '../lib/format';
 import { onTheme } from '../lib/theme';
 import { t } from '../strings';
+import { Scroll } from './scroll';
 
 export interface Series {
     name: string;
@@ -80,7 +81,7 @@ function ValueTable({ times, series, unit = compact, days, label }: ChartProps):
     return (
         <details class="small">
             <summary class="muted">{t.chartTable}</summary>
-            <div class="table-wrap">
+            <Scroll label={label}>
                 <table>
                     <caption class="visually-hidden">{label}</caption>
                     <thead>
@@ -98,7 +99,7 @@ function ValueTable({ times, series, unit = compact, days, label }: ChartProps):
                         ))}
                     </tbody>
                 </table>
-            </div>
+            </Scroll>
         </details>
     );
 }

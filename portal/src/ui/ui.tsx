@@ -8,6 +8,7 @@ import { ago, localTime, number, time, utcTime } from '../lib/format';
 import { Link } from '../lib/router';
 import { t } from '../strings';
 import { Icon, Mark, type IconName } from './icons';
+import { Scroll } from './scroll';
 
 // ---- A page ----
 
@@ -333,7 +334,7 @@ export function Table<T>(props: TableProps<T>): JSX.Element {
         return <>{props.empty}</>;
     }
     return (
-        <div class="table-wrap">
+        <Scroll label={props.caption}>
             <table class="cards">
                 <caption class="visually-hidden">{props.caption}</caption>
                 <thead>
@@ -357,7 +358,7 @@ export function Table<T>(props: TableProps<T>): JSX.Element {
                     ))}
                 </tbody>
             </table>
-        </div>
+        </Scroll>
     );
 }
 
