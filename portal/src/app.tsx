@@ -133,11 +133,11 @@ function Frame({ session }: { session: Session }): JSX.Element {
     return (
         <>
             <a class="skip" href="#main">{t.skip}</a>
-            <div class="topbar">
+            <header class="topbar">
                 <Button small kind="ghost" icon={open ? 'close' : 'menu'} label={t.menu} expanded={open}
                     onClick={() => { setOpen(!open); }} />
                 <Brand />
-            </div>
+            </header>
             <div class="frame">
                 <Navigation route={route} session={session} open={open} />
                 <main id="main" ref={main} tabIndex={-1}>

@@ -181,7 +181,8 @@ describe('the axes of points', () => {
         const found = ticks([0, 10 * hour], 5);
         expect(found.length).toBeLessThanOrEqual(5);
         expect(new Set(found.slice(1).map((at, i) => at - (found[i] ?? 0)))).toEqual(new Set([3 * hour]));
-        expect(levels(5 * 1024 ** 2)).toEqual([1, 1024, 1024 ** 2, 1024 ** 3]);
-        expect(levels(0)).toEqual([1, 32, 1024]);
+        expect(levels([3, 5 * 1024 ** 2])).toEqual([1, 1024, 1024 ** 2, 1024 ** 3]);
+        expect(levels([40000, 500000, 0])).toEqual([32768, 1048576]);
+        expect(levels([0])).toEqual([32, 1024]);
     });
 });

@@ -78,7 +78,7 @@ describe('the rules of a group', () => {
         fireEvent.input(most, { target: { value: '3' } });
         fireEvent.input(most, { target: { value: '35' } });
         await screen.findByText('5 findings on 1 device', {}, { timeout: 3000 });
-        screen.getByText('with the saved rules: 10');
+        expect(screen.getAllByText('with the saved rules: 10')).toHaveLength(2); // beside, and where it is saved
         // Not once a letter: "3" alone was not tried.
         expect(tests(service).map((one) => (one.body as Document).timeWindowRules.find((r) => r.ruleType === D2C)?.maxThreshold)).toEqual([30, 35]);
         await user.click(screen.getByRole('button', { name: 'Save rules' }));

@@ -103,7 +103,7 @@ export const devices = {
     talkersNew: 'new',
     talkersNewHint: 'First seen within the last 24 hours, of all that is kept',
     talkersNewCount: (n: number) => (n === 1 ? '1 address is new since yesterday: the diamond.' : `${n.toString()} addresses are new since yesterday: the diamonds.`),
-    talkersMore: (shown: number, total: number) => `${shown.toString()} of ${total.toString()}, the most bytes first`,
+    talkersMore: (shown: number, total: number, isCut: boolean) => `${shown.toString()} of ${isCut ? 'more than ' : ''}${COUNT.format(total)}, the most bytes first`,
     remote: 'Remote address',
     ports: 'Ports',
     bytes: 'Bytes',

@@ -45,15 +45,17 @@ export function ticks([from, to]: [number, number], most: number): number[] {
     return found;
 }
 
-/** Whole powers of 1,024 (or of 32, where there would be one only) from the least to the most. */
-export function levels(most: number): number[] {
-    const top = Math.max(1024, most);
-    const base = top > 1024 ** 2 ? 1024 : 32;
+/** Powers of 32 (of 1,024 where they reach far) around all that is larger than 0. */
+export function levels(sizes: number[]): number[] {
+    const some = sizes.filter((size) => size > 0);
+    const most = Math.max(1024, ...some);
+    const least = Math.min(most / 2, ...some);
+    const base = most / least > 32 ** 4 ? 1024 : 32;
     const found = [1];
-    while ((found.at(-1) ?? 1) < top) {
+    while ((found.at(-1) ?? most) < most) {
         found.push((found.at(-1) ?? 1) * base);
     }
-    return found;
+    return found.filter((level) => level * base > least);
 }
 
 function useWidth(): [{ current: HTMLDivElement | null }, number] {
@@ -96,11 +98,12 @@ function Mark({ point, x, y, isNamed, width }: {
 export function Scatter(props: ScatterProps): JSX.Element {
     const [ref, width] = useWidth();
     const { points, range, unit } = props;
-    const rows = levels(Math.max(...points.map((point) => point.size), 0));
-    const top = Math.log(rows.at(-1) ?? 1024);
+    const rows = levels(points.map((point) => point.size));
+    const foot = rows[0] ?? 1;
+    const top = Math.log((rows.at(-1) ?? 1024) / foot);
     const inner = { width: Math.max(1, width - MARGIN.left - MARGIN.right), height: HEIGHT - MARGIN.top - MARGIN.bottom };
     const x = (at: number) => MARGIN.left + (at - range[0]) / Math.max(1, range[1] - range[0]) * inner.width;
-    const y = (size: number) => MARGIN.top + inner.height * (1 - Math.log(Math.max(1, size)) / top);
+    const y = (size: number) => MARGIN.top + inner.height * (1 - Math.log(Math.max(foot, size) / foot) / top);
     const isDays = range[1] - range[0] > 2 * DAY_MS;
     // Names that would stand on each other are left out: the table has them.
     const taken: [number, number][] = [];

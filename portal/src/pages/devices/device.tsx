@@ -8,7 +8,7 @@ import { href, Link, useParam } from '../../lib/router';
 import type { Alert } from '../../lib/types';
 import { t } from '../../strings';
 import { Bar } from '../../ui/bar';
-import { Card, Empty, Facts, Loaded, Notice, Page, SelectField, Severity, Table, Time, type Column } from '../../ui/ui';
+import { Card, Empty, Facts, Fault, Loaded, Loading, Notice, Page, SelectField, Severity, Table, Time, type Column } from '../../ui/ui';
 import { StateBadge } from '../alerts/list';
 import { DeviceActions } from './act';
 import { CanFire } from './can_fire';
@@ -140,5 +140,12 @@ function Whole({ device, reload }: { device: DeviceDetail; reload: () => void })
 
 export function DevicePage({ id }: { id: string }): JSX.Element {
     const loaded = useGet<DeviceDetail>(`/inventory/${encodeURIComponent(id)}`, ['devices', 'alerts', 'groups']);
-    return <Loaded from={loaded} lines={8}>{(device) => <Whole device={device} reload={loaded.reload} />}</Loaded>;
+    if (!loaded.data) {
+        return (
+            <Page title={id} parent={{ to: href(['devices']), name: s.title }}>
+                {loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : <Loading lines={8} />}
+            </Page>
+        );
+    }
+    return <Loaded from={loaded}>{(device) => <Whole device={device} reload={loaded.reload} />}</Loaded>;
 }

@@ -48,20 +48,19 @@ function GroupDialog({ device, onClose, onDone }: { device: DeviceDetail; onClos
 function Group({ device, onChanged }: { device: DeviceDetail; onChanged: () => void }): JSX.Element {
     const [open, setOpen] = useState(false);
     return (
-        <div class="stack tight">
+        <>
             <span class="row">
                 <Link class="wrap" to={href(['groups', device.group])}>{device.group}</Link>
                 <span class="muted small">{device.hasGroupTag ? s.byTag : s.byDefault}</span>
                 {may('contributor') ? <Button small onClick={() => { setOpen(true); }}>{s.moveGroup}</Button> : null}
             </span>
-            {device.groupHasRules ? null : <Notice tone="warn">{s.groupNoRules}</Notice>}
             {open ? (
                 <GroupDialog device={device} onClose={() => { setOpen(false); }} onDone={() => {
                     setOpen(false);
                     onChanged();
                 }} />
             ) : null}
-        </div>
+        </>
     );
 }
 
@@ -101,6 +100,7 @@ export function Identity({ device, onChanged }: { device: DeviceDetail; onChange
                     [s.group, <Group key="group" device={device} onChanged={onChanged} />],
                     ...connection,
                 ]} />
+                {device.groupHasRules ? null : <Notice tone="warn">{s.groupNoRules}</Notice>}
                 <h3>{s.versions}</h3>
                 {versions === null ? <p class="muted">{device.hasSecurityModule ? s.versionsNone : s.hasNoModule}</p> : (
                     <Facts of={([

@@ -13,6 +13,7 @@ import { Badge, Card, Empty, Loaded, Table, Time, type Column } from '../../ui/u
 
 const s = t.devices;
 const SHOWN = 25;
+const PLOTTED = 300; // of the new ones, and of the others: those with the most bytes
 const DAY_MS = 86400000;
 export const SPAN_MS: Record<string, number> = { '1d': DAY_MS, '7d': 7 * DAY_MS, '30d': 30 * DAY_MS };
 
@@ -74,9 +75,9 @@ function Plot({ id, talkers, span }: { id: string; talkers: Talker[]; span: stri
         const first = Math.min(...talkers.map((one) => one.first));
         return [Math.max(now - (SPAN_MS[span] ?? DAY_MS), first - (now - first) * 0.05 - 60000), now];
     }, [talkers, span]);
-    const points = useMemo(() => talkers.map((one) => ({
-        name: one.remote, at: one.first, size: one.bytes, isMarked: one.isNew,
-    })), [talkers]);
+    const points = useMemo(() => [
+        ...talkers.filter((one) => !one.isNew).slice(0, PLOTTED), ...talkers.filter((one) => one.isNew).slice(0, PLOTTED),
+    ].map((one) => ({ name: one.remote, at: one.first, size: one.bytes, isMarked: one.isNew })), [talkers]);
     return <Scatter label={s.talkersLabel(id)} points={points} range={range} unit={bytes} />;
 }
 
@@ -107,7 +108,7 @@ export function Talkers({ id, span }: { id: string; span: string }): JSX.Element
                         </div>
                         <Table caption={s.talkers} columns={columns} rows={talkers.slice(0, SHOWN)} rowKey={(one) => one.remote} empty={null} />
                         {talkers.length > SHOWN ? (
-                            <div class="pager muted small">{s.talkersMore(SHOWN, talkers.length)}</div>
+                            <div class="pager muted small">{s.talkersMore(SHOWN, talkers.length, all.data?.truncated ?? false)}</div>
                         ) : null}
                     </>
                 )}

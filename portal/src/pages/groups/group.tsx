@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { ApiError, call, may, useAction, useGet } from '../../lib/api';
 import { announce } from '../../lib/events';
-import { go, href } from '../../lib/router';
+import { go, href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { FormDialog, toast } from '../../ui/dialog';
 import { Badge, Button, Card, Fault, Loading, Notice, Page } from '../../ui/ui';
@@ -17,7 +17,7 @@ import { ProposeDialog } from './propose';
 import {
     complete, faultOf, judged, notJudged, placeOf, replaced, toSend, type Document, type Placed, type Rule, type RuleFault,
 } from './rules';
-import { Trial } from './trial';
+import { Trial, TrialLine, useTrial, type Trying } from './trial';
 
 const s = t.groups;
 
@@ -56,8 +56,8 @@ function Rules({ editing, faults, onChange }: {
     );
 }
 
-function SaveBar({ editing, hasFaults, running, error, onSave }: {
-    editing: Editing; hasFaults: boolean; running: boolean; error: Error | undefined; onSave: () => void;
+function SaveBar({ editing, trying, hasFaults, running, error, onSave }: {
+    editing: Editing; trying: Trying; hasFaults: boolean; running: boolean; error: Error | undefined; onSave: () => void;
 }): JSX.Element {
     return (
         <div class="savebar" role="region" aria-label={s.unsaved}>
@@ -65,7 +65,7 @@ function SaveBar({ editing, hasFaults, running, error, onSave }: {
             {editing.isStale ? <Notice tone="warn">{s.otherSaved}</Notice> : null}
             <div class="row">
                 <Badge tone="medium">{s.unsaved}</Badge>
-                {hasFaults ? <span class="fault small">{s.faultsFirst}</span> : null}
+                {hasFaults ? <span class="fault small">{s.faultsFirst}</span> : <TrialLine trying={trying} />}
                 <div class="row push">
                     <Button kind="primary" disabled={hasFaults || running} onClick={onSave}>{s.save}</Button>
                     <Button onClick={editing.discard}>{s.discard}</Button>
@@ -122,11 +122,13 @@ function useSave(name: string, editing: Editing) {
 
 function Actions({ group, isNew, onPropose }: { group: GroupInfo; isNew: boolean; onPropose: () => void }): JSX.Element {
     const [isDeleting, setDeleting] = useState(false);
+    const alerts = <Link class="button" to={href(['alerts'], { group: group.name })}>{s.alerts}</Link>;
     if (!may('contributor')) {
-        return <span class="muted small">{t.readerOnly}</span>;
+        return <>{alerts}<span class="muted small">{t.readerOnly}</span></>;
     }
     return (
         <>
+            {alerts}
             <Button onClick={onPropose}>{s.propose}</Button>
             {isNew ? null : <Button kind="danger" onClick={() => { setDeleting(true); }}>{s.remove}</Button>}
             {isDeleting ? (
@@ -142,6 +144,7 @@ function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; rel
     const [isProposing, setProposing] = useState(false);
     const { save, running, error, refusal, forget } = useSave(group.name, editing);
     const faults = faultsOf(editing.document, refusal);
+    const trying = useTrial({ group: group.name, document: editing.document, isDirty: editing.isDirty, isRight: faults.size === 0 });
     const change = (document: Document) => {
         forget();
         editing.set(document);
@@ -155,7 +158,7 @@ function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; rel
                     {isNew ? <Notice>{s.isNew}</Notice> : null}
                     <Rules editing={editing} faults={faults} onChange={({ list }, rule) => { change(replaced(editing.document, list, rule)); }} />
                     {editing.isDirty && may('contributor') ? (
-                        <SaveBar editing={editing} hasFaults={faults.size > 0} running={running} error={error}
+                        <SaveBar editing={editing} trying={trying} hasFaults={faults.size > 0} running={running} error={error}
                             onSave={() => {
                                 void save().then((done) => {
                                     if (done) {
@@ -166,7 +169,7 @@ function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; rel
                     ) : null}
                 </div>
                 <div class="stack beside">
-                    <Trial group={group.name} document={editing.document} isDirty={editing.isDirty} isRight={faults.size === 0} />
+                    <Trial trying={trying} document={editing.document} />
                     <Members group={group.name} />
                 </div>
             </div>
@@ -187,7 +190,11 @@ export function GroupPage({ name }: { name: string }): JSX.Element {
     const isNew = loaded.error instanceof ApiError && loaded.error.status === 404;
     const group = isNew ? { name, properties: null, deviceCount: 0 } : loaded.data;
     if (!group) {
-        return loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : <Loading lines={8} />;
+        return (
+            <Page title={name} parent={{ to: href(['groups']), name: s.title }}>
+                {loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : <Loading lines={8} />}
+            </Page>
+        );
     }
     return (
         <>

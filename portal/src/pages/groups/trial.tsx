@@ -3,6 +3,7 @@
 
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
+import type { Loaded as Asked } from '../../lib/api';
 import { number } from '../../lib/format';
 import { usePost } from '../../lib/post';
 import { href, Link, useParam } from '../../lib/router';
@@ -16,6 +17,7 @@ const REST_MS = 500;
 const DEVICES_SHOWN = 8;
 const EXAMPLES_SHOWN = 5;
 const PREFIX = 'IoT_CA_';
+const DAY_S = '86400';
 
 export interface TrialResult {
     isPartial: boolean;
@@ -95,19 +97,47 @@ function Found({ result, document, before }: { result: TrialResult; document: Do
     );
 }
 
-export function Trial({ group, document, isDirty, isRight }: {
+export interface Trying {
+    seconds: string;
+    setOver: (seconds: string) => void;
+    tried: Asked<TrialResult>;
+    isOn: boolean;
+    isRight: boolean;
+    /** Findings of the saved rules over the same time, where others are being tried. */
+    before: number | undefined;
+}
+
+export function useTrial({ group, document, isDirty, isRight }: {
     group: string; document: Document; isDirty: boolean; isRight: boolean;
-}): JSX.Element {
-    const [over, setOver] = useParam('over', '86400');
-    const seconds = Object.hasOwn(s.trialSpans, over) ? over : '86400';
+}): Trying {
+    const [over, setOver] = useParam('over', DAY_S);
+    const seconds = Object.hasOwn(s.trialSpans, over) ? over : DAY_S;
     const isOn = enabledCount(document) > 0;
     const tried = usePost<TrialResult>(isRight && isOn ? `/groups/${encodeURIComponent(group)}/test?seconds=${seconds}` : null,
         toSend(document), REST_MS);
-    // What the saved rules found over the same time, to compare with.
     const saved = useRef(new Map<string, number>());
     if (!isDirty && tried.data && !tried.loading) {
         saved.current.set(seconds, tried.data.findings);
     }
+    return { seconds, setOver, tried, isOn, isRight, before: isDirty ? saved.current.get(seconds) : undefined };
+}
+
+/** In a line, where the trial itself is out of sight. */
+export function TrialLine({ trying }: { trying: Trying }): JSX.Element | null {
+    const { tried, isOn, isRight, before } = trying;
+    if (!isOn || !isRight || (!tried.loading && !tried.data)) {
+        return null;
+    }
+    return (
+        <span class="small">
+            {tried.loading || !tried.data ? s.trialRunning : s.trialLine(tried.data.findings, s.trialSpans[trying.seconds] ?? '')}
+            {!tried.loading && before !== undefined ? <span class="muted">{' '}{s.trialBefore(before)}</span> : null}
+        </span>
+    );
+}
+
+export function Trial({ trying, document }: { trying: Trying; document: Document }): JSX.Element {
+    const { seconds, setOver, tried, isOn, isRight, before } = trying;
     return (
         <Card title={s.trial} flush busy={tried.loading}>
             <div class="stack tight">
@@ -117,11 +147,7 @@ export function Trial({ group, document, isDirty, isRight }: {
                 </div>
                 {!isOn ? <Empty title={s.trialOff} /> : !isRight ? <Empty title={s.trialWaits} /> : (
                     <div class={tried.loading && tried.data ? 'busy' : ''}>
-                        <Loaded from={tried}>
-                            {(result) => (
-                                <Found result={result} document={document} before={isDirty ? saved.current.get(seconds) : undefined} />
-                            )}
-                        </Loaded>
+                        <Loaded from={tried}>{(result) => <Found result={result} document={document} before={before} />}</Loaded>
                     </div>
                 )}
             </div>
