@@ -9,20 +9,26 @@ import { NotFound } from '../not_found';
 import { Access } from './access';
 import { Certificates } from './certificates';
 import { Data } from './data';
+import { DeadLetters } from './dead_letters';
+import { Diagnostics } from './diagnostics';
 import { IpFilter } from './ip_filter';
 import { Notifications } from './notifications';
+import { Service } from './service';
 import './settings.css';
 
 const s = t.settings;
 
 type Tab = keyof typeof s.tabs;
 
-const TABS: Partial<Record<Tab, (props: { id: string | undefined }) => JSX.Element>> = {
+const TABS: Record<Tab, (props: { id: string | undefined }) => JSX.Element> = {
     data: Data,
     notifications: Notifications,
     access: Access,
     certificates: Certificates,
     'ip-filter': IpFilter,
+    diagnostics: Diagnostics,
+    'dead-letters': DeadLetters,
+    service: Service,
 };
 
 export function Settings({ path }: { path: string[] }): JSX.Element {
