@@ -107,9 +107,12 @@ export function Time({ at, full = false }: { at: string | number | null | undefi
     if (!date) {
         return <span class="muted">{t.never}</span>;
     }
+    // The clock here moves twice a minute: what happened since its last move is not in the future.
+    const ahead = date.getTime() - minute;
+    const now = ahead > 0 && ahead < 60000 ? date.getTime() : minute;
     return (
         <time class="nowrap" dateTime={date.toISOString()} title={`${localTime(date)}\n${utcTime(date)}`}>
-            {full ? localTime(date) : ago(date, Math.max(minute, date.getTime()))}
+            {full ? localTime(date) : ago(date, now)}
         </time>
     );
 }

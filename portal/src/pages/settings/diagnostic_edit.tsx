@@ -20,15 +20,17 @@ function Choices<T extends string>(props: {
     return (
         <div class="field" role="group" aria-labelledby={id}>
             <span class="label" id={id}>{props.label}</span>
-            {props.options.map(({ value, name, hint }) => (
-                <label class="check" key={value}>
-                    <input type="checkbox" checked={props.chosen.includes(value)} onChange={(event) => {
-                        const rest = props.chosen.filter((one) => one !== value);
-                        props.onChange(event.currentTarget.checked ? [...rest, value] : rest);
-                    }} />
-                    <span>{name}{hint !== undefined ? <>{' '}<span class="muted small">{hint}</span></> : null}</span>
-                </label>
-            ))}
+            <div>
+                {props.options.map(({ value, name, hint }) => (
+                    <label class="check" key={value}>
+                        <input type="checkbox" checked={props.chosen.includes(value)} onChange={(event) => {
+                            const rest = props.chosen.filter((one) => one !== value);
+                            props.onChange(event.currentTarget.checked ? [...rest, value] : rest);
+                        }} />
+                        <span>{name}{hint !== undefined ? <>{' '}<span class="muted small">{hint}</span></> : null}</span>
+                    </label>
+                ))}
+            </div>
             {props.fault !== undefined ? <span class="fault">{props.fault}</span> : null}
         </div>
     );

@@ -45,8 +45,9 @@ export function troubles(status: Status): Trouble[] {
     if (lost > 0) {
         found.push({ text: s.troubles.operationsLost(number(lost)), bad: false });
     }
-    for (const one of (status.exports ?? []).filter((e) => e.state === 'failing' || e.state === 'off')) {
-        found.push({ text: s.troubles.exports(one.setting), bad: false, to: 'diagnostics', name: s.seeExports });
+    const failing = (status.exports ?? []).filter((one) => one.state === 'failing' || one.state === 'off');
+    for (const setting of new Set(failing.map((one) => one.setting))) {
+        found.push({ text: s.troubles.exports(setting), bad: false, to: 'diagnostics', name: s.seeExports });
     }
     if (letters > 0) {
         found.push({ text: s.troubles.deadLetters(number(letters)), bad: false, to: 'dead-letters', name: s.seeDeadLetters });
@@ -111,7 +112,8 @@ const columns: Column<Counter>[] = [
     { name: s.counter, cell: ([name]) => words(name) },
     {
         name: s.value, number: true,
-        cell: ([, value]) => typeof value === 'number' ? number(value) : typeof value === 'boolean' ? (value ? t.yes : t.no) : String(value),
+        cell: ([name, value]) => typeof value === 'number' && name !== 'port' ? number(value)
+            : typeof value === 'boolean' ? (value ? t.yes : t.no) : String(value),
     },
 ];
 

@@ -11,7 +11,7 @@ export const service = {
         behind: (n: string) => `The security center is ${n} records behind: alerts come late.`,
         operationsLost: (n: string) => `${n} records of operations found no room in the event log, and are lost.`,
         deadLetters: (n: string) => `${n} messages could not be read since the start.`,
-        exports: (name: string) => `The diagnostic setting ${name} does not get its records.`,
+        exports: (name: string) => `The diagnostic setting ${name} cannot send its records.`,
     },
     seeDeadLetters: 'See dead letters',
     seeExports: 'See diagnostic settings',
