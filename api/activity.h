@@ -44,6 +44,9 @@
 #define VD_ACTIVITY_LETTER_DELETE "Vedette/deadLetters/delete"
 #define VD_ACTIVITY_TOKEN_WRITE   "Vedette/tokens/write"
 #define VD_ACTIVITY_TOKEN_DELETE  "Vedette/tokens/delete"
+/* Who signs in to the portal, and out. */
+#define VD_ACTIVITY_SESSION_WRITE  "Vedette/sessions/write"
+#define VD_ACTIVITY_SESSION_DELETE "Vedette/sessions/delete"
 
 /* One operation. What it points to is read while it is recorded only; text that is not UTF-8 is left out. */
 struct vd_activity {

@@ -29,8 +29,7 @@
 
 /* ---- The loop ---- */
 
-static void add_content(
-    struct evkeyvalq *headers, struct evbuffer *body, const struct vd_http_content *content)
+static void add_headers(struct evkeyvalq *headers, const struct vd_http_content *content)
 {
     const char *at = (const char *)content->headers.data;
     const char *const end = at + content->headers.length;
@@ -41,7 +40,29 @@ static void add_content(
         evhttp_add_header(headers, at, value);
         at = value + strlen(value) + 1;
     }
-    evbuffer_add(body, content->body.data, content->body.length);
+}
+
+/* The body; to HEAD its length alone. */
+static void add_body(
+    struct evhttp_request *request, struct evbuffer *body, const void *data, size_t length)
+{
+    char text[24];
+
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+        snprintf(text, sizeof text, "%zu", length);
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Length", text);
+    } else {
+        evbuffer_add(body, data, length);
+    }
+}
+
+static void add_face_headers(struct evkeyvalq *headers, const struct vd_http_face *face)
+{
+    for (size_t i = 0; face != NULL && i < face->header_count; i++) {
+        if (evhttp_find_header(headers, face->headers[i].name) == NULL) {
+            evhttp_add_header(headers, face->headers[i].name, face->headers[i].value);
+        }
+    }
 }
 
 /* Not of 401: the face that judged the client has told why. */
@@ -64,24 +85,25 @@ static void log_refusal(struct vd_http *http, struct evhttp_request *request, in
         length < PATH_LOGGED_MAX ? length : PATH_LOGGED_MAX, target != NULL ? target : "");
 }
 
+/* face: NULL, if none takes the path */
 static void send_answer(struct vd_http *http, struct evhttp_request *request,
-    const struct vd_http_answer *answer, const char *text)
+    const struct vd_http_face *face, const struct vd_http_answer *answer, const char *text)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *body = evbuffer_new();
 
     if (text != NULL && body != NULL) {
         evhttp_add_header(headers, "Content-Type", "application/json; charset=utf-8");
-        if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
-            evbuffer_add(body, text, strlen(text));
-        }
+        add_body(request, body, text, strlen(text));
     }
     if (answer->content != NULL && body != NULL) {
-        add_content(headers, body, answer->content);
+        add_headers(headers, answer->content);
+        add_body(request, body, answer->content->body.data, answer->content->body.length);
     }
     for (size_t i = 0; i < answer->header_count; i++) {
         evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
     }
+    add_face_headers(headers, face);
     log_refusal(http, request, answer->status);
     vd_http_tls_end(request);
     evhttp_send_reply(request, answer->status, NULL, body);
@@ -104,7 +126,7 @@ static void refuse(struct vd_http *http, struct evhttp_request *request,
         text = json_dumps(answer.body, JSON_COMPACT);
         json_decref(answer.body);
     }
-    send_answer(http, request, &answer, text);
+    send_answer(http, request, face, &answer, text);
     free(text);
 }
 
@@ -154,7 +176,7 @@ static void job_answer(struct job *job)
     if (job->request != NULL) {
         watch_end(job);
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
-        send_answer(job->later.to, job->request, &job->answer, job->text);
+        send_answer(job->later.to, job->request, job->face, &job->answer, job->text);
     }
     vd_job_free(job);
 }

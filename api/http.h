@@ -51,7 +51,7 @@ void vd_http_content_free(struct vd_http_content *content);
 
 struct vd_http_answer {
     int status;                      /* of HTTP */
-    json_t *body;                    /* the caller's to free; NULL: none */
+    json_t *body;                    /* the caller's to free; NULL: none. Is not sent to HEAD */
     struct vd_http_content *content; /* instead; the caller's likewise */
     struct {
         const char *name; /* static */
@@ -76,6 +76,11 @@ void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *
 /* Any thread, maybe before `call` has returned; does not wait. */
 void vd_http_resume(struct vd_http_later *later);
 
+struct vd_http_pair {
+    const char *name;
+    const char *value;
+};
+
 struct vd_http_face {
     const char *prefix; /* of the paths that it takes; "" takes all */
     /* Which of those it takes; NULL: each. Any thread. */
@@ -87,6 +92,9 @@ struct vd_http_face {
     /* The server's own refusal (413, 503) in the face's form. The loop's thread: must not block. */
     void (*refuse)(int status, struct vd_http_answer *answer);
     void *context;
+    /* Headers of all its answers, refusals too, that do not say otherwise. Static. */
+    const struct vd_http_pair *headers;
+    size_t header_count;
 };
 
 /* ---- Connections that speak something else than HTTP from a request on ---- */

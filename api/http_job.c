@@ -115,6 +115,8 @@ const char *vd_http_method_name(enum evhttp_cmd_type method)
         return "DELETE";
     case EVHTTP_REQ_PATCH:
         return "PATCH";
+    case EVHTTP_REQ_HEAD:
+        return "HEAD";
     default:
         return "OTHER";
     }

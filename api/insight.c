@@ -2,6 +2,7 @@
 /* The state of the service. */
 
 #include "api/handlers.h"
+#include "api/portal/portal.h"
 #include "center/limits.h"
 #include "center/store/feeds.h"
 #include "center/store/raw_pauses.h"
@@ -162,6 +163,7 @@ void vd_api_status(
     uint64_t end = 0;
     uint64_t indicators = 0;
     char resource[VD_RESOURCE_ID_SIZE];
+    char portal[VD_PORTAL_URL_SIZE];
     json_t *status;
     int error = vd_event_log_end(api->log, 0, &end);
 
@@ -178,6 +180,10 @@ void vd_api_status(
         api->host_name, "resourceId", resource, "running", (int)running, "uptimeSeconds",
         (json_int_t)(running ? (vd_clock_utc_ms() - api->started_ms) / 1000 : 0), "logEnd",
         (json_int_t)end, "indicators", (json_int_t)indicators);
+    vd_portal_url(api, portal);
+    if (status != NULL && portal[0] != '\0') {
+        json_object_set_new(status, "portal", json_string(portal));
+    }
     if (status != NULL && api->hub != NULL) {
         json_object_set_new(status, "hub", hub_json(api->hub));
     }

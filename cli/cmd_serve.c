@@ -5,8 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +20,9 @@
 #include "center/recommend/recommender.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
+#include "cli/notify_ready.h"
 #include "cli/pki.h"
+#include "cli/serve_portal.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
 
@@ -113,6 +113,7 @@ struct service {
     struct vd_service *backends;
     struct vd_management *management;
     struct vd_metrics metrics;
+    struct vd_portal *portal;
     struct vd_http *https; /* NULL: off */
 };
 
@@ -241,13 +242,12 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     return error;
 }
 
-/* A path of the configuration: below the data directory unless it begins at the root; NULL if it is none. */
+/* As vd_data_config_path; *given is NULL if the path is none. */
 static int config_path(
     const struct service *service, const char *path, char out[VD_PATH_SIZE], const char **given)
 {
     *given = path[0] != '\0' ? out : NULL;
-    return path[0] == '/' || path[0] == '\0' ? vd_text_copy(path, out, VD_PATH_SIZE)
-                                             : vd_data_path(service->dir, path, out);
+    return vd_data_config_path(service->dir, path, out);
 }
 
 static int start_export(struct service *service, char *error_text, size_t error_size)
@@ -391,7 +391,8 @@ static int start_https_server(
     struct service *service, const struct vd_listen *listen, char *error_text, size_t error_size)
 {
     const struct vd_http_face faces[] = {vd_metrics_face(&service->metrics),
-        vd_management_face(service->management), vd_service_face(service->backends)};
+        vd_portal_face(service->portal), vd_management_face(service->management),
+        vd_service_face(service->backends)};
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
     const struct vd_http_config config = {
@@ -459,6 +460,10 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     }
     service->metrics = (struct vd_metrics){&service->api, service->management, service->dir};
     if (error == VD_OK) {
+        error = vd_serve_portal_open(service->dir, &service->config, &service->api,
+            service->management, &service->portal, error_text, error_size);
+    }
+    if (error == VD_OK) {
         error = start_https_server(service, listen, error_text, error_size);
     }
     if (error == VD_OK) {
@@ -522,6 +527,7 @@ static bool stop(struct service *service)
     if (api_ended) {
         vd_export_stop(service->exporter);
         vd_service_free(service->backends);
+        vd_portal_free(service->portal);
         vd_management_free(service->management);
         vd_sweeper_stop(service->sweeper);
         vd_stores_close(&service->stores);
@@ -529,48 +535,21 @@ static bool stop(struct service *service)
     return api_ended;
 }
 
-/* Tells systemd that the service is up, if it was started by it (sd_notify(3)). */
-static void notify_ready(void)
-{
-    static const char message[] = "READY=1";
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t length = path != NULL ? strlen(path) : 0;
-    socklen_t size;
-    int fd;
-
-    if (length < 2 || length >= sizeof address.sun_path) {
-        return;
-    }
-    memcpy(address.sun_path, path, length);
-    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (address.sun_path[0] == '@') {
-        address.sun_path[0] = '\0';
-    }
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return;
-    }
-    if (sendto(fd, message, sizeof message - 1, MSG_NOSIGNAL, (struct sockaddr *)&address, size) <
-        0) {
-        vd_log(VD_LOG_WARN, "serve.notify_failed", "errno=%d", errno);
-    }
-    close(fd);
-}
-
 static void say_ready(const struct service *service)
 {
     char listen[VD_ADDRESS_TEXT_SIZE + 8];
+    char portal[VD_PORTAL_URL_SIZE];
 
     vd_listen_format(&service->config.mqtt_listen, vd_hub_port(service->hub), listen);
     printf("ready hub=%s mqtt=%s", service->config.hub_name, listen);
     if (service->https != NULL) {
         vd_listen_format(&service->config.https_listen, vd_http_port(service->https), listen);
-        printf(" https=%s", listen);
+        vd_portal_url(&service->api, portal);
+        printf(" https=%s portal=%s", listen, portal);
     }
     printf("\n");
     fflush(stdout);
-    notify_ready();
+    vd_notify_ready();
 }
 
 int vd_cmd_serve(const struct vd_invocation *invocation)

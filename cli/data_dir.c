@@ -9,6 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "lib/str.h"
+
 /* What a service writes into the lock file: a command that meets the lock can tell whom it waits for. */
 #define LOCK_SERVE "serve\n"
 
@@ -21,6 +23,12 @@ int vd_data_path(const char *dir, const char *name, char out[VD_PATH_SIZE])
         return VD_E_LIMIT;
     }
     return VD_OK;
+}
+
+int vd_data_config_path(const char *dir, const char *path, char out[VD_PATH_SIZE])
+{
+    return path[0] == '/' || path[0] == '\0' ? vd_text_copy(path, out, VD_PATH_SIZE)
+                                             : vd_data_path(dir, path, out);
 }
 
 bool vd_data_dir_is_initialised(const char *dir)

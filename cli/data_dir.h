@@ -31,6 +31,9 @@
 /* Writes `dir`/`name` into out. VD_E_LIMIT (out is then an empty text) if that is longer than a path can be. */
 VD_NODISCARD int vd_data_path(const char *dir, const char *name, char out[VD_PATH_SIZE]);
 
+/* A path of the configuration: below `dir` unless it begins at the root; empty stays empty. VD_E_LIMIT likewise. */
+VD_NODISCARD int vd_data_config_path(const char *dir, const char *path, char out[VD_PATH_SIZE]);
+
 /* True if `vedette init` has made it. */
 bool vd_data_dir_is_initialised(const char *dir);
 

@@ -44,6 +44,7 @@ pkg_check_modules(EVENT_TLS REQUIRED IMPORTED_TARGET libevent_openssl)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 
 # DuckDB comes from npm (tools/deps): its shared library, and the header of its stable C API.

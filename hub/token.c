@@ -25,22 +25,15 @@ static int hash_of(struct vd_str text, uint8_t out[VD_TOKEN_HASH_BYTES])
         : VD_E_NOMEM;
 }
 
-/* Base64 without padding, for URLs and headers (RFC 4648, section 5). */
 static int make_secret(char out[VD_TOKEN_SECRET_SIZE + 1])
 {
     uint8_t bytes[SECRET_BYTES];
-    char text[VD_BASE64_LENGTH(SECRET_BYTES) + 1];
     int error = vd_secret_random(bytes, sizeof bytes);
 
     if (error == VD_OK) {
-        error = vd_base64_encode(bytes, sizeof bytes, text, sizeof text);
+        error = vd_base64url_encode(bytes, sizeof bytes, out, VD_TOKEN_SECRET_SIZE + 1);
     }
-    for (size_t i = 0; error == VD_OK && i < VD_TOKEN_SECRET_SIZE; i++) {
-        out[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
-    }
-    out[VD_TOKEN_SECRET_SIZE] = '\0';
     vd_secret_wipe(bytes, sizeof bytes);
-    vd_secret_wipe(text, sizeof text);
     return error;
 }
 
@@ -91,6 +84,15 @@ static void note_use(struct vd_registry *registry, const struct vd_token *token,
     }
 }
 
+int vd_token_use(struct vd_registry *registry, const struct vd_token *token, int64_t now_ms)
+{
+    if (token->expires_ms != 0 && now_ms >= token->expires_ms) {
+        return VD_E_EXPIRED;
+    }
+    note_use(registry, token, now_ms);
+    return VD_OK;
+}
+
 int vd_token_check(
     struct vd_registry *registry, struct vd_str text, int64_t now_ms, struct vd_token *out)
 {
@@ -110,11 +112,10 @@ int vd_token_check(
         (error == VD_OK && CRYPTO_memcmp(hash, token.hash, sizeof hash) != 0)) {
         error = VD_E_DENIED;
     }
-    if (error == VD_OK && token.expires_ms != 0 && now_ms >= token.expires_ms) {
-        error = VD_E_EXPIRED;
+    if (error == VD_OK) {
+        error = vd_token_use(registry, &token, now_ms);
     }
     if (error == VD_OK) {
-        note_use(registry, &token, now_ms);
         *out = token;
     }
     return error;

@@ -23,4 +23,9 @@ VD_NODISCARD int vd_token_make(struct vd_token *token, char text[VD_TOKEN_TEXT_S
 VD_NODISCARD int vd_token_check(
     struct vd_registry *registry, struct vd_str text, int64_t now_ms, struct vd_token *out);
 
+/* Notes the use of a token that was looked up, by one who has shown that he may: no more than once a minute, which blocks for
+ * the disk. VD_E_EXPIRED at now_ms. */
+VD_NODISCARD int vd_token_use(
+    struct vd_registry *registry, const struct vd_token *token, int64_t now_ms);
+
 #endif

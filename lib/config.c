@@ -23,6 +23,7 @@ enum property_type {
     PROPERTY_LABEL_OR_AUTO, /* char [VD_HUB_LABEL_MAX + 1] */
     PROPERTY_PATH_OR_OFF,   /* char [VD_CONFIG_PATH_SIZE] */
     PROPERTY_PATH_OR_SYSTEM,
+    PROPERTY_PATH_OR_AUTO,
     PROPERTY_URL_OR_OFF, /* char [VD_CONFIG_URL_SIZE] */
     PROPERTY_LEVEL,      /* enum vd_log_level */
 };
@@ -66,8 +67,8 @@ static const struct property properties[] = {
     {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
         "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
     {"https.listen", PROPERTY_LISTEN_OR_OFF, AT(https_listen), "off", 0, 0, "",
-        "Address and port of the service API for back ends (HTTPS, with the hub's certificate), and of MQTT over "
-        "WebSocket for devices. The SDKs know port 443 only. Port 0 takes any free one."},
+        "Address and port of the service API for back ends (HTTPS, with the hub's certificate), of the portal, and of MQTT "
+        "over WebSocket for devices. The SDKs know port 443 only. Port 0 takes any free one."},
     {"management.subscription", PROPERTY_UUID, AT(management_subscription),
         "00000000-0000-0000-0000-000000000000", 0, 0, "",
         "The subscription in the hub's resource id, as clients of the management API are given it. Any UUID will do; it "
@@ -76,6 +77,9 @@ static const struct property properties[] = {
         "", "Likewise the resource group."},
     {"management.hub", PROPERTY_LABEL_OR_AUTO, AT(management_hub), "auto", 0, 0, "",
         "Likewise the hub's name. `auto`: the first label of `hub.name`."},
+    {"portal.directory", PROPERTY_PATH_OR_AUTO, AT(portal_directory), "auto", 0, 0, "",
+        "Folder with the portal's pages, read at the start; below the data directory if it does not begin with a slash. "
+        "`auto`: `../share/vedette/portal` beside the program's folder, or `../portal/dist` in a build tree."},
     {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",
         "Memory that the query tables (DuckDB) may use."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
@@ -318,6 +322,8 @@ static int property_parse(
         return text_parse(value, "off", is_path, field, VD_CONFIG_PATH_SIZE);
     case PROPERTY_PATH_OR_SYSTEM:
         return text_parse(value, "system", is_path, field, VD_CONFIG_PATH_SIZE);
+    case PROPERTY_PATH_OR_AUTO:
+        return text_parse(value, "auto", is_path, field, VD_CONFIG_PATH_SIZE);
     case PROPERTY_URL_OR_OFF:
         return text_parse(value, "off", is_http_url, field, VD_CONFIG_URL_SIZE);
     case PROPERTY_LEVEL:
@@ -360,6 +366,9 @@ static void allowed_text(const struct property *property, char *out, size_t size
         break;
     case PROPERTY_PATH_OR_SYSTEM:
         snprintf(out, size, "a path of at most %d bytes, or system", VD_CONFIG_PATH_SIZE - 1);
+        break;
+    case PROPERTY_PATH_OR_AUTO:
+        snprintf(out, size, "a path of at most %d bytes, or auto", VD_CONFIG_PATH_SIZE - 1);
         break;
     case PROPERTY_URL_OR_OFF:
         snprintf(

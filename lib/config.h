@@ -35,7 +35,8 @@ struct vd_config {
     struct vd_listen https_listen;                   /* no address: off */
     char management_subscription[VD_UUID_TEXT_SIZE]; /* lower case */
     char management_resource_group[VD_RESOURCE_GROUP_MAX + 1];
-    char management_hub[VD_HUB_LABEL_MAX + 1]; /* empty: the first label of hub_name */
+    char management_hub[VD_HUB_LABEL_MAX + 1];  /* empty: the first label of hub_name */
+    char portal_directory[VD_CONFIG_PATH_SIZE]; /* empty: beside the program */
     uint32_t analytics_memory_mib;
     uint32_t analytics_threads;
     uint32_t analytics_max_mib;

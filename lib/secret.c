@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,6 +96,26 @@ int vd_secret_open(const uint8_t key[VD_MASTER_KEY_BYTES], struct vd_str bound,
     return error;
 }
 
+int vd_secret_derive(const uint8_t master[VD_MASTER_KEY_BYTES], const char *purpose,
+    uint8_t out[VD_MASTER_KEY_BYTES])
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, sizeof digest - 1),
+        OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)master, VD_MASTER_KEY_BYTES),
+        OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)purpose, strlen(purpose)),
+        OSSL_PARAM_END,
+    };
+    const bool done =
+        context != NULL && EVP_KDF_derive(context, out, VD_MASTER_KEY_BYTES, params) == 1;
+
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+    return done ? VD_OK : VD_E_NOMEM;
+}
+
 int vd_secret_key_file_create(const char *path)
 {
     uint8_t key[VD_MASTER_KEY_BYTES];
@@ -166,6 +188,28 @@ int vd_base64_encode(const void *data, size_t length, char *out, size_t size)
         return VD_E_LIMIT;
     }
     EVP_EncodeBlock((unsigned char *)out, data, (int)length);
+    return VD_OK;
+}
+
+int vd_base64url_encode(const void *data, size_t length, char *out, size_t size)
+{
+    const uint8_t *bytes = data;
+    size_t written = 0;
+
+    if (length > INT32_MAX / 2 || VD_BASE64URL_LENGTH(length) >= size) {
+        return VD_E_LIMIT;
+    }
+    for (; length > 0; bytes += 3) {
+        const size_t taken = length < 3 ? length : 3;
+        char group[5];
+
+        EVP_EncodeBlock((unsigned char *)group, bytes, (int)taken);
+        for (size_t i = 0; i <= taken; i++) {
+            out[written++] = group[i] == '+' ? '-' : group[i] == '/' ? '_' : group[i];
+        }
+        length -= taken;
+    }
+    out[written] = '\0';
     return VD_OK;
 }
 

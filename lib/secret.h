@@ -40,6 +40,10 @@ VD_NODISCARD int vd_secret_seal(const uint8_t key[VD_MASTER_KEY_BYTES], struct v
 VD_NODISCARD int vd_secret_open(const uint8_t key[VD_MASTER_KEY_BYTES], struct vd_str bound,
     const uint8_t *sealed, size_t length, uint8_t *out);
 
+/* A key for one purpose, of the master key (HKDF with SHA-256, RFC 5869): who knows it knows no other. VD_E_NOMEM. */
+VD_NODISCARD int vd_secret_derive(const uint8_t master[VD_MASTER_KEY_BYTES], const char *purpose,
+    uint8_t out[VD_MASTER_KEY_BYTES]);
+
 /* Writes a new key file of mode 0600, synced, with a random key. VD_E_EXISTS, VD_E_IO, VD_E_FULL, VD_E_DENIED. */
 VD_NODISCARD int vd_secret_key_file_create(const char *path);
 
@@ -49,6 +53,12 @@ VD_NODISCARD int vd_secret_key_file_read(const char *path, uint8_t key[VD_MASTER
 
 /* Standard alphabet with padding (RFC 4648 section 4) and a NUL. VD_E_LIMIT if it does not fit in `size`. */
 VD_NODISCARD int vd_base64_encode(const void *data, size_t length, char *out, size_t size);
+
+/* Characters that `n` bytes take in base64 for URLs, without the NUL. */
+#define VD_BASE64URL_LENGTH(n) (((n)*4 + 2) / 3)
+
+/* For URLs and headers: without padding (RFC 4648 section 5), and a NUL. VD_E_LIMIT. */
+VD_NODISCARD int vd_base64url_encode(const void *data, size_t length, char *out, size_t size);
 
 /* Strict: alphabet, padding, no line breaks, unused bits zero. VD_E_INVALID, VD_E_LIMIT leave *length untouched. */
 VD_NODISCARD int vd_base64_decode(struct vd_str text, uint8_t *out, size_t size, size_t *length);

@@ -57,7 +57,12 @@ static struct vd_str token_of(const struct vd_http_request *request)
 bool vd_management_authenticate(struct vd_management *management,
     const struct vd_http_request *request, struct vd_token *caller, struct vd_http_answer *answer)
 {
-    const struct vd_str text = token_of(request);
+    return vd_management_admit(management, request, token_of(request), caller, answer);
+}
+
+bool vd_management_admit(struct vd_management *management, const struct vd_http_request *request,
+    struct vd_str text, struct vd_token *caller, struct vd_http_answer *answer)
+{
     int error;
 
     if (!may_try(management, request->peer)) {
@@ -81,8 +86,8 @@ bool vd_management_authenticate(struct vd_management *management,
             : error == VD_E_DENIED ? "unknown token"
             : text.length > 0      ? "malformed token"
                                    : "no token");
-    vd_management_fail(answer, 401, "AuthenticationFailed", NULL,
-        "a valid bearer token of this service is needed");
+    vd_management_fail(
+        answer, 401, "AuthenticationFailed", NULL, "a valid token of this service is needed");
     return false;
 }
 

@@ -58,6 +58,10 @@ const struct vd_management_route *vd_management_routes(size_t *count);
 bool vd_management_authenticate(struct vd_management *management,
     const struct vd_http_request *request, struct vd_token *caller, struct vd_http_answer *answer);
 
+/* The same by the token's text, wherever it stood; length 0: there was none. */
+bool vd_management_admit(struct vd_management *management, const struct vd_http_request *request,
+    struct vd_str text, struct vd_token *caller, struct vd_http_answer *answer);
+
 /* True if he has the role; false: answered with 403. */
 bool vd_management_allows(const struct vd_management_caller *caller, enum vd_role role,
     const char *operation, const char *path, struct vd_http_answer *answer);

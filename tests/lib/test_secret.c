@@ -195,12 +195,51 @@ static void test_base64__round_trip(void **state)
     }
 }
 
+/* Against another implementation (RFC 5869 by hand, in Python). */
+static void test_secret__derives(void **state)
+{
+    static const uint8_t expected[VD_MASTER_KEY_BYTES] = {0xf8, 0x8f, 0xd9, 0xfc, 0x6f, 0xa1, 0xb6,
+        0xbc, 0x58, 0x5a, 0x7d, 0x7a, 0xdf, 0xae, 0x03, 0xc4, 0x15, 0xd3, 0xc1, 0xa6, 0xb2, 0x4b,
+        0x31, 0xc7, 0x14, 0xd4, 0xfe, 0x79, 0xc6, 0xfe, 0x33, 0x31};
+    uint8_t made[VD_MASTER_KEY_BYTES];
+    uint8_t other[VD_MASTER_KEY_BYTES];
+
+    (void)state;
+    assert_int_equal(vd_secret_derive(key, "a purpose", made), VD_OK);
+    assert_memory_equal(made, expected, sizeof made);
+    assert_int_equal(vd_secret_derive(key, "another", other), VD_OK);
+    assert_memory_not_equal(made, other, sizeof made);
+}
+
+static void test_base64url__vectors(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *text;
+    } cases[] = {{"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"foob", "Zm9vYg"},
+        {"\xfb\xff", "-_8"}, {"\xff\xef\xbe", "_---"}};
+    char out[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const size_t length = strlen(cases[i].bytes);
+        const size_t size = VD_BASE64URL_LENGTH(length) + 1;
+
+        assert_int_equal(strlen(cases[i].text), VD_BASE64URL_LENGTH(length));
+        assert_int_equal(vd_base64url_encode(cases[i].bytes, length, out, size), VD_OK);
+        assert_string_equal(out, cases[i].text);
+        assert_int_equal(vd_base64url_encode(cases[i].bytes, length, out, size - 1), VD_E_LIMIT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_secret__opens_what_was_sealed),
         cmocka_unit_test(test_secret__refuses_what_was_changed),
         cmocka_unit_test(test_secret__key_files),
+        cmocka_unit_test(test_secret__derives),
+        cmocka_unit_test(test_base64url__vectors),
         cmocka_unit_test(test_base64__vectors),
         cmocka_unit_test(test_base64__refuses),
         cmocka_unit_test(test_base64__round_trip),

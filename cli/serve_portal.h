@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The portal of a service: its key, and where its pages are. */
+
+#ifndef VEDETTE_CLI_SERVE_PORTAL_H
+#define VEDETTE_CLI_SERVE_PORTAL_H
+
+#include "api/portal/portal.h"
+#include "lib/config.h"
+
+/* Opens it for the service on data directory `dir`. On failure error_text says why. */
+VD_NODISCARD int vd_serve_portal_open(const char *dir, const struct vd_config *config,
+    struct vd_api *api, struct vd_management *management, struct vd_portal **out, char *error_text,
+    size_t error_size);
+
+#endif
