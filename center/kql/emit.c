@@ -66,6 +66,9 @@ static void emit_scan(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         emit_name(e, &rel->columns.items[i]);
     }
     vd_buf_printf(e->sql, " FROM %s", rel->table->name);
+    if (e->dialect == VD_KQL_DUCKDB) {
+        vd_kql_emit_bounds(e, rel);
+    }
 }
 
 /* Many rows: unions would be nested, and DuckDB reads 1,000 of them at most. */
@@ -154,10 +157,13 @@ static void emit_range(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 static void emit_filter(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = over(rel->inputs[0]);
+    const struct vd_kql_emit_filter filter = {rel->exprs[0], e->filters};
 
     vd_kql_emit_text(e, "SELECT ");
     emit_columns(e, &rel->columns);
+    e->filters = &filter;
     emit_input(e, rel->inputs[0]);
+    e->filters = NULL;
     vd_kql_emit_text(e, " WHERE ");
     vd_kql_emit_expr(e, &place, rel->exprs[0]);
 }
@@ -165,7 +171,9 @@ static void emit_filter(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 static void emit_project(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = over(rel->inputs[0]);
+    const struct vd_kql_emit_filter *const filters = e->filters;
 
+    e->filters = NULL; /* they are none of the relations in expressions */
     vd_kql_emit_text(e, "SELECT ");
     for (uint32_t i = 0; i < rel->columns.count; i++) {
         vd_kql_emit_text(e, i > 0 ? ", " : "");
@@ -173,6 +181,7 @@ static void emit_project(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         emit_name(e, &rel->columns.items[i]);
     }
     vd_kql_emit_text(e, rel->columns.count == 0 ? "1 AS nothing" : "");
+    e->filters = filters;
     emit_input(e, rel->inputs[0]);
 }
 
@@ -446,6 +455,27 @@ static void emit_series(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 
 /* ---- The whole ---- */
 
+static bool has_window(const struct vd_kql_expr *expr)
+{
+    bool has = expr->op == VD_KQL_OP_WINDOW;
+
+    for (uint32_t i = 0; !has && i < expr->argument_count; i++) {
+        has = has_window(expr->arguments[i]);
+    }
+    return has;
+}
+
+/* A projection that makes of each row another, whatever rows there are beside it. */
+static bool is_by_row(const struct vd_kql_rel *rel)
+{
+    for (uint32_t i = 0; i < rel->expr_count; i++) {
+        if (has_window(rel->exprs[i])) {
+            return false;
+        }
+    }
+    return rel->kind == VD_KQL_REL_PROJECT;
+}
+
 void vd_kql_emit_rel(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     static void (*const emitters[])(struct vd_kql_emitter *, const struct vd_kql_rel *) = {
@@ -463,9 +493,17 @@ void vd_kql_emit_rel(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         [VD_KQL_REL_SERIES] = emit_series,
     };
 
-    if (e->sql->error == VD_OK) {
-        emitters[rel->kind](e, rel);
+    const struct vd_kql_emit_filter *const filters = e->filters;
+
+    if (e->sql->error != VD_OK) {
+        return;
     }
+    /* What a filter does to rows above anything else it need not do to those below. */
+    if (rel->kind != VD_KQL_REL_FILTER && rel->kind != VD_KQL_REL_SCAN && !is_by_row(rel)) {
+        e->filters = NULL;
+    }
+    emitters[rel->kind](e, rel);
+    e->filters = filters;
 }
 
 /* What can be named, in the order of the query. */

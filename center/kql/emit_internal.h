@@ -6,12 +6,19 @@
 
 #include "center/kql/emit.h"
 
+/* A condition that all rows of what is written now meet in the end, so that the scan below may leave the others out. */
+struct vd_kql_emit_filter {
+    const struct vd_kql_expr *condition;
+    const struct vd_kql_emit_filter *outer;
+};
+
 struct vd_kql_emitter {
     enum vd_kql_dialect dialect;
     struct vd_buf *sql;
     struct vd_kql_problem *problem;
     int error; /* the first; what follows changes nothing */
     uint32_t aliases;
+    const struct vd_kql_emit_filter *filters;
 };
 
 /* Where an expression's columns are: what a column is called in the input, and the order of its rows. */
@@ -33,6 +40,8 @@ void vd_kql_emit_expr(struct vd_kql_emitter *e, const struct vd_kql_emit_place *
 /* "ORDER BY ..." by the relation's order, whose columns are those of `in`; nothing without an order. */
 void vd_kql_emit_order(
     struct vd_kql_emitter *e, const struct vd_kql_rel *order, const struct vd_kql_rel *in);
+/* The filters' bounds of the scan's columns, as arguments of its table; nothing where there are none. */
+void vd_kql_emit_bounds(struct vd_kql_emitter *e, const struct vd_kql_rel *scan);
 /* A SELECT. */
 void vd_kql_emit_rel(struct vd_kql_emitter *e, const struct vd_kql_rel *rel);
 void vd_kql_emit_unsupported(struct vd_kql_emitter *e, const char *what);

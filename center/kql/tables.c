@@ -72,10 +72,12 @@ static const struct vd_kql_table_column raw_event_columns[] = {
     {"Type", VD_KQL_STRING},
 };
 
-#define MEMBER(name, type)                                        \
-    {                                                             \
-        "EventDetails", #name, "EventDetails." #name, type, false \
+#define MEMBER_OF(column, name, type)                \
+    {                                                \
+        column, #name, column "." #name, type, false \
     }
+#define MEMBER(name, type) MEMBER_OF("EventDetails", name, type)
+#define PROPERTY(name)     MEMBER_OF("ExtendedProperties", name, VD_KQL_STRING)
 #define MIXED(name)                                                       \
     {                                                                     \
         "EventDetails", #name, "EventDetails." #name, VD_KQL_STRING, true \
@@ -101,6 +103,22 @@ static const struct vd_kql_table_member raw_event_members[] = {
     MEMBER(ModuleId, VD_KQL_STRING),
     MEMBER(DeviceTime, VD_KQL_STRING),
 };
+
+static const struct vd_kql_table_member alert_members[] = {
+    PROPERTY(DeviceId),
+    PROPERTY(ModuleId),
+    PROPERTY(Subject),
+    PROPERTY(Cause),
+    PROPERTY(State),
+    PROPERTY(Count),
+    PROPERTY(Indicator),
+    PROPERTY(IndicatorSource),
+    PROPERTY(Verdict),
+    PROPERTY(SuppressedBy),
+};
+
+static const char *const alert_lookups[] = {"AlertSeverity", "AlertType", "CompromisedEntity",
+    "ExtendedProperties.DeviceId", "Status", "SystemAlertId"};
 
 static const struct vd_kql_table_column diagnostic_columns[] = {
     {"TimeGenerated", VD_KQL_DATETIME},
@@ -141,16 +159,17 @@ static const struct vd_kql_table_column activity_columns[] = {
     {"Type", VD_KQL_STRING},
 };
 
-#define TABLE(name, columns)                                    \
-    {                                                           \
-        name, "TimeGenerated", columns, COUNT(columns), NULL, 0 \
+#define TABLE(name, columns)                                             \
+    {                                                                    \
+        name, "TimeGenerated", columns, COUNT(columns), NULL, 0, NULL, 0 \
     }
 
 static const struct vd_kql_table tables[] = {
-    TABLE("SecurityAlert", alert_columns),
+    {"SecurityAlert", "TimeGenerated", alert_columns, COUNT(alert_columns), alert_members,
+        COUNT(alert_members), alert_lookups, COUNT(alert_lookups)},
     TABLE("SecurityRecommendation", recommendation_columns),
     {"SecurityIoTRawEvent", "TimeGenerated", raw_event_columns, COUNT(raw_event_columns),
-        raw_event_members, COUNT(raw_event_members)},
+        raw_event_members, COUNT(raw_event_members), NULL, 0},
     TABLE("AzureDiagnostics", diagnostic_columns),
     TABLE("AzureActivity", activity_columns),
 };

@@ -24,6 +24,8 @@ struct vd_kql_table_member {
     bool is_mixed;         /* a string: its JSON may be a number as well */
 };
 
+#define VD_KQL_LOOKUPS_MAX 8
+
 struct vd_kql_table {
     const char *name;
     const char *time_column; /* TimeGenerated */
@@ -31,6 +33,10 @@ struct vd_kql_table {
     uint32_t column_count;
     const struct vd_kql_table_member *members;
     uint32_t member_count;
+    /* Columns of the view by whose value the store finds rows without reading all; where there are any, a SELECT in DuckDB may
+     * name it as T("AlertType" := 'x', since := ..., until := ...), the time's bounds being within. It still filters. */
+    const char *const *lookups;
+    uint32_t lookup_count; /* at most VD_KQL_LOOKUPS_MAX */
 };
 
 /* All of them. */

@@ -3,253 +3,110 @@
 
 #include "center/store/duckdb_center.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 
-#include "center/detect/attack.h"
-#include "center/recommend/recommend.h"
+#include "center/store/duckdb_center_internal.h"
 #include "lib/json_text.h"
 #include "lib/sqlite.h"
 #include "lib/url.h"
 
 /* Numbers that one call reads: a vector's rows. */
-#define SLICE           2048
-#define BUSY_TIMEOUT_MS 5000
-#define COLUMNS_MAX     32
-/* What SQL of columns may name. */
-#define RESOURCE_ID "?3"
-#define HUB_NAME    "?4"
-
-enum kind {
-    TEXT,
-    TIME,
-    REAL,
-    BOOL
-};
-
-struct column {
-    const char *name;
-    enum kind kind;
-    const char *sql; /* of SQLite; a time in ms. A text is not null. */
-};
-
-struct source {
-    const char *function;
-    const char *view;
-    const char *table; /* with a row for each of the view's */
-    const char *from;
-    const char *number; /* its rowid, in `from` */
-    const struct column *columns;
-    size_t column_count;
-};
-
-/* ---- SecurityAlert ---- */
-
-#define IS_ADDRESS                                                                     \
-    "subject NOT GLOB '*[^0-9a-fA-F.:]*' AND (subject GLOB '*.*.*.*' OR subject GLOB " \
-    "'*:*:*')"
-
-static const struct column alert_columns[] = {
-    {"TimeGenerated", TIME, "generated_ms"},
-    {"DisplayName", TEXT, "display_name"},
-    {"AlertName", TEXT, "display_name"},
-    {"AlertSeverity", TEXT, "severity"},
-    {"Description", TEXT, "description"},
-    {"ProviderName", TEXT, "'IoTSecurity'"},
-    {"VendorName", TEXT, "'Vedette'"},
-    {"VendorOriginalId", TEXT, "id"},
-    {"SystemAlertId", TEXT, "id"},
-    {"ResourceId", TEXT, RESOURCE_ID},
-    {"SourceComputerId", TEXT, "''"},
-    {"AlertType", TEXT, "type"},
-    {"ConfidenceLevel", TEXT, "'Unknown'"},
-    {"ConfidenceScore", REAL, "NULL"},
-    {"IsIncident", BOOL, "0"},
-    {"StartTime", TIME, "start_ms"},
-    {"EndTime", TIME, "end_ms"},
-    {"ProcessingEndTime", TIME, "generated_ms"},
-    {"RemediationSteps", TEXT, "remediation"},
-    /* A patch leaves out what is null. */
-    {"ExtendedProperties", TEXT,
-        "json_patch('{}', json_object('DeviceId', nullif(device_id, ''),"
-        " 'ModuleId', nullif(module_id, ''), 'Subject', nullif(subject, ''),"
-        " 'Cause', nullif(cause, ''), 'State', status, 'Count', CAST(count AS TEXT),"
-        " 'Indicator', indicator_value, 'IndicatorSource', indicator_source,"
-        " 'Verdict', json_extract(assessment, '$.verdict'), 'SuppressedBy', suppressed_by))"},
-    {"Entities", TEXT,
-        "(SELECT json_group_array(json(entity)) FROM"
-        " (SELECT json_object('$id', '1', 'Type', 'azure-resource', 'ResourceId', " RESOURCE_ID
-        ") AS entity UNION ALL SELECT json_object('$id', '2', 'Type', 'iotdevice',"
-        " 'DeviceId', device_id, 'IoTHub', json_object('$ref', '1')) WHERE device_id <> ''"
-        " UNION ALL SELECT json_object('$id', '3', 'Type', 'ip', 'Address', subject)"
-        " WHERE " IS_ADDRESS "))"},
-    {"SourceSystem", TEXT, "'Detection'"},
-    {"ProductName", TEXT, "'Vedette'"},
-    {"ProductComponentName", TEXT, "'IoT Hub'"},
-    {"AlertLink", TEXT, "''"},
-    {"Status", TEXT, "status"},
-    {"CompromisedEntity", TEXT, "iif(device_id <> '', device_id, " HUB_NAME ")"},
-    {"Tactics", TEXT, "vd_intent(type)"},
-    /* Alerts of version 1 have the ids alone. */
-    {"Techniques", TEXT,
-        "(SELECT json_group_array(iif(t.type = 'object', json_extract(t.value, '$.id'), t.value))"
-        " FROM json_each(techniques) AS t)"},
-    {"Type", TEXT, "'SecurityAlert'"},
-};
-
-/* ---- SecurityRecommendation ---- */
-
-/* What was said when the state changed, of the newest row what is said now. */
-#define NOW_OR_THEN(column) "coalesce(r." column ", c." column ")"
-
-static const struct column recommendation_columns[] = {
-    {"TimeGenerated", TIME, "c.time_ms"},
-    {"AssessedResourceId", TEXT, RESOURCE_ID},
-    {"DeviceId", TEXT, "''"},
-    {"RecommendationId", TEXT, RESOURCE_ID " || '/' || c.type"},
-    {"RecommendationName", TEXT, "c.type"},
-    {"RecommendationDisplayName", TEXT, "vd_recommendation(c.type, 0)"},
-    {"RecommendationSeverity", TEXT, "vd_recommendation(c.type, 1)"},
-    {"RecommendationState", TEXT, "iif(c.is_active, 'Active', 'NotActive')"},
-    {"Description", TEXT, NOW_OR_THEN("description")},
-    {"RemediationDescription", TEXT, "vd_recommendation(c.type, 2)"},
-    {"RecommendationAdditionalData", TEXT,
-        "json_object('Resources', json(" NOW_OR_THEN(
-            "resources") "),"
-                         " 'ResourceCount', " NOW_OR_THEN(
-                             "resource_count") ","
-                                               " 'UnhealthyDeviceCount', " NOW_OR_THEN(
-                                                   "unhealthy_devices") ")"},
-    {"DiscoveredTimeUTC", TIME, "c.time_ms"},
-    {"PolicyDefinitionId", TEXT, "''"},
-    {"ResourceRegion", TEXT, "''"},
-    {"Type", TEXT, "'SecurityRecommendation'"},
-};
-
-#define COUNT(list) (sizeof(list) / sizeof(list)[0])
-
-_Static_assert(COUNT(alert_columns) <= COLUMNS_MAX && COUNT(recommendation_columns) <= COLUMNS_MAX,
-    "COLUMNS_MAX is too small");
-
-static const struct source sources[] = {
-    {"vd_center_alerts", "SecurityAlert", "alerts", "alerts", "number", alert_columns,
-        COUNT(alert_columns)},
-    {"vd_center_recommendations", "SecurityRecommendation", "recommendation_changes",
-        "recommendation_changes AS c LEFT JOIN recommendations AS r ON r.type = c.type AND"
-        " c.number = (SELECT max(number) FROM recommendation_changes WHERE type = c.type)",
-        "c.number", recommendation_columns, COUNT(recommendation_columns)},
-};
-
-/* ---- What SQLite is to know of the program's tables ---- */
-
-static void result_text(sqlite3_context *context, const char *text)
-{
-    sqlite3_result_text(context, text != NULL ? text : "", -1, SQLITE_TRANSIENT);
-}
-
-static const char *text_argument(sqlite3_value *value)
-{
-    const char *text = (const char *)sqlite3_value_text(value);
-
-    return text != NULL ? text : "";
-}
-
-/* vd_intent(type of alert) */
-static void intent_function(sqlite3_context *context, int count, sqlite3_value **arguments)
-{
-    (void)count;
-    result_text(context, vd_attack_intent(text_argument(arguments[0])));
-}
-
-static void result_steps(sqlite3_context *context, const char *const *steps)
-{
-    struct vd_buf text = {0};
-
-    for (size_t i = 0; steps[i] != NULL; i++) {
-        vd_buf_printf(&text, "%s%s", i > 0 ? "\n" : "", steps[i]);
-    }
-    vd_buf_append(&text, "", 1);
-    if (text.error == VD_OK) {
-        result_text(context, (const char *)text.data);
-    } else {
-        sqlite3_result_error_nomem(context);
-    }
-    vd_buf_release(&text);
-}
-
-/* vd_recommendation(type, 0: its display name, 1: its severity, 2: its steps) */
-static void recommendation_function(sqlite3_context *context, int count, sqlite3_value **arguments)
-{
-    const char *type = text_argument(arguments[0]);
-    const int what = sqlite3_value_int(arguments[1]);
-
-    (void)count;
-    for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
-        const struct vd_recommendation *row = vd_recommendation_at(i);
-
-        if (strcmp(row->type, type) != 0) {
-            continue;
-        }
-        if (what == 2) {
-            result_steps(context, row->remediation_steps);
-        } else {
-            result_text(context, what == 0 ? row->display_name : row->severity);
-        }
-        return;
-    }
-    result_text(context, what == 0 ? type : "");
-}
-
-static int open_center(const struct vd_duckdb *store, sqlite3 **out)
-{
-    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-    sqlite3 *db = NULL;
-    int code =
-        sqlite3_open_v2(store->center_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-
-    if (code == SQLITE_OK) {
-        sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
-        code = sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
-    }
-    if (code == SQLITE_OK) {
-        code =
-            sqlite3_create_function(db, "vd_intent", 1, flags, NULL, intent_function, NULL, NULL);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_create_function(
-            db, "vd_recommendation", 2, flags, NULL, recommendation_function, NULL, NULL);
-    }
-    if (code != SQLITE_OK) {
-        sqlite3_close(db);
-        return vd_sqlite_error(code);
-    }
-    *out = db;
-    return VD_OK;
-}
-
-/* ---- Binding: the columns ---- */
+#define SLICE 2048
+/* Parameters of SQL; 3 and 4 are the columns'. */
+#define FIRST_LOOKUP 7
 
 /* What a function is registered with. */
 struct registered {
-    const struct source *source;
+    const struct vd_center_source *source;
     const struct vd_duckdb *store;
 };
 
-static void bind(duckdb_bind_info info)
+/* ---- Binding: the columns, and the bounds that were given ---- */
+
+struct bounds {
+    int64_t since_ms;
+    int64_t until_ms;                   /* inclusive */
+    char *equal[VD_CENTER_LOOKUPS_MAX]; /* DuckDB's; NULL: any */
+};
+
+static void bounds_free(void *of)
 {
-    static const duckdb_type types[] = {[TEXT] = DUCKDB_TYPE_VARCHAR,
-        [TIME] = DUCKDB_TYPE_TIMESTAMP,
-        [REAL] = DUCKDB_TYPE_DOUBLE,
-        [BOOL] = DUCKDB_TYPE_BOOLEAN};
-    const struct registered *registered = duckdb_bind_get_extra_info(info);
+    struct bounds *bounds = of;
 
-    for (size_t i = 0; i < registered->source->column_count; i++) {
-        const struct column *column = &registered->source->columns[i];
-        duckdb_logical_type type = duckdb_create_logical_type(types[column->kind]);
+    for (size_t i = 0; i < VD_CENTER_LOOKUPS_MAX; i++) {
+        duckdb_free(bounds->equal[i]);
+    }
+    free(bounds);
+}
 
-        duckdb_bind_add_result_column(info, column->name, type);
+static void bind_columns(duckdb_bind_info info, const struct vd_center_source *source)
+{
+    static const duckdb_type types[] = {[VD_CENTER_TEXT] = DUCKDB_TYPE_VARCHAR,
+        [VD_CENTER_TIME] = DUCKDB_TYPE_TIMESTAMP,
+        [VD_CENTER_REAL] = DUCKDB_TYPE_DOUBLE,
+        [VD_CENTER_BOOL] = DUCKDB_TYPE_BOOLEAN};
+
+    for (size_t i = 0; i < source->column_count; i++) {
+        duckdb_logical_type type = duckdb_create_logical_type(types[source->columns[i].kind]);
+
+        duckdb_bind_add_result_column(info, source->columns[i].name, type);
         duckdb_destroy_logical_type(&type);
     }
+}
+
+/* Rounded down to ms; `otherwise` where there is none, or NULL, which no row is compared with anyway. */
+static int64_t bind_time(duckdb_bind_info info, const char *name, int64_t otherwise)
+{
+    duckdb_value value = duckdb_bind_get_named_parameter(info, name);
+    int64_t ms = otherwise;
+
+    if (value != NULL && !duckdb_is_null_value(value)) {
+        const int64_t us = duckdb_get_timestamp(value).micros;
+
+        ms = us / 1000 - (us % 1000 < 0 ? 1 : 0);
+    }
+    duckdb_destroy_value(&value);
+    return ms;
+}
+
+/* A text that a row is asked for as it is stored: not one that stands for a repaired one, and not the hub, which stands for
+ * alerts of no device. */
+static char *bind_text(duckdb_bind_info info, const struct registered *registered,
+    const struct vd_center_lookup *lookup)
+{
+    duckdb_value value = duckdb_bind_get_named_parameter(info, lookup->name);
+    char *text = value != NULL && !duckdb_is_null_value(value) ? duckdb_get_varchar(value) : NULL;
+
+    duckdb_destroy_value(&value);
+    if (text != NULL &&
+        (strstr(text, "\xef\xbf\xbd") != NULL || strcmp(text, registered->store->hub) == 0)) {
+        duckdb_free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+static void bind(duckdb_bind_info info)
+{
+    const struct registered *registered = duckdb_bind_get_extra_info(info);
+    const struct vd_center_source *source = registered->source;
+    struct bounds *bounds = calloc(1, sizeof *bounds);
+
+    if (bounds == NULL) {
+        duckdb_bind_set_error(info, vd_error_text(VD_E_NOMEM));
+        return;
+    }
+    bind_columns(info, source);
+    bounds->since_ms = INT64_MIN;
+    bounds->until_ms = INT64_MAX;
+    if (source->time != NULL) {
+        bounds->since_ms = bind_time(info, "since", INT64_MIN);
+        bounds->until_ms = bind_time(info, "until", INT64_MAX);
+    }
+    for (size_t i = 0; i < source->lookup_count; i++) {
+        bounds->equal[i] = bind_text(info, registered, &source->lookups[i]);
+    }
+    duckdb_bind_set_bind_data(info, bounds, bounds_free);
 }
 
 /* ---- A scan: the numbers there are now ---- */
@@ -259,30 +116,81 @@ struct scan {
     _Atomic int64_t next; /* the first number of the slice that is taken next */
 };
 
-/* The numbers of the source's rows; none: first is larger than last. */
-static int read_range(const struct registered *registered, int64_t *first, int64_t *last)
+/* The lookup that meets fewest rows; NULL: none was given that meets few. */
+static const struct vd_center_lookup *best_lookup(
+    const struct vd_center_source *source, const struct bounds *bounds, size_t *number)
+{
+    for (size_t i = 0; i < source->lookup_count; i++) {
+        if (bounds->equal[i] != NULL && source->lookups[i].is_selective) {
+            *number = i;
+            return &source->lookups[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * The least and the largest number that the rows can have; NULL: there are none. Later alerts mostly have larger numbers, but
+ * a clock may have been set back: so they are looked for in the index of times, as far as it is between the bounds.
+ */
+static void append_range(
+    struct vd_buf *sql, const struct vd_center_source *source, const struct bounds *bounds)
+{
+    size_t i;
+    const struct vd_center_lookup *lookup = best_lookup(source, bounds, &i);
+
+    if (lookup != NULL) {
+        vd_buf_printf(sql, "SELECT min(rowid), max(rowid) FROM %s WHERE %s = ?%zu", source->table,
+            lookup->column, FIRST_LOOKUP + i);
+    } else if (bounds->since_ms != INT64_MIN || bounds->until_ms != INT64_MAX) {
+        vd_buf_printf(sql, "SELECT min(rowid), max(rowid) FROM %s WHERE %s BETWEEN ?5 AND ?6",
+            source->table, source->time);
+    } else {
+        /* Each by itself, or SQLite reads all rows. */
+        vd_buf_printf(sql, "SELECT (SELECT min(rowid) FROM %s), (SELECT max(rowid) FROM %s)",
+            source->table, source->table);
+    }
+}
+
+/* No harm where the statement does not name them. The bounds outlive it. */
+static void bind_parameters(
+    sqlite3_stmt *statement, const struct registered *registered, const struct bounds *bounds)
+{
+    sqlite3_bind_text(statement, 3, registered->store->resource_id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, registered->store->hub, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, bounds->since_ms);
+    sqlite3_bind_int64(statement, 6, bounds->until_ms);
+    for (size_t i = 0; i < registered->source->lookup_count; i++) {
+        if (bounds->equal[i] != NULL) {
+            sqlite3_bind_text(
+                statement, FIRST_LOOKUP + (int)i, bounds->equal[i], -1, SQLITE_STATIC);
+        }
+    }
+}
+
+/* Nothing is changed where there are none. */
+static int read_range(
+    const struct registered *registered, const struct bounds *bounds, int64_t *first, int64_t *last)
 {
     struct vd_buf sql = {0};
     sqlite3_stmt *statement = NULL;
     sqlite3 *db = NULL;
     int code = SQLITE_NOMEM;
-    const int error = open_center(registered->store, &db);
+    const int error = vd_center_open(registered->store, &db);
 
     if (error != VD_OK) {
         return error;
     }
-    /* Each by itself, or SQLite reads all rows. */
-    vd_buf_printf(&sql,
-        "SELECT coalesce((SELECT min(rowid) FROM %s), 1),"
-        " coalesce((SELECT max(rowid) FROM %s), 0)",
-        registered->source->table, registered->source->table);
+    append_range(&sql, registered->source, bounds);
     if (sql.error == VD_OK) {
         code = sqlite3_prepare_v2(db, (const char *)sql.data, (int)sql.length, &statement, NULL);
     }
     if (code == SQLITE_OK) {
+        bind_parameters(statement, registered, bounds);
         code = sqlite3_step(statement);
     }
-    if (code == SQLITE_ROW) {
+    if (code == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL &&
+        sqlite3_column_type(statement, 1) != SQLITE_NULL) {
         *first = sqlite3_column_int64(statement, 0);
         *last = sqlite3_column_int64(statement, 1);
     }
@@ -295,13 +203,14 @@ static int read_range(const struct registered *registered, int64_t *first, int64
 static void init(duckdb_init_info info)
 {
     const struct registered *registered = duckdb_init_get_extra_info(info);
+    const struct bounds *bounds = duckdb_init_get_bind_data(info);
     struct scan *scan = calloc(1, sizeof *scan);
     int64_t first = 1;
     int64_t last = 0;
     int error = scan != NULL ? VD_OK : VD_E_NOMEM;
 
     if (error == VD_OK && registered->store->center_path != NULL) {
-        error = read_range(registered, &first, &last);
+        error = read_range(registered, bounds, &first, &last);
     }
     if (error != VD_OK) {
         duckdb_init_set_error(info, vd_error_text(error));
@@ -311,18 +220,18 @@ static void init(duckdb_init_info info)
     scan->last = last;
     atomic_init(&scan->next, first);
     duckdb_init_set_init_data(info, scan, free);
-    duckdb_init_set_max_threads(info, (idx_t)((last - first) / SLICE + 1));
+    duckdb_init_set_max_threads(info, last >= first ? (idx_t)((last - first) / SLICE + 1) : 1);
 }
 
 /* ---- A thread of a scan ---- */
 
 struct reader {
-    const struct source *source;
+    const struct vd_center_source *source;
     sqlite3 *db; /* NULL: there is no file */
     sqlite3_stmt *statement;
     size_t count;
-    size_t columns
-        [COLUMNS_MAX]; /* those that the query needs; SIZE_MAX: it needs a row, whatever is in it */
+    size_t columns[VD_CENTER_COLUMNS_MAX]; /* those that the query needs; SIZE_MAX: it needs a row,
+                                               whatever is in it */
 };
 
 static void reader_free(void *of)
@@ -334,34 +243,64 @@ static void reader_free(void *of)
     free(reader);
 }
 
-/* ?1, ?2: from this number to before that one. */
-static int prepare_reader(struct reader *reader, const struct vd_duckdb *store)
+/* Whether the narrow index has all that is needed, and no other finds the rows better. */
+static bool reads_narrow(const struct reader *reader, const struct bounds *bounds)
 {
+    const struct vd_center_source *source = reader->source;
+    bool is_narrow = source->narrow != NULL;
+    size_t lookup;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        is_narrow = is_narrow &&
+            (reader->columns[i] == SIZE_MAX || source->columns[reader->columns[i]].is_narrow);
+    }
+    return is_narrow && best_lookup(source, bounds, &lookup) == NULL;
+}
+
+/* ?1, ?2: from this number to before that one. A + keeps SQLite from going by the index of what stands behind it. */
+static void append_condition(
+    struct vd_buf *sql, const struct vd_center_source *source, const struct bounds *bounds)
+{
+    const char *mark = "";
+
+    vd_buf_printf(sql, " WHERE %s >= ?1 AND %s < ?2", source->number, source->number);
+    if (bounds->since_ms != INT64_MIN) {
+        vd_buf_printf(sql, " AND +%s >= ?5", source->time);
+    }
+    if (bounds->until_ms != INT64_MAX) {
+        vd_buf_printf(sql, " AND +%s <= ?6", source->time);
+    }
+    for (size_t i = 0; i < source->lookup_count; i++) {
+        if (bounds->equal[i] != NULL) {
+            vd_buf_printf(
+                sql, " AND %s%s = ?%zu", mark, source->lookups[i].column, FIRST_LOOKUP + i);
+            mark = "+";
+        }
+    }
+    vd_buf_printf(sql, " ORDER BY %s", source->number);
+}
+
+static int prepare_reader(
+    struct reader *reader, const struct registered *registered, const struct bounds *bounds)
+{
+    const struct vd_center_source *source = reader->source;
     struct vd_buf sql = {0};
-    int code;
     int error;
 
     vd_buf_append_text(&sql, "SELECT 0");
     for (size_t i = 0; i < reader->count; i++) {
         vd_buf_printf(&sql, ", %s",
-            reader->columns[i] != SIZE_MAX ? reader->source->columns[reader->columns[i]].sql : "0");
+            reader->columns[i] != SIZE_MAX ? source->columns[reader->columns[i]].sql : "0");
     }
-    vd_buf_printf(&sql, " FROM %s WHERE %s >= ?1 AND %s < ?2 ORDER BY %s", reader->source->from,
-        reader->source->number, reader->source->number, reader->source->number);
-    if (sql.error != VD_OK) {
-        vd_buf_release(&sql);
-        return VD_E_NOMEM;
-    }
-    error = open_center(store, &reader->db);
+    vd_buf_printf(&sql, " FROM %s", reads_narrow(reader, bounds) ? source->narrow : source->from);
+    append_condition(&sql, source, bounds);
+    error = sql.error != VD_OK ? VD_E_NOMEM : vd_center_open(registered->store, &reader->db);
     if (error == VD_OK) {
-        code = sqlite3_prepare_v2(
-            reader->db, (const char *)sql.data, (int)sql.length, &reader->statement, NULL);
-        error = vd_sqlite_error(code);
+        error = vd_sqlite_error(sqlite3_prepare_v2(
+            reader->db, (const char *)sql.data, (int)sql.length, &reader->statement, NULL));
     }
     if (error == VD_OK) {
-        /* No harm where no column names them. */
-        sqlite3_bind_text(reader->statement, 3, store->resource_id, -1, SQLITE_STATIC);
-        sqlite3_bind_text(reader->statement, 4, store->hub, -1, SQLITE_STATIC);
+        bind_parameters(reader->statement, registered, bounds);
     }
     vd_buf_release(&sql);
     return error;
@@ -372,7 +311,7 @@ static void init_reader(duckdb_init_info info)
     const struct registered *registered = duckdb_init_get_extra_info(info);
     const idx_t count = duckdb_init_get_column_count(info);
     struct reader *reader = calloc(1, sizeof *reader);
-    int error = reader != NULL && count <= COLUMNS_MAX ? VD_OK : VD_E_NOMEM;
+    int error = reader != NULL && count <= VD_CENTER_COLUMNS_MAX ? VD_OK : VD_E_NOMEM;
 
     if (error == VD_OK) {
         reader->source = registered->source;
@@ -383,7 +322,7 @@ static void init_reader(duckdb_init_info info)
             reader->columns[i] = column < registered->source->column_count ? column : SIZE_MAX;
         }
         if (registered->store->center_path != NULL) {
-            error = prepare_reader(reader, registered->store);
+            error = prepare_reader(reader, registered, duckdb_init_get_bind_data(info));
         }
     }
     if (error != VD_OK) {
@@ -410,11 +349,12 @@ static void set_text(duckdb_vector vector, idx_t row, struct vd_str text)
     json_decref(json);
 }
 
-static void set_value(duckdb_vector vector, enum kind kind, idx_t row, sqlite3_stmt *s, int column)
+static void set_value(
+    duckdb_vector vector, enum vd_center_kind kind, idx_t row, sqlite3_stmt *s, int column)
 {
     void *data = duckdb_vector_get_data(vector);
 
-    if (kind == TEXT) {
+    if (kind == VD_CENTER_TEXT) {
         const char *text = (const char *)sqlite3_column_text(s, column);
 
         set_text(vector, row,
@@ -422,9 +362,9 @@ static void set_value(duckdb_vector vector, enum kind kind, idx_t row, sqlite3_s
     } else if (sqlite3_column_type(s, column) == SQLITE_NULL) {
         duckdb_vector_ensure_validity_writable(vector);
         duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
-    } else if (kind == TIME) {
+    } else if (kind == VD_CENTER_TIME) {
         ((int64_t *)data)[row] = sqlite3_column_int64(s, column) * 1000;
-    } else if (kind == REAL) {
+    } else if (kind == VD_CENTER_REAL) {
         ((double *)data)[row] = sqlite3_column_double(s, column);
     } else {
         ((bool *)data)[row] = sqlite3_column_int(s, column) != 0;
@@ -475,11 +415,30 @@ static void read_rows(duckdb_function_info info, duckdb_data_chunk output)
 
 /* ---- Registering ---- */
 
+static void add_parameter(duckdb_table_function function, const char *name, duckdb_type id)
+{
+    duckdb_logical_type type = duckdb_create_logical_type(id);
+
+    duckdb_table_function_add_named_parameter(function, name, type);
+    duckdb_destroy_logical_type(&type);
+}
+
+static void add_parameters(duckdb_table_function function, const struct vd_center_source *source)
+{
+    if (source->time != NULL) {
+        add_parameter(function, "since", DUCKDB_TYPE_TIMESTAMP);
+        add_parameter(function, "until", DUCKDB_TYPE_TIMESTAMP);
+    }
+    for (size_t i = 0; i < source->lookup_count; i++) {
+        add_parameter(function, source->lookups[i].name, DUCKDB_TYPE_VARCHAR);
+    }
+}
+
 int vd_duckdb_center_register(struct vd_duckdb *store)
 {
     int error = duckdb_vector_size() >= SLICE ? VD_OK : VD_E_UNSUPPORTED;
 
-    for (size_t i = 0; error == VD_OK && i < COUNT(sources); i++) {
+    for (size_t i = 0; error == VD_OK && i < VD_CENTER_SOURCES; i++) {
         duckdb_table_function function = duckdb_create_table_function();
         struct registered *registered = calloc(1, sizeof *registered);
 
@@ -487,9 +446,10 @@ int vd_duckdb_center_register(struct vd_duckdb *store)
             duckdb_destroy_table_function(&function);
             return VD_E_NOMEM;
         }
-        *registered = (struct registered){&sources[i], store};
-        duckdb_table_function_set_name(function, sources[i].function);
+        *registered = (struct registered){&vd_center_sources[i], store};
+        duckdb_table_function_set_name(function, vd_center_sources[i].name);
         duckdb_table_function_set_extra_info(function, registered, free);
+        add_parameters(function, &vd_center_sources[i]);
         duckdb_table_function_set_bind(function, bind);
         duckdb_table_function_set_init(function, init);
         duckdb_table_function_set_local_init(function, init_reader);
@@ -507,11 +467,11 @@ int vd_duckdb_center_views_make(struct vd_duckdb *store, char *text, size_t text
 {
     int error = VD_OK;
 
-    for (size_t i = 0; error == VD_OK && i < COUNT(sources); i++) {
+    for (size_t i = 0; error == VD_OK && i < VD_CENTER_SOURCES; i++) {
         char sql[160];
 
         snprintf(sql, sizeof sql, "CREATE VIEW memory.main.%s AS SELECT * FROM %s()",
-            sources[i].view, sources[i].function);
+            vd_center_sources[i].name, vd_center_sources[i].name);
         error = vd_duckdb_run(store->writer, sql, text, text_size);
     }
     return error;

@@ -50,6 +50,9 @@ static const char alerts_2[] =
     "CREATE INDEX alerts_by_type ON alerts(type, number);"
     "CREATE INDEX alerts_by_day ON alerts(day, type, device_id);"
     "CREATE INDEX alerts_by_time ON alerts(generated_ms);"
+    /* What most queries over all alerts need, so that they read a tenth of the file: center/store/duckdb_center_tables.c. */
+    "CREATE INDEX alerts_narrow ON alerts(number, generated_ms, severity, type, display_name,"
+    " status, device_id, subject, start_ms, end_ms, count, id);"
     "CREATE INDEX alerts_by_source ON alerts(indicator_source, number)"
     " WHERE indicator_source IS NOT NULL;"
     "CREATE TABLE alert_history(alert INTEGER NOT NULL, sequence INTEGER NOT NULL,"

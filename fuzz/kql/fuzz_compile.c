@@ -47,6 +47,21 @@ static void make_table(const struct vd_kql_table *table)
     vd_buf_release(&sql);
 }
 
+/* Named arguments, as the store's table has them. */
+static void make_lookups(const struct vd_kql_table *table)
+{
+    struct vd_buf sql = {0};
+
+    vd_buf_printf(&sql, "CREATE MACRO %s(since := NULL, until := NULL", table->name);
+    for (uint32_t i = 0; i < table->lookup_count; i++) {
+        vd_buf_printf(&sql, ", \"%s\" := NULL", table->lookups[i]);
+    }
+    vd_buf_printf(&sql, ") AS TABLE SELECT * FROM %s", table->name);
+    vd_buf_append(&sql, "", 1);
+    assert(duckdb_query(connection, (const char *)sql.data, NULL) == DuckDBSuccess);
+    vd_buf_release(&sql);
+}
+
 /* One instance with all tables, empty, for as long as the process lives. */
 static void connect(void)
 {
@@ -63,6 +78,9 @@ static void connect(void)
     assert(vd_duckdb_functions_register(connection) == VD_OK);
     for (uint32_t i = 0; i < count; i++) {
         make_table(&tables[i]);
+        if (tables[i].lookup_count > 0) {
+            make_lookups(&tables[i]);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "center/kql/tables.h"
+#include "center/query.h"
 #include "center/store/alert_act.h"
 #include "center/store/alert_store_internal.h"
 #include "center/store/analytics.h"
@@ -292,6 +293,127 @@ static void test_alerts__many(void **state)
         "[[\"Medium\",53142]]");
 }
 
+/* ---- Alerts that are looked up ---- */
+
+/* 6,000 alerts a second apart of 10 devices, of which two in three are behind a clock that was set back by an hour. */
+static void raise_many(struct fixture *f)
+{
+    const struct vd_alert_update update = alert_of(1);
+
+    raise_alert(f, &update);
+    assert_int_equal(
+        vd_sqlite_run(f->store->writer,
+            "WITH RECURSIVE g(value) AS (SELECT 2 UNION ALL SELECT value + 1 FROM g WHERE"
+            " value < 6000)"
+            "INSERT INTO alerts SELECT g.value, 'id-' || g.value, 10 + g.value, 'T' || (value % 3),"
+            " display_name, iif(value % 5 = 0, 'High', 'Low'), iif(value % 2, 'New', 'Resolved'),"
+            " iif(value % 10, 'd-' || (value % 10), ''), module_id, subject || (value % 7),"
+            " day, start_ms, end_ms,"
+            " generated_ms + g.value * 1000 - iif(g.value > 2000, 3600000, 0), count, description,"
+            " remediation, techniques, indicator_value, indicator_source, cause,"
+            " assessment, suppressed_by FROM alerts, g WHERE alerts.number = 1;"
+            "UPDATE alerts SET device_id = CAST(x'64ff' AS TEXT) WHERE number = 77"),
+        VD_OK);
+}
+
+/* With arguments come all rows that a filter of the same leaves, whichever index they are read by. */
+static void test_alerts__looked_up(void **state)
+{
+    static const struct {
+        const char *arguments;
+        const char *filter;
+        int64_t rows;
+    } cases[] = {
+        {"since := TIMESTAMP '2025-11-24 16:30:00'",
+            "TimeGenerated >= TIMESTAMP '2025-11-24 16:30:00'", 802},
+        {"until := TIMESTAMP '2025-11-24 15:40:00.5'",
+            "TimeGenerated <= TIMESTAMP '2025-11-24 15:40:00.5'", 400},
+        {"since := TIMESTAMP '2025-11-24 15:50:00', until := TIMESTAMP '2025-11-24 16:00:02'",
+            "TimeGenerated BETWEEN TIMESTAMP '2025-11-24 15:50:00' AND TIMESTAMP '2025-11-24"
+            " 16:00:02'",
+            605},
+        {"since := TIMESTAMP '2026-01-01'", "TimeGenerated >= TIMESTAMP '2026-01-01'", 0},
+        {"\"AlertSeverity\" := 'High'", "AlertSeverity = 'High'", 1200},
+        {"\"Status\" := 'New', \"AlertSeverity\" := 'High'",
+            "Status = 'New' AND AlertSeverity = 'High'", 600},
+        {"\"AlertType\" := 'T1', since := TIMESTAMP '2025-11-24 16:00:00'",
+            "AlertType = 'T1' AND TimeGenerated >= TIMESTAMP '2025-11-24 16:00:00'", 1466},
+        {"\"CompromisedEntity\" := 'd-3'", "CompromisedEntity = 'd-3'", 600},
+        {"\"CompromisedEntity\" := 'd-3', \"AlertType\" := 'T0'",
+            "CompromisedEntity = 'd-3' AND AlertType = 'T0'", 200},
+        {"\"CompromisedEntity\" := 'hub-1'", "CompromisedEntity = 'hub-1'", 600},
+        {"\"CompromisedEntity\" := 'd\xef\xbf\xbd'", "CompromisedEntity = 'd\xef\xbf\xbd'", 1},
+        {"\"ExtendedProperties.DeviceId\" := 'd-4'", "\"ExtendedProperties.DeviceId\" = 'd-4'",
+            600},
+        {"\"ExtendedProperties.DeviceId\" := ''", "\"ExtendedProperties.DeviceId\" = ''", 600},
+        {"\"SystemAlertId\" := 'id-4711'", "SystemAlertId = 'id-4711'", 1},
+        {"\"SystemAlertId\" := 'no''body'", "SystemAlertId = 'no''body'", 0},
+        {"\"AlertType\" := NULL, since := NULL", "true", 6000},
+    };
+    static const char *const columns[] = {"SystemAlertId, TimeGenerated", "*"};
+    struct fixture *f = *state;
+
+    raise_many(f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            char sql[1200];
+            char expected[64];
+
+            snprintf(sql, sizeof sql,
+                "SELECT (SELECT count(*) FROM (SELECT %s FROM SecurityAlert(%s) WHERE %s)),"
+                " (SELECT count(*) FROM (SELECT %s FROM SecurityAlert WHERE %s INTERSECT"
+                " SELECT %s FROM SecurityAlert(%s) WHERE %s))",
+                columns[k], cases[i].arguments, cases[i].filter, columns[k], cases[i].filter,
+                columns[k], cases[i].arguments, cases[i].filter);
+            snprintf(expected, sizeof expected, "[[%lld,%lld]]", (long long)cases[i].rows,
+                (long long)cases[i].rows);
+            assert_rows(f, sql, expected);
+        }
+    }
+}
+
+/* What the arguments leave out does not even come to DuckDB. */
+static void test_alerts__are_not_all_read(void **state)
+{
+    struct fixture *f = *state;
+
+    raise_many(f);
+    assert_rows(f,
+        "SELECT count(*) FROM SecurityAlert(since := TIMESTAMP '2025-11-24 16:30:00',"
+        " until := TIMESTAMP '2025-11-24 16:30:04')",
+        "[[10]]");
+    assert_rows(f, "SELECT count(*) FROM SecurityAlert(\"CompromisedEntity\" := 'd-3')", "[[600]]");
+}
+
+/* The compiler gives them. */
+static void test_alerts__looked_up_by_kql(void **state)
+{
+    static const char text[] =
+        "SecurityAlert | where TimeGenerated > datetime(2025-11-24 16:00:00)"
+        " | extend Device = tostring(parse_json(ExtendedProperties).DeviceId)"
+        " | where Device == 'd-3' | summarize count(), dcount(AlertType), take_any(Entities)";
+    struct fixture *f = *state;
+    const struct vd_query query = {.text = vd_str_from(text), .now_ms = T0_MS};
+    struct vd_query_problem problem;
+    json_t *result = NULL;
+    const json_t *row;
+
+    raise_many(f);
+    assert_int_equal(vd_query_explain(&query, &result, &problem), VD_OK);
+    assert_non_null(strstr(json_string_value(json_object_get(result, "sql")),
+        "FROM SecurityAlert(since := greatest(make_timestamp(1764000000000000)))"));
+    json_decref(result);
+    result = NULL;
+    if (vd_query_run(f->analytics, &query, &result, &problem) != VD_OK) {
+        fail_msg("%s%s", problem.text, problem.place.text);
+    }
+    row = json_array_get(json_object_get(result, "rows"), 0);
+    assert_int_equal(json_integer_value(json_array_get(row, 0)), 440);
+    assert_int_equal(json_integer_value(json_array_get(row, 1)), 3);
+    assert_non_null(strstr(json_string_value(json_array_get(row, 2)), "\"DeviceId\":\"d-3\""));
+    json_decref(result);
+}
+
 /* ---- Recommendations ---- */
 
 static void recommend(struct fixture *f, bool is_active, const char *text, int64_t now_ms)
@@ -368,6 +490,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_alerts__of_the_hub, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alerts__as_they_are_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alerts__many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alerts__looked_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alerts__are_not_all_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alerts__looked_up_by_kql, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recommendations__rows, setup, teardown),
     };
 

@@ -214,9 +214,8 @@ static void make_table(
     }
     /* The store has members of JSON in columns of their own. */
     for (uint32_t i = 0; i < table->member_count; i++) {
-        vd_buf_printf(sql, ",\"%s\" %s", table->members[i].view_column,
-            table->members[i].type == VD_KQL_STRING ? "VARCHAR"
-                                                    : type_in_sql(table->members[i].type));
+        vd_buf_printf(
+            sql, ",\"%s\" %s", table->members[i].view_column, type_in_sql(table->members[i].type));
     }
     vd_buf_append(sql, ")", 2);
     run(connection, (const char *)sql->data);
@@ -227,11 +226,14 @@ static void fill_members(
 {
     for (uint32_t i = 0; i < table->member_count; i++) {
         const struct vd_kql_table_member *member = &table->members[i];
+        const bool is_text = member->type == VD_KQL_STRING;
 
         vd_buf_clear(sql);
         vd_buf_printf(sql,
-            "UPDATE %s SET \"%s\" = json_extract_string(\"%s\", '$.%s') WHERE json_valid(\"%s\")",
-            table->name, member->view_column, member->column, member->member, member->column);
+            "UPDATE %s SET \"%s\" = %sjson_extract_string(\"%s\", '$.%s')%s"
+            " WHERE json_valid(\"%s\")",
+            table->name, member->view_column, is_text ? "coalesce(" : "", member->column,
+            member->member, is_text ? ", '')" : "", member->column);
         vd_buf_append(sql, "", 1);
         run(connection, (const char *)sql->data);
     }
@@ -276,6 +278,27 @@ static void insert_row(duckdb_connection connection, struct vd_str table, struct
     run(connection, (const char *)sql->data);
 }
 
+/* A table that looks rows up, as the store has it: what a query gives it may only leave rows out that it does not want. */
+static void make_lookups(
+    duckdb_connection connection, const struct vd_kql_table *table, struct vd_buf *sql)
+{
+    vd_buf_clear(sql);
+    vd_buf_printf(sql, "CREATE MACRO %s(since := NULL, until := NULL", table->name);
+    for (uint32_t i = 0; i < table->lookup_count; i++) {
+        vd_buf_printf(sql, ", \"%s\" := NULL", table->lookups[i]);
+    }
+    vd_buf_printf(sql,
+        ") AS TABLE SELECT * FROM %s AS t WHERE (since IS NULL OR t.%s >= since)"
+        " AND (until IS NULL OR t.%s <= until)",
+        table->name, table->time_column, table->time_column);
+    for (uint32_t i = 0; i < table->lookup_count; i++) {
+        vd_buf_printf(sql, " AND (\"%s\" IS NULL OR t.\"%s\" = \"%s\")", table->lookups[i],
+            table->lookups[i], table->lookups[i]);
+    }
+    vd_buf_append(sql, "", 1);
+    run(connection, (const char *)sql->data);
+}
+
 void corpus_load(duckdb_connection connection, struct vd_arena *arena)
 {
     struct vd_str text = corpus_read(VD_SOURCE_DIR "/tests/kql/corpus/data.tsv", arena);
@@ -288,6 +311,9 @@ void corpus_load(duckdb_connection connection, struct vd_arena *arena)
 
     for (uint32_t i = 0; i < count; i++) {
         make_table(connection, &tables[i], &sql);
+        if (tables[i].lookup_count > 0) {
+            make_lookups(connection, &tables[i], &sql);
+        }
     }
     while (corpus_next(&text, '\n', &line)) {
         if (cut(&line, "=== ")) {
