@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How long pages of alerts take among many, one in ten open. `bench_alerts FOLDER [COUNT]` prints a row of JSON a query. */
+/* How long pages of alerts take among many, one in ten open. `bench_alerts FOLDER [COUNT]` prints a row of JSON a query, and
+ * leaves FOLDER/alerts.db, of the same days and devices as the raw events of bench_raw_events. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@
 #define COUNT_DEFAULT 1000000
 #define BATCH         10000
 #define ROUNDS        20
-#define T0_MS         1764000000000LL
-#define STEP_MS       30000
+#define DAYS          7
+#define T0_MS         1764028800000LL /* 2025-11-25T00:00:00Z */
 
 static void must(bool ok, const char *what)
 {
@@ -30,48 +31,65 @@ static const char *evidence(const struct vd_alert_update *update, uint64_t i, in
     return "{\"rawEventId\":\"00000000-0000-0000-0000-000000000000\",\"remoteAddress\":\"203.0.113.1\"}";
 }
 
-/* One in 100 High, of 5,000 devices, 20 types and 250 causes, half a minute apart. */
-static void add(struct vd_alert_store *store, uint32_t n)
+/* As long as those of the rules are. */
+#define DESCRIPTION                                                                             \
+    "Device '%s' exchanged 1,742 bytes with 203.0.113.%u port 443 (TCP), which is on the list " \
+    "'bogons' as 203.0.113.0/24. Its agent reported the flow; the device opened it."
+#define REMEDIATION                                                                        \
+    "[\"Look at the process that opened the connection and at what else the device talks " \
+    "to.\",\"Block the address at the gateway if nothing legitimate needs it.\","          \
+    "\"If the device is compromised, disable its identity and renew its credentials.\"]"
+#define TECHNIQUES                                                                   \
+    "[{\"id\":\"T1071\",\"name\":\"Application Layer Protocol\"},{\"id\":\"T0885\"," \
+    "\"name\":\"Commonly Used Port\"}]"
+
+/* One in 100 High, of 1,000 devices, 20 types and 250 causes, evenly over the days. */
+static void add(struct vd_alert_store *store, uint32_t n, int64_t generated_ms)
 {
+    const uint32_t d = n * 7 % 1000;
     char type[32];
     char device[32];
     char subject[32];
+    char description[256];
     bool raised = false;
     struct vd_alert_update update = {
         .type = type,
-        .display_name = "Suspicious",
+        .display_name = "Communication with a suspicious IP address detected",
         .severity = n % 100 == 0 ? "High"
             : n % 5 == 0         ? "Medium"
                                  : "Low",
-        .module_id = VD_STR_LITERAL(""),
+        .module_id = VD_STR_LITERAL("azureiotsecurity"),
         .subject = subject,
-        .start_ms = T0_MS + (int64_t)n * STEP_MS,
-        .description = "Something was seen",
-        .remediation_json = "[\"Look\"]",
-        .techniques_json = "[]",
+        .start_ms = generated_ms - 2000,
+        .end_ms = generated_ms - 1000,
+        .generated_ms = generated_ms,
+        .day = vd_time_day(generated_ms),
+        .description = description,
+        .remediation_json = REMEDIATION,
+        .techniques_json = TECHNIQUES,
         .count = 1,
         .evidence = evidence,
     };
 
     snprintf(type, sizeof type, "IoT_Type%u", (unsigned)(n % 20));
-    snprintf(device, sizeof device, "device-%u", (unsigned)(n % 5000));
+    snprintf(device, sizeof device, "plant-%u-gateway-%04u", d % 12, d);
     snprintf(subject, sizeof subject, "203.0.113.%u", (unsigned)(n % 250));
     must(vd_uuid_derived(&n, sizeof n, &update.id) == VD_OK, "id");
+    snprintf(description, sizeof description, DESCRIPTION, device, (unsigned)(n % 250));
     update.device_id = vd_str_from(device);
     update.cause = vd_str_from(subject);
-    update.end_ms = update.start_ms;
-    update.generated_ms = update.start_ms;
-    update.day = vd_time_day(update.start_ms);
     must(vd_alert_store_apply(store, &update, &raised) == VD_OK && raised, "alert");
 }
 
 static void fill(struct vd_alert_store *store, uint32_t count)
 {
+    const int64_t step_us = DAYS * VD_DAY_MS * 1000 / count;
+
     for (uint32_t n = 0; n < count; n++) {
         if (n % BATCH == 0) {
             must(vd_alert_store_begin(store) == VD_OK, "begin");
         }
-        add(store, n);
+        add(store, n, T0_MS + (int64_t)n * step_us / 1000);
         if (n % BATCH == BATCH - 1 || n + 1 == count) {
             must(vd_alert_store_commit(store) == VD_OK, "commit");
         }
@@ -158,7 +176,7 @@ static void measure_counts(struct vd_alert_store *store, uint32_t count)
 int main(int argc, char **argv)
 {
     const uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : COUNT_DEFAULT;
-    const int64_t middle_ms = T0_MS + (int64_t)count / 2 * STEP_MS;
+    const int64_t middle_ms = T0_MS + DAYS * VD_DAY_MS / 2;
     struct vd_alert_store *store = NULL;
     char path[512];
 
@@ -179,7 +197,7 @@ int main(int argc, char **argv)
     measure(store, "new", (struct vd_alert_filter){.state = "New"});
     measure(store, "resolved", (struct vd_alert_filter){.state = "Resolved"});
     measure(store, "state_severity", (struct vd_alert_filter){.state = "New", .severity = "High"});
-    measure(store, "device", (struct vd_alert_filter){.device_id = "device-7"});
+    measure(store, "device", (struct vd_alert_filter){.device_id = "plant-7-gateway-0007"});
     measure(store, "cause", (struct vd_alert_filter){.type = "IoT_Type3", .cause = "203.0.113.3"});
     measure(store, "time",
         (struct vd_alert_filter){.from_ms = middle_ms, .to_ms = middle_ms + VD_DAY_MS});

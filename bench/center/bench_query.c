@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Queries in KQL beside the same by hand in SQL, over what bench_raw_events left in a folder; and beside ingest.
- * `bench_query FOLDER` prints names and values. */
+/* Queries in KQL beside the same by hand in SQL, over what bench_raw_events and bench_alerts left; and beside ingest.
+ * `bench_query FOLDER ALERTS.DB` prints names and values. */
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -27,14 +27,13 @@ static void must(bool ok, const char *what)
 #define SQL_DAY "TimeGenerated >= TIMESTAMP '2025-11-27' AND TimeGenerated < TIMESTAMP '2025-11-28'"
 #define KQL_DAY "TimeGenerated >= datetime(2025-11-27) and TimeGenerated < datetime(2025-11-28)"
 
-/* Some devices with alerts, as a table of alerts would have them. */
-#define SQL_ALERTS                                                           \
-    "(SELECT 'plant-' || (i % 12) || '-gateway-' || printf('%04d', i) AS d," \
-    " i AS alert FROM range(0, 1000, 10) AS r(i))"
-#define KQL_ALERTS                                                                      \
-    "range i from 0 to 999 step 10"                                                     \
-    " | project d = strcat('plant-', i % 12, '-gateway-', substring(strcat('000', i), " \
-    "strlen(strcat('000', i)) - 4)), alert = i"
+#define SQL_DAY_OF(e) \
+    e "."             \
+      "TimeGenerated >= TIMESTAMP '2025-11-27' AND " e ".TimeGenerated < TIMESTAMP '2025-11-28'"
+
+/* What the compiler makes of the day. */
+#define SQL_ALERTS_OF_DAY \
+    "SecurityAlert(since := TIMESTAMP '2025-11-27', until := TIMESTAMP '2025-11-28')"
 
 static const struct pair {
     const char *name;
@@ -65,12 +64,54 @@ static const struct pair {
     {"distinct_all", "SecurityIoTRawEvent | summarize dcount(DeviceId) by bin(TimeGenerated, 6h)",
         "SELECT time_bucket(INTERVAL 6 HOUR, TimeGenerated) AS bin, count(DISTINCT DeviceId)"
         " FROM SecurityIoTRawEvent GROUP BY 1"},
-    {"join",
-        KQL_ALERTS " | join kind=inner (SecurityIoTRawEvent | where " KQL_DAY
-                   " | project DeviceId, Bytes = tolong(parse_json(EventDetails).BytesOut))"
-                   " on $left.d == $right.DeviceId | summarize sum(Bytes), count() by alert",
-        "SELECT alert, sum(\"EventDetails.BytesOut\"), count(*) FROM " SQL_ALERTS
-        " AS a JOIN SecurityIoTRawEvent AS e ON a.d = e.DeviceId WHERE " SQL_DAY " GROUP BY 1"},
+    /* The devices with alerts of the whole time, and what they sent in it. */
+    {"join_all",
+        "SecurityAlert | where TimeGenerated > ago(7d)"
+        " | summarize Alerts = count(), High = countif(AlertSeverity == 'High')"
+        " by DeviceId = tostring(parse_json(ExtendedProperties).DeviceId)"
+        " | join kind=inner (SecurityIoTRawEvent"
+        " | summarize Bytes = sum(tolong(parse_json(EventDetails).BytesOut)) by DeviceId)"
+        " on DeviceId | project DeviceId, Alerts, High, Bytes",
+        "SELECT a.d, a.n, a.high, e.bytes FROM (SELECT \"ExtendedProperties.DeviceId\" AS d,"
+        " count(*) AS n, count(*) FILTER (WHERE AlertSeverity = 'High') AS high FROM"
+        " SecurityAlert(since := TIMESTAMP '2025-11-25') WHERE TimeGenerated >"
+        " TIMESTAMP '2025-11-25' GROUP BY 1) AS a"
+        " JOIN (SELECT DeviceId AS d, sum(\"EventDetails.BytesOut\") AS bytes"
+        " FROM SecurityIoTRawEvent GROUP BY 1) AS e ON a.d = e.d"},
+    /* Each alert of a day with what its device sent in the same hour. */
+    {"join_day",
+        "SecurityAlert | where " KQL_DAY
+        " | project DeviceId = CompromisedEntity, AlertType, Hour = bin(TimeGenerated, 1h)"
+        " | join kind=inner (SecurityIoTRawEvent | where " KQL_DAY
+        " | summarize Bytes = sum(tolong(parse_json(EventDetails).BytesOut))"
+        " by DeviceId, Hour = bin(TimeGenerated, 1h)) on DeviceId, Hour"
+        " | summarize sum(Bytes), count() by AlertType",
+        "SELECT AlertType, sum(bytes), count(*) FROM (SELECT CompromisedEntity AS d, AlertType,"
+        " time_bucket(INTERVAL 1 HOUR, TimeGenerated) AS h FROM " SQL_ALERTS_OF_DAY
+        " WHERE " SQL_DAY
+        ") AS a JOIN (SELECT DeviceId AS d, time_bucket(INTERVAL 1 HOUR, TimeGenerated) AS h,"
+        " sum(\"EventDetails.BytesOut\") AS bytes FROM SecurityIoTRawEvent WHERE " SQL_DAY
+        " GROUP BY 1, 2) AS e USING (d, h) GROUP BY 1"},
+    /* Each alert of a day with each flow of its device in that day, one after another. */
+    {"join_flows",
+        "SecurityAlert | where " KQL_DAY " and AlertSeverity == 'High'"
+        " | project DeviceId = CompromisedEntity, AlertType"
+        " | join kind=inner (SecurityIoTRawEvent | where " KQL_DAY
+        " | project DeviceId, Bytes = tolong(parse_json(EventDetails).BytesOut)) on DeviceId"
+        " | summarize sum(Bytes), count() by AlertType",
+        "SELECT AlertType, sum(\"EventDetails.BytesOut\"), count(*) FROM " SQL_ALERTS_OF_DAY " AS a"
+        " JOIN SecurityIoTRawEvent AS e ON a.CompromisedEntity = e.DeviceId WHERE"
+        " a.AlertSeverity = 'High' AND " SQL_DAY_OF("a") " AND " SQL_DAY_OF("e") " GROUP BY 1"},
+    {"alerts_by_type",
+        "SecurityAlert | summarize count() by AlertType, AlertSeverity, bin(TimeGenerated, 1d)",
+        "SELECT AlertType, AlertSeverity, time_bucket(INTERVAL 1 DAY, TimeGenerated) AS d, count(*)"
+        " FROM SecurityAlert GROUP BY ALL"},
+    {"alerts_device_day",
+        "SecurityAlert | where CompromisedEntity == 'plant-6-gateway-0042' and " KQL_DAY
+        " | project-away SourceSystem",
+        "SELECT * EXCLUDE (SourceSystem) FROM SecurityAlert(\"CompromisedEntity\" :="
+        " 'plant-6-gateway-0042', since := TIMESTAMP '2025-11-27',"
+        " until := TIMESTAMP '2025-11-28') WHERE " SQL_DAY},
 };
 
 #define PAIRS (sizeof pairs / sizeof pairs[0])
@@ -248,11 +289,12 @@ int main(int argc, char **argv)
     struct vd_analytics *analytics = NULL;
     char text[256] = "";
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: bench_query FOLDER\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench_query FOLDER ALERTS.DB\n");
         return 2;
     }
     options.folder = argv[1];
+    options.center_path = argv[2];
     must(vd_analytics_duckdb_open(&options, &analytics, text, sizeof text) == VD_OK, text);
     for (size_t i = 0; i < PAIRS; i++) {
         compare(analytics, &pairs[i]);
