@@ -184,7 +184,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /query                      {"sql"}; {"columns","rows","truncated"}. {"kql"[,"timespan","parameters","explain"]}: center/query.h; of
  *                                  what is wrong with its text error.place says where: {"line","column","offset","length","text"}
  *                                  "check":true does not run it: {"columns","render","parameters":[{"name","type","hasDefault",
- *                                  "default"}]}, where parameters need no value
+ *                                  "default"}]}, where parameters need no value, or {"problem":{"message","place"}}
  * GET /query/names                 what a query may name: {"tables":[{"name","timeColumn","columns":[{"name","type"}]}],
  *                                  "operators","keywords","functions","aggregates"}
  * GET /queries                     {"queries":[...]}: center/store/saved_queries.h; those that are delivered stand first

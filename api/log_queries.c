@@ -24,6 +24,16 @@ static json_t *place_json(const struct vd_kql_problem *place)
         (json_int_t)place->length, "text", vd_json_text(vd_str_from(place->text)));
 }
 
+/* Of a query that is only looked at, what is wrong is the answer. */
+static void reply_problem(struct vd_api_answer *answer, const struct vd_query_problem *problem)
+{
+    vd_api_reply(answer, 200,
+        json_pack("{s:{s:o, s:o}}", "problem", "message",
+            json_sprintf("line %u, column %u: %s", problem->place.line, problem->place.column,
+                problem->place.text),
+            "place", place_json(&problem->place)));
+}
+
 static void fail_query(
     struct vd_api_answer *answer, int error, const struct vd_query_problem *problem)
 {
@@ -162,6 +172,8 @@ static void run_kql(const struct vd_api *api, const struct vd_api_args *args, st
             (void)json_object_del(result, "sql"); /* it would not do without the values */
         }
         vd_api_reply(answer, 200, result);
+    } else if (is_check && problem.has_place) {
+        reply_problem(answer, &problem);
     } else {
         fail_query(answer, error, &problem);
     }

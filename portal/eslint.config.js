@@ -11,6 +11,8 @@ export default tseslint.config(
         rules: {
             '@typescript-eslint/no-non-null-assertion': 'error',
             'jsx-a11y/no-redundant-roles': ['error', { ul: ['list'] }],
+            // What scrolls must be reached by the keyboard.
+            'jsx-a11y/no-noninteractive-tabindex': ['error', { roles: ['region', 'tabpanel'], tags: [] }],
             // Strings that people read stand in src/strings.
             'no-restricted-syntax': [
                 'error',

@@ -9,7 +9,7 @@ type Answer = unknown;
 
 export interface Service {
     asked: Asked[];
-    /** `METHOD /path` (without its query) gives this; a function is given what was asked. */
+    /** `METHOD /path` (without its query) gives this; a function is given what was asked, and may take its time. */
     answers: Record<string, Answer | ((asked: Asked) => Answer)>;
 }
 
@@ -21,7 +21,7 @@ export class Fault {
 /** Signs in as that role and answers from then on. */
 export async function serve(role: Role, answers: Service['answers']): Promise<Service> {
     const service: Service = { asked: [], answers };
-    vi.stubGlobal('fetch', (url: string, init: RequestInit = {}) => {
+    vi.stubGlobal('fetch', async (url: string, init: RequestInit = {}) => {
         const headers = new Headers(init.headers);
         const path = url.replace('/portal/api', '');
         const asked: Asked = {
@@ -31,17 +31,17 @@ export async function serve(role: Role, answers: Service['answers']): Promise<Se
             csrf: headers.get('X-Vedette-Csrf'),
         };
         if (url === '/portal/session') {
-            return Promise.resolve(Response.json({ name: 'tester', role, expires: null, csrf: 'c5rf', version: '0' }));
+            return Response.json({ name: 'tester', role, expires: null, csrf: 'c5rf', version: '0' });
         }
         service.asked.push(asked);
         const found = service.answers[`${asked.method} ${path.split('?')[0] ?? ''}`];
-        const answer = typeof found === 'function' ? (found as (a: Asked) => Answer)(asked) : found;
+        const answer = await (typeof found === 'function' ? (found as (a: Asked) => Answer)(asked) : found);
         if (answer instanceof Fault) {
-            return Promise.resolve(Response.json({ error: { code: answer.code, message: answer.message } }, { status: answer.status }));
+            return Response.json({ error: { code: answer.code, message: answer.message } }, { status: answer.status });
         }
-        return Promise.resolve(answer === undefined
+        return answer === undefined
             ? Response.json({ error: { code: 'NotFound', message: `nothing answers ${asked.method} ${path}` } }, { status: 404 })
-            : answer === null ? new Response(null, { status: 204 }) : Response.json(answer));
+            : answer === null ? new Response(null, { status: 204 }) : Response.json(answer);
     });
     await loadSession();
     return service;

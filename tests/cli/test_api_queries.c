@@ -136,7 +136,11 @@ static void test_query__checked_without_values(void **state)
     assert_true(json_is_null(json_object_get(json_array_get(parameters, 0), "default")));
     assert_string_equal(text_at(json_array_get(parameters, 1), NULL, "default"), "7d");
     json_decref(answer);
-    expect(400, "InvalidQuery", "POST", "/query", NULL, "{\"kql\":\"Sec\",\"check\":true}");
+    answer = call(200, "POST", "/query", NULL, "{\"kql\":\"print 1\\n| wher x\",\"check\":true}");
+    assert_non_null(strstr(text_at(answer, "problem", "message"), "line 2, column 3: "));
+    parameters = json_object_get(json_object_get(answer, "problem"), "place");
+    assert_int_equal(json_integer_value(json_object_get(parameters, "length")), 4);
+    json_decref(answer);
 }
 
 static void test_query__what_is_wrong_and_where(void **state)

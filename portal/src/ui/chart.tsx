@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Charts over time (uPlot), with the same numbers as a table for who cannot see them.
+// Charts over time or over numbers (uPlot), with the same numbers as a table for who cannot see them.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { compact, localTime, localDate } from '../lib/format';
+import { compact, localDate, localTime, number } from '../lib/format';
 import { onTheme } from '../lib/theme';
 import { t } from '../strings';
 import { Scroll } from './scroll';
@@ -20,17 +20,26 @@ export interface Series {
 
 interface ChartProps {
     label: string; // what it shows, in words
-    /** Seconds since 1970, ascending. */
+    /** Seconds since 1970, ascending; with `numbers` any numbers. */
     times: number[];
     /** What the axis shows, where that is more than the times: seconds since 1970. */
     range?: [number, number];
     series: Series[];
-    kind?: 'line' | 'bars'; // bars stand on each other
+    kind?: 'line' | 'bars' | 'area' | 'points'; // bars stand on each other
     height?: number;
     unit?: (value: number) => string;
     /** Days: the axis has no hours. */
     days?: boolean;
+    /** What the axis counts where it is no time: a name for its numbers. */
+    numbers?: string;
+    /** Lines go on over what is not known. */
+    spans?: boolean;
+    /** The same numbers are shown elsewhere: no table below. */
+    bare?: boolean;
 }
+
+/** With few values each is marked, so that one alone can be seen. */
+const MARKED_MAX = 60;
 
 function property(name: string): string {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -42,6 +51,11 @@ export function stack(series: Series[]): (number | null)[][] {
     return series.map((one) => one.values.map((value, i) => (sums[i] = (sums[i] ?? 0) + (value ?? 0))));
 }
 
+/** A place on the axis below, in words. */
+function place({ numbers, days }: ChartProps, x: number): string {
+    return numbers !== undefined ? number(x) : days ? localDate(new Date(x * 1000)) : localTime(new Date(x * 1000));
+}
+
 function options(props: ChartProps, width: number): uPlot.Options {
     const bars = props.kind === 'bars';
     const unit = props.unit ?? compact;
@@ -49,20 +63,26 @@ function options(props: ChartProps, width: number): uPlot.Options {
     const series = props.series.map((one): uPlot.Series => ({
         label: one.name,
         stroke: property(one.color),
-        width: bars ? 0 : 2,
+        width: bars || props.kind === 'points' ? 0 : 2,
+        spanGaps: props.spans ?? false,
+        ...(props.kind === 'area' ? { fill: `${property(one.color)}33` } : {}),
+        ...(props.kind === 'points' ? { paths: () => null } : {}),
         ...(bars ? { fill: property(one.color), paths: uPlot.paths.bars?.({ size: [0.7, 46] }) } : {}),
-        points: { show: false },
+        points: {
+            show: !bars && (props.kind === 'points' || props.times.length <= MARKED_MAX), size: props.kind === 'points' ? 7 : 5,
+            fill: property(one.color), stroke: property(one.color), width: 0,
+        },
         // What stands on others shows its own value.
         value: (_, __, ___, i) => (i === null ? '–' : unit(one.values[i] ?? 0)),
     } as uPlot.Series));
     return {
         width,
         height: props.height ?? 190,
-        scales: { x: { time: true, ...(props.range ? { range: props.range } : {}) }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.08)] } },
+        scales: { x: { time: props.numbers === undefined, ...(props.range ? { range: props.range } : {}) }, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 1] } },
         cursor: { y: false, points: { show: !bars } },
         legend: { live: true },
         series: [
-            { label: t.alerts.time, value: (_, s) => (s === null ? '–' : props.days ? localDate(new Date(s * 1000)) : localTime(new Date(s * 1000))) },
+            { label: props.numbers ?? t.alerts.time, value: (_, x) => (x === null ? '–' : place(props, x)) },
             ...(bars ? series.reverse() : series),
         ],
         axes: [
@@ -77,20 +97,22 @@ function data(props: ChartProps): uPlot.AlignedData {
     return [props.times, ...rows];
 }
 
-function ValueTable({ times, series, unit = compact, days, label }: ChartProps): JSX.Element {
+function ValueTable(props: ChartProps): JSX.Element {
+    const { times, series, unit = compact, label } = props;
+    const [open, setOpen] = useState(false);
     return (
-        <details class="small">
+        <details class="small" onToggle={(event) => { setOpen(event.currentTarget.open); }}>
             <summary class="muted">{t.chartTable}</summary>
-            <Scroll label={label}>
+            {open ? <Scroll label={label}>
                 <table>
                     <caption class="visually-hidden">{label}</caption>
                     <thead>
-                        <tr><th scope="col">{t.alerts.time}</th>{series.map((s) => <th class="number" scope="col" key={s.name}>{s.name}</th>)}</tr>
+                        <tr><th scope="col">{props.numbers ?? t.alerts.time}</th>{series.map((s) => <th class="number" scope="col" key={s.name}>{s.name}</th>)}</tr>
                     </thead>
                     <tbody>
                         {times.map((second, i) => (
                             <tr key={second}>
-                                <th scope="row">{days ? localDate(new Date(second * 1000)) : localTime(new Date(second * 1000))}</th>
+                                <th scope="row">{place(props, second)}</th>
                                 {series.map((s) => {
                                     const value = s.values[i];
                                     return <td class="number" key={s.name}>{value === null || value === undefined ? '–' : unit(value)}</td>;
@@ -99,7 +121,7 @@ function ValueTable({ times, series, unit = compact, days, label }: ChartProps):
                         ))}
                     </tbody>
                 </table>
-            </Scroll>
+            </Scroll> : null}
         </details>
     );
 }
@@ -129,7 +151,7 @@ export function Chart(props: ChartProps): JSX.Element {
     return (
         <figure class="stack tight">
             <div class="chart" ref={ref} role="img" aria-label={props.label} />
-            <ValueTable {...props} />
+            {props.bare ? null : <ValueTable {...props} />}
         </figure>
     );
 }
