@@ -4,7 +4,6 @@ import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { forgetAnswers, type Role } from '../src/lib/api';
 import { Groups } from '../src/pages/groups';
-import { forgetDrafts } from '../src/pages/groups/draft';
 import { complete, toSend, type Document } from '../src/pages/groups/rules';
 import type { TrialResult } from '../src/pages/groups/trial';
 import { Fault, serve, type Asked, type Service } from './server';
@@ -43,7 +42,6 @@ const rule = async (name: string) => within(await screen.findByRole('region', { 
 
 beforeEach(() => {
     forgetAnswers();
-    forgetDrafts();
     window.history.replaceState(null, '', '/portal/groups/pumps');
 });
 
@@ -86,6 +84,20 @@ describe('the rules of a group', () => {
         const sent = service.asked.find((one) => one.method === 'PUT')?.body as Document;
         expect(sent.timeWindowRules.find((r) => r.ruleType === D2C)).toEqual(
             { ruleType: D2C, isEnabled: true, minThreshold: 1, maxThreshold: 35, timeWindowSize: 'PT5M' });
+    });
+
+    it('are compared with the saved ones also where those were not tried before', async () => {
+        const service = await open('contributor');
+        render(<Groups path={['pumps']} />);
+        fireEvent.input((await rule('Messages to the cloud')).getByLabelText('At most'), { target: { value: '38' } });
+        await screen.findByText('2 findings on 1 device', {}, { timeout: 3000 });
+        expect(await screen.findAllByText('with the saved rules: 10', {}, { timeout: 3000 })).toHaveLength(2);
+        fireEvent.click(screen.getByRole('button', { name: 'Discard changes' }));
+        await screen.findByText('10 findings on 1 device', {}, { timeout: 3000 });
+        fireEvent.input((await rule('Messages to the cloud')).getByLabelText('At most'), { target: { value: '39' } });
+        await screen.findByText('1 finding on 1 device', {}, { timeout: 3000 });
+        expect(screen.getAllByText('with the saved rules: 10')).toHaveLength(2);
+        expect(tests(service)).toHaveLength(4);
     });
 
     it('are not tried or saved with a wrong line, whose place is said; discarding brings back what was', async () => {

@@ -196,6 +196,16 @@ function remember(path: string, value: unknown): void {
 /** Forgets all answers: they were another caller's. */
 export function forgetAnswers(): void {
     remembered.clear();
+    for (const call of forgetting) {
+        call();
+    }
+}
+
+const forgetting = new Set<() => void>();
+
+/** Called when answers are forgotten: for what else is a caller's own. */
+export function whenForgotten(call: () => void): void {
+    forgetting.add(call);
 }
 
 /** Asks for a path (null: for nothing), and again when one of the topics changed. */

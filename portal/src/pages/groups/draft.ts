@@ -2,6 +2,7 @@
 // Rules that are being edited. They outlive a look at another page, and are forgotten when the browser's page is left.
 
 import { useEffect, useState } from 'preact/hooks';
+import { whenForgotten } from '../../lib/api';
 import { same, type Document } from './rules';
 
 interface Draft {
@@ -12,10 +13,7 @@ interface Draft {
 
 const drafts = new Map<string, Draft>();
 
-/** For tests, and when somebody else signs in. */
-export function forgetDrafts(): void {
-    drafts.clear();
-}
+whenForgotten(() => { drafts.clear(); });
 
 export interface Editing {
     document: Document;
@@ -33,8 +31,13 @@ export function useDraft(group: string, saved: Document): Editing {
     const isDirty = draft !== undefined && !same(draft.document, saved);
 
     useEffect(() => {
+        const now = drafts.get(group);
+        if (now && same(now.document, saved)) {
+            drafts.delete(group); // it has been saved
+        }
+    }, [saved]);
+    useEffect(() => {
         if (!isDirty) {
-            drafts.delete(group);
             return undefined;
         }
         const ask = (event: BeforeUnloadEvent) => { event.preventDefault(); };

@@ -144,7 +144,9 @@ function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; rel
     const [isProposing, setProposing] = useState(false);
     const { save, running, error, refusal, forget } = useSave(group.name, editing);
     const faults = faultsOf(editing.document, refusal);
-    const trying = useTrial({ group: group.name, document: editing.document, isDirty: editing.isDirty, isRight: faults.size === 0 });
+    const trying = useTrial({
+        group: group.name, document: editing.document, saved, isDirty: editing.isDirty, isRight: faults.size === 0,
+    });
     const change = (document: Document) => {
         forget();
         editing.set(document);

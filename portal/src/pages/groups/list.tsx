@@ -72,7 +72,7 @@ function NewGroup({ onClose }: { onClose: () => void }): JSX.Element {
 
 export function GroupList(): JSX.Element {
     const [open, setOpen] = useState(false);
-    const loaded = useGet<GroupsAnswer>('/groups', ['groups', 'devices']);
+    const loaded = useGet<GroupsAnswer>('/groups', ['groups']);
     return (
         <Page title={s.title} actions={may('contributor')
             ? <Button icon="plus" kind="primary" onClick={() => { setOpen(true); }}>{s.create}</Button> : null}>

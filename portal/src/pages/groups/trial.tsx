@@ -107,19 +107,26 @@ export interface Trying {
     before: number | undefined;
 }
 
-export function useTrial({ group, document, isDirty, isRight }: {
-    group: string; document: Document; isDirty: boolean; isRight: boolean;
+/** Tries the rules of the editor, and the saved ones beside, where they are others. */
+export function useTrial({ group, document, saved, isDirty, isRight }: {
+    group: string; document: Document; saved: Document; isDirty: boolean; isRight: boolean;
 }): Trying {
     const [over, setOver] = useParam('over', DAY_S);
     const seconds = Object.hasOwn(s.trialSpans, over) ? over : DAY_S;
     const isOn = enabledCount(document) > 0;
-    const tried = usePost<TrialResult>(isRight && isOn ? `/groups/${encodeURIComponent(group)}/test?seconds=${seconds}` : null,
-        toSend(document), REST_MS);
-    const saved = useRef(new Map<string, number>());
+    const path = `/groups/${encodeURIComponent(group)}/test?seconds=${seconds}`;
+    const tried = usePost<TrialResult>(isRight && isOn ? path : null, toSend(document), REST_MS);
+    const known = useRef(new Map<string, number>());
+    const key = `${seconds} ${JSON.stringify(toSend(saved))}`;
     if (!isDirty && tried.data && !tried.loading) {
-        saved.current.set(seconds, tried.data.findings);
+        known.current.set(key, tried.data.findings);
     }
-    return { seconds, setOver, tried, isOn, isRight, before: isDirty ? saved.current.get(seconds) : undefined };
+    const isNone = enabledCount(saved) === 0;
+    const beside = usePost<TrialResult>(isDirty && !isNone && !known.current.has(key) ? path : null, toSend(saved), REST_MS);
+    return {
+        seconds, setOver, tried, isOn, isRight,
+        before: !isDirty ? undefined : isNone ? 0 : known.current.get(key) ?? (beside.loading ? undefined : beside.data?.findings),
+    };
 }
 
 /** In a line, where the trial itself is out of sight. */
