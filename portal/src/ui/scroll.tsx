@@ -15,7 +15,7 @@ export function Scroll({ label, children }: { label: string; children: Component
         const measure = () => {
             if (element.scrollWidth > element.clientWidth) {
                 element.tabIndex = 0;
-                element.setAttribute('role', 'region');
+                element.setAttribute('role', 'group');
                 element.setAttribute('aria-label', label);
             } else {
                 element.removeAttribute('tabindex');
