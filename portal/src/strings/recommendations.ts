@@ -24,6 +24,7 @@ export const recommendations = {
     fixTitle: 'Fix it from here',
     fix: 'Fix …',
     fixSubmit: 'Send this',
+    request: 'The request',
     fixIntro: 'This is sent to the service as it stands here, in your name. It is recorded.',
     fixSent: 'Sent. The service looks at the hub again.',
     fixReader: 'Your role cannot change this: ask a contributor or an owner.',

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A part that scrolls sideways where there is no room for it, by keyboard too.
+// A part that scrolls where there is no room for it, by keyboard too.
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-export function Scroll({ label, children }: { label: string; children: ComponentChildren }): JSX.Element {
+export function Scroll(props: { label: string; class?: string; children: ComponentChildren }): JSX.Element {
+    const { label, children } = props;
     const ref = useRef<HTMLDivElement>(null);
     useEffect(() => {
         const element = ref.current;
@@ -13,7 +14,7 @@ export function Scroll({ label, children }: { label: string; children: Component
         }
         // It is a stop for the keyboard only while there is something to scroll.
         const measure = () => {
-            if (element.scrollWidth > element.clientWidth) {
+            if (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight + 1) {
                 element.tabIndex = 0;
                 element.setAttribute('role', 'group');
                 element.setAttribute('aria-label', label);
@@ -30,5 +31,5 @@ export function Scroll({ label, children }: { label: string; children: Component
         }
         return () => { observer.disconnect(); };
     }, [label]);
-    return <div class="table-wrap" ref={ref}>{children}</div>;
+    return <div class={props.class ?? 'table-wrap'} ref={ref}>{children}</div>;
 }

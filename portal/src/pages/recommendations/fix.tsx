@@ -7,6 +7,7 @@ import { call, may } from '../../lib/api';
 import { announce } from '../../lib/events';
 import { t } from '../../strings';
 import { Confirm } from '../../ui/confirm';
+import { Scroll } from '../../ui/scroll';
 import { Button, Card, Notice } from '../../ui/ui';
 import type { Fix, Recommendation } from './types';
 
@@ -18,10 +19,10 @@ const ASKS = 30;
 
 function Request({ of: { request } }: { of: Fix }): JSX.Element {
     return (
-        <div class="code-box stack tight">
+        <Scroll class="code-box" label={s.request}>
             <code class="wrap">{request.method} {request.path}</code>
             {request.body !== undefined ? <pre>{JSON.stringify(request.body, null, 2)}</pre> : null}
-        </div>
+        </Scroll>
     );
 }
 

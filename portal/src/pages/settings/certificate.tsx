@@ -9,6 +9,7 @@ import { t } from '../../strings';
 import { Confirm } from '../../ui/confirm';
 import { toast } from '../../ui/dialog';
 import { CertificateField, toPem } from '../../ui/pem';
+import { Scroll } from '../../ui/scroll';
 import { Button, Card, CopyButton, Facts, Fault, Loaded, Notice, Time } from '../../ui/ui';
 import { Expiry, State, type Certificate } from './certificates';
 
@@ -54,7 +55,10 @@ function Proof({ of: one, reload }: { of: Certificate; reload: () => void }): JS
                     <>
                         <li>
                             {s.step2}
-                            <div class="code-box row top"><pre>{commands(code)}</pre><CopyButton text={commands(code)} /></div>
+                            <div class="row top">
+                                <Scroll class="code-box" label={s.step2}><pre>{commands(code)}</pre></Scroll>
+                                <CopyButton text={commands(code)} />
+                            </div>
                         </li>
                         <li>
                             <form class="stack tight" onSubmit={(event) => {
@@ -118,7 +122,7 @@ function Whole({ of: one, reload }: { of: Certificate; reload: () => void }): JS
                 )}
             </Card>
             <Card title={s.text64} actions={<CopyButton text={pem} />}>
-                <pre class="code-box small">{pem}</pre>
+                <Scroll class="code-box" label={s.textLabel}><pre class="small">{pem}</pre></Scroll>
             </Card>
         </div>
     );

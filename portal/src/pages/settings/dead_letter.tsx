@@ -10,6 +10,7 @@ import { go, href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
 import { Confirm } from '../../ui/confirm';
 import { toast } from '../../ui/dialog';
+import { Scroll } from '../../ui/scroll';
 import { Button, Card, CopyButton, Empty, Facts, Fault, Loaded, Notice, SelectField, Time } from '../../ui/ui';
 import { ReplayState } from './dead_letters';
 import type { Letter, Replay } from './letters';
@@ -40,7 +41,7 @@ function Body({ of: one }: { of: Letter }): JSX.Element {
             <div class="stack tight">
                 <SelectField label={s.form} value={form} onChange={setForm} options={Object.entries(s.forms)} />
                 {one.bodyBytes === 0 ? <Empty title={s.emptyBody} /> : one.body === null ? <Empty title={s.noJson} />
-                    : <pre class="code-box small">{text}</pre>}
+                    : <Scroll class="code-box" label={s.bodyText}><pre class="small">{text}</pre></Scroll>}
             </div>
         </Card>
     );

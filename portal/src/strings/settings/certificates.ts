@@ -46,5 +46,6 @@ export const certificates = {
     removed: 'Removed.',
     details: 'Details',
     text64: 'Certificate (PEM)',
+    textLabel: 'Text of the certificate',
     noFile: 'Choose a file, or paste the text.',
 };

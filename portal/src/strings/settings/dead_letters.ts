@@ -40,6 +40,7 @@ export const deadLetters = {
     properties: 'Properties',
     propertiesBad: 'The properties are malformed:',
     body: 'Body',
+    bodyText: 'What the body holds',
     form: 'Shown as',
     forms: { auto: 'what it seems to be', json: 'JSON', text: 'text', hex: 'hexadecimal' },
     noJson: 'It is no JSON.',

@@ -9,7 +9,7 @@ export const diagnostics = {
     add: 'Add …',
     addTitle: 'New diagnostic setting',
     editTitle: (name: string) => `Change ${name}`,
-    editOf: (name: string) => `Change ${name}`,
+    editOf: (name: string) => `Edit ${name}`,
     removeOf: (name: string) => `Delete ${name}`,
     delete: 'Delete',
     removeTitle: (name: string) => `Delete ${name}?`,

@@ -65,7 +65,7 @@ export const notifications = {
     discardTitle: 'Discard this notification?',
     discardText: 'The receiver never gets it. The alert itself stays.',
     discarded: 'Discarded.',
-    replayOf: (n: number) => `Send notification ${n.toString()} again`,
+    replayOf: (n: number) => `Send again: notification ${n.toString()}`,
     discardOf: (n: number) => `Discard notification ${n.toString()}`,
     replayAll: 'Send all again',
     replayAllTitle: 'Send all of them again?',
