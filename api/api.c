@@ -85,6 +85,8 @@ static const struct vd_api_route routes[] = {
         vd_api_notify_dead_discard},
     {"GET", "/doctor", VD_ROLE_READER, NEEDS_GROUPS, vd_api_doctor_group},
     {"GET", "/doctor/{id}", VD_ROLE_READER, NEEDS_GROUPS, vd_api_doctor_device},
+    {"GET", "/overview", VD_ROLE_READER, VD_NEEDS_ALERTS | VD_NEEDS_LOG, vd_api_overview},
+    {"GET", "/inventory", VD_ROLE_READER, NEEDS_GROUPS, vd_api_inventory_list},
     {"GET", "/recommendations", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_recommendation_list},
     {"GET", "/recommendations/{id}", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_recommendation_get},
     {"GET", "/dead-letters", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_dead_letter_list},
@@ -388,6 +390,17 @@ json_t *vd_api_body_object(const struct vd_api_args *args, struct vd_api_answer 
         body = NULL;
     }
     return body;
+}
+
+json_t *vd_api_time(int64_t utc_ms)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    if (utc_ms == 0) {
+        return json_null();
+    }
+    vd_time_format(utc_ms, text);
+    return json_string(text);
 }
 
 void vd_api_reply(struct vd_api_answer *answer, int status, json_t *body)

@@ -236,17 +236,6 @@ static bool judge(const struct patient *p, const struct vd_rule *rule, char why[
 
 /* ---- Answers ---- */
 
-static json_t *time_json(int64_t ms)
-{
-    char text[VD_TIME_TEXT_SIZE];
-
-    if (ms == 0) {
-        return json_null();
-    }
-    vd_time_format(ms, text);
-    return json_string(text);
-}
-
 static json_t *warnings_of_all(const struct vd_api *api)
 {
     json_t *list = json_array();
@@ -299,7 +288,7 @@ static json_t *patient_json(const struct vd_api *api, const struct patient *p)
 {
     return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "deviceId", p->device.device_id, "group",
         p->device.group, "isEnabled", p->device.is_enabled, "lastHeard",
-        time_json(p->state != NULL ? p->state->heard_ms : 0), "warnings", warnings_of(api, p),
+        vd_api_time(p->state != NULL ? p->state->heard_ms : 0), "warnings", warnings_of(api, p),
         "alerts", alerts_of(p));
 }
 

@@ -55,6 +55,9 @@ bool vd_api_param_number(const struct vd_api_args *args, const char *name, int64
 /* The body as a JSON object, the caller's to free; NULL (answer set) if it is none. */
 json_t *vd_api_body_object(const struct vd_api_args *args, struct vd_api_answer *answer);
 
+/* A time as text, the caller's; 0: null. NULL: no memory. */
+json_t *vd_api_time(int64_t utc_ms);
+
 /* Answers with `body`, which is the answer's from now on; NULL: memory ran out. */
 void vd_api_reply(struct vd_api_answer *answer, int status, json_t *body);
 
@@ -124,6 +127,8 @@ vd_api_handler vd_api_notify_dead_replay;
 vd_api_handler vd_api_notify_dead_discard;
 vd_api_handler vd_api_doctor_group;
 vd_api_handler vd_api_doctor_device;
+vd_api_handler vd_api_overview;
+vd_api_handler vd_api_inventory_list;
 vd_api_handler vd_api_recommendation_list;
 vd_api_handler vd_api_recommendation_get;
 vd_api_handler vd_api_dead_letter_list;

@@ -10,24 +10,12 @@
 /* Ten years: who means longer means for ever. */
 #define EXPIRES_MAX_S (10LL * 366 * 24 * 3600)
 
-/* NULL: no memory, or (a time of 0) none of it is there. */
-static json_t *time_json(int64_t utc_ms)
-{
-    char text[VD_TIME_TEXT_SIZE];
-
-    if (utc_ms == 0) {
-        return json_null();
-    }
-    vd_time_format(utc_ms, text);
-    return json_string(text);
-}
-
 static json_t *token_json(const struct vd_token *token)
 {
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b}", "name", token->name, "role",
         vd_role_name(token->role), "createdBy", token->created_by, "created",
-        time_json(token->created_ms), "expires", time_json(token->expires_ms), "lastUsed",
-        time_json(token->last_used_ms), "isExpired",
+        vd_api_time(token->created_ms), "expires", vd_api_time(token->expires_ms), "lastUsed",
+        vd_api_time(token->last_used_ms), "isExpired",
         (int)(token->expires_ms != 0 && token->expires_ms <= vd_clock_utc_ms()));
 }
 

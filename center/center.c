@@ -13,6 +13,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#define RATE_MS 10000
+
 struct vd_center {
     struct vd_ingest ingest; /* the thread's own */
     struct vd_indicator_loader *loader;
@@ -28,6 +30,11 @@ struct vd_center {
     pthread_cond_t changed;
     bool stopping;
     struct vd_center_stats stats;
+    /* What the rate is measured from: the number of records at two times, of the monotonic clock. */
+    struct {
+        int64_t ms;
+        uint64_t records;
+    } paces[2];
 };
 
 static bool center_is_stopping(struct vd_center *center)
@@ -55,6 +62,26 @@ static void pause_for(struct vd_center *center, int64_t ms)
     pthread_mutex_unlock(&center->mutex);
 }
 
+/* Within the mutex. */
+static void measure_rate(struct vd_center *center)
+{
+    const int64_t now_ms = vd_clock_monotonic_ms();
+
+    if (center->paces[1].ms == 0 || now_ms - center->paces[1].ms >= RATE_MS) {
+        const bool is_first = center->paces[1].ms == 0;
+
+        center->paces[0] = center->paces[1];
+        center->paces[1].ms = now_ms;
+        center->paces[1].records = center->stats.records;
+        center->paces[0] = is_first ? center->paces[1] : center->paces[0];
+    }
+    if (now_ms > center->paces[0].ms) {
+        center->stats.records_per_second =
+            (double)(center->stats.records - center->paces[0].records) * 1000 /
+            (double)(now_ms - center->paces[0].ms);
+    }
+}
+
 /* Makes the counters public; tells of the start and end of a stall. */
 static void publish(struct vd_center *center, int error)
 {
@@ -65,6 +92,7 @@ static void publish(struct vd_center *center, int error)
     was_stalled = center->stats.stalled != 0;
     center->stats = center->ingest.stats;
     center->stats.stalled = stalled ? 1 : 0;
+    measure_rate(center);
     pthread_mutex_unlock(&center->mutex);
     if (stalled && !was_stalled) {
         vd_log(VD_LOG_ERROR, "center.stalled", "offset=%llu problem=\"%s\"",

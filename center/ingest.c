@@ -272,6 +272,20 @@ static int store_findings(struct vd_ingest *ingest, struct vd_findings_tally *ta
     return error == VD_OK ? vd_engine_save(ingest->engine, ingest->store) : error;
 }
 
+static int store_coverage(struct vd_ingest *ingest, const struct vd_ingest_batch *batch)
+{
+    static const struct vd_coverage none = {0};
+    int error = VD_OK;
+
+    for (int i = 0; i < 24 && error == VD_OK; i++) {
+        if (memcmp(&batch->coverage[i], &none, sizeof none) != 0) {
+            error =
+                vd_coverage_add(ingest->store, (int64_t)batch->day * 24 + i, &batch->coverage[i]);
+        }
+    }
+    return error;
+}
+
 /* Writes alerts and the offset, unless the alert store has had all of these records. */
 static int finish_alerts(struct vd_ingest *ingest, struct vd_ingest_batch *batch)
 {
@@ -282,6 +296,9 @@ static int finish_alerts(struct vd_ingest *ingest, struct vd_ingest_batch *batch
         return VD_OK;
     }
     error = store_findings(ingest, &tally);
+    if (error == VD_OK) {
+        error = store_coverage(ingest, batch);
+    }
     if (error == VD_OK) {
         error = vd_alert_store_set_offset(ingest->store, batch->next);
         batch->counted.alerts_raised = tally.raised;
@@ -299,6 +316,8 @@ static void add_counters(struct vd_center_stats *total, const struct vd_center_s
     total->alerts_raised += more->alerts_raised;
     total->alerts_repeated += more->alerts_repeated;
     total->raw_events_passed_over += more->raw_events_passed_over;
+    total->last_record_ms =
+        more->last_record_ms != 0 ? more->last_record_ms : total->last_record_ms;
 }
 
 static void publish_detection(struct vd_ingest *ingest)

@@ -5,6 +5,7 @@
 #define VEDETTE_CENTER_INGEST_INTERNAL_H
 
 #include "center/ingest.h"
+#include "center/store/coverage.h"
 
 /* One batch under way. */
 struct vd_ingest_batch {
@@ -14,7 +15,8 @@ struct vd_ingest_batch {
     int32_t seen_day; /* of the table that new events go to */
     int32_t day;      /* of the records: a batch holds one day's */
     bool started;
-    struct vd_center_stats counted; /* what the batch adds once it is committed */
+    struct vd_coverage coverage[24]; /* by the hour of the day */
+    struct vd_center_stats counted;  /* what the batch adds once it is committed */
 };
 
 /*

@@ -61,6 +61,33 @@ static int judge_duplicate(struct vd_ingest *ingest, const struct vd_ingest_batc
     return error;
 }
 
+/* The first event carries the message's ledger: it is new exactly once. Before the engine learns of it. */
+static int count_coverage(struct vd_ingest *ingest, struct vd_ingest_batch *batch,
+    const struct vd_event *record, const struct vd_security_event *event)
+{
+    const struct vd_security_message *message = &ingest->message;
+    const struct vd_ledger *ledger = &message->ledger;
+    const int64_t hour = record->enqueued_ms / VD_HOUR_MS;
+    const struct vd_device_state *device = vd_engine_device(ingest->engine, record->device_id);
+    const struct vd_coverage more = {
+        .devices = device == NULL || device->ledger_hour != hour ? 1 : 0,
+        .counted = ledger->packets_counted,
+        .overflowed = ledger->packets_overflowed,
+        .malformed = ledger->packets_malformed,
+        .given_up = ledger->packets_given_up,
+        .withheld = ledger->packets_withheld,
+    };
+
+    if (!message->has_ledger || event != vd_security_message_event(message, 0)) {
+        return VD_OK;
+    }
+    if (hour / 24 != batch->day) { /* a replay of another day */
+        return vd_coverage_add(ingest->store, hour, &more);
+    }
+    vd_coverage_sum(&batch->coverage[hour % 24], &more);
+    return VD_OK;
+}
+
 static int take_event(struct vd_ingest *ingest, struct vd_ingest_batch *batch, uint64_t offset,
     const struct vd_event *record, const struct vd_security_event *event)
 {
@@ -79,7 +106,9 @@ static int take_event(struct vd_ingest *ingest, struct vd_ingest_batch *batch, u
         seen.time = time;
         seen.message = &ingest->message;
         seen.event = event;
-        error = vd_engine_observe(ingest->engine, &seen, &ingest->findings);
+        error = count_coverage(ingest, batch, record, event);
+        error =
+            error == VD_OK ? vd_engine_observe(ingest->engine, &seen, &ingest->findings) : error;
     }
     if (!ingest->stores_raw_events) {
         batch->counted.raw_events_passed_over += offset >= batch->alerts_from ? 1 : 0;
@@ -328,6 +357,7 @@ int vd_ingest_take(struct vd_ingest *ingest, struct vd_ingest_batch *batch, uint
     int error = VD_OK;
 
     batch->counted.records += is_new ? 1 : 0;
+    batch->counted.last_record_ms = record->enqueued_ms;
     if (record->kind == VD_EVENT_REPLAY) {
         return take_replay(ingest, batch, offset, record);
     }

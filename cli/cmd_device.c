@@ -190,7 +190,61 @@ static int device_update(const struct vd_invocation *invocation)
     return print_device(invocation, device);
 }
 
-static int device_list(const struct vd_invocation *invocation)
+static void add_heard(struct vd_table *table, const json_t *device)
+{
+    const json_t *open = json_object_get(device, "openAlerts");
+    char alerts[64];
+
+    snprintf(alerts, sizeof alerts, "%lld high, %lld medium, %lld low",
+        (long long)json_integer_value(json_object_get(open, "High")),
+        (long long)json_integer_value(json_object_get(open, "Medium")),
+        (long long)json_integer_value(json_object_get(open, "Low")));
+    vd_table_add(table, text_of(device, "deviceId"));
+    vd_table_add(table, text_of(device, "state"));
+    vd_table_add(table, text_of(device, "group"));
+    vd_table_add(table, text_of(device, "lastHeard"));
+    vd_table_add(table, text_of(device, "address"));
+    vd_table_add(table, alerts);
+}
+
+/* One page of those in a state, as the center knows them. */
+static int list_of_state(const struct vd_invocation *invocation, const char *state)
+{
+    static const char *const columns[] = {
+        "DEVICE", "STATE", "GROUP", "LAST HEARD", "ADDRESS", "OPEN ALERTS"};
+    struct vd_api_request request = {.method = "GET", .path = "/inventory"};
+    struct vd_table table = {.columns = columns, .column_count = 6};
+    struct vd_buf query = {0};
+    char *encoded = vd_client_encode(state);
+    const json_t *device;
+    json_t *answer;
+    size_t i;
+
+    vd_buf_printf(&query, "limit=1000&state=%s", encoded != NULL ? encoded : "");
+    free(encoded);
+    request.query = query.error == VD_OK ? (const char *)query.data : NULL;
+    answer = vd_client_json(invocation->data_dir, &request);
+    vd_buf_release(&query);
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(json_object_get(answer, "devices"));
+    } else {
+        json_array_foreach(json_object_get(answer, "devices"), i, device)
+        {
+            add_heard(&table, device);
+        }
+        vd_table_print(&table, true);
+    }
+    if (json_is_string(json_object_get(answer, "next"))) {
+        fputs("vedette: there are more devices than are shown\n", stderr);
+    }
+    json_decref(answer);
+    return VD_EXIT_OK;
+}
+
+static int list_all(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"DEVICE", "STATUS", "CONNECTED", "CREATED"};
     const struct vd_api_request request = {.method = "GET", .path = "/devices"};
@@ -225,6 +279,13 @@ static int device_list(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+static int device_list(const struct vd_invocation *invocation)
+{
+    const char *state = vd_invocation_value(invocation, "state");
+
+    return state != NULL ? list_of_state(invocation, state) : list_all(invocation);
+}
+
 static int device_show(const struct vd_invocation *invocation)
 {
     return print_device(
@@ -243,6 +304,11 @@ static const struct vd_option create_options[] = {
     {"thumbprint", "HEX", "by certificate: its SHA-1 or SHA-256, 40 or 64 hex digits"},
     {"secondary-thumbprint", "HEX", "of a second one"},
     {"ca", NULL, "by a certificate of a verified CA, with the device's id as its CN"},
+    {NULL, NULL, NULL},
+};
+
+static const struct vd_option list_options[] = {
+    {"state", "STATE", "only those that are reporting, late, silent, refused, never or disabled"},
     {NULL, NULL, NULL},
 };
 
@@ -272,7 +338,11 @@ const struct vd_command vd_device_commands[] = {
         .takes = TAKES,
         .options = create_options,
         .run = device_create},
-    {.name = "list", .summary = "Lists the identities.", .takes = TAKES, .run = device_list},
+    {.name = "list",
+        .summary = "Lists the identities, or with --state what the center knows of them.",
+        .takes = TAKES,
+        .options = list_options,
+        .run = device_list},
     {.name = "show",
         .summary = "Shows an identity with its credentials.",
         .arguments = "ID",

@@ -15,6 +15,7 @@
 #define FLAG_KNOWN     4U
 #define FLAG_ENABLED   8U
 #define FLAG_COPY      16U
+#define FLAG_LATE      32U
 #define FLAG_TOLD      1U
 #define FLAG_PARTIAL   2U
 
@@ -108,6 +109,11 @@ void vd_device_state_forget(struct vd_device_state *state)
     state->is_refused_copy = false;
     state->refused_address = none;
     state->network_ms = 0;
+    state->message_ms = 0;
+    state->message_observed = 0;
+    state->pace_ms = 0;
+    state->is_late = false;
+    state->ledger_hour = 0;
     state->clock_error_ms = 0;
     state->clock_measured_ms = 0;
 }
@@ -115,7 +121,8 @@ void vd_device_state_forget(struct vd_device_state *state)
 void vd_device_state_set_back(struct vd_device_state *state, int64_t now_ms)
 {
     int64_t *const times[] = {&state->member_since_ms, &state->heard_ms, &state->connected_ms,
-        &state->left_ms, &state->refused_ms, &state->network_ms, &state->clock_measured_ms};
+        &state->left_ms, &state->refused_ms, &state->network_ms, &state->message_ms,
+        &state->clock_measured_ms};
 
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         *times[i] = *times[i] < now_ms ? *times[i] : now_ms;
@@ -420,11 +427,13 @@ void vd_device_state_write(const struct vd_device_state *state, struct vd_buf *o
 {
     const int64_t times[] = {state->member_since_ms, state->heard_ms, state->heard_observed,
         state->connected_ms, state->left_ms, state->clock_error_ms, state->clock_measured_ms,
-        state->refused_ms, state->network_ms};
+        state->refused_ms, state->network_ms, state->message_ms, state->message_observed,
+        state->pace_ms, state->ledger_hour};
 
     const uint64_t flags = (state->is_connected ? FLAG_CONNECTED : 0) |
         (state->is_silent ? FLAG_SILENT : 0) | (state->is_known ? FLAG_KNOWN : 0) |
-        (state->is_enabled ? FLAG_ENABLED : 0) | (state->is_refused_copy ? FLAG_COPY : 0);
+        (state->is_enabled ? FLAG_ENABLED : 0) | (state->is_refused_copy ? FLAG_COPY : 0) |
+        (state->is_late ? FLAG_LATE : 0);
 
     put(out, FORMAT, 1);
     put(out, flags, 1);
@@ -536,7 +545,8 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
     struct vd_reader reader;
     int64_t *const times[] = {&state->member_since_ms, &state->heard_ms, &state->heard_observed,
         &state->connected_ms, &state->left_ms, &state->clock_error_ms, &state->clock_measured_ms,
-        &state->refused_ms, &state->network_ms};
+        &state->refused_ms, &state->network_ms, &state->message_ms, &state->message_observed,
+        &state->pace_ms, &state->ledger_hour};
     uint8_t flags;
     uint32_t windows;
     int error;
@@ -551,6 +561,7 @@ int vd_device_state_read(struct vd_device_state *state, struct vd_str body)
     state->is_known = (flags & FLAG_KNOWN) != 0;
     state->is_enabled = (flags & FLAG_ENABLED) != 0;
     state->is_refused_copy = (flags & FLAG_COPY) != 0;
+    state->is_late = (flags & FLAG_LATE) != 0;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         *times[i] = (int64_t)vd_reader_u64_le(&reader);
     }

@@ -61,6 +61,12 @@ struct vd_device_state {
         is_refused_copy; /* it looked like a copy, and the device has not been let in from there since */
     struct vd_address refused_address;
     int64_t network_ms; /* the hub's time of the last report of network activity; 0: never */
+    /* Its messages: center/detect/presence.h. */
+    int64_t message_ms;       /* the hub's time of the last; 0: never */
+    int64_t message_observed; /* the same on the engine's clock of observed time */
+    int64_t pace_ms;          /* the usual longest pause between two; 0: not known */
+    bool is_late;
+    int64_t ledger_hour; /* the last in which it reported coverage, hours of the hub since 1970 */
     /* Its clock against the hub's, from the event that was the least behind of late: positive is ahead. */
     int64_t clock_error_ms;
     int64_t clock_measured_ms; /* the hub's time; 0: never */

@@ -6,11 +6,13 @@
 #include "center/detect/address_text.h"
 #include "center/detect/engine_internal.h"
 #include "center/detect/login_refused.h"
+#include "center/detect/presence.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
 #define MINUTE_MS     60000
+#define HOUR_MS       3600000
 #define CLOCK_KEPT_MS 3600000
 #define TRUST_MS      3600000
 
@@ -150,6 +152,7 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
         engine->is_changed = true;
         watch_memory(engine);
         error = vd_engine_judge_silence(engine, findings);
+        error = error == VD_OK ? vd_engine_judge_pace(engine) : error;
     }
     return error;
 }
@@ -264,10 +267,14 @@ static void learn(
     switch (seen->what) {
     case VD_OBSERVED_MESSAGE:
         hear(engine, state, seen);
+        vd_device_learn_pace(state, seen->enqueued_ms, engine->observed_ms);
         break;
     case VD_OBSERVED_EVENT:
         if (seen->event->time_s != 0) {
             measure_clock(state, seen);
+        }
+        if (seen->message->has_ledger) {
+            state->ledger_hour = seen->enqueued_ms / HOUR_MS;
         }
         if (seen->event->payload == VD_PAYLOAD_NETWORK_ACTIVITY) {
             state->network_ms = seen->enqueued_ms;

@@ -138,7 +138,9 @@ int vd_engine_take_device(
     }
     if (device->is_enabled && !state->is_enabled) {
         state->heard_observed = engine->observed_ms; /* it could not be heard */
+        state->message_observed = engine->observed_ms;
         state->is_silent = false;
+        state->is_late = false;
     }
     state->is_known = true;
     state->is_enabled = device->is_enabled;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "center/detect/engine_internal.h"
-#include "center/store/device_states.h"
+#include "center/detect/presence.h"
 #include "lib/log.h"
 
 /* The form of the engine's own row. */
@@ -45,6 +45,7 @@ static void write_clocks(const struct vd_engine_group *group, struct vd_buf *out
 
 static int save_engine(struct vd_engine *engine, struct vd_alert_store *store)
 {
+    struct vd_device_row row = {.device_id = "", .group = ""};
     struct vd_buf body = {0};
     int error;
 
@@ -57,16 +58,22 @@ static int save_engine(struct vd_engine *engine, struct vd_alert_store *store)
     for (size_t i = 0; i < engine->group_count; i++) {
         write_clocks(&engine->groups[i], &body);
     }
-    error = body.error != VD_OK
-        ? body.error
-        : vd_device_state_put(store, "", (struct vd_str){(const char *)body.data, body.length});
+    row.body = (struct vd_str){(const char *)body.data, body.length};
+    error = body.error != VD_OK ? body.error : vd_device_state_put(store, &row);
     vd_buf_release(&body);
     return error;
 }
 
-static int save_device(
-    struct vd_alert_store *store, const struct vd_device_state *state, struct vd_buf *body)
+static int save_device(const struct vd_engine *engine, struct vd_alert_store *store,
+    const struct vd_device_state *state, struct vd_buf *body)
 {
+    struct vd_device_row row = {
+        .device_id = state->device_id,
+        .group = state->group,
+        .presence = vd_device_presence(state, engine->settings.hub_started_ms),
+        .heard_ms = state->heard_ms,
+    };
+
     if (store == NULL) {
         return VD_OK;
     }
@@ -75,9 +82,8 @@ static int save_device(
     }
     vd_buf_clear(body);
     vd_device_state_write(state, body);
-    return body->error != VD_OK ? body->error
-                                : vd_device_state_put(store, state->device_id,
-                                      (struct vd_str){(const char *)body->data, body->length});
+    row.body = (struct vd_str){(const char *)body->data, body->length};
+    return body->error != VD_OK ? body->error : vd_device_state_put(store, &row);
 }
 
 bool vd_engine_has_changed(const struct vd_engine *engine)
@@ -92,7 +98,7 @@ int vd_engine_save(struct vd_engine *engine, struct vd_alert_store *store)
     int error = VD_OK;
 
     for (size_t i = 0; i < states->touched_count && error == VD_OK; i++) {
-        error = save_device(store, states->touched[i], &body);
+        error = save_device(engine, store, states->touched[i], &body);
         states->touched[i]->is_touched = error != VD_OK;
     }
     vd_buf_release(&body);

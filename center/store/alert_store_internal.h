@@ -148,8 +148,19 @@
     X(FEED_SOURCE_ASK, "UPDATE feed_sources SET next_ms = 0, asked = asked + 1 WHERE name = ?1")                                                                       \
     X(FEED_UNCHANGED, "UPDATE feeds SET fetched_ms = ?2, error = NULL WHERE name = ?1")                                                                                \
     X(DEVICE_STATE_PUT,                                                                                                                                                \
-        "INSERT INTO device_states(device_id, body) VALUES(?1, ?2)"                                                                                                    \
-        " ON CONFLICT(device_id) DO UPDATE SET body = excluded.body")                                                                                                  \
+        "INSERT INTO device_states(device_id, group_name, presence, heard_slot, body)"                                                                                 \
+        " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(device_id) DO UPDATE SET"                                                                                             \
+        " group_name = excluded.group_name, presence = excluded.presence,"                                                                                             \
+        " heard_slot = excluded.heard_slot, body = excluded.body")                                                                                                     \
+    /* Where nothing that is indexed has changed: an update writes each index that it names. */                                                                        \
+    X(DEVICE_STATE_BODY,                                                                                                                                               \
+        "UPDATE device_states SET body = ?5 WHERE device_id = ?1 AND group_name = ?2"                                                                                  \
+        " AND presence = ?3 AND heard_slot = ?4")                                                                                                                      \
+    X(COVERAGE_ADD,                                                                                                                                                    \
+        "INSERT INTO coverage_hours VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET"                                                                      \
+        " devices = devices + ?2, counted = counted + ?3, overflowed = overflowed + ?4,"                                                                               \
+        " malformed = malformed + ?5, given_up = given_up + ?6, withheld = withheld + ?7")                                                                             \
+    X(COVERAGE_PRUNE, "DELETE FROM coverage_hours WHERE hour < ?1")                                                                                                    \
     X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                                                                                           \
     X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                                                                                                      \
     X(OUTBOX_WANTED, "SELECT count(*) FROM notify_sinks")                                                                                                              \

@@ -5,13 +5,48 @@
 
 #include "center/store/alert_store_internal.h"
 
-int vd_device_state_put(struct vd_alert_store *store, const char *device_id, struct vd_str body)
-{
-    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_DEVICE_STATE_PUT);
+static const char *const presences[] = {
+#define PRESENCE_TEXT(name, value, text) [name] = text,
+    VD_PRESENCES(PRESENCE_TEXT)
+#undef PRESENCE_TEXT
+};
 
-    sqlite3_bind_text(s, 1, device_id, -1, SQLITE_STATIC);
-    sqlite3_bind_blob64(s, 2, body.data, body.length, SQLITE_STATIC);
-    return vd_alert_sql_run(store, VD_SQL_DEVICE_STATE_PUT);
+const char *vd_presence_name(enum vd_presence presence)
+{
+    return presences[presence];
+}
+
+bool vd_presence_parse(const char *name, enum vd_presence *presence)
+{
+    for (int i = 0; i < VD_PRESENCES_END; i++) {
+        if (strcmp(presences[i], name) == 0) {
+            *presence = (enum vd_presence)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int put_by(struct vd_alert_store *store, enum vd_alert_statement statement,
+    const struct vd_device_row *row)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, statement);
+
+    sqlite3_bind_text(s, 1, row->device_id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, row->group, -1, SQLITE_STATIC);
+    sqlite3_bind_int(s, 3, (int)row->presence);
+    sqlite3_bind_int64(s, 4, row->heard_ms / VD_HEARD_SLOT_MS);
+    sqlite3_bind_blob64(s, 5, row->body.data, row->body.length, SQLITE_STATIC);
+    return vd_alert_sql_run(store, statement);
+}
+
+int vd_device_state_put(struct vd_alert_store *store, const struct vd_device_row *row)
+{
+    const int error = put_by(store, VD_SQL_DEVICE_STATE_BODY, row);
+
+    return error == VD_OK && sqlite3_changes(store->writer) == 0
+        ? put_by(store, VD_SQL_DEVICE_STATE_PUT, row)
+        : error;
 }
 
 int vd_device_state_remove(struct vd_alert_store *store, const char *device_id)

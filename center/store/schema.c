@@ -67,8 +67,14 @@ static const char alerts_2[] =
     "ALTER TABLE evidence ADD COLUMN key INTEGER NOT NULL DEFAULT 0;";
 
 static const char detection_2[] =
-    /* What detections know of a device, one row a device: center/detect/device_state.h. */
-    "CREATE TABLE device_states(device_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;";
+    /* What detections know of a device, one row a device: center/detect/device_state.h. Its indexes hold what a page of the
+     * inventory is counted and picked by, and seldom change. */
+    "CREATE TABLE device_states(device_id TEXT PRIMARY KEY, group_name TEXT NOT NULL,"
+    " presence INTEGER NOT NULL, heard_slot INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX device_states_by_presence ON device_states(presence, device_id, group_name);"
+    "CREATE INDEX device_states_by_group ON device_states(group_name, device_id, presence);"
+    "CREATE INDEX device_states_by_heard ON device_states(heard_slot, device_id, presence,"
+    " group_name);";
 
 static const char groups_2[] =
     /* Device security groups: `properties` as they were sent, JSON. */
@@ -179,13 +185,54 @@ static const char counts_2[] =
     "CREATE INDEX dead_letters_by_replay ON dead_letters(replay_state);"
     "CREATE INDEX notify_dead_by_sink ON notify_dead(sink);";
 
+#define OPEN_OLD "(OLD.status IN ('New', 'InProgress'))"
+#define OPEN_NEW "(NEW.status IN ('New', 'InProgress'))"
+/* Adds `more` to what the device of `row` (NEW or OLD) has open of its severity. */
+#define COUNT_DEVICE(row, more)                                                              \
+    " INSERT INTO device_alerts(device_id, high, medium, low) VALUES(" row ".device_id,"     \
+    " (" row ".severity = 'High') * (" more "), (" row ".severity = 'Medium') * (" more ")," \
+    " (" row ".severity = 'Low') * (" more ")) ON CONFLICT DO UPDATE SET"                    \
+    " high = high + excluded.high, medium = medium + excluded.medium, low = low + excluded.low;"
+
+static const char pages_2[] =
+    /* Open alerts of each device, ledgers added up by hours, and how many alerts were raised each day (since 1970, UTC):
+     * kept likewise. */
+    "CREATE TABLE device_alerts(device_id TEXT PRIMARY KEY, high INTEGER NOT NULL,"
+    " medium INTEGER NOT NULL, low INTEGER NOT NULL,"
+    " rank INTEGER AS (min(high, 1048575) * 1099511627776 + min(medium, 1048575) * 1048576"
+    " + min(low, 1048575))) WITHOUT ROWID;"
+    "CREATE INDEX device_alerts_by_rank ON device_alerts(rank DESC, device_id);"
+    "CREATE TABLE coverage_hours(hour INTEGER PRIMARY KEY, devices INTEGER NOT NULL,"
+    " counted INTEGER NOT NULL, overflowed INTEGER NOT NULL, malformed INTEGER NOT NULL,"
+    " given_up INTEGER NOT NULL, withheld INTEGER NOT NULL);"
+    "CREATE TABLE alert_days(day INTEGER NOT NULL, severity TEXT NOT NULL, raised INTEGER NOT NULL,"
+    " PRIMARY KEY(day, severity)) WITHOUT ROWID;"
+    "INSERT INTO device_alerts(device_id, high, medium, low) SELECT device_id,"
+    " sum(severity = 'High'), sum(severity = 'Medium'), sum(severity = 'Low') FROM alerts"
+    " WHERE status IN ('New', 'InProgress') AND device_id <> '' GROUP BY 1;"
+    "INSERT INTO alert_days SELECT generated_ms / 86400000, severity, count(*) FROM alerts"
+    " GROUP BY 1, 2;"
+    "CREATE TRIGGER alert_of_day AFTER INSERT ON alerts BEGIN"
+    " INSERT INTO alert_days VALUES(NEW.generated_ms / 86400000, NEW.severity, 1)"
+    " ON CONFLICT DO UPDATE SET raised = raised + 1; END;"
+    "CREATE TRIGGER alert_of_device AFTER INSERT ON alerts"
+    " WHEN NEW.device_id <> '' AND " OPEN_NEW " BEGIN" COUNT_DEVICE("NEW",
+        "1") " END;"
+             "CREATE TRIGGER alert_of_device_moved AFTER UPDATE OF status ON alerts"
+             " WHEN NEW.device_id <> '' AND " OPEN_NEW " <> " OPEN_OLD " BEGIN" COUNT_DEVICE("NEW",
+                 OPEN_NEW
+                 " - " OPEN_OLD) " END;"
+                                 "CREATE TRIGGER alert_of_device_gone AFTER DELETE ON alerts"
+                                 " WHEN OLD.device_id <> '' AND " OPEN_OLD
+                                 " BEGIN" COUNT_DEVICE("OLD", "-1") " END;";
+
 static const char pauses_2[] =
     /* When raw events were not stored, by when the hub got them; the last may be open. */
     "CREATE TABLE raw_pauses(number INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL,"
     " to_ms INTEGER);";
 
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, pauses_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, pages_2, pauses_2, NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

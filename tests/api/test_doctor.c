@@ -98,8 +98,12 @@ static void put_state(const char *id, int64_t heard_ms, int64_t network_ms, bool
     state->clock_error_ms = -4000000;
     vd_device_state_write(state, &out);
     assert_int_equal(vd_alert_store_begin(store), VD_OK);
-    assert_int_equal(
-        vd_device_state_put(store, id, (struct vd_str){(const char *)out.data, out.length}), VD_OK);
+    assert_int_equal(vd_device_state_put(store,
+                         &(struct vd_device_row){.device_id = id,
+                             .group = state->group,
+                             .heard_ms = heard_ms,
+                             .body = {(const char *)out.data, out.length}}),
+        VD_OK);
     assert_int_equal(vd_alert_store_commit(store), VD_OK);
     vd_buf_release(&out);
     vd_device_state_free(state);

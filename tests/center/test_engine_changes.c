@@ -104,7 +104,11 @@ static void test_engine_changes__a_row_that_is_damaged(void **state)
     send(f, "d1", START_MS + 1000);
     engine_end_batch(f, true);
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
-    assert_int_equal(vd_device_state_put(f->store, "d0", VD_STR_LITERAL("\1\1\1")), VD_OK);
+    assert_int_equal(
+        vd_device_state_put(f->store,
+            &(struct vd_device_row){
+                .device_id = "d0", .group = "default", .body = VD_STR_LITERAL("\1\1\1")}),
+        VD_OK);
     assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
     engine_restart(f);
     device = vd_engine_device(f->engine, VD_STR_LITERAL("d0"));

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "center/store/coverage.h"
 #include "tests/center/ingest_fixture.h"
 
 /* ---- What an alert says ---- */
@@ -278,6 +279,39 @@ static void test_ours__ledger_is_summed_once(void **state)
     json_decref(rows);
 }
 
+static void add_coverage(void *context, int64_t hour, const struct vd_coverage *coverage)
+{
+    assert_int_equal(hour, INGEST_T0_MS / VD_HOUR_MS);
+    vd_coverage_sum(context, coverage);
+}
+
+/* The fleet's coverage is summed up once likewise, and whether or not raw events are stored. */
+static void test_ours__coverage_is_summed_once(void **state)
+{
+    struct ingest_fixture *f = *state;
+    struct vd_coverage sum = {0};
+
+    for (unsigned round = 0; round < 3; round++) {
+        f->ingest.stores_raw_events = round != 0;
+        for (unsigned number = 1; number <= 4; number++) {
+            add_ours(f, number);
+        }
+        ingest_run_all(f);
+        ingest_close_stores(f);
+        ingest_open_stores(f);
+    }
+    assert_int_equal(vd_coverage_each(f->store, 0, add_coverage, &sum), VD_OK);
+    assert_int_equal(sum.devices, 1);
+    assert_int_equal(sum.counted, 4 * 20);
+    assert_int_equal(sum.overflowed, 4 * 5);
+    assert_int_equal(vd_coverage_wanted(&sum), 4 * 26);
+    assert_int_equal(vd_coverage_reported(&sum), 4 * 15);
+    memset(&sum, 0, sizeof sum);
+    assert_int_equal(
+        vd_coverage_each(f->store, INGEST_T0_MS / VD_HOUR_MS + 1, add_coverage, &sum), VD_OK);
+    assert_int_equal(sum.devices, 0);
+}
+
 /* A ledger that lies outside of its table makes the message a dead letter, and no row. */
 static void test_ours__hostile_ledger_is_a_dead_letter(void **state)
 {
@@ -314,6 +348,7 @@ int main(void)
         INGEST_TEST(test_clock__not_believed),
         INGEST_TEST(test_ours__rows),
         INGEST_TEST(test_ours__ledger_is_summed_once),
+        INGEST_TEST(test_ours__coverage_is_summed_once),
         INGEST_TEST(test_ours__hostile_ledger_is_a_dead_letter),
     };
 

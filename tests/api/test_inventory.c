@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/* The inventory in pages: orders, filters, counts, open alerts; and the overview's numbers. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/api.h"
+#include "api/fleet.h"
+#include "center/detect/presence.h"
+#include "center/store/alert_act.h"
+#include "center/store/alert_store_internal.h"
+#include "center/store/coverage.h"
+#include "lib/clock.h"
+#include "lib/event_log.h"
+#include "tests/api/service_fixture.h"
+
+#define HOUR_MS 3600000LL
+
+static struct vd_alert_store *store;
+static struct vd_event_log *event_log;
+static struct vd_api_fleet fleet;
+static char folder[64];
+static json_t *body;
+static int64_t now_ms;
+
+static int set_up_store(void **state)
+{
+    char path[96];
+
+    snprintf(folder, sizeof folder, "/tmp/vedette-inventory-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/alerts.db", folder);
+    assert_int_equal(vd_alert_store_open(path, &store), VD_OK);
+    snprintf(path, sizeof path, "%s/events.db", folder);
+    assert_int_equal(vd_event_log_sqlite_open(path, &event_log), VD_OK);
+    assert_int_equal(set_up(state), 0);
+    vd_api_fleet_init(&fleet, registry, hub_state);
+    now_ms = vd_clock_utc_ms();
+    return 0;
+}
+
+static int tear_down_store(void **state)
+{
+    char command[128];
+
+    json_decref(body);
+    body = NULL;
+    vd_event_log_close(event_log);
+    vd_alert_store_close(store);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
+    return tear_down(state);
+}
+
+static const json_t *ask(const char *path, const char *query, int status)
+{
+    const struct vd_api api = {
+        .registry = registry,
+        .state = hub_state,
+        .alerts = store,
+        .log = event_log,
+        .bus = &bus.base,
+        .fleet = &fleet.base,
+        .started_ms = 1,
+    };
+    const struct vd_api_request request = {
+        .method = "GET", .path = path, .query = query, .caller = vd_api_local_caller(NULL)};
+    struct vd_api_answer answered;
+
+    vd_api_call(&api, &request, &answered);
+    assert_int_equal(answered.status, status);
+    json_decref(body);
+    body = answered.body;
+    return body;
+}
+
+/* As the engine would have written it. */
+static void put(const char *id, const char *group, enum vd_presence presence, int64_t heard_ms)
+{
+    struct vd_device_state *state = vd_device_state_new(vd_str_from(id));
+    struct vd_buf out = {0};
+    struct vd_device_row row = {
+        .device_id = id, .group = group, .presence = presence, .heard_ms = heard_ms};
+
+    assert_non_null(state);
+    state->heard_ms = heard_ms;
+    state->heard_address = vd_address_from_ipv4((const uint8_t[]){192, 0, 2, 7});
+    state->pace_ms = 59001;
+    vd_device_state_write(state, &out);
+    row.body = (struct vd_str){(const char *)out.data, out.length};
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_device_state_put(store, &row), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+    vd_buf_release(&out);
+    vd_device_state_free(state);
+}
+
+static void put_fleet(void)
+{
+    put("", "", VD_PRESENCE_REPORTING, 0); /* the engine's own row is no device */
+    put("pump-1", "default", VD_PRESENCE_REPORTING, now_ms);
+    put("pump-2", "lab", VD_PRESENCE_SILENT, now_ms - 100 * HOUR_MS);
+    put("pump-3", "lab", VD_PRESENCE_LATE, now_ms - 3 * HOUR_MS);
+    put("pump-4", "default", VD_PRESENCE_NEVER, 0);
+    put("tap-1", "lab", VD_PRESENCE_SILENT, now_ms - 200 * HOUR_MS);
+    put("tap-2", "default", VD_PRESENCE_DISABLED, now_ms - 200 * HOUR_MS);
+    put("tap-3", "default", VD_PRESENCE_REFUSED, now_ms - HOUR_MS);
+}
+
+static const char *evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
+{
+    (void)update;
+    (void)i;
+    *key = 0;
+    return "{}";
+}
+
+static void raise_alert(uint8_t number, const char *device, const char *severity, int64_t at_ms)
+{
+    struct vd_alert_update update = {
+        .type = "IoT_TiConnection",
+        .display_name = "Suspicious address",
+        .severity = severity,
+        .device_id = vd_str_from(device),
+        .module_id = VD_STR_LITERAL(""),
+        .subject = "s",
+        .start_ms = at_ms,
+        .end_ms = at_ms,
+        .generated_ms = at_ms,
+        .description = "d",
+        .remediation_json = "[]",
+        .techniques_json = "[]",
+        .cause = VD_STR_LITERAL("c"),
+        .count = 1,
+        .evidence = evidence,
+    };
+    bool raised = false;
+
+    update.id.bytes[15] = number;
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_alert_store_apply(store, &update, &raised), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+}
+
+/* The ids of all pages of so many, with blanks between. */
+static const char *ids(const char *query, int limit)
+{
+    static char text[256];
+    char asked[256];
+    char next[64] = "";
+    size_t pages = 0;
+
+    text[0] = '\0';
+    do {
+        const json_t *devices;
+        const json_t *device;
+        size_t i;
+
+        snprintf(asked, sizeof asked, "limit=%d&after=%s%s%s", limit, next,
+            query[0] != '\0' ? "&" : "", query);
+        devices = json_object_get(ask("/inventory", asked, 200), "devices");
+        json_array_foreach(devices, i, device)
+        {
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
+                text[0] != '\0' ? " " : "", json_string_value(json_object_get(device, "deviceId")));
+        }
+        snprintf(next, sizeof next, "%s",
+            json_is_string(json_object_get(body, "next"))
+                ? json_string_value(json_object_get(body, "next"))
+                : "");
+        assert_true(++pages < 20);
+    } while (next[0] != '\0');
+    return text;
+}
+
+static void test_inventory__orders_and_filters(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *expected;
+    } cases[] = {
+        {"", "pump-1 pump-2 pump-3 pump-4 tap-1 tap-2 tap-3"},
+        {"search=pump", "pump-1 pump-2 pump-3 pump-4"},
+        {"search=pump-3", "pump-3"},
+        {"search=PUMP", ""},
+        {"search=%25", ""},
+        {"search=p%C3%BC", ""},
+        {"state=silent", "pump-2 tap-1"},
+        {"group=lab", "pump-2 pump-3 tap-1"},
+        {"group=lab&state=silent&search=t", "tap-1"},
+        {"group=Lab", ""},
+        {"sort=lastHeard", "pump-4 tap-1 tap-2 pump-2 pump-3 tap-3 pump-1"},
+        {"sort=-lastHeard", "pump-1 tap-3 pump-3 pump-2 tap-1 tap-2 pump-4"},
+        {"sort=lastHeard&state=silent", "tap-1 pump-2"},
+        {"sort=openAlerts", "tap-1 pump-3 pump-2 pump-1"},
+        {"sort=openAlerts&group=lab", "tap-1 pump-3 pump-2"},
+    };
+
+    (void)state;
+    put_fleet();
+    raise_alert(1, "pump-2", "Low", now_ms);
+    raise_alert(2, "pump-1", "Low", now_ms);
+    raise_alert(3, "pump-2", "Low", now_ms);
+    raise_alert(4, "tap-1", "High", now_ms);
+    raise_alert(5, "pump-3", "Medium", now_ms);
+    raise_alert(6, "", "High", now_ms);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int limit = 1; limit < 9; limit += 2) {
+            const char *got = ids(cases[i].query, limit);
+
+            if (strcmp(got, cases[i].expected) != 0) {
+                fail_msg("%s by %d: %s", cases[i].query, limit, got);
+            }
+        }
+    }
+}
+
+static void expect_counts(const json_t *counts, const char *expected)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "%lld %lld %lld %lld %lld %lld %lld",
+        (long long)json_integer_value(json_object_get(counts, "reporting")),
+        (long long)json_integer_value(json_object_get(counts, "late")),
+        (long long)json_integer_value(json_object_get(counts, "silent")),
+        (long long)json_integer_value(json_object_get(counts, "refused")),
+        (long long)json_integer_value(json_object_get(counts, "never")),
+        (long long)json_integer_value(json_object_get(counts, "disabled")),
+        (long long)json_integer_value(json_object_get(counts, "total")));
+    assert_string_equal(text, expected);
+}
+
+static void test_inventory__counts(void **state)
+{
+    (void)state;
+    expect_counts(json_object_get(ask("/inventory", NULL, 200), "counts"), "0 0 0 0 0 0 0");
+    put_fleet();
+    expect_counts(
+        json_object_get(ask("/inventory", "state=late&limit=1", 200), "counts"), "1 1 2 1 1 1 7");
+    expect_counts(json_object_get(ask("/inventory", "group=lab", 200), "counts"), "0 1 2 0 0 0 3");
+    expect_counts(
+        json_object_get(ask("/inventory", "search=pump", 200), "counts"), "1 1 1 0 1 0 4");
+    /* A row that is written again counts as what it is then. */
+    put("pump-1", "lab", VD_PRESENCE_LATE, now_ms);
+    put("pump-1", "lab", VD_PRESENCE_LATE, now_ms + 1);
+    expect_counts(json_object_get(ask("/inventory", "group=lab", 200), "counts"), "0 2 2 0 0 0 4");
+    expect_counts(json_object_get(ask("/overview", NULL, 200), "devices"), "0 2 2 1 1 1 7");
+}
+
+/* Of a row. */
+static void expect_open(const char *device, const char *expected)
+{
+    char query[64];
+    char text[64];
+    const json_t *open;
+
+    snprintf(query, sizeof query, "search=%s", device);
+    open = json_object_get(
+        json_array_get(json_object_get(ask("/inventory", query, 200), "devices"), 0), "openAlerts");
+    snprintf(text, sizeof text, "%lld %lld %lld",
+        (long long)json_integer_value(json_object_get(open, "High")),
+        (long long)json_integer_value(json_object_get(open, "Medium")),
+        (long long)json_integer_value(json_object_get(open, "Low")));
+    assert_string_equal(text, expected);
+}
+
+/* What becomes of alerts is counted along. */
+static void test_inventory__open_alerts(void **state)
+{
+    static const char id_1[] = "00000000-0000-0000-0000-000000000001";
+    const struct vd_alert_act resolve = {
+        .event = VD_ALERT_RESOLVE, .actor = "me", .now_ms = now_ms};
+    const struct vd_alert_act reopen = {.event = VD_ALERT_REOPEN, .actor = "me", .now_ms = now_ms};
+    json_t *alert = NULL;
+    uint64_t removed = 0;
+
+    (void)state;
+    put_fleet();
+    raise_alert(1, "pump-1", "High", now_ms - 50 * HOUR_MS);
+    raise_alert(2, "pump-1", "Low", now_ms);
+    raise_alert(2, "pump-1", "Low", now_ms); /* a repeat is no other alert */
+    expect_open("pump-1", "1 0 1");
+    expect_open("pump-2", "0 0 0");
+    assert_int_equal(vd_alert_act(store, id_1, &resolve, &alert), VD_OK);
+    json_decref(alert);
+    expect_open("pump-1", "0 0 1");
+    assert_int_equal(vd_alert_act(store, id_1, &reopen, &alert), VD_OK);
+    json_decref(alert);
+    expect_open("pump-1", "1 0 1");
+    assert_int_equal(vd_alert_store_prune(store, now_ms - HOUR_MS, 1000, now_ms, &removed), VD_OK);
+    assert_int_equal(removed, 1);
+    expect_open("pump-1", "0 0 1");
+}
+
+static void test_inventory__a_row(void **state)
+{
+    struct vd_identity identity = {.enabled = true, .auth_type = VD_AUTH_CA};
+    const json_t *row;
+
+    (void)state;
+    put_fleet();
+    snprintf(identity.device_id, sizeof identity.device_id, "pump-1");
+    assert_int_equal(vd_registry_create(registry, &identity), VD_OK);
+    bus.connected = "pump-1";
+    row = json_array_get(json_object_get(ask("/inventory", "search=pump-1", 200), "devices"), 0);
+    assert_string_equal(
+        json_string_value(json_object_get(row, "authenticationType")), "certificateAuthority");
+    assert_string_equal(json_string_value(json_object_get(row, "state")), "reporting");
+    assert_true(json_is_true(json_object_get(row, "isConnected")));
+    assert_true(json_is_null(json_object_get(row, "address"))); /* not where it was before */
+    assert_true(json_is_null(json_object_get(row, "clockErrorMs")));
+    assert_int_equal(json_integer_value(json_object_get(row, "usualSeconds")), 60);
+    row = json_array_get(json_object_get(ask("/inventory", "search=pump-4", 200), "devices"), 0);
+    assert_true(json_is_null(json_object_get(row, "lastHeard")));
+    assert_true(json_is_null(json_object_get(row, "authenticationType")));
+    assert_string_equal(json_string_value(json_object_get(row, "address")), "192.0.2.7");
+}
+
+static void test_inventory__faults(void **state)
+{
+    static const char *const wrong[] = {"state=gone", "sort=name", "limit=1001", "limit=x",
+        "after=x", "after=1", "after=1:", "after=:x"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        (void)ask("/inventory", wrong[i], 400);
+    }
+    (void)ask("/overview", "since=yesterday", 400);
+}
+
+/* ---- The overview ---- */
+
+static int64_t number(const char *part, const char *inner, const char *name)
+{
+    const json_t *json = json_object_get(body, part);
+
+    json = inner != NULL ? json_object_get(json, inner) : json;
+    assert_true(json_is_integer(json_object_get(json, name)));
+    return json_integer_value(json_object_get(json, name));
+}
+
+static void test_overview__alerts(void **state)
+{
+    char since[64] = "since=";
+    const json_t *day;
+
+    (void)state;
+    raise_alert(1, "pump-1", "High", now_ms - 40 * VD_DAY_MS);
+    raise_alert(2, "pump-1", "High", now_ms - 2 * VD_DAY_MS);
+    raise_alert(3, "pump-1", "Low", now_ms - 2 * VD_DAY_MS);
+    raise_alert(4, "", "Medium", now_ms - HOUR_MS / 1000);
+    (void)ask("/overview", NULL, 200);
+    assert_int_equal(number("alerts", NULL, "new"), 1);
+    assert_int_equal(number("alerts", "open", "High"), 2);
+    assert_int_equal(number("alerts", "open", "Medium"), 1);
+    assert_int_equal(number("alerts", "open", "Low"), 1);
+    day = json_array_get(json_object_get(json_object_get(body, "alerts"), "days"), 0);
+    assert_int_equal(json_integer_value(json_object_get(day, "High")), 1);
+    assert_int_equal(json_integer_value(json_object_get(day, "Low")), 1);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(body, "alerts"), "days")), 2);
+    vd_time_format(now_ms - 3 * VD_DAY_MS, since + 6);
+    (void)ask("/overview", since, 200);
+    assert_int_equal(number("alerts", NULL, "new"), 3);
+    vd_time_format(now_ms + 1, since + 6);
+    (void)ask("/overview", since, 200);
+    assert_int_equal(number("alerts", NULL, "new"), 0);
+}
+
+static void test_overview__coverage(void **state)
+{
+    const struct vd_coverage some = {.devices = 2,
+        .counted = 100,
+        .overflowed = 20,
+        .malformed = 5,
+        .given_up = 10,
+        .withheld = 15};
+    const struct vd_coverage more = {.devices = 3, .counted = 75};
+    const int64_t hour = now_ms / VD_HOUR_MS;
+    const json_t *hours;
+
+    (void)state;
+    (void)ask("/overview", NULL, 200);
+    assert_true(json_is_null(json_object_get(json_object_get(body, "coverage"), "share")));
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_coverage_add(store, hour - 30, &some), VD_OK); /* of the day before */
+    assert_int_equal(vd_coverage_add(store, hour - 1, &some), VD_OK);
+    assert_int_equal(vd_coverage_add(store, hour, &more), VD_OK);
+    assert_int_equal(vd_coverage_add(store, hour, &more), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+    (void)ask("/overview", NULL, 200);
+    assert_int_equal(number("coverage", NULL, "reportedPackets"), 75 + 150);
+    assert_int_equal(number("coverage", NULL, "overflowedPackets"), 20);
+    assert_int_equal(number("coverage", NULL, "devices"), 6);
+    assert_true(json_real_value(json_object_get(json_object_get(body, "coverage"), "share")) >
+        225.0 / 275 - 1e-9);
+    hours = json_object_get(json_object_get(body, "coverage"), "hours");
+    assert_int_equal(json_array_size(hours), 2);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(hours, 0), "missedPackets")), 50);
+}
+
+static void test_overview__ingest_and_notices(void **state)
+{
+    bool has_indicators_notice = false;
+    const json_t *notice;
+    size_t i;
+
+    (void)state;
+    (void)ask("/overview", NULL, 200);
+    assert_int_equal(number("ingest", NULL, "backlog"), 0);
+    assert_int_equal(number("ingest", NULL, "deadLetters"), 0);
+    assert_true(json_is_true(json_object_get(json_object_get(body, "ingest"), "storesRawEvents")));
+    json_array_foreach(json_object_get(body, "notices"), i, notice)
+    {
+        has_indicators_notice = has_indicators_notice ||
+            strcmp(json_string_value(json_object_get(notice, "code")), "NoIndicators") == 0;
+    }
+    assert_true(has_indicators_notice);
+}
+
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_inventory__orders_and_filters),
+        STORE_TEST(test_inventory__counts),
+        STORE_TEST(test_inventory__open_alerts),
+        STORE_TEST(test_inventory__a_row),
+        STORE_TEST(test_inventory__faults),
+        STORE_TEST(test_overview__alerts),
+        STORE_TEST(test_overview__coverage),
+        STORE_TEST(test_overview__ingest_and_notices),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
