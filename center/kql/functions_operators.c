@@ -36,6 +36,11 @@
         EQUAL(kql, "yt", "coalesce(" TIME("{0}") " " op " {1}", CH_TIME("{0}") " " op " {1}", or), \
         EQUAL(kql, "ty", "coalesce({0} " op " " TIME("{1}"), "{0} " op " " CH_TIME("{1}"), or)
 
+/* Where no letter beyond ASCII is looked for nothing has to be made lower case; of a constant this is known before a row is read. */
+#define ANY_CASE(function, needle)                                                           \
+    "CASE WHEN strlen(" needle ") = length(" needle ") THEN " function "_ascii({0}, " needle \
+    ") ELSE " function "(lower({0}), lower(" needle ")) END"
+
 const struct vd_kql_overload vd_kql_operator_rows[] = {
     /* Null is equal to nothing, and unequal to all but null; of two nulls nothing is known. A text is never null. */
     VD_KQL_ROW("==", "ss", 'b', "{0} = {1}", "{0} = {1}"),
@@ -158,25 +163,25 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
         "NOT coalesce(list_contains(list_transform(json_extract_string({1}, '$[*]'), lambda vd_x: lower(vd_x)), lower({0})), false)",
         NULL),
     /* Texts: has looks for whole terms, runs of letters and digits; without _cs the case of letters does not matter. */
-    VD_KQL_ROW("has", "ss", 'b', "kql_has(lower({0}), lower({1}))",
+    VD_KQL_ROW("has", "ss", 'b', ANY_CASE("kql_has", "{1}"),
         "match(lowerUTF8({0}), concat('(^|[^[:alnum:]])', regexpQuoteMeta(lowerUTF8({1})), '($|[^[:alnum:]])'))"),
-    VD_KQL_ROW("!has", "ss", 'b', "NOT (kql_has(lower({0}), lower({1})))",
+    VD_KQL_ROW("!has", "ss", 'b', "NOT (" ANY_CASE("kql_has", "{1}") ")",
         "NOT (match(lowerUTF8({0}), concat('(^|[^[:alnum:]])', regexpQuoteMeta(lowerUTF8({1})), '($|[^[:alnum:]])')))"),
     VD_KQL_ROW("has_cs", "ss", 'b', "kql_has({0}, {1})",
         "match({0}, concat('(^|[^[:alnum:]])', regexpQuoteMeta({1}), '($|[^[:alnum:]])'))"),
     VD_KQL_ROW("!has_cs", "ss", 'b', "NOT (kql_has({0}, {1}))",
         "NOT (match({0}, concat('(^|[^[:alnum:]])', regexpQuoteMeta({1}), '($|[^[:alnum:]])')))"),
-    VD_KQL_ROW("hasprefix", "ss", 'b', "kql_hasprefix(lower({0}), lower({1}))",
+    VD_KQL_ROW("hasprefix", "ss", 'b', ANY_CASE("kql_hasprefix", "{1}"),
         "match(lowerUTF8({0}), concat('(^|[^[:alnum:]])', regexpQuoteMeta(lowerUTF8({1}))))"),
-    VD_KQL_ROW("!hasprefix", "ss", 'b', "NOT (kql_hasprefix(lower({0}), lower({1})))",
+    VD_KQL_ROW("!hasprefix", "ss", 'b', "NOT (" ANY_CASE("kql_hasprefix", "{1}") ")",
         "NOT (match(lowerUTF8({0}), concat('(^|[^[:alnum:]])', regexpQuoteMeta(lowerUTF8({1})))))"),
     VD_KQL_ROW("hasprefix_cs", "ss", 'b', "kql_hasprefix({0}, {1})",
         "match({0}, concat('(^|[^[:alnum:]])', regexpQuoteMeta({1})))"),
     VD_KQL_ROW("!hasprefix_cs", "ss", 'b', "NOT (kql_hasprefix({0}, {1}))",
         "NOT (match({0}, concat('(^|[^[:alnum:]])', regexpQuoteMeta({1}))))"),
-    VD_KQL_ROW("hassuffix", "ss", 'b', "kql_hassuffix(lower({0}), lower({1}))",
+    VD_KQL_ROW("hassuffix", "ss", 'b', ANY_CASE("kql_hassuffix", "{1}"),
         "match(lowerUTF8({0}), concat(regexpQuoteMeta(lowerUTF8({1})), '($|[^[:alnum:]])'))"),
-    VD_KQL_ROW("!hassuffix", "ss", 'b', "NOT (kql_hassuffix(lower({0}), lower({1})))",
+    VD_KQL_ROW("!hassuffix", "ss", 'b', "NOT (" ANY_CASE("kql_hassuffix", "{1}") ")",
         "NOT (match(lowerUTF8({0}), concat(regexpQuoteMeta(lowerUTF8({1})), '($|[^[:alnum:]])')))"),
     VD_KQL_ROW("hassuffix_cs", "ss", 'b', "kql_hassuffix({0}, {1})",
         "match({0}, concat(regexpQuoteMeta({1}), '($|[^[:alnum:]])'))"),
@@ -202,25 +207,23 @@ const struct vd_kql_overload vd_kql_operator_rows[] = {
         "NOT (endsWith(lowerUTF8({0}), lowerUTF8({1})))"),
     VD_KQL_ROW("endswith_cs", "ss", 'b', "ends_with({0}, {1})", "endsWith({0}, {1})"),
     VD_KQL_ROW("!endswith_cs", "ss", 'b', "NOT (ends_with({0}, {1}))", "NOT (endsWith({0}, {1}))"),
-    VD_KQL_ROW(
-        "has_any", "ss*", 'b', "kql_has_any(lower({0}), lower(concat_ws(chr(1), {1*})))", NULL),
+    VD_KQL_ROW("has_any", "ss*", 'b', ANY_CASE("kql_has_any", "concat_ws(chr(1), {1*})"), NULL),
     VD_KQL_ROW("!has_any", "ss*", 'b',
-        "NOT (kql_has_any(lower({0}), lower(concat_ws(chr(1), {1*}))))", NULL),
+        "NOT (" ANY_CASE("kql_has_any", "concat_ws(chr(1), {1*})") ")", NULL),
     VD_KQL_ROW("has_any", "sy", 'b',
-        "kql_has_any(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1))))",
-        NULL),
+        ANY_CASE("kql_has_any", "array_to_string(json_extract_string({1}, '$[*]'), chr(1))"), NULL),
     VD_KQL_ROW("!has_any", "sy", 'b',
-        "NOT (kql_has_any(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1)))))",
+        "NOT (" ANY_CASE(
+            "kql_has_any", "array_to_string(json_extract_string({1}, '$[*]'), chr(1))") ")",
         NULL),
-    VD_KQL_ROW(
-        "has_all", "ss*", 'b', "kql_has_all(lower({0}), lower(concat_ws(chr(1), {1*})))", NULL),
+    VD_KQL_ROW("has_all", "ss*", 'b', ANY_CASE("kql_has_all", "concat_ws(chr(1), {1*})"), NULL),
     VD_KQL_ROW("!has_all", "ss*", 'b',
-        "NOT (kql_has_all(lower({0}), lower(concat_ws(chr(1), {1*}))))", NULL),
+        "NOT (" ANY_CASE("kql_has_all", "concat_ws(chr(1), {1*})") ")", NULL),
     VD_KQL_ROW("has_all", "sy", 'b',
-        "kql_has_all(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1))))",
-        NULL),
+        ANY_CASE("kql_has_all", "array_to_string(json_extract_string({1}, '$[*]'), chr(1))"), NULL),
     VD_KQL_ROW("!has_all", "sy", 'b',
-        "NOT (kql_has_all(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1)))))",
+        "NOT (" ANY_CASE(
+            "kql_has_all", "array_to_string(json_extract_string({1}, '$[*]'), chr(1))") ")",
         NULL),
     VD_KQL_ROW("matches regex", "ss", 'b', "regexp_matches({0}, {1})", "match({0}, {1})"),
     VD_KQL_ROWS_END,

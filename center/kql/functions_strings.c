@@ -104,7 +104,7 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("format_bytes", "rl", 's', "coalesce(kql_format_bytes({0}, {1}, ''), '')", NULL),
     VD_KQL_ROW("format_bytes", "rls", 's', "coalesce(kql_format_bytes({0}, {1}, {2}), '')", NULL),
     VD_KQL_ROW("has_any_index", "sy", 'l',
-        "kql_has_any_index(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1))))",
+        "CASE WHEN strlen(array_to_string(json_extract_string({1}, '$[*]'), chr(1))) = length(array_to_string(json_extract_string({1}, '$[*]'), chr(1))) THEN kql_has_any_index_ascii({0}, array_to_string(json_extract_string({1}, '$[*]'), chr(1))) ELSE kql_has_any_index(lower({0}), lower(array_to_string(json_extract_string({1}, '$[*]'), chr(1)))) END",
         NULL),
     VD_KQL_ROWS_END,
 };

@@ -167,6 +167,45 @@ static void run_pairs(duckdb_function_info info, duckdb_data_chunk input, duckdb
     }
 }
 
+static struct vd_str text_at(const duckdb_string_t *texts, idx_t row)
+{
+    const duckdb_string_t *text = &texts[row];
+    const uint32_t length = text->value.inlined.length;
+
+    return (struct vd_str){length <= sizeof text->value.inlined.inlined
+            ? text->value.inlined.inlined
+            : text->value.pointer.ptr,
+        length};
+}
+
+static void run_search(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    const struct vd_udf_search *search = duckdb_scalar_function_get_extra_info(info);
+    const idx_t rows = duckdb_data_chunk_get_size(input);
+    duckdb_vector left = duckdb_data_chunk_get_vector(input, 0);
+    duckdb_vector right = duckdb_data_chunk_get_vector(input, 1);
+    const duckdb_string_t *texts = duckdb_vector_get_data(left);
+    const duckdb_string_t *needles = duckdb_vector_get_data(right);
+    uint64_t *text_validity = duckdb_vector_get_validity(left);
+    uint64_t *needle_validity = duckdb_vector_get_validity(right);
+    uint64_t steps = VD_UDF_STEPS_MAX;
+    struct vd_udf_call call = {.steps = &steps};
+    void *out = duckdb_vector_get_data(output);
+
+    for (idx_t row = 0; row < rows && call.error == NULL; row++) {
+        if ((text_validity != NULL && !duckdb_validity_row_is_valid(text_validity, row)) ||
+            (needle_validity != NULL && !duckdb_validity_row_is_valid(needle_validity, row))) {
+            set_null(output, row);
+        } else if (!vd_udf_search_run(&call, search, text_at(texts, row), text_at(needles, row))) {
+            duckdb_scalar_function_set_error(info, call.error);
+        } else if (search->list == VD_UDF_PLACE) {
+            ((int64_t *)out)[row] = call.result.integer;
+        } else {
+            ((bool *)out)[row] = call.result.integer != 0;
+        }
+    }
+}
+
 /* ---- Registration ---- */
 
 static duckdb_logical_type type_of(char letter)
@@ -236,6 +275,11 @@ int vd_duckdb_functions_register(duckdb_connection connection)
          pair++) {
         error =
             register_one(connection, pair->name, pair->takes, pair->gives, false, run_pairs, pair);
+    }
+    for (const struct vd_udf_search *search = vd_udf_searches;
+         error == VD_OK && search->name != NULL; search++) {
+        error = register_one(connection, search->name, "ss",
+            search->list == VD_UDF_PLACE ? 'l' : 'b', false, run_search, search);
     }
     return error;
 }

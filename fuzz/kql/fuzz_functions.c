@@ -79,6 +79,45 @@ static void call(const struct vd_udf *udf, const struct vd_udf_value *values, ui
     vd_buf_release(&out);
 }
 
+static bool is_same(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const char x = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 32) : a[i];
+        const char y = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 32) : b[i];
+
+        if (x != y) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_in(struct vd_str text, struct vd_str needle)
+{
+    for (size_t i = 0; i + needle.length <= text.length; i++) {
+        if (is_same(text.data + i, needle.data, needle.length)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is found as a whole term, or at the end of one, is in the text. */
+static void search(const struct vd_udf_search *search, struct vd_str text, struct vd_str needle)
+{
+    struct vd_udf_value values[2] = {{.is_null = false}};
+    char *copies[] = {read_argument('s', text, &values[0]), read_argument('s', needle, &values[1])};
+    uint64_t steps = VD_UDF_STEPS_MAX;
+    struct vd_udf_call row = {.steps = &steps};
+
+    if (vd_udf_search_run(&row, search, values[0].text, values[1].text) &&
+        search->list == VD_UDF_ONE && row.result.integer != 0 && !is_in(text, needle)) {
+        abort();
+    }
+    free(copies[0]);
+    free(copies[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct vd_str input = {(const char *)data, size};
@@ -91,6 +130,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t count = 0;
 
     udf = vd_udf_part(input, '\n', &at, &part) ? find(part) : NULL;
+    for (const struct vd_udf_search *row = vd_udf_searches; row->name != NULL; row++) {
+        struct vd_str texts[2];
+
+        if (vd_str_equal_text(part, row->name) && vd_udf_part(input, '\n', &at, &texts[0]) &&
+            vd_udf_part(input, '\n', &at, &texts[1])) {
+            search(row, texts[0], texts[1]);
+        }
+    }
     if (udf == NULL) {
         return 0;
     }
