@@ -409,7 +409,7 @@ static void emit_bins(
     const struct vd_kql_emit_place nowhere = {0};
     const struct vd_kql_column *number = &rel->inputs[0]->columns.items[rel->group_count];
 
-    vd_kql_emit_text(e, "'[' || array_to_string(list_transform(");
+    vd_kql_emit_text(e, "'[' || coalesce(array_to_string(list_transform(");
     emit_steps(e, rel->exprs[0], true);
     vd_buf_printf(e->sql, ", lambda c_%u: coalesce(map(list(", rel->counter);
     vd_kql_emit_column(e, number);
@@ -417,13 +417,12 @@ static void emit_bins(
     vd_kql_emit_column(e, &rel->inputs[0]->columns.items[value]);
     vd_buf_printf(e->sql, "))[c_%u], ", rel->counter);
     vd_kql_emit_expr(e, &nowhere, rel->exprs[missing]);
-    vd_kql_emit_text(e, ", 'null')), ',') || ']'");
+    vd_kql_emit_text(e, ", 'null')), ','), '') || ']'");
 }
 
 static void emit_series(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = over(rel->inputs[0]);
-    const struct vd_kql_emit_place nowhere = {0};
     const uint32_t values = rel->columns.count - rel->group_count - 1;
 
     if (e->dialect != VD_KQL_DUCKDB) {
@@ -441,11 +440,11 @@ static void emit_series(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         emit_name(e, &rel->columns.items[rel->group_count + i]);
         vd_kql_emit_text(e, ", ");
     }
-    vd_kql_emit_text(e, "'[' || array_to_string(list_transform(");
+    vd_kql_emit_text(e, "'[' || coalesce(array_to_string(list_transform(");
     emit_steps(e, rel->exprs[0], true);
     vd_buf_printf(e->sql, ", lambda c_%u: ", rel->counter);
-    vd_kql_emit_expr(e, &nowhere, rel->exprs[rel->expr_count - 1]);
-    vd_kql_emit_text(e, "), ',') || ']'");
+    vd_kql_emit_expr(e, &place, rel->exprs[rel->expr_count - 1]);
+    vd_kql_emit_text(e, "), ','), '') || ']'");
     emit_name(e, &rel->columns.items[rel->columns.count - 1]);
     emit_input(e, rel->inputs[0]);
     for (uint32_t i = 0; i < rel->group_count; i++) {

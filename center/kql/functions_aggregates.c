@@ -6,6 +6,7 @@
 
 const struct vd_kql_overload vd_kql_aggregate_rows[] = {
     VD_KQL_AGGREGATE_ROW("count", "", 'l', "count(*)", "toInt64(count())"),
+    VD_KQL_AGGREGATE_ROW("count", "b", 'l', "count(*) FILTER (WHERE {0})", "toInt64(countIf({0}))"),
     VD_KQL_AGGREGATE_ROW(
         "countif", "b", 'l', "count(*) FILTER (WHERE {0})", "toInt64(countIf({0}))"),
     VD_KQL_AGGREGATE_ROW("dcount", "a?l", 'l', "count(DISTINCT {0})", "toInt64(uniqExact({0}))"),

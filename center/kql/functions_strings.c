@@ -43,6 +43,10 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
         "toInt64(positionUTF8({0}, {1}, toUInt64({2} + 1))) - 1"),
     VD_KQL_ROW("indexof", "xxll", 'l', "kql_indexof({0}, {1}, {2}, {3}, 1)", NULL),
     VD_KQL_ROW("indexof", "xxlll", 'l', "kql_indexof({0}, {1}, {2}, {3}, {4})", NULL),
+    VD_KQL_ROW("strcmp", "ss", 'l',
+        "CAST(CASE WHEN {0} < {1} THEN -1 WHEN {0} = {1} THEN 0 ELSE 1 END AS BIGINT)",
+        "toInt64(multiIf({0} < {1}, -1, {0} = {1}, 0, 1))"),
+    VD_KQL_ROW("isascii", "s", 'b', "strlen({0}) = length({0})", "isASCII({0})"),
     VD_KQL_ROW("reverse", "s", 's', "reverse({0})", "reverseUTF8({0})"),
     VD_KQL_ROW_OR(
         "strrep", "sl?s", 's', "kql_strrep({0}, {1}, {2})", "repeat({0}, least({1}, 1024))", "''"),
@@ -71,8 +75,7 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
         "isNotNull({0}) AND {0} <> 'null'"),
     VD_KQL_ROW("notnull", "a", 'b', "{0} IS NOT NULL", "isNotNull({0})"),
     /* A text without letters counts as null. */
-    VD_KQL_ROW("coalesce", "ss*", 's',
-        "coalesce(list_extract(list_filter([{*}], lambda vd_x: vd_x <> ''), 1), '')",
+    VD_KQL_ROW("coalesce", "ss*", 's', "kql_first_text({*})",
         "arrayElement(arrayFilter(x -> x != '', [{*}]), 1)"),
     VD_KQL_ROW("coalesce", "TT*", 'T', "coalesce({*})", "coalesce({*})"),
     VD_KQL_ROW("base64_encode_tostring", "s", 's', "base64(encode({0}))", "base64Encode({0})"),

@@ -83,7 +83,7 @@ static bool hex(const struct vd_kql_lexer *l, uint32_t from, int digits, uint32_
         }
         *out = *out * 16 + (uint32_t)(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
     }
-    return *out > 0 && *out <= 0x10ffff && (*out < 0xd800 || *out > 0xdfff);
+    return *out <= 0x10ffff && (*out < 0xd800 || *out > 0xdfff);
 }
 
 /* What stands behind a backslash. */
@@ -218,16 +218,23 @@ static int lex_real(struct vd_kql_lexer *l, struct vd_kql_token *token, uint32_t
     return VD_OK;
 }
 
-/* A number with a unit: a timespan. */
+/* A number with a unit: a timespan; else a name that begins with digits, if there is no other sign in it. */
 static int lex_timespan(struct vd_kql_lexer *l, struct vd_kql_token *token, uint32_t from)
 {
+    const bool is_whole = memchr(l->query.data + from, '.', l->at - from) == NULL;
+
     while (is_name_letter(at(l, l->at))) {
         l->at++;
     }
     token->value = (struct vd_kql_value){.type = VD_KQL_TIMESPAN};
-    if (!vd_kql_parse_timespan(written(l, from, l->at), &token->value.integer)) {
+    if (vd_kql_parse_timespan(written(l, from, l->at), &token->value.integer)) {
+        return VD_OK;
+    }
+    if (!is_whole || memchr(l->query.data + from, '+', l->at - from) != NULL ||
+        memchr(l->query.data + from, '-', l->at - from) != NULL) {
         return fail(l, from, l->at, "there is no such number, unit or name");
     }
+    token->kind = VD_KQL_TOKEN_NAME;
     return VD_OK;
 }
 
@@ -495,11 +502,34 @@ static int lex_sign(struct vd_kql_lexer *l, struct vd_kql_token *token)
     return fail(l, l->at, l->at + 1, problem);
 }
 
+/* Spaces beyond ASCII come with what is copied from pages: their length in bytes; 0: it is none. */
+static uint32_t wide_space(const struct vd_kql_lexer *l)
+{
+    static const char *const spaces[] = {"\u00a0", "\u200b", "\u202f", "\u3000", "\ufeff"};
+    const uint8_t last = (uint8_t)at(l, l->at + 2);
+
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+        const uint32_t length = (uint32_t)strlen(spaces[i]);
+
+        if (l->query.length - l->at >= length &&
+            memcmp(l->query.data + l->at, spaces[i], length) == 0) {
+            return length;
+        }
+    }
+    /* U+2000 to U+200A */
+    return (uint8_t)at(l, l->at) == 0xe2 && (uint8_t)at(l, l->at + 1) == 0x80 && last >= 0x80 &&
+            last <= 0x8a
+        ? 3
+        : 0;
+}
+
 static void skip_blank(struct vd_kql_lexer *l)
 {
     for (;;) {
         if (isspace((unsigned char)at(l, l->at)) && l->at < l->query.length) {
             l->at++;
+        } else if ((uint8_t)at(l, l->at) >= 0x80 && wide_space(l) > 0) {
+            l->at += wide_space(l);
         } else if (at(l, l->at) == '/' && at(l, l->at + 1) == '/') {
             while (l->at < l->query.length && at(l, l->at) != '\n') {
                 l->at++;

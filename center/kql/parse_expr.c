@@ -203,6 +203,11 @@ static struct vd_kql_node *parse_postfix(struct vd_kql_parser *p)
     for (;;) {
         struct vd_kql_node *outer;
 
+        /* a.[0] is a[0]. */
+        if (vd_kql_is_sign(vd_kql_peek(p, 0), ".") && vd_kql_is_sign(vd_kql_peek(p, 1), "[") &&
+            !is_name_at(p, 1)) {
+            vd_kql_next(p);
+        }
         if (vd_kql_take_sign(p, ".")) {
             outer = vd_kql_node_around(p, VD_KQL_MEMBER, node);
             outer->text = vd_kql_parse_name(p)->text;
@@ -388,9 +393,24 @@ static const char *current_name(const char *operator_text)
     return strcmp(operator_text, "containscs") == 0 ? "contains_cs" : operator_text;
 }
 
+static bool is_comparison_at(struct vd_kql_parser *p, uint32_t ahead)
+{
+    bool is;
+
+    p->at += ahead;
+    is = list_operator(p) != NULL || comparison(p) != NULL ||
+        (vd_kql_is_word(vd_kql_peek(p, 0), "matches") &&
+            vd_kql_is_word(vd_kql_peek(p, 1), "regex"));
+    p->at -= ahead;
+    return is;
+}
+
 static struct vd_kql_node *parse_comparison(struct vd_kql_parser *p)
 {
-    struct vd_kql_node *left = parse_sum(p);
+    /* * has "x": any column. */
+    const bool is_any = vd_kql_is_sign(vd_kql_peek(p, 0), "*") && is_comparison_at(p, 1);
+    struct vd_kql_node *left =
+        is_any ? vd_kql_node_new(p, VD_KQL_STAR, vd_kql_next(p)) : parse_sum(p);
     uint32_t steps = 0;
 
     for (;;) {

@@ -135,6 +135,28 @@ static void rest_evaluate(struct vd_kql_parser *p, struct vd_kql_node *node)
     }
 }
 
+static void rest_invoke(struct vd_kql_parser *p, struct vd_kql_node *node)
+{
+    struct vd_kql_node *tail = NULL;
+
+    vd_kql_node_add(node, &tail, vd_kql_parse_expr(p));
+    if (node->first->kind != VD_KQL_CALL) {
+        vd_kql_parse_fail(
+            p, vd_kql_peek(p, 0), "a function with its arguments is expected behind invoke");
+    }
+}
+
+static void rest_sample_distinct(struct vd_kql_parser *p, struct vd_kql_node *node)
+{
+    struct vd_kql_node *tail = NULL;
+
+    vd_kql_node_add(node, &tail, vd_kql_parse_expr(p));
+    if (!vd_kql_take_word(p, "of")) {
+        vd_kql_parse_expected(p, "'of'");
+    }
+    vd_kql_node_add(node, &tail, vd_kql_parse_named(p));
+}
+
 static void rest_list(struct vd_kql_parser *p, struct vd_kql_node *node)
 {
     struct vd_kql_node *tail = NULL;
@@ -411,6 +433,7 @@ static const struct {
     {"evaluate", VD_KQL_EVALUATE, rest_evaluate},
     {"extend", VD_KQL_EXTEND, rest_list},
     {"filter", VD_KQL_WHERE, rest_expr},
+    {"invoke", VD_KQL_INVOKE, rest_invoke},
     {"join", VD_KQL_JOIN, rest_join},
     {"limit", VD_KQL_TAKE, rest_expr},
     {"lookup", VD_KQL_LOOKUP, rest_join},
@@ -427,6 +450,7 @@ static const struct {
     {"project-reorder", VD_KQL_PROJECT_REORDER, rest_reorder},
     {"render", VD_KQL_RENDER, rest_render},
     {"sample", VD_KQL_SAMPLE, rest_expr},
+    {"sample-distinct", VD_KQL_SAMPLE_DISTINCT, rest_sample_distinct},
     {"serialize", VD_KQL_SERIALIZE, rest_serialize},
     {"sort", VD_KQL_SORT, rest_sort},
     {"summarize", VD_KQL_SUMMARIZE, rest_summarize},
@@ -437,9 +461,8 @@ static const struct {
 
 /* Those of Kusto that are not here. */
 static const char *const unsupported[] = {"consume", "facet", "find", "fork", "getschema",
-    "graph-match", "invoke", "make-graph", "mv-apply", "partition", "project-by-names", "reduce",
-    "sample-distinct", "scan", "top-hitters", "top-nested", "assert-schema", "execute_and_cache",
-    "parse-kv"};
+    "graph-match", "make-graph", "mv-apply", "partition", "project-by-names", "reduce", "scan",
+    "top-hitters", "top-nested", "assert-schema", "execute_and_cache", "parse-kv"};
 
 /* The operator's name, of which parts may be joined by hyphens. */
 static struct vd_str operator_name(struct vd_kql_parser *p, struct vd_kql_token *whole)

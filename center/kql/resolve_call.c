@@ -238,7 +238,7 @@ static struct vd_kql_expr *resolve_toscalar(
     struct vd_kql_rel *project;
 
     expect_arguments(r, node, 1, 1);
-    rel = vd_kql_resolve_table(r, place->scope, node->first);
+    rel = vd_kql_resolve_inner_table(r, place->scope, node->first);
     if (rel->columns.count == 0) {
         vd_kql_fail(r, node->first, "the table has no column");
     }
@@ -266,6 +266,81 @@ static struct vd_kql_expr *resolve_column_ifexists(
                           : vd_kql_resolve_expr(r, place, node->first->next);
 }
 
+#define PACKED_AT_ONCE 30
+
+/* pack_all([without null and empty]): all columns of the row as a bag. */
+static struct vd_kql_expr *resolve_pack_all(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    struct vd_kql_expr *pairs[2 * PACKED_AT_ONCE];
+    struct vd_kql_expr *bags[VD_KQL_COLUMNS_MAX / PACKED_AT_ONCE + 1];
+    const struct vd_kql_columns *columns = place->row != NULL ? &place->row->columns : NULL;
+    struct vd_kql_expr *drops = NULL;
+    struct vd_kql_expr *packed;
+    uint32_t count = 0;
+    uint32_t bag_count = 0;
+
+    expect_arguments(r, node, 0, 1);
+    if (node->first != NULL) {
+        drops = vd_kql_resolve_bool(r, place, node->first);
+    }
+    for (uint32_t i = 0; columns != NULL && i < columns->count; i++) {
+        if (!vd_kql_is_hidden(&columns->items[i])) {
+            pairs[count++] = vd_kql_constant_text(r, columns->items[i].name);
+            pairs[count++] = vd_kql_column_expr(r, &columns->items[i]);
+        }
+        if (count == 2 * PACKED_AT_ONCE || (count > 0 && i + 1 == columns->count)) {
+            bags[bag_count++] =
+                vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("bag_pack"), pairs, count);
+            count = 0;
+        }
+    }
+    if (bag_count == 0) {
+        vd_kql_fail(r, node, "pack_all() stands where there are columns to pack");
+    }
+    packed = bag_count == 1
+        ? bags[0]
+        : vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("bag_merge"), bags, bag_count);
+    return drops != NULL && drops->op == VD_KQL_OP_CONSTANT && drops->value.integer != 0
+        ? vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("@bag_full"), &packed, 1)
+        : packed;
+}
+
+/* When the row was stored, which is what TimeGenerated is. */
+static struct vd_kql_expr *resolve_ingestion_time(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const struct vd_kql_column *time = place->row != NULL
+        ? vd_kql_columns_find(&place->row->columns, VD_STR_LITERAL("TimeGenerated"))
+        : NULL;
+
+    expect_arguments(r, node, 0, 0);
+    if (time == NULL || time->type != VD_KQL_DATETIME) {
+        vd_kql_fail(r, node, "ingestion_time() is TimeGenerated, which is no column here");
+    }
+    return vd_kql_column_expr(r, time);
+}
+
+/* The name that a function has now. */
+static struct vd_kql_expr *resolve_renamed(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    static const char *const names[][2] = {{"datepart", "datetime_part"}, {"parseurl", "parse_url"},
+        {"parseurlquery", "parse_urlquery"}, {"arraylength", "array_length"},
+        {"extractall", "extract_all"}, {"url_encode_component", "url_encode"},
+        {"base64_encodestring", "base64_encode_tostring"},
+        {"base64_decodestring", "base64_decode_tostring"}, {"todecimal", "toreal"},
+        {"array_strcat", "strcat_array"}};
+    struct vd_kql_node renamed = *node;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (vd_str_equal_text(node->text, names[i][0])) {
+            renamed.text = vd_str_from(names[i][1]);
+        }
+    }
+    return vd_kql_resolve_call(r, place, &renamed);
+}
+
 static const struct {
     const char *name;
     special_function *resolve;
@@ -285,6 +360,18 @@ static const struct {
     {"extractjson", vd_kql_resolve_extract_json},
     {"extract_json", vd_kql_resolve_extract_json},
     {"extract_all", vd_kql_resolve_extract_all},
+    {"pack_all", resolve_pack_all},
+    {"ingestion_time", resolve_ingestion_time},
+    {"datepart", resolve_renamed},
+    {"parseurl", resolve_renamed},
+    {"parseurlquery", resolve_renamed},
+    {"arraylength", resolve_renamed},
+    {"extractall", resolve_renamed},
+    {"url_encode_component", resolve_renamed},
+    {"base64_encodestring", resolve_renamed},
+    {"base64_decodestring", resolve_renamed},
+    {"todecimal", resolve_renamed},
+    {"array_strcat", resolve_renamed},
 };
 
 /* ---- Functions of the query ---- */

@@ -169,6 +169,16 @@ struct vd_kql_expr *vd_kql_call_list(struct vd_kql_resolver *r, const struct vd_
 
 /* ---- Names ---- */
 
+static bool has_column(const struct vd_kql_expr *expr)
+{
+    bool has = expr->op == VD_KQL_OP_COLUMN;
+
+    for (uint32_t i = 0; i < expr->argument_count && !has; i++) {
+        has = expr->arguments[i] != NULL && has_column(expr->arguments[i]);
+    }
+    return has;
+}
+
 static struct vd_kql_expr *resolve_name(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
@@ -184,6 +194,11 @@ static struct vd_kql_expr *resolve_name(
         vd_kql_fail_name(r, place, node);
     }
     if (bound->kind == VD_KQL_BIND_VALUE) {
+        if (r->tables > bound->tables && has_column(bound->value)) {
+            vd_kql_fail(r, node,
+                "'%.*s' is another in each row, and no table is made for each: join instead",
+                VD_STR_ARG(node->text));
+        }
         return bound->value;
     }
     if (bound->kind == VD_KQL_BIND_NODE && bound->node->kind != VD_KQL_FUNCTION &&
@@ -233,7 +248,7 @@ static struct vd_kql_expr *resolve_within(struct vd_kql_resolver *r,
     const struct vd_kql_node *table)
 {
     const bool any_case = node->text.data[node->text.length - 1] == '~';
-    struct vd_kql_rel *rel = vd_kql_resolve_table(r, place->scope, table);
+    struct vd_kql_rel *rel = vd_kql_resolve_inner_table(r, place->scope, table);
     struct vd_kql_rel *project = vd_kql_project_begin(r, rel);
     struct vd_kql_expr *within = vd_kql_expr_new(r, VD_KQL_OP_WITHIN, VD_KQL_BOOL, 1);
     struct vd_kql_expr *left = vd_kql_resolve_expr(r, place, node->first);
@@ -276,6 +291,24 @@ static bool is_table(const struct vd_kql_place *place, const struct vd_kql_node 
         (bound->kind == VD_KQL_BIND_NODE && bound->node->kind == VD_KQL_PIPE);
 }
 
+/* in~ is in, of what is all made lower case; but for arrays. */
+static struct vd_kql_expr *resolve_in_any_case(struct vd_kql_resolver *r,
+    const struct vd_kql_node *node, struct vd_kql_expr **arguments, uint32_t count)
+{
+    struct vd_kql_node in = *node;
+
+    for (uint32_t i = 1; i < count; i++) {
+        if (arguments[i]->type != VD_KQL_STRING) {
+            return vd_kql_call_list(r, node, arguments, count);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        arguments[i] = lower(r, node, arguments[i]);
+    }
+    in.text = node->text.data[0] == '!' ? VD_STR_LITERAL("!in") : VD_STR_LITERAL("in");
+    return vd_kql_call_list(r, &in, arguments, count);
+}
+
 /* in, has_any and their kin with what stands in parentheses. */
 static struct vd_kql_expr *resolve_list_operator(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
@@ -301,7 +334,9 @@ static struct vd_kql_expr *resolve_list_operator(
 
         return node->text.data[0] == '!' ? negated(r, node, has) : has;
     }
-    return vd_kql_call_list(r, node, arguments, count);
+    return node->text.data[node->text.length - 1] == '~'
+        ? resolve_in_any_case(r, node, arguments, count)
+        : vd_kql_call_list(r, node, arguments, count);
 }
 
 /* All operands of "and" or "or", of which there may be thousands: halves keep the tree flat. */
@@ -323,6 +358,40 @@ static struct vd_kql_expr *resolve_logic(struct vd_kql_resolver *r,
     return vd_kql_call(r, node, VD_KQL_SCALAR, node->text, sides, 2);
 }
 
+/* * has "x": whether any column of text has it; * !has "x": whether none has. */
+static struct vd_kql_expr *resolve_any_column(
+    struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
+{
+    const struct vd_str joint =
+        node->text.data[0] == '!' ? VD_STR_LITERAL("and") : VD_STR_LITERAL("or");
+    const struct vd_kql_node *right = node->first->next;
+    struct vd_kql_expr *found = NULL;
+
+    if (right->kind != VD_KQL_LIST && vd_kql_resolve_expr(r, place, right)->type != VD_KQL_STRING) {
+        vd_kql_fail(r, right, "a text is expected, which any column may have");
+    }
+    for (uint32_t i = 0; place->row != NULL && i < place->row->columns.count; i++) {
+        const struct vd_kql_column *column = &place->row->columns.items[i];
+        struct vd_kql_node name = *node->first;
+        struct vd_kql_node binary = *node;
+        struct vd_kql_expr *sides[] = {found, NULL};
+
+        if (vd_kql_is_hidden(column) ||
+            (column->type != VD_KQL_STRING && column->type != VD_KQL_DYNAMIC)) {
+            continue;
+        }
+        name.kind = VD_KQL_NAME;
+        name.text = column->name;
+        binary.first = &name;
+        sides[1] = vd_kql_resolve_expr(r, place, &binary);
+        found = found == NULL ? sides[1] : vd_kql_call(r, node, VD_KQL_SCALAR, joint, sides, 2);
+    }
+    if (found == NULL) {
+        vd_kql_fail(r, node->first, "there is no column of text for '*'");
+    }
+    return found;
+}
+
 static struct vd_kql_expr *resolve_binary(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
@@ -330,6 +399,9 @@ static struct vd_kql_expr *resolve_binary(
 
     if (vd_str_equal_text(node->text, "and") || vd_str_equal_text(node->text, "or")) {
         return resolve_logic(r, place, node, node->first, node->child_count);
+    }
+    if (node->first->kind == VD_KQL_STAR) {
+        return resolve_any_column(r, place, node);
     }
     if (is_list_operator(node->text) && node->first->next->kind == VD_KQL_LIST) {
         return resolve_list_operator(r, place, node);

@@ -33,6 +33,7 @@ struct vd_kql_scope {
     const struct vd_kql_scope *inner;
     struct vd_kql_expr *value;
     const struct vd_kql_rel *rel;
+    uint32_t tables; /* around it that stand as values */
 };
 
 /* Where an expression stands. */
@@ -60,6 +61,7 @@ struct vd_kql_resolver {
     uint32_t made;    /* expressions and relations */
     uint32_t depth;   /* of calls */
     uint32_t nesting; /* of expressions */
+    uint32_t tables;  /* that stand as values around what is resolved */
     uint32_t steps;   /* operators behind pipes so far */
     const char *render;
 };
@@ -171,6 +173,9 @@ struct vd_str vd_kql_aggregate_name(struct vd_kql_resolver *r, const struct vd_k
 
 struct vd_kql_rel *vd_kql_resolve_table(
     struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
+/* One that stands as a value, or as a list of them: nothing in it is of the row around. */
+struct vd_kql_rel *vd_kql_resolve_inner_table(
+    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
 /* Adds the LETs of a QUERY to the scope and resolves its pipe. */
 struct vd_kql_rel *vd_kql_resolve_query(
     struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
@@ -205,6 +210,7 @@ vd_kql_operator vd_kql_resolve_sort; /* resolve_sort.c */
 vd_kql_operator vd_kql_resolve_top;
 vd_kql_operator vd_kql_resolve_take;
 vd_kql_operator vd_kql_resolve_sample;
+vd_kql_operator vd_kql_resolve_sample_distinct;
 vd_kql_operator vd_kql_resolve_summarize; /* resolve_summarize.c */
 vd_kql_operator vd_kql_resolve_count_rows;
 vd_kql_operator vd_kql_resolve_distinct;

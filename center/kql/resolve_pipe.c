@@ -25,6 +25,7 @@ struct vd_kql_scope *vd_kql_bind(struct vd_kql_resolver *r, const struct vd_kql_
     scope->outer = outer;
     scope->name = name;
     scope->kind = kind;
+    scope->tables = r->tables;
     return scope;
 }
 
@@ -111,6 +112,17 @@ const struct vd_kql_scope *vd_kql_resolve_arguments(struct vd_kql_resolver *r,
             call->child_count);
     }
     return scope;
+}
+
+struct vd_kql_rel *vd_kql_resolve_inner_table(
+    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node)
+{
+    struct vd_kql_rel *rel;
+
+    r->tables++;
+    rel = vd_kql_resolve_table(r, scope, node);
+    r->tables--;
+    return rel;
 }
 
 /* ---- Names that are not there ---- */
@@ -416,7 +428,28 @@ static struct vd_kql_rel *resolve_where(struct vd_kql_resolver *r, const struct 
     return filter;
 }
 
+/* T | invoke f(a) is f(T, a). */
+static struct vd_kql_rel *resolve_invoke(struct vd_kql_resolver *r,
+    const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
+{
+    struct vd_kql_scope *table = vd_kql_bind(r, scope, VD_STR_LITERAL("$invoke"), VD_KQL_BIND_REL);
+    struct vd_kql_node *call = vd_kql_new(r, 2 * sizeof *call);
+    struct vd_kql_node *name = call + 1;
+
+    table->rel = input;
+    *call = *node->first;
+    *name = (struct vd_kql_node){.kind = VD_KQL_NAME,
+        .offset = node->offset,
+        .end = node->end,
+        .text = table->name,
+        .next = call->first};
+    call->first = name;
+    call->child_count++;
+    return resolve_table_call(r, table, call);
+}
+
 static vd_kql_operator *const operators[VD_KQL_KIND_COUNT] = {
+    [VD_KQL_INVOKE] = resolve_invoke,
     [VD_KQL_WHERE] = resolve_where,
     [VD_KQL_PROJECT] = vd_kql_resolve_project,
     [VD_KQL_PROJECT_AWAY] = vd_kql_resolve_project_away,
@@ -432,6 +465,7 @@ static vd_kql_operator *const operators[VD_KQL_KIND_COUNT] = {
     [VD_KQL_TOP] = vd_kql_resolve_top,
     [VD_KQL_SORT] = vd_kql_resolve_sort,
     [VD_KQL_SAMPLE] = vd_kql_resolve_sample,
+    [VD_KQL_SAMPLE_DISTINCT] = vd_kql_resolve_sample_distinct,
     [VD_KQL_JOIN] = vd_kql_resolve_join,
     [VD_KQL_LOOKUP] = vd_kql_resolve_join,
     [VD_KQL_UNION] = vd_kql_resolve_union,

@@ -182,6 +182,16 @@ static void add_groups(
     }
 }
 
+static bool has_table(const struct vd_kql_expr *expr)
+{
+    bool has = expr->op == VD_KQL_OP_SCALAR;
+
+    for (uint32_t i = 0; i < expr->argument_count && !has; i++) {
+        has = expr->arguments[i] != NULL && has_table(expr->arguments[i]);
+    }
+    return has;
+}
+
 static void add_aggregates(struct vd_kql_resolver *r, const struct vd_kql_scope *scope,
     struct parts *parts, const struct vd_kql_node *node)
 {
@@ -211,6 +221,9 @@ static void add_aggregates(struct vd_kql_resolver *r, const struct vd_kql_scope 
                 VD_KQL_DYNAMIC));
         missing = has_default ? vd_kql_resolve_expr(r, &constants, named->next)
                               : vd_kql_constant_long(r, 0);
+        if (has_table(missing)) {
+            vd_kql_fail(r, named->next, "a value that is known before the query runs is expected");
+        }
         vd_kql_rel_expr(r, parts->series, vd_kql_cast(r, item, missing, VD_KQL_DYNAMIC));
         vd_kql_columns_new(r, &parts->series->columns,
             vd_kql_columns_free_name(r, &parts->series->columns, name), VD_KQL_DYNAMIC);
@@ -235,6 +248,30 @@ static struct parts begin(struct vd_kql_resolver *r, const struct vd_kql_node *n
     return parts;
 }
 
+/* What is read from a table may not stand where the bins are made: it becomes a column of their rows, the same in all. */
+static struct vd_kql_expr *beside_bins(
+    struct vd_kql_resolver *r, struct parts *parts, struct vd_kql_expr *expr)
+{
+    static const struct vd_kql_overload same = {
+        .name = "@same",
+        .takes = "a",
+        .gives = '0',
+        .role = VD_KQL_AGGREGATE,
+        .sql = {"min({0})", "min({0})"},
+    };
+    struct vd_kql_expr *call;
+
+    if (!has_table(expr)) {
+        return expr;
+    }
+    vd_kql_project_add(r, parts->texts, VD_STR_LITERAL("bound"), expr);
+    call = vd_kql_expr_new(r, VD_KQL_OP_CALL, expr->type, 1);
+    call->call = &same;
+    call->arguments[0] =
+        vd_kql_column_expr(r, &parts->texts->columns.items[parts->texts->columns.count - 1]);
+    return call;
+}
+
 struct vd_kql_rel *vd_kql_resolve_make_series(struct vd_kql_resolver *r,
     const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
 {
@@ -255,8 +292,8 @@ struct vd_kql_rel *vd_kql_resolve_make_series(struct vd_kql_resolver *r,
         vd_kql_columns_new(r, &parts.aggregate->columns, VD_STR_LITERAL("bin"), VD_KQL_LONG));
     add_aggregates(r, scope, &parts, node);
     parts.series->counter = counter.id;
-    at = call2(
-        r, node, "+", axis.from, call2(r, node, "*", vd_kql_column_expr(r, &counter), axis.step));
+    at = call2(r, node, "+", beside_bins(r, &parts, axis.from),
+        call2(r, node, "*", vd_kql_column_expr(r, &counter), beside_bins(r, &parts, axis.step)));
     vd_kql_rel_expr(r, parts.series, vd_kql_cast(r, node, at, VD_KQL_DYNAMIC));
     vd_kql_columns_new(r, &parts.series->columns,
         vd_kql_columns_free_name(r, &parts.series->columns, axis.name), VD_KQL_DYNAMIC);

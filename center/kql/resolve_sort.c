@@ -82,3 +82,16 @@ struct vd_kql_rel *vd_kql_resolve_sample(struct vd_kql_resolver *r,
     sample->is_serialized = false;
     return sample;
 }
+
+struct vd_kql_rel *vd_kql_resolve_sample_distinct(struct vd_kql_resolver *r,
+    const struct vd_kql_scope *scope, struct vd_kql_rel *input, const struct vd_kql_node *node)
+{
+    const struct vd_kql_node distinct = {.kind = VD_KQL_DISTINCT,
+        .offset = node->offset,
+        .end = node->end,
+        .first = node->first->next,
+        .child_count = 1};
+
+    return limited(r, scope, VD_KQL_REL_SAMPLE, vd_kql_resolve_distinct(r, scope, input, &distinct),
+        node->first);
+}

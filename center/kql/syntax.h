@@ -20,7 +20,7 @@
 #define VD_KQL_KINDS(X)                                                                                                        \
     X(LITERAL) /* value */                                                                                                     \
     X(NAME)    /* "name" of a column, a let, a table; $left and $right too */                                                  \
-    X(STAR)    /* *, as an argument or in a list */                                                                            \
+    X(STAR)    /* *, as an argument, in a list, or left of a comparison: any column */                                         \
     X(PATTERN) /* "name with *" of project-away, -keep, -reorder, union */                                                     \
     X(CALL)    /* "function" EXPR*; arguments may be NAMED, a PIPE in parentheses, STAR */                                     \
     X(UNARY)   /* "-" or "+" EXPR */                                                                                           \
@@ -72,9 +72,11 @@
     X(AXIS)   /* EXPR or NAMED, EXPR from, to, step; from and to a LITERAL null where not said */                              \
     X(RENDER) /* "visualization" NAMED* of with (...) */                                                                       \
     X(SAMPLE) /* EXPR */                                                                                                       \
-    X(SERIALIZE) /* EXPR or NAMED* */                                                                                          \
-    X(AS)        /* "name" */                                                                                                  \
-    X(EVALUATE)  /* CALL [SCHEMA] */
+    X(SERIALIZE)       /* EXPR or NAMED* */                                                                                    \
+    X(AS)              /* "name" */                                                                                            \
+    X(SAMPLE_DISTINCT) /* EXPR how many, EXPR of what */                                                                       \
+    X(INVOKE)          /* CALL or NAME of a function whose first argument the table is */                                      \
+    X(EVALUATE)        /* CALL [SCHEMA] */
 
 enum vd_kql_kind {
 #define VD_KQL_KIND_ENUM(kind) VD_KQL_##kind,

@@ -5,10 +5,11 @@
 
 #include <stddef.h>
 
-static const char *const operators[] = {"as", "count", "distinct", "evaluate", "extend", "join",
-    "limit", "lookup", "make-series", "mv-expand", "order by", "parse", "parse-where", "project",
-    "project-away", "project-keep", "project-rename", "project-reorder", "render", "sample",
-    "search", "serialize", "sort by", "summarize", "take", "top", "union", "where", NULL};
+static const char *const operators[] = {"as", "count", "distinct", "evaluate", "extend", "invoke",
+    "join", "limit", "lookup", "make-series", "mv-expand", "order by", "parse", "parse-where",
+    "project", "project-away", "project-keep", "project-rename", "project-reorder", "render",
+    "sample", "sample-distinct", "search", "serialize", "sort by", "summarize", "take", "top",
+    "union", "where", NULL};
 
 static const char *const keywords[] = {"and", "asc", "between", "by", "contains", "datatable",
     "declare query_parameters", "desc", "endswith", "has", "has_all", "has_any", "in",

@@ -178,19 +178,18 @@ static bool zip_next(struct vd_udf_json *walks, size_t count, struct vd_buf *out
     return out->error == VD_OK;
 }
 
-/* kql_zip(arrays): the elements in the same place together, null where an array is shorter or none. */
+/* kql_zip(array, ...): the elements in the same place together, null where an array is shorter or none. */
 static bool zip(struct vd_udf_call *call)
 {
     struct vd_udf_json walks[ZIP_MAX];
-    struct vd_str json;
-    size_t count = 0;
-    size_t at = 0;
+    const size_t count = call->count < ZIP_MAX ? call->count : ZIP_MAX;
 
-    while (count < ZIP_MAX && vd_udf_part(call->args[0].text, VD_UDF_SEPARATOR, &at, &json)) {
-        if (!vd_udf_json_open(json, '[', &walks[count])) {
-            walks[count].at = walks[count].end;
+    for (size_t i = 0; i < count; i++) {
+        const struct vd_str json = call->args[i].is_null ? VD_STR_LITERAL("") : call->args[i].text;
+
+        if (!vd_udf_json_open(json, '[', &walks[i])) {
+            walks[i].at = walks[i].end;
         }
-        count++;
     }
     vd_buf_append(call->out, "[", 1);
     while (zip_next(walks, count, call->out)) {
@@ -511,7 +510,7 @@ const struct vd_udf vd_udf_arrays[] = {
     {"kql_array_concat", "s", 's', false, array_concat},
     {"kql_array_slice", "sll", 's', false, array_slice},
     {"kql_array_index_of", "sslll", 'l', false, array_index_of},
-    {"kql_zip", "s", 's', false, zip},
+    {"kql_zip", "s*", 's', true, zip},
     {"kql_array_sum", "s", 'r', false, array_sum},
     {"kql_array_join", "ss", 's', false, array_join},
     {"kql_array_sort", "sb", 's', false, array_sort},

@@ -341,6 +341,43 @@ static bool make_timespan(struct vd_udf_call *call)
     return true;
 }
 
+static void append_time(int64_t us, struct vd_buf *out)
+{
+    const int64_t days = floor_div(us, US_PER_DAY);
+    const int64_t of_day = us - days * US_PER_DAY;
+    const int64_t seconds = of_day / 1000000;
+    const struct date date = date_of(days);
+
+    vd_buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%06d0Z\"", (int)date.year, (int)date.month,
+        (int)date.day, (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
+        (int)(of_day % 1000000));
+}
+
+/* kql_range_time(first, last, step in ticks) */
+static bool range_time(struct vd_udf_call *call)
+{
+    const int64_t first = call->args[0].integer;
+    const int64_t last = call->args[1].integer;
+    const int64_t step = call->args[2].integer / 10;
+
+    if (step == 0) {
+        return false;
+    }
+    vd_buf_append(call->out, "[", 1);
+    for (int64_t i = 0; i < VD_UDF_ELEMENTS_MAX && call->out->error == VD_OK; i++) {
+        int64_t at;
+
+        if (__builtin_mul_overflow(i, step, &at) || __builtin_add_overflow(at, first, &at) ||
+            !(step > 0 ? at <= last : at >= last)) {
+            break;
+        }
+        vd_buf_append(call->out, ",", i > 0 ? 1 : 0);
+        append_time(at, call->out);
+    }
+    vd_buf_append(call->out, "]", 1);
+    return true;
+}
+
 const struct vd_udf vd_udf_calendar[] = {
     {"kql_datetime_add", "slt", 't', false, datetime_add},
     {"kql_datetime_diff", "stt", 'l', false, datetime_diff},
@@ -348,6 +385,7 @@ const struct vd_udf vd_udf_calendar[] = {
     {"kql_start_of", "stl", 't', false, start_of_period},
     {"kql_end_of", "stl", 't', false, end_of_period},
     {"kql_make_datetime", "lllllr", 't', false, make_datetime},
+    {"kql_range_time", "ttl", 's', false, range_time},
     {"kql_make_timespan", "lllr", 'l', false, make_timespan},
     {NULL, NULL, 0, false, NULL},
 };

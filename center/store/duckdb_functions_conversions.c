@@ -120,13 +120,18 @@ static bool real_text(struct vd_udf_call *call)
 }
 
 /* JSON has no numbers for what is not finite. */
+void vd_udf_append_real_json(double value, struct vd_buf *out)
+{
+    if (isfinite(value)) {
+        append_real(value, out);
+    } else {
+        vd_buf_printf(out, "\"%s\"", special_text(value));
+    }
+}
+
 static bool real_json(struct vd_udf_call *call)
 {
-    if (isfinite(call->args[0].real)) {
-        append_real(call->args[0].real, call->out);
-    } else {
-        vd_buf_printf(call->out, "\"%s\"", special_text(call->args[0].real));
-    }
+    vd_udf_append_real_json(call->args[0].real, call->out);
     return true;
 }
 

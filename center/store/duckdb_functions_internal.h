@@ -10,6 +10,8 @@
 #define VD_UDF_TEXT_MAX (16u << 20)
 /* Steps (bytes looked at) that a function may take for one chunk of up to 2,048 rows: DuckDB cannot interrupt it within one. */
 #define VD_UDF_STEPS_MAX (1ull << 33)
+/* Elements of a range, as many as Kusto makes. */
+#define VD_UDF_ELEMENTS_MAX 1048576
 /* Texts are put together with this between, to lists of any length. JSON text never has it. */
 #define VD_UDF_SEPARATOR '\1'
 
@@ -88,6 +90,7 @@ extern const struct vd_udf vd_udf_arrays[];
 extern const struct vd_udf vd_udf_network[];
 extern const struct vd_udf vd_udf_urls[];
 extern const struct vd_udf vd_udf_calendar[];
+extern const struct vd_udf vd_udf_making[];
 extern const struct vd_udf_pair vd_udf_pairs[];
 extern const struct vd_udf_search vd_udf_searches[];
 
@@ -97,6 +100,9 @@ bool vd_udf_search_run(struct vd_udf_call *call, const struct vd_udf_search *sea
 
 /* Takes steps off; false (and an error) when there are none left. */
 bool vd_udf_spend(struct vd_udf_call *call, uint64_t steps);
+
+/* As JSON: what is not finite in quotation marks. */
+void vd_udf_append_real_json(double value, struct vd_buf *out);
 
 /* Walks a text cut by `separator`; false at its end. Begin with *at 0. An empty text is one empty part. */
 bool vd_udf_part(struct vd_str text, char separator, size_t *at, struct vd_str *part);

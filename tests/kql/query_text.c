@@ -172,7 +172,11 @@ static void operand_text(const struct vd_kql_node *node, struct vd_buf *out)
 
 static void binary_text(const struct vd_kql_node *node, struct vd_buf *out)
 {
-    operand_text(node->first, out);
+    if (node->first->kind == VD_KQL_STAR) {
+        vd_buf_append_text(out, "*");
+    } else {
+        operand_text(node->first, out);
+    }
     for (const struct vd_kql_node *right = node->first->next; right != NULL; right = right->next) {
         vd_buf_printf(out, " %.*s ", VD_STR_ARG(node->text));
         if (right->kind == VD_KQL_LIST) {

@@ -225,6 +225,13 @@ static void top_text(const struct vd_kql_node *node, struct vd_buf *out)
     kql_list_text(node->first->next, NULL, out);
 }
 
+static void sample_distinct_text(const struct vd_kql_node *node, struct vd_buf *out)
+{
+    kql_query_text(node->first, out);
+    vd_buf_append_text(out, " of ");
+    kql_list_text(node->first->next, NULL, out);
+}
+
 static void render_text(const struct vd_kql_node *node, struct vd_buf *out)
 {
     kql_name_text(node->text, out);
@@ -273,6 +280,8 @@ static const struct {
     [VD_KQL_SERIALIZE] = {"serialize ", list_text},
     [VD_KQL_AS] = {"as ", as_text},
     [VD_KQL_EVALUATE] = {"evaluate ", list_text},
+    [VD_KQL_INVOKE] = {"invoke ", list_text},
+    [VD_KQL_SAMPLE_DISTINCT] = {"sample-distinct ", sample_distinct_text},
 };
 
 void kql_operator_text(const struct vd_kql_node *node, struct vd_buf *out)

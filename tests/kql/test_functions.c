@@ -305,8 +305,8 @@ static const char *const samples[VD_KQL_TYPE_COUNT] = {
 /* What a function may refuse at run time: a text that is no regular expression, format ... */
 static bool is_refusal(const char *error)
 {
-    static const char *const known[] = {
-        "a format of", "a period of time", "a part of a time", "Pattern has 0 groups"};
+    static const char *const known[] = {"a format of", "a period of time", "a part of a time",
+        "Pattern has 0 groups", "longer than 16 MiB"};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strstr(error, known[i]) != NULL) {
