@@ -32,7 +32,7 @@ const inventory = { devices: [], next: null, counts: { reporting: 0, late: 0, si
 
 function open(role: Role, more: Service['answers'] = {}): Promise<Service> {
     return serve(role, {
-        'GET /groups/pumps': { name: 'pumps', properties: properties(['192.0.2.0/24']), deviceCount: 2 },
+        'GET /groups': { groups: [{ name: 'pumps', properties: properties(['192.0.2.0/24']), deviceCount: 2 }], deviceCounts: { pumps: 2 } },
         'POST /groups/pumps/test': trial, 'GET /inventory': inventory, ...more,
     });
 }
@@ -152,7 +152,7 @@ describe('the rules of a group', () => {
     });
 
     it('of a group without any are written from the beginning', async () => {
-        const service = await serve('contributor', { 'GET /inventory': inventory, 'POST /groups/new%20one/test': trial, 'PUT /groups/new%20one': {} });
+        const service = await serve('contributor', { 'GET /groups': { groups: [], deviceCounts: {} }, 'GET /inventory': inventory, 'POST /groups/new%20one/test': trial, 'PUT /groups/new%20one': {} });
         const user = userEvent.setup();
         render(<Groups path={['new one']} />);
         await screen.findByText(/has no rules yet/);

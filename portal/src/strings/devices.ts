@@ -14,7 +14,7 @@ export const devices = {
     groupCount: (name: string, count: number) => `${name} (${COUNT.format(count)})`,
     sort: 'Order',
     sorts: {
-        deviceId: 'Name', openAlerts: 'Open alerts, the worst first', lastHeard: 'Longest not heard of first', '-lastHeard': 'Last heard of first',
+        deviceId: 'Name', openAlerts: 'With open alerts, the worst first', lastHeard: 'Longest not heard of first', '-lastHeard': 'Last heard of first',
     },
     stateFilter: 'Devices by state',
     state: 'State',
@@ -47,6 +47,7 @@ export const devices = {
     clockMeasured: 'measured',
     noneTitle: 'No devices',
     none: 'Nothing matches these filters.',
+    noMore: 'There are no more.',
     noneEver: 'Make the first one on the server:',
     noneEverCommand: 'vedette device create pump-1',
     next: 'Next',

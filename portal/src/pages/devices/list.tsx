@@ -115,7 +115,7 @@ export function DeviceList(): JSX.Element {
     }), ['devices', 'alerts']);
     const counts = useRef<Inventory['counts'] | undefined>(undefined);
     counts.current = loaded.data?.counts ?? counts.current; // stay while the next page comes
-    const isFiltered = ['search', 'state', 'group'].some((name) => params.has(name));
+    const isFiltered = ['search', 'state', 'group'].some((name) => params.has(name)) || params.get('sort') === 'openAlerts';
     return (
         <Page title={s.title} actions={params.size > 0 ? <Button onClick={() => { go(href(['devices'])); }}>{t.clear}</Button> : null}>
             <StateChips counts={counts.current} />
@@ -125,7 +125,7 @@ export function DeviceList(): JSX.Element {
                     {(data) => (
                         <>
                             <Table caption={s.list} columns={columns} rows={data.devices} rowKey={(row) => row.deviceId}
-                                empty={<None isFiltered={isFiltered} />} />
+                                empty={after !== '' ? <Empty title={s.noMore} /> : <None isFiltered={isFiltered} />} />
                             <div class="pager">
                                 <span class="muted small">{t.rowsShown(data.devices.length)}</span>
                                 {after !== '' ? <Button small onClick={() => { setAfter(''); }}>{s.first}</Button> : null}

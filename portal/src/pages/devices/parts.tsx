@@ -57,4 +57,4 @@ export function ClockError({ ms }: { ms: number | null }): JSX.Element {
     return Math.abs(ms) > CLOCK_WRONG_MS ? <Badge tone="medium">{words}</Badge> : <>{words}</>;
 }
 
-export const signsInBy = (type: string): string => s.authentications[type] ?? type;
+export const signsInBy = (type: string | null): string => (type === null ? '' : s.authentications[type] ?? type);

@@ -16,7 +16,6 @@ function Json({ of, label }: { of: unknown; label: string }): JSX.Element {
         <div class="stack tight">
             <div><CopyButton text={text} /></div>
             {/* It scrolls, so the keyboard must reach it. */}
-            {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
             <pre class="json" tabIndex={0} role="region" aria-label={label}>{text}</pre>
         </div>
     );

@@ -15,7 +15,7 @@ export interface DeviceRow {
     address: string | null;
     openAlerts: BySeverity;
     clockErrorMs: number | null;
-    authenticationType: string;
+    authenticationType: string | null;
     usualSeconds: number | null;
 }
 

@@ -11,7 +11,7 @@ import { FormDialog, toast } from '../../ui/dialog';
 import { Badge, Button, Card, Fault, Loading, Notice, Page } from '../../ui/ui';
 import { useDraft, type Editing } from './draft';
 import { RuleEditor, RuleWords } from './editor';
-import type { GroupInfo } from './list';
+import type { GroupInfo, GroupsAnswer } from './list';
 import { Members } from './members';
 import { ProposeDialog } from './propose';
 import {
@@ -138,7 +138,8 @@ function Actions({ group, isNew, onPropose }: { group: GroupInfo; isNew: boolean
     );
 }
 
-function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; reload: () => void }): JSX.Element {
+function Whole({ group, reload }: { group: GroupInfo; reload: () => void }): JSX.Element {
+    const isNew = group.properties === null;
     const saved = useMemo(() => complete(group.properties ?? undefined), [group.properties]);
     const editing = useDraft(group.name, saved);
     const [isProposing, setProposing] = useState(false);
@@ -187,11 +188,16 @@ function Whole({ group, isNew, reload }: { group: GroupInfo; isNew: boolean; rel
     );
 }
 
+/** By its name; letters of another case are the same group's. Without rules: what devices say of it. */
+export function groupOf(answer: GroupsAnswer, name: string): GroupInfo {
+    return answer.groups.find((one) => one.name === name)
+        ?? answer.groups.find((one) => one.name.toLowerCase() === name.toLowerCase())
+        ?? { name, properties: null, deviceCount: answer.deviceCounts[name] ?? 0 };
+}
+
 export function GroupPage({ name }: { name: string }): JSX.Element {
-    const loaded = useGet<GroupInfo>(`/groups/${encodeURIComponent(name)}`, ['groups']);
-    const isNew = loaded.error instanceof ApiError && loaded.error.status === 404;
-    const group = isNew ? { name, properties: null, deviceCount: 0 } : loaded.data;
-    if (!group) {
+    const loaded = useGet<GroupsAnswer>('/groups', ['groups']);
+    if (!loaded.data) {
         return (
             <Page title={name} parent={{ to: href(['groups']), name: s.title }}>
                 {loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : <Loading lines={8} />}
@@ -200,8 +206,8 @@ export function GroupPage({ name }: { name: string }): JSX.Element {
     }
     return (
         <>
-            {loaded.error && !isNew ? <Fault error={loaded.error} retry={loaded.reload} /> : null}
-            <Whole group={group} isNew={isNew} reload={loaded.reload} />
+            {loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : null}
+            <Whole group={groupOf(loaded.data, name)} reload={loaded.reload} />
         </>
     );
 }
