@@ -67,6 +67,24 @@ const look = EditorView.theme({
     '.cm-lintPoint-error:after': { borderBottomColor: 'var(--high)' },
 });
 
+/** Text that takes the place of other text is put there by the editor: the browser would keep the old text's style, in style attributes,
+ * which the page's policy forbids. */
+const replaceSelection = EditorView.domEventHandlers({
+    beforeinput: (event, view) => {
+        const { main } = view.state.selection;
+        const text = event.data;
+        if (event.inputType !== 'insertText' || event.isComposing || text === null || main.empty) {
+            return false;
+        }
+        event.preventDefault();
+        const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });
+        if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, text, insert))) {
+            view.dispatch(insert());
+        }
+        return true;
+    },
+});
+
 /** What the browser adopted sheets for; `root` has nothing else in it. */
 export function openEditor(root: ShadowRoot, options: EditorOptions): EditorHandle {
     const view = new EditorView({
@@ -78,7 +96,7 @@ export function openEditor(root: ShadowRoot, options: EditorOptions): EditorHand
                 Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => { options.onRun(); return true; } }])),
                 lineNumbers(), history(), drawSelection(), highlightActiveLine(), bracketMatching(), closeBrackets(),
                 indentUnit.of('    '), EditorView.lineWrapping, placeholder(options.placeholder),
-                kql(options.names), syntaxHighlighting(colors), look,
+                kql(options.names), syntaxHighlighting(colors), look, replaceSelection,
                 autocompletion({ override: [complete(options.names)], icons: false }),
                 // Tab takes a completion or indents; Escape and then Tab leaves, as the library has it.
                 keymap.of([
