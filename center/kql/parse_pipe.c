@@ -100,6 +100,19 @@ struct vd_kql_node *vd_kql_parse_union(struct vd_kql_parser *p, const struct vd_
     return vd_kql_node_end(p, node);
 }
 
+/* search * is all rows. */
+static struct vd_kql_node *parse_predicate(struct vd_kql_parser *p)
+{
+    const struct vd_kql_token *behind = vd_kql_peek(p, 1);
+
+    if (vd_kql_is_sign(vd_kql_peek(p, 0), "*") &&
+        (behind->kind == VD_KQL_TOKEN_END || vd_kql_is_sign(behind, "|") ||
+            vd_kql_is_sign(behind, ";") || vd_kql_is_sign(behind, ")"))) {
+        return vd_kql_node_new(p, VD_KQL_STAR, vd_kql_next(p));
+    }
+    return vd_kql_parse_expr(p);
+}
+
 /* search kind=... in (A, B) predicate */
 struct vd_kql_node *vd_kql_parse_search(struct vd_kql_parser *p, const struct vd_kql_token *word)
 {
@@ -123,7 +136,7 @@ struct vd_kql_node *vd_kql_parse_search(struct vd_kql_parser *p, const struct vd
         vd_kql_expect_sign(p, ")");
     }
     p->in_search = true;
-    vd_kql_node_add(search, &tail, vd_kql_parse_expr(p));
+    vd_kql_node_add(search, &tail, parse_predicate(p));
     p->in_search = false;
     if (options->first != NULL) {
         tail->next = options->first;
@@ -155,7 +168,8 @@ static struct vd_kql_node *parse_source(struct vd_kql_parser *p)
             (vd_kql_is_sign(after, "[") && after->has_space))) {
         return vd_kql_parse_union(p, vd_kql_next(p));
     }
-    if (vd_kql_is_word(word, "search") && (has_more || vd_kql_is_sign(after, "("))) {
+    if (vd_kql_is_word(word, "search") &&
+        (has_more || vd_kql_is_sign(after, "(") || vd_kql_is_sign(after, "*"))) {
         return vd_kql_parse_search(p, vd_kql_next(p));
     }
     if (vd_kql_is_word(word, "externaldata")) {
@@ -318,6 +332,35 @@ static bool is_end(const struct vd_kql_parser *p, const char *end)
     return end != NULL ? vd_kql_is_sign(token, end) : token->kind == VD_KQL_TOKEN_END;
 }
 
+/* Limits and hints, which are ours to set. */
+static bool is_known_setting(const struct vd_kql_token *name)
+{
+    static const char *const known[] = {"notruncation", "norequesttimeout", "truncationmaxsize",
+        "truncationmaxrecords", "maxmemoryconsumptionperiterator",
+        "max_memory_consumption_per_query_per_node", "query_results_cache_max_age",
+        "servertimeout"};
+    bool is_known = false;
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        is_known = is_known || vd_kql_is_word(name, known[i]);
+    }
+    return is_known;
+}
+
+/* set name; and set name = value; are read and mean nothing. */
+static void skip_settings(struct vd_kql_parser *p)
+{
+    while (vd_kql_is_word(vd_kql_peek(p, 0), "set") && is_known_setting(vd_kql_peek(p, 1))) {
+        p->at += 2;
+        if (vd_kql_take_sign(p, "=")) {
+            (void)vd_kql_parse_expr(p);
+        }
+        vd_kql_expect_sign(p, ";");
+        while (vd_kql_take_sign(p, ";")) {
+        }
+    }
+}
+
 static void refuse_statements(struct vd_kql_parser *p)
 {
     const struct vd_kql_token *token = vd_kql_peek(p, 0);
@@ -326,7 +369,7 @@ static void refuse_statements(struct vd_kql_parser *p)
         vd_kql_parse_fail(p, token,
             "commands that begin with '.' are not supported: a query reads, and changes nothing");
     }
-    if ((vd_kql_is_word(token, "set") ||
+    if (((vd_kql_is_word(token, "set") && !is_known_setting(vd_kql_peek(p, 1))) ||
             (vd_kql_is_word(token, "declare") &&
                 !vd_kql_is_word(vd_kql_peek(p, 1), "query_parameters")) ||
             vd_kql_is_word(token, "alias") || vd_kql_is_word(token, "restrict") ||
@@ -347,6 +390,7 @@ struct vd_kql_node *vd_kql_parse_query(struct vd_kql_parser *p, const char *end)
         while (vd_kql_take_sign(p, ";")) {
         }
         refuse_statements(p);
+        skip_settings(p);
         if (!parse_statement(p, query, &tail)) {
             break;
         }

@@ -250,6 +250,11 @@ static struct vd_kql_expr *search_condition(
         found = search_condition(r, place, node->first);
         return vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("not"), &found, 1);
     }
+    if (node->kind == VD_KQL_STAR) {
+        found = vd_kql_expr_new(r, VD_KQL_OP_CONSTANT, VD_KQL_BOOL, 0);
+        found->value = (struct vd_kql_value){.type = VD_KQL_BOOL, .integer = 1};
+        return found;
+    }
     if (node->kind != VD_KQL_LITERAL || node->value.type != VD_KQL_STRING) {
         return vd_kql_resolve_bool(r, place, node);
     }

@@ -157,6 +157,15 @@ static const struct vd_kql_table_column activity_columns[] = {
     {"Properties", VD_KQL_STRING},
     {"CorrelationId", VD_KQL_STRING},
     {"Type", VD_KQL_STRING},
+    {"OperationName", VD_KQL_STRING},
+    {"ActivityStatus", VD_KQL_STRING},
+    {"CategoryValue", VD_KQL_STRING},
+    {"ResourceProviderValue", VD_KQL_STRING},
+    {"Resource", VD_KQL_STRING},
+    {"ResourceGroup", VD_KQL_STRING},
+    {"SubscriptionId", VD_KQL_STRING},
+    {"Properties_d", VD_KQL_DYNAMIC},
+    {"_ResourceId", VD_KQL_STRING},
 };
 
 #define TABLE(name, columns)                                             \

@@ -228,7 +228,14 @@ static int make_activity_view(struct vd_duckdb *store, char *text, size_t text_s
         " CAST(time_generated AS TIMESTAMP) AS TimeGenerated, caller AS Caller,"
         " operation_name AS OperationNameValue, status AS ActivityStatusValue,"
         " resource_id AS ResourceId, caller_address AS CallerIpAddress, category AS Category,"
-        " properties AS Properties, correlation_id AS CorrelationId, 'AzureActivity' AS \"Type\"");
+        " properties AS Properties, correlation_id AS CorrelationId, 'AzureActivity' AS \"Type\","
+        " operation_name AS OperationName, status AS ActivityStatus, category AS CategoryValue,"
+        " upper(split_part(resource_id, '/', 7)) AS ResourceProviderValue,"
+        " split_part(resource_id, '/', 9) AS \"Resource\","
+        " split_part(resource_id, '/', 5) AS ResourceGroup,"
+        " lower(split_part(resource_id, '/', 3)) AS SubscriptionId,"
+        " CASE WHEN json_valid(properties) THEN properties END AS Properties_d,"
+        " lower(resource_id) AS _ResourceId");
     append_all_days(&sql, store, "activity");
     return vd_duckdb_run_built(store, &sql, text, text_size);
 }

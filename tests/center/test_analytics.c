@@ -142,17 +142,31 @@ static void test_rows__of_activities(void **state)
         {"Caller", "ops"},
         {"OperationNameValue", "Microsoft.Devices/IotHubs/write"},
         {"ActivityStatusValue", "Succeeded"},
-        {"ResourceId", "/hubs/one"},
+        {"ResourceId",
+            "/subscriptions/S-1/resourceGroups/fleet/providers/Microsoft.Devices/IotHubs/one"},
         {"CallerIpAddress", "192.0.2.7"},
         {"Category", "Administrative"},
         {"Properties", "{}"},
         {"CorrelationId", "e-8"},
         {"Type", "AzureActivity"},
+        {"OperationName", "Microsoft.Devices/IotHubs/write"},
+        {"ActivityStatus", "Succeeded"},
+        {"CategoryValue", "Administrative"},
+        {"ResourceProviderValue", "MICROSOFT.DEVICES"},
+        {"Resource", "one"},
+        {"ResourceGroup", "fleet"},
+        {"SubscriptionId", "s-1"},
+        {"Properties_d", "{}"},
+        {"_ResourceId",
+            "/subscriptions/s-1/resourcegroups/fleet/providers/microsoft.devices/iothubs/one"},
     };
+    const size_t count = sizeof expected / sizeof expected[0];
     const struct vd_activity_row row = {ANALYTICS_DAY_0 + 123, VD_STR_LITERAL("ops"),
         VD_STR_LITERAL("Microsoft.Devices/IotHubs/write"), VD_STR_LITERAL("Succeeded"),
-        VD_STR_LITERAL("/hubs/one"), VD_STR_LITERAL("192.0.2.7"), VD_STR_LITERAL("Administrative"),
-        VD_STR_LITERAL("{}"), VD_STR_LITERAL("e-8")};
+        VD_STR_LITERAL(
+            "/subscriptions/S-1/resourceGroups/fleet/providers/Microsoft.Devices/IotHubs/one"),
+        VD_STR_LITERAL("192.0.2.7"), VD_STR_LITERAL("Administrative"), VD_STR_LITERAL("{}"),
+        VD_STR_LITERAL("e-8")};
     const struct vd_table_rows rows = {.activities = &row, .activity_count = 1};
     struct analytics_fixture *f = *state;
     json_t *result;
@@ -162,8 +176,8 @@ static void test_rows__of_activities(void **state)
     assert_int_equal(analytics_offset_of(f), 7);
     result = analytics_query(f, "SELECT * FROM AzureActivity");
     assert_int_equal(analytics_row_count(result), 1);
-    assert_int_equal(json_array_size(json_object_get(result, "columns")), 10);
-    for (size_t i = 0; i < 10; i++) {
+    assert_int_equal(json_array_size(json_object_get(result, "columns")), count);
+    for (size_t i = 0; i < count; i++) {
         json_t *column = json_array_get(json_object_get(result, "columns"), i);
 
         assert_string_equal(json_string_value(json_object_get(column, "name")), expected[i][0]);

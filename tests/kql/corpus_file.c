@@ -198,6 +198,8 @@ static const char *type_in_sql(enum vd_kql_type type)
         return "BIGINT";
     case VD_KQL_REAL:
         return "DOUBLE";
+    case VD_KQL_DYNAMIC:
+        return "VARCHAR";
     default:
         return "VARCHAR NOT NULL DEFAULT ''";
     }

@@ -87,6 +87,10 @@ static void search_text(const struct vd_kql_node *node, struct vd_buf *out)
         kql_list_text(option, NULL, out);
         vd_buf_append_text(out, ")");
     }
+    if (node->first->kind == VD_KQL_STAR) {
+        vd_buf_append_text(out, " *");
+        return;
+    }
     vd_buf_append_text(out, " (");
     kql_query_text(node->first, out);
     vd_buf_append_text(out, ")");
