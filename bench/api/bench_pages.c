@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the pages ask for, with many devices and alerts stored. `bench_pages fill DATA_DIR [DEVICES [ALERTS]]` puts them into a
+/* What the pages ask for, with many devices and alerts stored. `bench_pages fill DATA_DIR [DEVICES [ALERTS]]` puts them into a
  * data directory that `vedette init` made and nobody serves; `bench_pages ask DATA_DIR` prints a row of JSON a request.
  */
 
