@@ -164,6 +164,7 @@ void vd_api_group_test(
         .detection = api->detection,
         .group = args->id,
         .to_ms = vd_clock_utc_ms(),
+        .is_unwanted = args->is_gone,
     };
     json_t *body = vd_api_body_object(args, answer);
     json_t *result = NULL;

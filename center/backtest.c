@@ -420,6 +420,15 @@ static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *d
     return error;
 }
 
+/* Whether time is left, and somebody waits. */
+static bool goes_on(const struct run *run)
+{
+    const atomic_bool *is_unwanted = run->of->is_unwanted;
+
+    return vd_clock_monotonic_ms() - run->began_ms < VD_BACKTEST_TIME_MAX_MS &&
+        (is_unwanted == NULL || !atomic_load(is_unwanted));
+}
+
 static int feed_history(struct run *run, int64_t *covered_ms)
 {
     const struct vd_backtest *of = run->of;
@@ -429,8 +438,7 @@ static int feed_history(struct run *run, int64_t *covered_ms)
     *covered_ms = of->from_ms;
     run->now_ms = of->from_ms - 1;
     error = vd_engine_advance(run->engine, run->now_ms, &run->findings);
-    while (error == VD_OK && *covered_ms < of->to_ms &&
-        vd_clock_monotonic_ms() - run->began_ms < VD_BACKTEST_TIME_MAX_MS) {
+    while (error == VD_OK && *covered_ms < of->to_ms && goes_on(run)) {
         const int64_t to_ms = *covered_ms + step_ms < of->to_ms ? *covered_ms + step_ms : of->to_ms;
         bool done;
 

@@ -4,6 +4,8 @@
 #ifndef VEDETTE_CENTER_BACKTEST_H
 #define VEDETTE_CENTER_BACKTEST_H
 
+#include <stdatomic.h>
+
 #include "center/detect/rule.h"
 #include "center/store/analytics.h"
 
@@ -23,6 +25,8 @@ struct vd_backtest {
     const json_t *properties; /* the rules, as vd_group_rules_read takes them */
     int64_t from_ms;          /* UTC */
     int64_t to_ms;
+    const atomic_bool
+        *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
 };
 
 /*
@@ -34,7 +38,7 @@ struct vd_backtest {
  *           "notStored":[{"from","to"}] (stretches without raw events, center/store/raw_pauses.h)}; the caller's
  * problem   at least 400 bytes, with VD_E_INVALID (the rules, or a stretch that is none or longer than
  *           VD_BACKTEST_HISTORY_MAX_MS)
- * Any thread; takes up to VD_BACKTEST_TIME_MAX_MS, isPartial says that it was not enough. Nothing is stored.
+ * Any thread; takes up to VD_BACKTEST_TIME_MAX_MS, isPartial says that it was not enough, or ended unwanted. Nothing is stored.
  */
 VD_NODISCARD int vd_backtest_run(
     const struct vd_backtest *backtest, json_t **result, char problem[400]);

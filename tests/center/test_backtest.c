@@ -307,6 +307,33 @@ static void test_backtest__minutes_that_are_recorded_late(void **state)
     json_decref(rules);
 }
 
+/* Whoever edits rules asks again before the answer is there. */
+static void test_backtest__ends_when_nobody_waits(void **state)
+{
+    struct ingest_fixture *f = *state;
+    json_t *rules = json_loads(rules_text, 0, NULL);
+    struct vd_backtest backtest = backtest_of(f, rules);
+    atomic_bool is_unwanted = true;
+    json_t *result = NULL;
+    char problem[400] = "";
+
+    add_history(f);
+    ingest_run_all(f);
+    backtest.is_unwanted = &is_unwanted;
+    assert_int_equal(vd_backtest_run(&backtest, &result, problem), VD_OK);
+    assert_true(json_is_true(json_object_get(result, "isPartial")));
+    assert_string_equal(json_string_value(json_object_get(result, "coveredUntil")),
+        json_string_value(json_object_get(result, "from")));
+    assert_int_equal(json_integer_value(json_object_get(result, "eventsRead")), 0);
+    json_decref(result);
+    atomic_store(&is_unwanted, false);
+    assert_int_equal(vd_backtest_run(&backtest, &result, problem), VD_OK);
+    assert_true(json_is_false(json_object_get(result, "isPartial")));
+    assert_true(json_integer_value(json_object_get(result, "eventsRead")) > 0);
+    json_decref(result);
+    json_decref(rules);
+}
+
 static void test_backtest__refuses(void **state)
 {
     struct ingest_fixture *f = *state;
@@ -333,6 +360,7 @@ int main(void)
         INGEST_TEST(test_backtest__finds_what_was_found),
         INGEST_TEST(test_backtest__of_what_was_never_set),
         INGEST_TEST(test_backtest__minutes_that_are_recorded_late),
+        INGEST_TEST(test_backtest__ends_when_nobody_waits),
         INGEST_TEST(test_backtest__refuses),
     };
 

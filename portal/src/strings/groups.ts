@@ -102,6 +102,7 @@ export const groups = {
     windowWords: (count: number, unit: keyof typeof units) => (count === 1 && unit !== 'S' ? `1 ${unitsOne[unit]}` : `${n(count)} ${units[unit]}`),
     values: 'Addresses, one a line',
     texts: 'Values, one a line',
+    valuesList: (count: number) => `Show ${many(count, 'entry', 'entries')}`,
     valuesHint: '192.0.2.1, 192.0.2.0/24, 192.0.2.1-192.0.2.9, 2001:db8::/32',
     faults: {
         whole: 'is to be a whole number from 0 to 2,147,483,647',

@@ -147,7 +147,7 @@ export function RuleWords({ rule, list }: Placed): JSX.Element {
             </p>
             {rule.isEnabled && values.length > 0 ? (
                 <details>
-                    <summary>{s.values}</summary>
+                    <summary>{s.valuesList(values.length)}</summary>
                     <ul class="plain mono small">{values.map((value) => <li key={value}>{value}</li>)}</ul>
                 </details>
             ) : null}
