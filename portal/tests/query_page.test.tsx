@@ -9,14 +9,17 @@ import { serve, type Asked, type Service } from './server';
 
 interface Marked { from: number; to: number; message: string }
 
-const editor = vi.hoisted(() => ({ options: undefined as EditorOptions | undefined, text: '', marked: undefined as Marked | undefined }));
+const editor = vi.hoisted(() => ({ options: undefined as EditorOptions | undefined, text: '', sets: 0, marked: undefined as Marked | undefined }));
 
 // jsdom lays nothing out, which the real editor needs; the end-to-end tests have that one.
 vi.mock('../src/pages/query/codemirror', () => ({
     openEditor: (_: ShadowRoot, options: EditorOptions) => {
         editor.options = options;
         return {
-            set: (text: string) => { editor.text = text; }, insert: () => undefined, focus: () => undefined, close: () => undefined,
+            set: (text: string) => {
+                editor.text = text;
+                editor.sets++;
+            }, insert: () => undefined, focus: () => undefined, close: () => undefined,
             mark: (problem: Marked | undefined) => { editor.marked = problem; },
         };
     },
@@ -75,10 +78,23 @@ describe('the query page', () => {
         expect(runs(service)).toEqual([]);
         editor.options?.onChange('print 2');
         await waitFor(() => { expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Run' }).disabled).toBe(false); });
-        editor.options?.onRun();
+        editor.options?.onRun('print 2');
         await screen.findByText('1 to 2 of 2 rows');
         expect(window.location.search).toBe('?timespan=P1D&q=print+2');
         expect(runs(service).length).toBe(1);
+    });
+
+    it('tells the editor nothing of what was typed in it: it is ahead', async () => {
+        await open('/portal/query?q=print+1');
+        await screen.findByText('1 to 2 of 2 rows');
+        await waitFor(() => { expect(editor.text).toBe('print 1'); });
+        const before = editor.sets;
+        editor.options?.onChange('print 12');
+        editor.options?.onChange('print 123');
+        editor.options?.onRun('print 123');
+        await waitFor(() => { expect(window.location.search).toBe('?q=print+123'); });
+        await screen.findByText('1 to 2 of 2 rows');
+        expect(editor.sets).toBe(before);
     });
 
     it('marks what is wrong, and does not run it', async () => {

@@ -20,7 +20,7 @@ export interface EditorOptions {
     placeholder: string;
     names: Names;
     onChange: (text: string) => void;
-    onRun: () => void;
+    onRun: (text: string) => void;
 }
 
 export interface EditorHandle {
@@ -93,7 +93,7 @@ export function openEditor(root: ShadowRoot, options: EditorOptions): EditorHand
         state: EditorState.create({
             doc: options.text,
             extensions: [
-                Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => { options.onRun(); return true; } }])),
+                Prec.highest(keymap.of([{ key: 'Mod-Enter', run: ({ state }) => { options.onRun(state.doc.toString()); return true; } }])),
                 lineNumbers(), history(), drawSelection(), highlightActiveLine(), bracketMatching(), closeBrackets(),
                 indentUnit.of('    '), EditorView.lineWrapping, placeholder(options.placeholder),
                 kql(options.names), syntaxHighlighting(colors), look, replaceSelection,

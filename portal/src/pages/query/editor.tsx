@@ -14,11 +14,13 @@ const s = t.query;
 
 interface EditorProps {
     text: string;
+    /** Grows when the text comes from elsewhere than the editor. What it told itself is not told back: it may be ahead. */
+    loads: number;
     names: Names;
     /** What is wrong with the text, with its place. */
     error: Error | undefined;
     onChange: (text: string) => void;
-    onRun: () => void;
+    onRun: (text: string) => void;
     /** Given how to put a text where the cursor is. */
     onReady: (insert: (text: string) => void) => void;
 }
@@ -44,7 +46,7 @@ export function Editor(props: EditorProps): JSX.Element {
                 made = openEditor(element.shadowRoot ?? element.attachShadow({ mode: 'open' }), {
                     text: latest.current.text, label: s.editor, placeholder: s.placeholder, names: latest.current.names,
                     onChange: (text) => { latest.current.onChange(text); },
-                    onRun: () => { latest.current.onRun(); },
+                    onRun: (text) => { latest.current.onRun(text); },
                 });
                 setHandle(made);
                 latest.current.onReady(made.insert);
@@ -57,7 +59,7 @@ export function Editor(props: EditorProps): JSX.Element {
             setHandle(undefined);
         };
     }, [turn, props.names]);
-    useEffect(() => { handle?.set(props.text); }, [handle, props.text]);
+    useEffect(() => { handle?.set(latest.current.text); }, [handle, props.loads]);
     useEffect(() => {
         const place = props.error instanceof ApiError ? props.error.place : undefined;
         const range = place && rangeOfPlace(props.text, place);

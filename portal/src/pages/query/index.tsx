@@ -25,6 +25,7 @@ const NO_NAMES: Names = { tables: [], operators: [], keywords: [], functions: []
 function useAsk(queries: SavedQuery[] | undefined, start: (ask: Ask) => void, forget: () => void) {
     const { params } = useRoute();
     const [draft, setDraft] = useState<Ask>(FRESH);
+    const [loads, setLoads] = useState(0);
     const key = params.toString();
     /** The URL that the draft is of, so that one that we set ourselves asks nothing again. */
     const own = useRef<string | undefined>(undefined);
@@ -33,6 +34,7 @@ function useAsk(queries: SavedQuery[] | undefined, start: (ask: Ask) => void, fo
         if (news && own.current !== key) {
             own.current = key;
             setDraft(news);
+            setLoads((n) => n + 1);
             if (news.text.trim() === '') {
                 forget();
             } else {
@@ -50,7 +52,7 @@ function useAsk(queries: SavedQuery[] | undefined, start: (ask: Ask) => void, fo
         return isWhole;
     };
     const name = params.get('saved') ?? '';
-    return { draft, setDraft, run, unknown: queries && own.current !== key && !news && name !== '' ? name : undefined };
+    return { draft, setDraft, loads, run, unknown: queries && own.current !== key && !news && name !== '' ? name : undefined };
 }
 
 function SavedState({ of }: { of: SavedQuery }): JSX.Element | null {
@@ -97,16 +99,16 @@ export function Query(): JSX.Element {
     const [past, setPast] = useState(pastQueries);
     const [isWhole, setIsWhole] = useState(true);
     const insert = useRef<(text: string) => void>(() => undefined);
-    const { draft, setDraft, run: ask, unknown } = useAsk(queries, (one) => {
+    const { draft, setDraft, loads, run: ask, unknown } = useAsk(queries, (one) => {
         setPast(remember(one.text, one.timespan, Date.now()));
         start(one);
     }, forget);
     const checked = useCheck(draft.text);
     const opened = findSaved(queries, draft.saved);
     const running = run.state === 'running';
-    const submit = () => {
-        if (draft.text.trim() !== '') {
-            setIsWhole(ask(draft));
+    const submit = (text: string) => {
+        if (text.trim() !== '') {
+            setIsWhole(ask({ ...draft, text }));
         }
     };
     // A fault of the run is of the text that was run.
@@ -123,11 +125,11 @@ export function Query(): JSX.Element {
                     <Card>
                         <form class="stack tight" onSubmit={(event) => {
                             event.preventDefault();
-                            submit();
+                            submit(draft.text);
                         }}>
                             {opened?.description ? <p class="muted">{opened.description}</p> : null}
                             {names.data ?? names.error ? (
-                                <Editor text={draft.text} names={names.data ?? NO_NAMES} error={error} onRun={submit}
+                                <Editor text={draft.text} loads={loads} names={names.data ?? NO_NAMES} error={error} onRun={submit}
                                     onChange={(text) => { setDraft((before) => ({ ...before, text })); }}
                                     onReady={(put) => { insert.current = put; }} />
                             ) : <Loading lines={6} />}
