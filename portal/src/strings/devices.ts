@@ -57,7 +57,7 @@ export const devices = {
     // ---- One device ----
     why: 'How it is doing',
     whyFine: 'It reports, and nothing is wrong with it.',
-    looksCopied: 'The same credential is in use from elsewhere at the same time: somebody may have copied it.',
+    looksCopied: 'It looked like a copy of its credential: somebody may pose as it.',
     refused: 'Last refusal',
     refusedFrom: (reason: string, address: string) => `${reason}, from ${address}`,
     identity: 'Identity',
@@ -80,7 +80,7 @@ export const devices = {
     hasNoModule: 'missing: the device has not reported as one, and has no group tag',
     byTag: 'by its tag',
     byDefault: 'without a tag',
-    groupNoRules: 'The group has no rules: custom alerts cannot fire.',
+    groupNoRules: '(it has no rules)',
     rules: 'Rules of its group',
     versions: 'Versions',
     versionModule: 'Security module',

@@ -8,6 +8,7 @@ import { href, Link, useParam } from '../../lib/router';
 import type { Alert } from '../../lib/types';
 import { t } from '../../strings';
 import { Bar } from '../../ui/bar';
+import { Said } from '../../ui/said';
 import { Card, Empty, Facts, Fault, Loaded, Loading, Notice, Page, SelectField, Severity, Table, Time, type Column } from '../../ui/ui';
 import { StateBadge } from '../alerts/list';
 import { DeviceActions } from './act';
@@ -26,24 +27,30 @@ const TONES: Record<string, 'bad' | 'warn' | 'good' | 'info'> = {
     refused: 'bad', silent: 'bad', late: 'warn', reporting: 'good',
 };
 
+/** The first says why it is in its state; others are wrong beside that. Of one that reports, all are. */
+function reasonsOf(device: DeviceDetail): string[] {
+    const { reasons, state } = device;
+    if (state === 'reporting') {
+        return [reasons.length === 0 ? s.whyFine : s.stateHints[state] ?? state, ...reasons];
+    }
+    return reasons.length > 0 ? reasons : [s.stateHints[state] ?? state];
+}
+
 function How({ device }: { device: DeviceDetail }): JSX.Element {
     const { refused } = device;
-    // The first says why it is in its state; the others are wrong beside that.
-    const reasons = device.reasons.length > 0 ? device.reasons
-        : [device.state === 'reporting' ? s.whyFine : s.stateHints[device.state] ?? device.state];
     return (
         <Card title={s.why}>
             <div class="stack tight">
-                {reasons.map((reason, i) => (
-                    <Notice key={reason} tone={i === 0 ? TONES[device.state] ?? 'info' : 'warn'}>{reason}</Notice>
+                {reasonsOf(device).map((reason, i) => (
+                    <Notice key={reason} tone={i === 0 ? TONES[device.state] ?? 'info' : 'warn'}><Said text={reason} /></Notice>
                 ))}
-                {refused?.looksCopied ? <Notice tone="bad">{s.looksCopied}</Notice> : null}
                 <Facts of={[
                     [s.lastHeard, <Time key="heard" at={device.lastHeard} />],
                     [s.openAlerts, <OpenAlerts key="alerts" device={device.deviceId} of={device.openAlerts} />],
                     ...(refused ? [[s.refused, (
                         <span key="refused">
-                            {s.refusedFrom(refused.reason, refused.address ?? t.none)}{' '}<Time at={refused.time} />
+                            <Time at={refused.time} />{', '}{s.refusedFrom(refused.reason, refused.address ?? t.none)}
+                            {refused.looksCopied ? <>{'. '}<strong>{s.looksCopied}</strong></> : null}
                         </span>
                     )] as [string, JSX.Element]] : []),
                 ]} />

@@ -8,7 +8,7 @@ import { announce } from '../../lib/events';
 import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { FormDialog, toast } from '../../ui/dialog';
-import { Button, Card, Facts, Field, Notice, Time } from '../../ui/ui';
+import { Button, Card, Facts, Field, Time } from '../../ui/ui';
 import { ClockError, signsInBy } from './parts';
 import type { DeviceDetail } from './types';
 
@@ -52,6 +52,7 @@ function Group({ device, onChanged }: { device: DeviceDetail; onChanged: () => v
             <span class="row">
                 <Link class="wrap" to={href(['groups', device.group])}>{device.group}</Link>
                 <span class="muted small">{device.hasGroupTag ? s.byTag : s.byDefault}</span>
+                {device.groupHasRules ? null : <span class="muted small">{s.groupNoRules}</span>}
                 {may('contributor') ? <Button small onClick={() => { setOpen(true); }}>{s.moveGroup}</Button> : null}
             </span>
             {open ? (
@@ -100,7 +101,6 @@ export function Identity({ device, onChanged }: { device: DeviceDetail; onChange
                     [s.group, <Group key="group" device={device} onChanged={onChanged} />],
                     ...connection,
                 ]} />
-                {device.groupHasRules ? null : <Notice tone="warn">{s.groupNoRules}</Notice>}
                 <h3>{s.versions}</h3>
                 {versions === null ? <p class="muted">{device.hasSecurityModule ? s.versionsNone : s.hasNoModule}</p> : (
                     <Facts of={([

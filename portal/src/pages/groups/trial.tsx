@@ -9,6 +9,7 @@ import { usePost } from '../../lib/post';
 import { href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
 import { Bar } from '../../ui/bar';
+import { Said } from '../../ui/said';
 import { Card, Empty, Loaded, Notice, SelectField, Table, Time, type Column } from '../../ui/ui';
 import { enabledCount, LISTS, nameOf, toSend, type Document } from './rules';
 
@@ -41,7 +42,7 @@ function ruleName(alertType: string, document: Document): string {
 function Limits({ result }: { result: TrialResult }): JSX.Element {
     return (
         <>
-            {result.isPartial ? <Notice tone="warn">{s.trialPartial(result.coveredUntil)}</Notice> : null}
+            {result.isPartial ? <Notice tone="warn"><Said text={s.trialPartial(result.coveredUntil)} /></Notice> : null}
             {result.notStored.length > 0 ? (
                 <Notice tone="warn">
                     {s.trialNotStored}
@@ -87,7 +88,7 @@ function Found({ result, document, before }: { result: TrialResult; document: Do
                         <summary>{s.trialExamples}</summary>
                         <ul class="plain stack tight">
                             {result.examples.slice(0, EXAMPLES_SHOWN).map((one, i) => (
-                                <li key={i} class="wrap small"><Time at={one.time} full />{' '}{one.description}</li>
+                                <li key={i} class="wrap small"><Said text={one.description} /></li>
                             ))}
                         </ul>
                     </details>
