@@ -85,6 +85,19 @@ static void log_refusal(struct vd_http *http, struct evhttp_request *request, in
         length < PATH_LOGGED_MAX ? length : PATH_LOGGED_MAX, target != NULL ? target : "");
 }
 
+/* Headers of a face's answer. */
+static void add_answer_headers(
+    struct evkeyvalq *headers, const struct vd_http_face *face, const struct vd_http_answer *answer)
+{
+    if (answer->content != NULL) {
+        add_headers(headers, answer->content);
+    }
+    for (size_t i = 0; i < answer->header_count; i++) {
+        evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
+    }
+    add_face_headers(headers, face);
+}
+
 /* face: NULL, if none takes the path */
 static void send_answer(struct vd_http *http, struct evhttp_request *request,
     const struct vd_http_face *face, const struct vd_http_answer *answer, const char *text)
@@ -97,13 +110,9 @@ static void send_answer(struct vd_http *http, struct evhttp_request *request,
         add_body(request, body, text, strlen(text));
     }
     if (answer->content != NULL && body != NULL) {
-        add_headers(headers, answer->content);
         add_body(request, body, answer->content->body.data, answer->content->body.length);
     }
-    for (size_t i = 0; i < answer->header_count; i++) {
-        evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
-    }
-    add_face_headers(headers, face);
+    add_answer_headers(headers, face, answer);
     log_refusal(http, request, answer->status);
     vd_http_tls_end(request);
     evhttp_send_reply(request, answer->status, NULL, body);
@@ -176,6 +185,14 @@ static void job_answer(struct job *job)
     if (job->request != NULL) {
         watch_end(job);
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
+    }
+    if (job->stream != NULL) {
+        if (job->request != NULL) {
+            add_answer_headers(
+                evhttp_request_get_output_headers(job->request), job->face, &job->answer);
+        }
+        vd_http_stream_begin(job->stream, job->request);
+    } else if (job->request != NULL) {
         send_answer(job->later.to, job->request, job->face, &job->answer, job->text);
     }
     vd_job_free(job);
@@ -195,12 +212,15 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     do {
         pthread_mutex_lock(&http->lock);
         job = vd_job_pop(&http->done);
-        end = http->stopping && http->working == 0;
         pthread_mutex_unlock(&http->lock);
         if (job != NULL) {
             job_answer(job);
         }
     } while (job != NULL);
+    vd_http_streams_run(http);
+    pthread_mutex_lock(&http->lock);
+    end = http->stopping && http->working == 0 && http->done.count == 0 && http->stream_count == 0;
+    pthread_mutex_unlock(&http->lock);
     if (end) {
         event_base_loopbreak(http->base);
     }
@@ -516,28 +536,36 @@ uint16_t vd_http_port(const struct vd_http *http)
     return http->port;
 }
 
+/* Waits until workers and streams have ended, or for so long. With the lock. */
+static bool await_end(struct vd_http *http, int64_t until_ms)
+{
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000L};
+
+    while ((http->working > 0 || http->stream_count > 0) &&
+        pthread_cond_timedwait(&http->worker_ended, &http->lock, &until) == 0) {
+    }
+    return http->working == 0 && http->stream_count == 0;
+}
+
 bool vd_http_stop(struct vd_http *http, int timeout_ms)
 {
-    struct timespec until;
+    int64_t until_ms;
     bool ended;
 
     if (http == NULL) {
         return true;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (timeout_ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    until_ms = vd_clock_monotonic_ms() + timeout_ms;
     pthread_mutex_lock(&http->lock);
     http->stopping = true;
     pthread_cond_broadcast(&http->todo_ready);
-    while (http->working > 0 &&
-        pthread_cond_timedwait(&http->worker_ended, &http->lock, &until) == 0) {
+    vd_http_wake(http); /* streams end */
+    ended = await_end(http, until_ms - timeout_ms / 2);
+    if (!ended) {
+        http->cuts_streams = true;
+        vd_http_wake(http);
+        ended = await_end(http, until_ms);
     }
-    ended = http->working == 0;
     pthread_mutex_unlock(&http->lock);
     if (!ended) {
         return false;

@@ -76,6 +76,31 @@ void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *
 /* Any thread, maybe before `call` has returned; does not wait. */
 void vd_http_resume(struct vd_http_later *later);
 
+/* ---- Answers that go on ---- */
+
+/* At a time, of a server. */
+#define VD_HTTP_STREAMS_MAX 64
+
+struct vd_http_stream;
+
+/*
+ * Makes the answer of the request one that goes on: it is 200 with the headers that `call` sets, its body whatever is sent
+ * until it is closed, which must happen exactly once; a server that is told to stop waits for that. Called from within `call`,
+ * once, with the request's `later`, and not where it is answered later. NULL: there are VD_HTTP_STREAMS_MAX, the server stops,
+ * or no memory: the request is to be answered another way.
+ */
+struct vd_http_stream *vd_http_stream_open(struct vd_http_later *later);
+
+/* Adds to it; any thread, does not wait. False, and nothing is added: the client is gone or does not read, or the server
+ * stops. All that is left is to close it. length 0: only asks for that. */
+VD_NODISCARD bool vd_http_stream_send(
+    struct vd_http_stream *stream, const void *data, size_t length);
+
+/* The end of it; what was sent before still goes out, unless the server stops meanwhile. Any thread, does not wait. */
+void vd_http_stream_close(struct vd_http_stream *stream);
+
+/* ---- Faces ---- */
+
 struct vd_http_pair {
     const char *name;
     const char *value;
@@ -142,7 +167,7 @@ VD_NODISCARD int vd_http_start(
 uint16_t vd_http_port(const struct vd_http *http);
 
 /*
- * Takes no more requests and waits for those under way, answered later or not, but no longer than timeout_ms. True: all ended, everything is
+ * Takes no more requests and waits for those under way, answered later or not, and until streams are closed, but no longer than timeout_ms. True: all ended, everything is
  * freed. False: one goes on (a long query): what the faces work on must not be closed. NULL is allowed.
  */
 bool vd_http_stop(struct vd_http *http, int timeout_ms);

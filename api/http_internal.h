@@ -46,7 +46,8 @@ struct job {
     void *body;
     size_t body_length;
     struct vd_http_answer answer;
-    char *text; /* the answer as JSON; NULL: none */
+    struct vd_http_stream *stream; /* the answer goes on; NULL: it does not */
+    char *text;                    /* the answer as JSON; NULL: none */
 };
 
 struct job_queue {
@@ -79,6 +80,9 @@ struct vd_http {
     struct job_queue done;
     unsigned working; /* workers that have not ended */
     unsigned parked;  /* requests that are answered later */
+    struct vd_http_stream *streams;
+    unsigned stream_count;
+    bool cuts_streams; /* what has not ended by now is cut off */
     bool stopping;
 };
 
@@ -95,6 +99,12 @@ struct job *vd_job_pop(struct job_queue *queue);
 
 /* Has the loop look for answers, or at the end. Any thread. */
 void vd_http_wake(struct vd_http *http);
+
+/* Sends the headers of an answer that goes on, which the request has; NULL: the client is gone. On the loop. */
+void vd_http_stream_begin(struct vd_http_stream *stream, struct evhttp_request *request);
+
+/* Sends what was added to streams, and ends those that are closed. On the loop, when it was woken. */
+void vd_http_streams_run(struct vd_http *http);
 
 /* A thread that has faces answer; its argument is the server. */
 void *vd_http_worker(void *http);

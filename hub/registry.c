@@ -134,6 +134,11 @@ int vd_registry_token_used(struct vd_registry *registry, const char *name, int64
     return registry->ops->token_used(registry, name, used_ms);
 }
 
+int vd_registry_revision(struct vd_registry *registry, int64_t *revision)
+{
+    return registry->ops->revision(registry, revision);
+}
+
 int vd_registry_token_remove(struct vd_registry *registry, const char *name)
 {
     return registry->ops->token_remove(registry, name);

@@ -216,6 +216,9 @@ struct vd_registry_ops {
     /* VD_E_NOT_FOUND. */
     int (*token_remove)(struct vd_registry *registry, const char *name);
 
+    /* Another number after whatever was committed; of one opening. */
+    int (*revision)(struct vd_registry *registry, int64_t *revision);
+
     void (*close)(struct vd_registry *registry);
 };
 
@@ -283,6 +286,8 @@ VD_NODISCARD int vd_registry_token_list(struct vd_registry *registry,
 VD_NODISCARD int vd_registry_token_used(
     struct vd_registry *registry, const char *name, int64_t used_ms);
 VD_NODISCARD int vd_registry_token_remove(struct vd_registry *registry, const char *name);
+
+VD_NODISCARD int vd_registry_revision(struct vd_registry *registry, int64_t *revision);
 
 /* NULL is allowed. */
 void vd_registry_close(struct vd_registry *registry);

@@ -92,6 +92,17 @@ static int read_data_version(struct sqlite_registry *reader, int64_t *version)
     return result == SQLITE_ROW ? VD_OK : vd_sqlite_error(result);
 }
 
+int vd_registry_sqlite_revision(struct vd_registry *registry, int64_t *revision)
+{
+    struct sqlite_registry *reader = vd_registry_reader(registry);
+    int error;
+
+    pthread_mutex_lock(&reader->lock);
+    error = read_data_version(reader, revision);
+    pthread_mutex_unlock(&reader->lock);
+    return error;
+}
+
 static int read_rows(struct sqlite_registry *reader, struct registry_cas *cas)
 {
     sqlite3_stmt *statement = reader->statements[REGISTRY_CA_LIST];

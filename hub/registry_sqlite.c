@@ -265,6 +265,7 @@ static const struct vd_registry_ops registry_ops = {
     .token_list = vd_registry_sqlite_token_list,
     .token_used = vd_registry_sqlite_token_used,
     .token_remove = vd_registry_sqlite_token_remove,
+    .revision = vd_registry_sqlite_revision,
     .close = registry_close,
 };
 

@@ -160,6 +160,7 @@ int vd_registry_sqlite_token_list(struct vd_registry *registry,
     bool (*each)(void *context, const struct vd_token *token), void *context);
 int vd_registry_sqlite_token_used(struct vd_registry *registry, const char *name, int64_t used_ms);
 int vd_registry_sqlite_token_remove(struct vd_registry *registry, const char *name);
+int vd_registry_sqlite_revision(struct vd_registry *registry, int64_t *revision);
 
 /* ---- Within a transaction ---- */
 

@@ -7,16 +7,19 @@
 #include <strings.h>
 
 #include "api/management/internal.h"
+#include "api/portal/events.h"
 #include "api/portal/session.h"
 #include "lib/clock.h"
 
 #define API     VD_PORTAL_PATH "api"
 #define SESSION VD_PORTAL_PATH "session"
+#define EVENTS  VD_PORTAL_PATH "events"
 
 struct vd_portal {
     struct vd_api *api;
     struct vd_management *management;
     struct vd_portal_session_keys keys;
+    struct vd_portal_events *events;
     struct vd_portal_files *files; /* NULL: there are no pages */
 };
 
@@ -36,15 +39,20 @@ static const struct vd_http_pair headers[] = {
 
 /* ---- Who asks ---- */
 
+/* The cookie's value; length 0: there is none. */
+static struct vd_str cookie_of(const struct vd_http_request *request)
+{
+    const char *cookies = vd_http_header(request, "Cookie");
+
+    return cookies != NULL ? vd_portal_session_cookie(cookies) : (struct vd_str){"", 0};
+}
+
 /* The session of the request; false: answered with 401. */
 static bool session_of(const struct vd_portal *portal, const struct vd_http_request *request,
     struct vd_portal_session *session, struct vd_http_answer *answer)
 {
-    const char *cookies = vd_http_header(request, "Cookie");
-    const struct vd_str value =
-        cookies != NULL ? vd_portal_session_cookie(cookies) : (struct vd_str){"", 0};
     const int error = vd_portal_session_check(
-        &portal->keys, portal->api->registry, value, vd_clock_utc_ms(), session);
+        &portal->keys, portal->api->registry, cookie_of(request), vd_clock_utc_ms(), session);
 
     if (error == VD_E_INVALID || error == VD_E_DENIED || error == VD_E_EXPIRED) {
         vd_management_fail(answer, 401, "AuthenticationFailed", NULL,
@@ -218,6 +226,25 @@ static void api_call(const struct vd_portal *portal, const struct vd_http_reques
     }
 }
 
+static void events_call(const struct vd_portal *portal, const struct vd_http_request *request,
+    struct vd_http_answer *answer)
+{
+    struct vd_portal_session session;
+
+    if (!session_of(portal, request, &session, answer)) {
+        return;
+    }
+    if (strcmp(request->method, "GET") != 0) {
+        vd_management_fail(
+            answer, 405, "MethodNotAllowed", NULL, "%.16s is not for this path", request->method);
+    } else if (vd_portal_events_add(portal->events, request->later, cookie_of(request))) {
+        vd_http_answer_header(answer, "Content-Type", "text/event-stream");
+    } else {
+        vd_management_fail(answer, 503, "Busy", NULL, "too many pages listen, try again");
+        vd_http_answer_header(answer, "Retry-After", "10");
+    }
+}
+
 static void say_no_pages(struct vd_http_answer *answer)
 {
     static const char text[] =
@@ -260,6 +287,8 @@ static void face_call(
 
     if (strcmp(request->path, SESSION) == 0) {
         session_call(portal, request, answer);
+    } else if (strcmp(request->path, EVENTS) == 0) {
+        events_call(portal, request, answer);
     } else if (strncmp(request->path, API "/", sizeof API) == 0) {
         api_call(portal, request, answer);
     } else {
@@ -323,6 +352,11 @@ int vd_portal_new(const struct vd_portal_config *config, struct vd_portal **out)
     if (error == VD_OK) {
         error = read_pages(portal, config);
     }
+    if (error == VD_OK) {
+        const struct vd_portal_events_config events = {config->api, &portal->keys, config->beat_ms};
+
+        error = vd_portal_events_new(&events, &portal->events);
+    }
     if (error != VD_OK) {
         vd_portal_free(portal);
         return error;
@@ -334,6 +368,7 @@ int vd_portal_new(const struct vd_portal_config *config, struct vd_portal **out)
 void vd_portal_free(struct vd_portal *portal)
 {
     if (portal != NULL) {
+        vd_portal_events_free(portal->events);
         vd_portal_files_free(portal->files);
         vd_secret_wipe(&portal->keys, sizeof portal->keys);
         free(portal);

@@ -23,6 +23,7 @@ struct vd_portal_config {
     const uint8_t *master_key;        /* VD_MASTER_KEY_BYTES; is not kept */
     const char *const *folders;       /* the first that has pages is read; none has: that is said */
     size_t folder_count;
+    int64_t beat_ms; /* of streams of events, see api/portal/events.h; 0: as there */
 };
 
 struct vd_portal;
@@ -46,6 +47,8 @@ bool vd_portal_has_pages(const struct vd_portal *portal);
  * POST /portal/session             {"token"}: signs in; 200 and the cookie. 401, 429 after too many refusals
  * GET /portal/session              {"name","role","expires","csrf","version"}; 401: nobody is signed in
  * DELETE /portal/session           signs out; 204
+ * GET /portal/events               server-sent events while the session lasts: `event: alerts`, `data: 4711`: names and numbers that are
+ *                                  others after a change (api/portal/marks.h), all of them at the beginning; 503 beyond 64 streams
  * /portal/api/...                  the owner's API (api/api.h), in the role of the session's token
  * GET, HEAD of all else            the pages
  *

@@ -30,6 +30,9 @@ static char page[128];
 static bool has_pages;
 static struct vd_portal *portal;
 
+/* Between two comments of a stream of events. */
+#define BEAT_MS 300
+
 static const uint8_t master[VD_MASTER_KEY_BYTES] = {11};
 
 static int keep_record(struct vd_bus *bus, const struct vd_event *event)
@@ -46,7 +49,7 @@ static void start(void)
 {
     const char *const folders[] = {"/nowhere", pages};
     const struct vd_portal_config config = {
-        &portal_api, management, master, folders, has_pages ? 2 : 1};
+        &portal_api, management, master, folders, has_pages ? 2 : 1, BEAT_MS};
     struct vd_http_face faces[2];
     const struct vd_http_config server = {
         .address = "127.0.0.1",

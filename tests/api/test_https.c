@@ -58,9 +58,8 @@ static void refuse(int status, struct vd_http_answer *answer)
 
 static void start_limited(int request_deadline_ms, uint32_t address_connects_per_s)
 {
-    static const struct vd_http_pair own[] = {{"x-face", "one"}, {"x-context", "nobody"}};
     const struct vd_http_face faces[] = {
-        {"/one", NULL, 1000, echo, refuse, "one", own, COUNT(own)},
+        {"/one", NULL, 1000, echo, refuse, "one", NULL, 0},
         {"/", NULL, BODY_MAX, echo, refuse, "rest", NULL, 0},
     };
     const struct vd_http_config config = {
@@ -195,65 +194,6 @@ static void test_https__request(void **state)
         assert_null(strstr(headers, "x-bad"));
         json_decref(json);
     }
-    tls_client_close(&client);
-}
-
-/* A face's headers are in its answers, refusals too, and give way to what an answer says. */
-static void test_https__headers_of_a_face(void **state)
-{
-    static char body[2000];
-    struct tls_client client;
-    char headers[1024];
-    char request[128];
-    int status = 0;
-
-    (void)state;
-    start(0);
-    open_client(&client);
-    send_text(&client, "GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
-    json_decref(read_answer(&client, &status, headers, sizeof headers));
-    assert_int_equal(status, 200);
-    assert_non_null(strstr(headers, "x-face: one\r\n"));
-    assert_non_null(strstr(headers, "x-context: one\r\n"));
-    assert_null(strstr(headers, "nobody"));
-    send_text(&client, "GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
-    json_decref(read_answer(&client, &status, headers, sizeof headers));
-    assert_null(strstr(headers, "x-face"));
-    memset(body, 'b', sizeof body);
-    snprintf(request, sizeof request, "PUT /one HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
-        sizeof body);
-    send_text(&client, request);
-    assert_true(tls_client_write(&client, body, sizeof body));
-    json_decref(read_answer(&client, &status, headers, sizeof headers));
-    assert_int_equal(status, 413);
-    assert_non_null(strstr(headers, "x-face: one\r\n"));
-    tls_client_close(&client);
-}
-
-/* HEAD is told how long the answer is, and the next request on the connection is understood. */
-static void test_https__head(void **state)
-{
-    struct tls_client client;
-    char text[1024] = "";
-    size_t n = 0;
-    int status = 0;
-    json_t *json;
-
-    (void)state;
-    start(0);
-    open_client(&client);
-    send_text(&client, "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (; strstr(text, "\r\n\r\n") == NULL; n++) {
-        assert_true(n + 1 < sizeof text);
-        assert_true(tls_client_read(&client, text + n, 1));
-    }
-    assert_non_null(strstr(text, "HTTP/1.1 200"));
-    assert_non_null(strstr(text, "Content-Length: "));
-    assert_true(strtoul(strstr(text, "Content-Length: ") + 16, NULL, 10) > 50);
-    send_text(&client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
-    json = read_answer(&client, &status, NULL, 0);
-    assert_text(json, "method", "GET");
-    json_decref(json);
     tls_client_close(&client);
 }
 
@@ -609,8 +549,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(request),
-        TEST(headers_of_a_face),
-        TEST(head),
         TEST(versions),
         TEST(too_large),
         TEST(refusals_are_logged),

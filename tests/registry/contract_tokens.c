@@ -45,13 +45,19 @@ void registry_contract_tokens(struct vd_registry *registry)
     struct listed all = {.stop_after = 0};
     struct listed first = {.stop_after = 1};
     const int64_t now = vd_clock_utc_ms();
+    int64_t revisions[2] = {0, 0};
     int error = VD_OK;
 
     assert_int_equal(vd_registry_token_get(registry, "ops", &got), VD_E_NOT_FOUND);
+    assert_int_equal(vd_registry_revision(registry, &revisions[0]), VD_OK);
+    assert_int_equal(vd_registry_revision(registry, &revisions[1]), VD_OK);
+    assert_int_equal(revisions[0], revisions[1]);
     snprintf(made.created_by, sizeof made.created_by, "root");
     made.expires_ms = now + 1000;
     made.last_used_ms = 5;
     assert_int_equal(vd_registry_token_create(registry, &made), VD_OK);
+    assert_int_equal(vd_registry_revision(registry, &revisions[1]), VD_OK);
+    assert_int_not_equal(revisions[0], revisions[1]);
     assert_true(made.created_ms >= now && made.created_ms < now + 60000);
     assert_int_equal(made.last_used_ms, 0);
     assert_int_equal(vd_registry_token_create(registry, &made), VD_E_EXISTS);
