@@ -71,7 +71,7 @@ function Reading({ draft, set }: { draft: Draft; set: Set }): JSX.Element {
     return (
         <details>
             <summary>{s.more}</summary>
-            <div class="stack more">
+            <div class="stack">
                 {draft.source !== 'taxii' ? (
                     <SelectField label={s.format} value={draft.format} options={Object.entries(s.formats)} onChange={(format) => { set({ format }); }} />
                 ) : null}

@@ -63,9 +63,9 @@ function SavedState({ of }: { of: SavedQuery }): JSX.Element | null {
     return (
         <Notice tone={state.error ? 'bad' : 'info'}>
             {schedule.enabled === false ? s.scheduleOff : s.everySo(everyWords(schedule.every))}
-            {state.next ? <>{', '}{s.nextRun}{' '}<Time at={state.next} /></> : null}
+            {state.next ? <>{' ('}{s.nextRun}{' '}<Time at={state.next} />{')'}</> : null}
             {'. '}
-            {state.lastRun ? <>{s.lastRun}{' '}<Time at={state.lastRun} />{': '}{s.lastRunRows(state.rows, state.raised, state.repeated)}</> : s.neverRun}
+            {state.lastRun ? <>{s.lastRun}{' '}<Time at={state.lastRun} full />{': '}{s.lastRunRows(state.rows, state.raised, state.repeated)}</> : s.neverRun}
             {state.error ? <p>{state.error}</p> : null}
         </Notice>
     );
