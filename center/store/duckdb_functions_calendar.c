@@ -364,12 +364,15 @@ static bool range_time(struct vd_udf_call *call)
         return false;
     }
     vd_buf_append(call->out, "[", 1);
-    for (int64_t i = 0; i < VD_UDF_ELEMENTS_MAX && call->out->error == VD_OK; i++) {
+    for (int64_t i = 0; call->out->error == VD_OK; i++) {
         int64_t at;
 
         if (__builtin_mul_overflow(i, step, &at) || __builtin_add_overflow(at, first, &at) ||
             !(step > 0 ? at <= last : at >= last)) {
             break;
+        }
+        if (i == VD_UDF_ELEMENTS_MAX) {
+            return vd_udf_refuse_elements(call);
         }
         vd_buf_append(call->out, ",", i > 0 ? 1 : 0);
         append_time(at, call->out);

@@ -10,8 +10,8 @@
 #define VD_UDF_TEXT_MAX (16u << 20)
 /* Steps (bytes looked at) that a function may take for one chunk of up to 2,048 rows: DuckDB cannot interrupt it within one. */
 #define VD_UDF_STEPS_MAX (1ull << 33)
-/* Elements of a range, as many as Kusto makes. */
-#define VD_UDF_ELEMENTS_MAX 1048576
+/* Elements of what range and repeat make; of more the query ends, since rows with such arrays may be expanded by one another. */
+#define VD_UDF_ELEMENTS_MAX 10000
 /* Texts are put together with this between, to lists of any length. JSON text never has it. */
 #define VD_UDF_SEPARATOR '\1'
 
@@ -100,6 +100,9 @@ bool vd_udf_search_run(struct vd_udf_call *call, const struct vd_udf_search *sea
 
 /* Takes steps off; false (and an error) when there are none left. */
 bool vd_udf_spend(struct vd_udf_call *call, uint64_t steps);
+
+/* Says that there would be more elements than that; false. */
+bool vd_udf_refuse_elements(struct vd_udf_call *call);
 
 /* As JSON: what is not finite in quotation marks. */
 void vd_udf_append_real_json(double value, struct vd_buf *out);

@@ -31,6 +31,12 @@ static void append_member(struct vd_buf *out, struct vd_str name, struct vd_str 
     append(out, value);
 }
 
+bool vd_udf_refuse_elements(struct vd_udf_call *call)
+{
+    call->error = "range and repeat make at most 10000 elements";
+    return false;
+}
+
 /* ---- Of values ---- */
 
 /* kql_first_text(text, ...): the first that is not empty. */
@@ -102,7 +108,10 @@ static bool repeat(struct vd_udf_call *call)
 {
     const int64_t count = call->args[1].integer;
 
-    if (count < 0 || count > VD_UDF_ELEMENTS_MAX) {
+    if (count > VD_UDF_ELEMENTS_MAX) {
+        return vd_udf_refuse_elements(call);
+    }
+    if (count < 0) {
         return false;
     }
     vd_buf_append(call->out, "[", 1);
@@ -125,7 +134,10 @@ static bool range(struct vd_udf_call *call)
         return false;
     }
     vd_buf_append(call->out, "[", 1);
-    for (int64_t i = 0; more && i < VD_UDF_ELEMENTS_MAX && call->out->error == VD_OK; i++) {
+    for (int64_t i = 0; more && call->out->error == VD_OK; i++) {
+        if (i == VD_UDF_ELEMENTS_MAX) {
+            return vd_udf_refuse_elements(call);
+        }
         vd_buf_printf(call->out, "%s%lld", i > 0 ? "," : "", (long long)at);
         more = !__builtin_add_overflow(at, step, &at) && (step > 0 ? at <= last : at >= last);
     }
@@ -144,11 +156,14 @@ static bool range_real(struct vd_udf_call *call)
         return false;
     }
     vd_buf_append(call->out, "[", 1);
-    for (int64_t i = 0; i < VD_UDF_ELEMENTS_MAX && call->out->error == VD_OK; i++) {
+    for (int64_t i = 0; call->out->error == VD_OK; i++) {
         const double at = first + (double)i * step;
 
         if (!(step > 0 ? at <= last : at >= last)) {
             break;
+        }
+        if (i == VD_UDF_ELEMENTS_MAX) {
+            return vd_udf_refuse_elements(call);
         }
         vd_buf_append(call->out, ",", i > 0 ? 1 : 0);
         vd_udf_append_real_json(at, call->out);

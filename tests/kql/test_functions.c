@@ -306,7 +306,7 @@ static const char *const samples[VD_KQL_TYPE_COUNT] = {
 static bool is_refusal(const char *error)
 {
     static const char *const known[] = {"a format of", "a period of time", "a part of a time",
-        "Pattern has 0 groups", "longer than 16 MiB"};
+        "Pattern has 0 groups", "at most 10000 elements"};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strstr(error, known[i]) != NULL) {
