@@ -38,14 +38,24 @@ export function RefreshButton({ feed, small = false }: { feed: Feed; small?: boo
     );
 }
 
-export function RemoveButton({ feed }: { feed: Feed }): JSX.Element {
+/** `onGoing`: while it is being removed nothing is to ask for it. */
+export function RemoveButton({ feed, onGoing }: { feed: Feed; onGoing: (is: boolean) => void }): JSX.Element {
     const [open, setOpen] = useState(false);
+    const remove = async () => {
+        onGoing(true);
+        try {
+            await call('DELETE', pathOf(feed.name));
+        } catch (fault) {
+            onGoing(false);
+            throw fault;
+        }
+    };
     return (
         <>
             <Button kind="danger" onClick={() => { setOpen(true); }}>{t.remove}</Button>
             {open ? (
                 <Confirm title={s.removeTitle(feed.name)} submit={t.remove} danger onClose={() => { setOpen(false); }}
-                    act={() => call('DELETE', pathOf(feed.name))}
+                    act={remove}
                     onDone={() => {
                         toast(s.removed(feed.name));
                         announce('feeds');

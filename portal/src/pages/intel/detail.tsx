@@ -94,7 +94,7 @@ function Local({ of: feed }: { of: Feed }): JSX.Element {
     );
 }
 
-function Whole({ feed }: { feed: Feed }): JSX.Element {
+function Whole({ feed, onGoing }: { feed: Feed; onGoing: (is: boolean) => void }): JSX.Element {
     const [editing, setEditing] = useState(false);
     const state = stateOf(feed);
     return (
@@ -105,7 +105,7 @@ function Whole({ feed }: { feed: Feed }): JSX.Element {
                     <RefreshButton feed={feed} />
                     {isLocal(feed.settings) ? null : <Button onClick={() => { setEditing(true); }}>{t.edit}</Button>}
                     <SwitchButton feed={feed} />
-                    <RemoveButton feed={feed} />
+                    <RemoveButton feed={feed} onGoing={onGoing} />
                 </>
             ) : <span class="muted small">{t.readerOnly}</span>}>
             <div class="stack">
@@ -130,6 +130,7 @@ function Whole({ feed }: { feed: Feed }): JSX.Element {
 }
 
 export function FeedDetail({ name }: { name: string }): JSX.Element {
-    const loaded = useGet<Feed>(pathOf(name), ['feeds', 'alerts']);
-    return <Loaded from={loaded} lines={8}>{(feed) => <Whole key={feed.name} feed={feed} />}</Loaded>;
+    const [isGoing, setIsGoing] = useState(false);
+    const loaded = useGet<Feed>(pathOf(name), isGoing ? [] : ['feeds', 'alerts']);
+    return <Loaded from={loaded} lines={8}>{(feed) => <Whole key={feed.name} feed={feed} onGoing={setIsGoing} />}</Loaded>;
 }

@@ -3,7 +3,7 @@
 
 import './query.css';
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { may, useGet } from '../../lib/api';
 import { go, useRoute } from '../../lib/router';
 import { t } from '../../strings';
@@ -106,6 +106,8 @@ export function Query(): JSX.Element {
     const checked = useCheck(draft.text);
     const opened = findSaved(queries, draft.saved);
     const running = run.state === 'running';
+    // The same while one types: thousands of cells are not looked at again with each letter.
+    const result = useMemo(() => <Result run={run} />, [run]);
     const submit = (text: string) => {
         if (text.trim() !== '') {
             setIsWhole(ask({ ...draft, text }));
@@ -147,7 +149,7 @@ export function Query(): JSX.Element {
                             </div>
                         </form>
                     </Card>
-                    <Result run={run} />
+                    {result}
                 </div>
                 <Side saved={saved} opened={draft.saved} names={names.data} past={past} insert={(text) => { insert.current(text); }}
                     forget={() => { setPast(forgetPast()); }} />

@@ -2,7 +2,7 @@
 // What came of a query: as a table, as a chart, as a file.
 
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { QueryResult } from '../../lib/types';
 import { t } from '../../strings';
 import { Button, Card, Empty, Fault, Loading, Notice } from '../../ui/ui';
@@ -31,7 +31,7 @@ function Shown({ result, busy }: { result: QueryResult; busy: boolean }): JSX.El
     const [view, setView] = useState<{ of: QueryResult; chart: boolean } | undefined>(undefined);
     const visualization = result.render?.visualization;
     const chart = view?.of === result ? view.chart : isDrawn(visualization);
-    const canDraw = chart || isDrawn(visualization) || plotOf(result) !== undefined;
+    const canDraw = useMemo(() => isDrawn(visualization) || plotOf(result) !== undefined, [result]);
     return (
         <Card title={s.results} flush busy={busy} actions={
             <>
