@@ -5,12 +5,30 @@
 
 #include "center/store/alert_store_internal.h"
 
-#define META(key) "coalesce((SELECT value FROM meta WHERE key = '" key "'), 0)"
-#define OF(value) "coalesce((SELECT " value "), 0)"
-
-/* Sums of times and counts: a row that comes, goes or is written makes another one of them. */
-static const char sql[] = "SELECT " OF("max(change) FROM alerts") ", " OF("max(number) FROM recommendation_changes") " + " OF("sum(is_active + resource_count + unhealthy_devices) FROM recommendations") ", " META(
-    "indicator_generation") " + " OF("sum(attempted_ms) FROM feeds") " + " OF("sum(attempted_ms + checked_ms + asked) FROM feed_sources") ", " META("group_generation") ", " META("sink_generation") " + " OF("sum(next + open + try + since_ms + delivered + skipped) FROM notify_sinks") " + " OF("max(number) FROM notify_dead") " - " OF("count(*) FROM notify_dead") ", " OF("max(offset) FROM dead_letters") " + " OF("sum(iif(replay_state = '', 1, iif(replay_state = 'Taken', 3, 7))) FROM dead_letters") ", " OF("count(*) + sum(changed_ms + ran_ms) FROM saved_queries");
+/* Numbers of changes, and sums of times and counts: a row that comes, goes or is written makes another one of them. What counts
+ * changes weighs more than a row, so that one does not make up for the other. */
+static const char sql[] =
+    "WITH m AS (SELECT"
+    " sum(value) FILTER (WHERE key = 'indicator_generation') AS feeds,"
+    " sum(value) FILTER (WHERE key = 'group_generation') AS groups,"
+    " sum(value) FILTER (WHERE key = 'sink_generation') AS sinks FROM meta),"
+    " r AS (SELECT sum(is_active + resource_count + unhealthy_devices) AS of_now"
+    " FROM recommendations),"
+    " f AS (SELECT sum(attempted_ms) AS tried FROM feeds),"
+    " u AS (SELECT sum(attempted_ms + checked_ms + asked) AS tried FROM feed_sources),"
+    " s AS (SELECT sum(next + open + try + since_ms + delivered + skipped) AS taken"
+    " FROM notify_sinks),"
+    " d AS (SELECT 2 * max(number) - count(*) AS dead FROM notify_dead),"
+    " l AS (SELECT max(offset) + sum(CASE replay_state WHEN '' THEN 1 WHEN 'Taken' THEN 3"
+    " ELSE 7 END) AS letters FROM dead_letters),"
+    " q AS (SELECT count(*) + sum(changed_ms + ran_ms) AS saved FROM saved_queries)"
+    " SELECT (SELECT max(change) FROM alerts),"
+    " 1000003 * coalesce((SELECT max(number) FROM recommendation_changes), 0)"
+    " + coalesce(r.of_now, 0),"
+    " 1000003 * coalesce(m.feeds, 0) + coalesce(f.tried, 0) + coalesce(u.tried, 0),"
+    " m.groups,"
+    " 1000003 * coalesce(m.sinks, 0) + coalesce(s.taken, 0) + coalesce(d.dead, 0),"
+    " l.letters, q.saved FROM m, r, f, u, s, d, l, q";
 
 int vd_store_marks_read(struct vd_alert_store *store, struct vd_store_marks *out)
 {
