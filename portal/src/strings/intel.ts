@@ -83,6 +83,7 @@ export const intel = {
     line: 'Line',
 
     matches: 'Open alerts by feed',
+    unnamed: 'not named',
     openAlerts: 'Open alerts',
     devices: 'Devices',
     addresses: 'Addresses',

@@ -29,7 +29,7 @@ function matchesOf(result: QueryResult): Match[] {
 }
 
 const columns: Column<Match>[] = [
-    { name: s.feed, cell: (one) => <Link to={href(['intel', one.feed])}>{one.feed}</Link> },
+    { name: s.feed, cell: (one) => one.feed === '' ? <span class="muted">{s.unnamed}</span> : <Link to={href(['intel', one.feed])}>{one.feed}</Link> },
     { name: s.openAlerts, number: true, cell: (one) => one.alerts },
     { name: s.devices, number: true, cell: (one) => one.devices },
     { name: s.addresses, number: true, cell: (one) => one.addresses },
