@@ -239,10 +239,19 @@ static bool judge(const struct patient *p, const struct vd_rule *rule, char why[
 static json_t *warnings_of_all(const struct vd_api *api)
 {
     json_t *list = json_array();
+    struct vd_analytics_stats stats;
+    json_t *gone;
 
     if (api->started_ms == 0) {
         json_array_append_new(
             list, json_string("no service runs: nothing alerts until `vedette serve` does"));
+    }
+    if (api->analytics != NULL) {
+        vd_analytics_stats(api->analytics, &stats);
+        gone = vd_api_days_gone(&stats);
+        if (gone != NULL) {
+            json_array_append_new(list, gone);
+        }
     }
     return list;
 }

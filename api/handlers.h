@@ -35,6 +35,9 @@ const struct vd_api_route *vd_api_routes(size_t *count);
 /* True if the caller has the role; false: answered with 403. */
 bool vd_api_allows(const struct vd_api_args *args, enum vd_role role, struct vd_api_answer *answer);
 
+/* A notice of the days that went for want of room, the caller's; NULL: none did. */
+json_t *vd_api_days_gone(const struct vd_analytics_stats *stats);
+
 /* True if he is on this machine, whose files he may name. */
 bool vd_api_is_local(const struct vd_api_args *args);
 

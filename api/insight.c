@@ -99,12 +99,26 @@ static json_t *hunts_json(const struct vd_api *api)
     return json;
 }
 
+json_t *vd_api_days_gone(const struct vd_analytics_stats *stats)
+{
+    char last[VD_TIME_TEXT_SIZE];
+
+    if (stats->days_for_size == 0) {
+        return NULL;
+    }
+    vd_time_format(stats->last_for_size_ms, last);
+    return json_sprintf("%llu %s of the query tables went for want of room since the service "
+                        "started, the latest of them %.10s: see analytics.max_mib",
+        (unsigned long long)stats->days_for_size, stats->days_for_size == 1 ? "day" : "days", last);
+}
+
 /* What the query tables take on disk, each and all of them. */
 static void set_storage(json_t *status, struct vd_analytics *analytics)
 {
     struct vd_analytics_stats stats;
     json_t *tables = json_array();
     json_t *storage;
+    json_t *notice;
 
     vd_analytics_stats(analytics, &stats);
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
@@ -120,9 +134,9 @@ static void set_storage(json_t *status, struct vd_analytics *analytics)
         (json_int_t)stats.max_bytes, "daysToPack", (json_int_t)stats.days_to_pack, "daysForSize",
         (json_int_t)stats.days_for_size);
     set_time(storage, "lastForSize", stats.last_for_size_ms);
-    if (storage != NULL && stats.days_for_size > 0) {
-        json_object_set_new(storage, "notice",
-            json_string("the oldest days went for want of room: see analytics.max_mib"));
+    notice = vd_api_days_gone(&stats);
+    if (notice != NULL) {
+        json_object_set_new(storage, "notice", notice);
     }
     json_object_set_new(status, "queryStorage", storage);
     json_object_set_new(status, "queryTables", tables);

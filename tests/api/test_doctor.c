@@ -15,6 +15,7 @@
 #include "api/fleet.h"
 #include "center/detect/device_state.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/analytics.h"
 #include "center/store/device_states.h"
 #include "center/store/feeds.h"
 #include "center/store/groups.h"
@@ -25,7 +26,8 @@ static struct vd_alert_store *store;
 static struct vd_api_fleet fleet;
 static char folder[64];
 static json_t *body;
-static int64_t started_ms; /* 0: as a command that finds no service */
+static struct vd_analytics *analytics; /* NULL: there are no query tables */
+static int64_t started_ms;             /* 0: as a command that finds no service */
 
 static int set_up_store(void **state)
 {
@@ -47,6 +49,8 @@ static int tear_down_store(void **state)
 
     json_decref(body);
     body = NULL;
+    vd_analytics_close(analytics);
+    analytics = NULL;
     vd_alert_store_close(store);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     assert_int_equal(system(command), 0);
@@ -60,6 +64,7 @@ static const json_t *ask(const char *method, const char *path, const char *text,
         .state = hub_state,
         .alerts = store,
         .fleet = &fleet.base,
+        .analytics = analytics,
         .started_ms = started_ms,
         .detection = {.lateness_ms = 60000, .silent_after_ms = 72 * 3600000LL},
     };
@@ -244,6 +249,34 @@ static void test_doctor__without_a_service(void **unused)
     expect_warning("/doctor/d", 1, "no service runs");
 }
 
+/* A day went for want of room: what is looked for in queries may have been in it. */
+static void test_doctor__days_that_went(void **unused)
+{
+    const struct vd_raw_event events[] = {
+        {.time_generated_ms = 1764000000000, .name = VD_STR_LITERAL("Heartbeat")},
+        {.time_generated_ms = 1764086400000, .name = VD_STR_LITERAL("Heartbeat")},
+    };
+    struct vd_duckdb_options options = {.resource_id = "/hub", .max_bytes = 1};
+    char data[96];
+    char text[256] = "";
+
+    (void)unused;
+    make("d", "");
+    snprintf(data, sizeof data, "%s/data", folder);
+    options.folder = data;
+    assert_int_equal(vd_analytics_duckdb_open(&options, &analytics, text, sizeof text), VD_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(
+            vd_analytics_append(analytics,
+                &(struct vd_table_rows){.raw_events = &events[i], .raw_event_count = 1}, i + 1),
+            VD_OK);
+        expect_warning("/doctor", 0, "");
+    }
+    assert_int_equal(vd_analytics_maintain(analytics, 0), VD_OK);
+    expect_warning("/doctor", 1, "1 day of the query tables went for want of room");
+    expect_warning("/doctor/d", 1, "the latest of them 2025-11-24");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +286,7 @@ int main(void)
         DOCTOR_TEST(test_doctor__groups),
         DOCTOR_TEST(test_doctor__of_many),
         DOCTOR_TEST(test_doctor__without_a_service),
+        DOCTOR_TEST(test_doctor__days_that_went),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
