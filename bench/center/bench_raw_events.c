@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Raw events at rest: bytes a row, and how long questions about them take. `bench_raw_events FOLDER ROWS` prints name and value. */
+/* Raw events at rest: bytes a row, how long questions about them take, and to let a day go. `bench_raw_events FOLDER ROWS` fills the
+ * folder, `bench_raw_events FOLDER drop` takes its oldest day away; both print name and value. */
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "center/limits.h"
@@ -205,9 +207,11 @@ static uint64_t folder_bytes(const char *folder)
     return bytes;
 }
 
-static struct vd_analytics *open_at(const char *folder)
+/* max_bytes 0: without limit. */
+static struct vd_analytics *open_at(const char *folder, uint64_t max_bytes)
 {
-    const struct vd_duckdb_options options = {.folder = folder, .resource_id = "/hub"};
+    const struct vd_duckdb_options options = {
+        .folder = folder, .resource_id = "/hub", .max_bytes = max_bytes};
     struct vd_analytics *analytics = NULL;
     char text[256] = "";
 
@@ -262,22 +266,77 @@ static int64_t ask(struct vd_analytics *analytics, const char *sql)
     return best;
 }
 
-int main(int argc, char **argv)
+/* ---- Letting a day go ---- */
+
+static int64_t count_rows(struct vd_analytics *analytics)
+{
+    json_t *result = NULL;
+    char text[400] = "";
+    int64_t rows;
+
+    must(vd_analytics_query(analytics, "SELECT count(*) FROM SecurityIoTRawEvent", NULL, &result,
+             text, sizeof text) == VD_OK,
+        text);
+    rows =
+        json_integer_value(json_array_get(json_array_get(json_object_get(result, "rows"), 0), 0));
+    json_decref(result);
+    return rows;
+}
+
+/* Rows of today: more than there is room for. */
+static void append_more(struct vd_analytics *analytics, const struct fleet *fleet)
+{
+    static struct vd_flow_row rows[VD_INGEST_ROWS_MAX + FLOWS_MAX];
+    uint64_t offset = 0;
+    uint32_t count = 0;
+
+    while (count < VD_INGEST_ROWS_MAX) {
+        count += fill_event(fleet, T0_MS + DAYS * VD_DAY_MS + count, rows + count);
+    }
+    must(vd_analytics_offset(analytics, &offset) == VD_OK &&
+            vd_analytics_append(analytics,
+                &(struct vd_table_rows){.flows = rows, .flow_count = count}, offset + 1) == VD_OK,
+        "cannot append");
+}
+
+/* As the service does it: all days were measured before, then a few rows are too many. */
+static void drop_day(const char *folder)
+{
+    static struct fleet fleet;
+    struct vd_analytics *analytics = open_at(folder, 0);
+    struct vd_analytics_stats stats;
+    uint64_t before;
+    int64_t rows;
+    int64_t start;
+
+    fill_fleet(&fleet);
+    append_more(analytics, &fleet);
+    pack(analytics);
+    vd_analytics_close(analytics);
+    before = folder_bytes(folder);
+    analytics = open_at(folder, before);
+    pack(analytics);
+    append_more(analytics, &fleet);
+    rows = count_rows(analytics);
+    start = vd_clock_monotonic_ms();
+    must(vd_analytics_maintain(analytics, 0) == VD_OK, "cannot maintain");
+    printf("drop_day %" PRId64 "\n", vd_clock_monotonic_ms() - start);
+    vd_analytics_stats(analytics, &stats);
+    must(stats.days_for_size == 1, "not one day went");
+    printf("drop_day_rows %" PRId64 "\n", rows - count_rows(analytics));
+    vd_analytics_close(analytics);
+    printf("drop_day_bytes %" PRId64 "\n", (int64_t)(before - folder_bytes(folder)));
+}
+
+static void fill(const char *folder, uint64_t total)
 {
     static struct fleet fleet;
     struct vd_analytics *analytics;
-    uint64_t total;
     int64_t start;
     int64_t took;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: bench_raw_events FOLDER ROWS\n");
-        return 2;
-    }
-    total = strtoull(argv[2], NULL, 10);
-    must(total >= 1000, "at least 1000 rows");
     fill_fleet(&fleet);
-    analytics = open_at(argv[1]);
+    analytics = open_at(folder, 0);
     start = vd_clock_monotonic_ms();
     append_all(analytics, &fleet, total);
     took = vd_clock_monotonic_ms() - start;
@@ -286,11 +345,28 @@ int main(int argc, char **argv)
     pack(analytics);
     printf("pack_ms %" PRId64 "\n", vd_clock_monotonic_ms() - start);
     vd_analytics_close(analytics);
-    printf("bytes_per_row %.2f\n", (double)folder_bytes(argv[1]) / (double)total);
-    analytics = open_at(argv[1]);
+    printf("bytes_per_row %.2f\n", (double)folder_bytes(folder) / (double)total);
+    analytics = open_at(folder, 0);
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
         printf("%s %" PRId64 "\n", questions[i].name, ask(analytics, questions[i].sql));
     }
     vd_analytics_close(analytics);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t total;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench_raw_events FOLDER ROWS|drop\n");
+        return 2;
+    }
+    if (strcmp(argv[2], "drop") == 0) {
+        drop_day(argv[1]);
+        return 0;
+    }
+    total = strtoull(argv[2], NULL, 10);
+    must(total >= 1000, "at least 1000 rows");
+    fill(argv[1], total);
     return 0;
 }
