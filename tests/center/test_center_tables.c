@@ -350,7 +350,8 @@ static void test_alerts__looked_up(void **state)
         {"\"SystemAlertId\" := 'no''body'", "SystemAlertId = 'no''body'", 0},
         {"\"AlertType\" := NULL, since := NULL", "true", 6000},
     };
-    static const char *const columns[] = {"SystemAlertId, TimeGenerated", "*"};
+    static const char *const columns[] = {
+        "SystemAlertId, TimeGenerated", "SystemAlertId, Description"};
     struct fixture *f = *state;
 
     raise_many(f);
