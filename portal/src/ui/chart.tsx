@@ -56,14 +56,26 @@ function place({ numbers, days }: ChartProps, x: number): string {
     return numbers !== undefined ? number(x) : days ? localDate(new Date(x * 1000)) : localTime(new Date(x * 1000));
 }
 
+/** So much that the first and the last bar are whole. */
+function around(times: number[]): [number, number] | undefined {
+    const first = times[0];
+    const last = times.at(-1);
+    if (first === undefined || last === undefined || first === last) {
+        return undefined;
+    }
+    const half = (last - first) / (times.length - 1) / 2;
+    return [first - half, last + half];
+}
+
 function options(props: ChartProps, width: number): uPlot.Options {
     const bars = props.kind === 'bars';
     const unit = props.unit ?? compact;
+    const range = props.range ?? (bars ? around(props.times) : undefined);
     const axis = { stroke: property('--text-2'), grid: { stroke: property('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
     const series = props.series.map((one): uPlot.Series => ({
         label: one.name,
         stroke: property(one.color),
-        width: bars || props.kind === 'points' ? 0 : 2,
+        width: bars ? 0 : 2,
         spanGaps: props.spans ?? false,
         ...(props.kind === 'area' ? { fill: `${property(one.color)}33` } : {}),
         ...(props.kind === 'points' ? { paths: () => null } : {}),
@@ -78,7 +90,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
     return {
         width,
         height: props.height ?? 190,
-        scales: { x: { time: props.numbers === undefined, ...(props.range ? { range: props.range } : {}) }, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 1] } },
+        scales: { x: { time: props.numbers === undefined, ...(range ? { range } : {}) }, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 1] } },
         cursor: { y: false, points: { show: !bars } },
         legend: { live: true },
         series: [
