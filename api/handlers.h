@@ -132,6 +132,7 @@ vd_api_handler vd_api_doctor_group;
 vd_api_handler vd_api_doctor_device;
 vd_api_handler vd_api_overview;
 vd_api_handler vd_api_inventory_list;
+vd_api_handler vd_api_inventory_get;
 vd_api_handler vd_api_recommendation_list;
 vd_api_handler vd_api_recommendation_get;
 vd_api_handler vd_api_dead_letter_list;

@@ -97,7 +97,7 @@ struct hours {
     int64_t devices; /* most of an hour */
 };
 
-static json_t *share_json(const struct vd_coverage *coverage)
+json_t *vd_api_share(const struct vd_coverage *coverage)
 {
     const int64_t wanted = vd_coverage_wanted(coverage);
     const double share = wanted > 0 ? (double)vd_coverage_reported(coverage) / (double)wanted : 0;
@@ -119,7 +119,7 @@ static void add_hour(void *context, int64_t hour, const struct vd_coverage *cove
     (void)json_array_append_new(hours->list,
         json_pack("{s:o, s:I, s:I, s:o, s:I}", "hour", vd_api_time(hour * VD_HOUR_MS),
             "reportedPackets", (json_int_t)vd_coverage_reported(coverage), "missedPackets",
-            missed(coverage), "share", share_json(coverage), "devices",
+            missed(coverage), "share", vd_api_share(coverage), "devices",
             (json_int_t)coverage->devices));
 }
 
@@ -133,7 +133,7 @@ static int coverage_json(const struct overview *o, json_t **json)
         (json_int_t)vd_coverage_reported(&hours.sum), "overflowedPackets",
         (json_int_t)hours.sum.overflowed, "malformedPackets", (json_int_t)hours.sum.malformed,
         "givenUpPackets", (json_int_t)hours.sum.given_up, "withheldPackets",
-        (json_int_t)hours.sum.withheld, "share", share_json(&hours.sum), "devices",
+        (json_int_t)hours.sum.withheld, "share", vd_api_share(&hours.sum), "devices",
         (json_int_t)hours.devices, "hours", hours.list);
     return error;
 }

@@ -239,6 +239,8 @@ static void ask_all(const struct vd_api *api)
     ask(api, "inventory_longest", "/inventory", "sort=lastHeard");
     ask(api, "inventory_latest", "/inventory", "sort=-lastHeard");
     ask(api, "inventory_alerts", "/inventory", "sort=openAlerts");
+    ask(api, "device", "/inventory/meter-050001", NULL);
+    ask(api, "overview", "/overview", NULL);
 }
 
 int main(int argc, char **argv)

@@ -131,6 +131,11 @@ int vd_login_rule_of(struct vd_str reason)
     return -1;
 }
 
+const char *vd_login_reason(enum vd_login_fault fault)
+{
+    return fault < VD_LOGIN_RULES ? reasons[fault] : "unknown";
+}
+
 static const char *property(const struct vd_observation *seen, const char *name)
 {
     const char *text = json_string_value(json_object_get(seen->operation->properties, name));

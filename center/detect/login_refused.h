@@ -64,5 +64,7 @@ bool vd_login_is_copy(const struct vd_detect_input *input, enum vd_login_fault f
 
 /* Which rule a refusal with this reason of the hub belongs to; -1: none. */
 int vd_login_rule_of(struct vd_str reason);
+/* The reason of that fault; static. */
+const char *vd_login_reason(enum vd_login_fault fault);
 
 #endif

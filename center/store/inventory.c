@@ -17,8 +17,8 @@ static const struct {
     [VD_INVENTORY_BY_HEARD] = {"heard_slot AS place FROM device_states AS d",
         "(heard_slot, device_id) > (?5, ?6)", "heard_slot, device_id", "p.place, p.device_id"},
     [VD_INVENTORY_BY_HEARD_DOWN] = {"heard_slot AS place FROM device_states AS d",
-        "(heard_slot < ?5 OR (heard_slot = ?5 AND device_id > ?6))", "heard_slot DESC, device_id",
-        "p.place DESC, p.device_id"},
+        "(heard_slot, device_id) < (?5, ?6)", "heard_slot DESC, device_id DESC",
+        "p.place DESC, p.device_id DESC"},
     [VD_INVENTORY_BY_OPEN_ALERTS] =
         {"rank AS place FROM device_alerts CROSS JOIN device_states AS d USING(device_id)",
             "(rank < ?5 OR (rank = ?5 AND device_id > ?6))", "rank DESC, device_id",

@@ -25,6 +25,7 @@
 
 static struct vd_alert_store *store;
 static struct vd_event_log *event_log;
+static struct vd_analytics *analytics; /* NULL: not opened */
 static struct vd_api_fleet fleet;
 static char folder[64];
 static json_t *body;
@@ -52,6 +53,8 @@ static int tear_down_store(void **state)
 
     json_decref(body);
     body = NULL;
+    vd_analytics_close(analytics);
+    analytics = NULL;
     vd_event_log_close(event_log);
     vd_alert_store_close(store);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
@@ -66,6 +69,7 @@ static const json_t *ask(const char *path, const char *query, int status)
         .state = hub_state,
         .alerts = store,
         .log = event_log,
+        .analytics = analytics,
         .bus = &bus.base,
         .fleet = &fleet.base,
         .started_ms = 1,
@@ -197,7 +201,7 @@ static void test_inventory__orders_and_filters(void **state)
         {"group=lab&state=silent&search=t", "tap-1"},
         {"group=Lab", ""},
         {"sort=lastHeard", "pump-4 tap-1 tap-2 pump-2 pump-3 tap-3 pump-1"},
-        {"sort=-lastHeard", "pump-1 tap-3 pump-3 pump-2 tap-1 tap-2 pump-4"},
+        {"sort=-lastHeard", "pump-1 tap-3 pump-3 pump-2 tap-2 tap-1 pump-4"},
         {"sort=lastHeard&state=silent", "tap-1 pump-2"},
         {"sort=openAlerts", "tap-1 pump-3 pump-2 pump-1"},
         {"sort=openAlerts&group=lab", "tap-1 pump-3 pump-2"},
@@ -335,6 +339,140 @@ static void test_inventory__faults(void **state)
     (void)ask("/overview", "since=yesterday", 400);
 }
 
+/* ---- One device ---- */
+
+static void make_identity(const char *id)
+{
+    struct vd_identity identity = {.enabled = true};
+
+    snprintf(identity.device_id, sizeof identity.device_id, "%s", id);
+    identity.primary_key.length = identity.secondary_key.length = 32;
+    assert_int_equal(vd_registry_create(registry, &identity), VD_OK);
+}
+
+static bool has_reason(const char *beginning)
+{
+    const json_t *reason;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "reasons"), i, reason)
+    {
+        if (strncmp(json_string_value(reason), beginning, strlen(beginning)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_refused(const char *id)
+{
+    struct vd_device_state *state = vd_device_state_new(vd_str_from(id));
+    struct vd_buf out = {0};
+    struct vd_device_row row = {
+        .device_id = id, .group = "default", .presence = VD_PRESENCE_REFUSED};
+
+    assert_non_null(state);
+    state->refused_ms = now_ms;
+    state->refused_for = 1;
+    state->refused_address = vd_address_from_ipv4((const uint8_t[]){203, 0, 113, 9});
+    state->clock_measured_ms = now_ms;
+    state->clock_error_ms = -400000;
+    vd_device_state_write(state, &out);
+    row.body = (struct vd_str){(const char *)out.data, out.length};
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_device_state_put(store, &row), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+    vd_buf_release(&out);
+    vd_device_state_free(state);
+}
+
+static void test_inventory__a_device(void **state)
+{
+    char *text;
+
+    (void)state;
+    (void)ask("/inventory/pump-1", NULL, 404);
+    make_identity("pump-1");
+    (void)ask("/inventory/pump-1", NULL, 200); /* before the center knows of it */
+    assert_string_equal(json_string_value(json_object_get(body, "state")), "never");
+    put_refused("pump-1");
+    raise_alert(1, "pump-1", "High", now_ms);
+    (void)ask("/inventory/pump-1", NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(body, "state")), "refused");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(body, "refused"), "reason")),
+        "signature_wrong");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(body, "refused"), "address")),
+        "203.0.113.9");
+    assert_true(has_reason("Its last login, at "));
+    assert_true(has_reason("Its clock is 400 s behind."));
+    assert_true(has_reason("Its group default has no rules."));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(body, "openAlerts"), "High")), 1);
+    assert_true(json_is_null(json_object_get(body, "coverage")));
+    text = json_dumps(body, 0);
+    assert_null(strstr(text, "Key"));
+    free(text);
+}
+
+/* Of this week's rows and of a month ago's, of two devices. */
+static void append_rows(void)
+{
+    static const char ledger[] =
+        "{\"PacketsCounted\":100,\"PacketsOverflowed\":10,\"PacketsMalformed\":0,"
+        "\"PacketsGivenUp\":5,\"PacketsWithheld\":0}";
+    struct vd_raw_event rows[] = {
+        {.name = VD_STR_LITERAL("Ledger"), .details = vd_str_from(ledger)},
+        {.name = VD_STR_LITERAL("Ledger"), .details = vd_str_from(ledger)},
+        {.name = VD_STR_LITERAL("Ledger"), .details = vd_str_from(ledger)},
+        {.name = VD_STR_LITERAL("SystemInformation"),
+            .details = VD_STR_LITERAL("{\"OSInfo\":\"ThreadX 6\",\"HardwareInfo\":\"STM32\"}")},
+    };
+    const struct vd_table_rows table = {.raw_events = rows, .raw_event_count = COUNT(rows)};
+    const struct vd_duckdb_options options = {.folder = NULL, .resource_id = "/hub"};
+    struct vd_duckdb_options opened = options;
+    char path[96];
+    char reason[512];
+
+    snprintf(path, sizeof path, "%s/analytics", folder);
+    opened.folder = path;
+    assert_int_equal(vd_analytics_duckdb_open(&opened, &analytics, reason, sizeof reason), VD_OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        rows[i].time_generated_ms = rows[i].timestamp_ms = now_ms;
+        rows[i].id.bytes[15] = (uint8_t)(i + 1);
+        rows[i].device_id = vd_str_from(i != 2 ? "pump-1" : "pump-2");
+        rows[i].agent_version = VD_STR_LITERAL("2.1");
+        rows[i].type = VD_STR_LITERAL("Diagnostic");
+        rows[i].category = VD_STR_LITERAL("Periodic");
+    }
+    assert_int_equal(vd_analytics_append(analytics, &table, 1), VD_OK);
+}
+
+static void test_inventory__versions_and_coverage(void **state)
+{
+    const json_t *versions;
+    const json_t *day;
+
+    (void)state;
+    make_identity("pump-1");
+    make_identity("pump-3");
+    append_rows();
+    (void)ask("/inventory/pump-1", NULL, 200);
+    versions = json_object_get(body, "versions");
+    assert_string_equal(json_string_value(json_object_get(versions, "module")), "2.1");
+    assert_string_equal(json_string_value(json_object_get(versions, "os")), "ThreadX 6");
+    assert_string_equal(json_string_value(json_object_get(versions, "hardware")), "STM32");
+    assert_int_equal(json_array_size(json_object_get(body, "coverage")), 1);
+    day = json_array_get(json_object_get(body, "coverage"), 0);
+    assert_int_equal(json_integer_value(json_object_get(day, "countedPackets")), 200);
+    assert_int_equal(json_integer_value(json_object_get(day, "reportedPackets")), 190);
+    assert_int_equal(json_integer_value(json_object_get(day, "missedPackets")), 30);
+    (void)ask("/inventory/pump-3", NULL, 200);
+    assert_true(json_is_null(json_object_get(body, "versions")));
+    assert_int_equal(json_array_size(json_object_get(body, "coverage")), 0);
+}
+
 /* ---- The overview ---- */
 
 static int64_t number(const char *part, const char *inner, const char *name)
@@ -435,6 +573,8 @@ int main(void)
         STORE_TEST(test_inventory__open_alerts),
         STORE_TEST(test_inventory__a_row),
         STORE_TEST(test_inventory__faults),
+        STORE_TEST(test_inventory__a_device),
+        STORE_TEST(test_inventory__versions_and_coverage),
         STORE_TEST(test_overview__alerts),
         STORE_TEST(test_overview__coverage),
         STORE_TEST(test_overview__ingest_and_notices),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "api/api.h"
 #include "api/posture.h"
 #include "api/solution.h"
 #include "center/limits.h"
@@ -290,6 +291,91 @@ static void test_recommend__forgets_old_changes(void **unused)
     json_decref(nothing);
 }
 
+/* ---- What fixes them ---- */
+
+static json_t *ask(const char *method, const char *path, const char *query, const json_t *body)
+{
+    const struct vd_api api = {.registry = registry,
+        .state = hub_state,
+        .alerts = store,
+        .host_name = HOST,
+        .scope = {.subscription = "00000000-0000-0000-0000-000000000000",
+            .resource_group = "vedette",
+            .hub = "hub"}};
+    char *text = body != NULL ? json_dumps(body, 0) : NULL;
+    const struct vd_api_request request = {.method = method,
+        .path = path,
+        .query = query,
+        .body = vd_str_from(text != NULL ? text : ""),
+        .caller = vd_api_local_caller(NULL)};
+    struct vd_api_answer made;
+
+    vd_api_call(&api, &request, &made);
+    free(text);
+    assert_true(made.status == 200 || made.status == 201);
+    return made.body;
+}
+
+/* As the button does: what the recommendation says, and nothing else. False: it says nothing. */
+static bool fix(const char *type)
+{
+    char path[512];
+    json_t *one;
+    const json_t *request;
+    char *query;
+    bool is_there;
+
+    snprintf(path, sizeof path, "/recommendations/%s", type);
+    one = ask("GET", path, NULL, NULL);
+    request = json_object_get(json_object_get(one, "fix"), "request");
+    is_there = request != NULL;
+    if (is_there) {
+        snprintf(path, sizeof path, "%s", json_string_value(json_object_get(request, "path")));
+        query = strchr(path, '?');
+        assert_non_null(query);
+        *query = '\0';
+        json_decref(ask(json_string_value(json_object_get(request, "method")), path, query + 1,
+            json_object_get(request, "body")));
+    }
+    json_decref(one);
+    return is_there;
+}
+
+static void test_recommend__fixes_logs(void **unused)
+{
+    (void)unused;
+    assert_true(is_active("IoT_DiagnosticLogs"));
+    assert_true(fix("IoT_DiagnosticLogs"));
+    assert_false(is_active("IoT_DiagnosticLogs"));
+    assert_false(fix("IoT_DiagnosticLogs")); /* nothing is left to fix */
+}
+
+static void test_recommend__fixes_the_filter(void **unused)
+{
+    struct vd_ip_filter filter;
+    uint64_t etag;
+
+    (void)unused;
+    /* Without anybody who is let in it would shut everyone out. */
+    assert_true(is_active("IoT_IPFilter_DenyAll"));
+    assert_false(fix("IoT_IPFilter_DenyAll"));
+    set(VD_IP_FILTER_SETTING,
+        "{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":"
+        "\"192.0.2.0/24\"}]}");
+    assert_true(is_active("IoT_IPFilter_DenyAll"));
+    assert_true(fix("IoT_IPFilter_DenyAll"));
+    assert_false(is_active("IoT_IPFilter_DenyAll"));
+    set(VD_IP_FILTER_SETTING,
+        "{\"networkRuleSets\":{\"defaultAction\":\"Allow\",\"ipRules\":[{\"filterName\":"
+        "\"a\",\"ipMask\":\"192.0.2.0/24\"}]}}");
+    assert_true(is_active("IoT_IPFilter_DenyAll"));
+    assert_true(fix("IoT_IPFilter_DenyAll"));
+    assert_false(is_active("IoT_IPFilter_DenyAll"));
+    assert_int_equal(vd_ip_filter_load(registry, &filter, NULL, &etag), VD_OK);
+    assert_true(vd_ip_filter_accepts(&filter, (const uint8_t[]){192, 0, 2, 1}, 4));
+    assert_false(vd_ip_filter_accepts(&filter, (const uint8_t[]){192, 0, 3, 1}, 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +387,8 @@ int main(void)
         POSTURE_TEST(test_recommend__the_filter),
         POSTURE_TEST(test_recommend__diagnostic_logs),
         POSTURE_TEST(test_recommend__life),
+        POSTURE_TEST(test_recommend__fixes_logs),
+        POSTURE_TEST(test_recommend__fixes_the_filter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
