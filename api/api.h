@@ -122,7 +122,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /policies/{id}/rotate       {"key":"primary"|"secondary"|"both"}: makes them anew; the policy. Connections that
  *                                  lean on a key or policy that is gone are ended
  * GET /tokens                      {"tokens":[...]}: bearer tokens of the management API, without their text
- * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once
+ * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once. Who has
+ *                                  a token of his own is named by that as the maker
  * DELETE /tokens/{id}              204
  * GET /alerts?{filter}&limit=&before=&changedAfter=
  *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says; next: `before` of the next page,

@@ -113,6 +113,10 @@ void vd_api_token_create(
     int error;
 
     if (body != NULL && token_from_body(body, &token, answer)) {
+        if (!vd_api_is_local(args)) { /* he does not say himself who he is */
+            snprintf(token.created_by, sizeof token.created_by, "token:%.*s",
+                VD_TOKEN_MAKER_MAX - 6, args->caller->token);
+        }
         error = vd_token_make(&token, text);
         if (error == VD_OK) {
             error = vd_registry_token_create(api->registry, &token);

@@ -98,8 +98,8 @@ static bool is_wanted(const struct vd_portal *portal, const struct vd_http_reque
 
 /* ---- Sessions ---- */
 
-static void reply_session(const struct vd_portal *portal, const struct vd_portal_session *session,
-    struct vd_http_answer *answer)
+static void reply_session(const struct vd_portal *portal, const struct vd_http_request *request,
+    const struct vd_portal_session *session, struct vd_http_answer *answer)
 {
     char csrf[VD_PORTAL_SESSION_MAC_SIZE];
     char expires[VD_TIME_TEXT_SIZE];
@@ -107,9 +107,9 @@ static void reply_session(const struct vd_portal *portal, const struct vd_portal
     vd_time_format(session->expires_s * 1000, expires);
     if (vd_portal_session_csrf(&portal->keys, session, csrf) == VD_OK) {
         vd_management_reply(answer, 200,
-            json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", session->token.name, "role",
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", session->token.name, "role",
                 vd_role_name(session->token.role), "expires", expires, "csrf", csrf, "version",
-                VD_VERSION));
+                VD_VERSION, "address", request->peer));
     }
 }
 
@@ -177,7 +177,7 @@ static void sign_in(const struct vd_portal *portal, const struct vd_http_request
     if (vd_management_admit(portal->management, request,
             (struct vd_str){json_string_value(text), json_string_length(text)}, &token, answer) &&
         vd_portal_session_begin(&portal->keys, &token, now_ms, &session, cookie) == VD_OK) {
-        reply_session(portal, &session, answer);
+        reply_session(portal, request, &session, answer);
         set_cookie(cookie, session.expires_s - now_ms / 1000, answer);
         record(portal, request, VD_ACTIVITY_SESSION_WRITE, token.name);
         vd_secret_wipe(cookie, sizeof cookie);
@@ -199,7 +199,7 @@ static void session_call(const struct vd_portal *portal, const struct vd_http_re
         return;
     }
     if (changes_nothing(request)) {
-        reply_session(portal, &session, answer);
+        reply_session(portal, request, &session, answer);
     } else if (strcmp(request->method, "DELETE") == 0) {
         set_cookie("", 0, answer);
         record(portal, request, VD_ACTIVITY_SESSION_DELETE, session.token.name);

@@ -45,7 +45,7 @@ bool vd_portal_has_pages(const struct vd_portal *portal);
  *
  * GET /, /portal                   302 to /portal/
  * POST /portal/session             {"token"}: signs in; 200 and the cookie. 401, 429 after too many refusals
- * GET /portal/session              {"name","role","expires","csrf","version"}; 401: nobody is signed in
+ * GET /portal/session              {"name","role","expires","csrf","version","address"}; 401: nobody is signed in
  * DELETE /portal/session           signs out; 204
  * GET /portal/events               server-sent events while the session lasts: `event: alerts`, `data: 4711`: names and numbers that are
  *                                  others after a change (api/portal/marks.h), all of them at the beginning; 503 beyond 64 streams

@@ -55,7 +55,8 @@ static void test_portal__sign_in_and_out(void **state)
     assert_string_equal(json_string_value(json_object_get(body, "csrf")), session.csrf);
     assert_string_equal(json_string_value(json_object_get(body, "version")), VD_VERSION);
     assert_int_equal(json_string_length(json_object_get(body, "expires")), 24);
-    assert_int_equal(json_object_size(body), 5);
+    assert_string_equal(json_string_value(json_object_get(body, "address")), "127.0.0.1");
+    assert_int_equal(json_object_size(body), 6);
     json_decref(body);
 
     assert_int_equal(portal_ask_as(&session, "DELETE", "/portal/session", NULL), 204);

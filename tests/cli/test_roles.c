@@ -241,6 +241,21 @@ static void test_roles__records(void **state)
     assert_non_null(strstr(recorded, "403000"));
 }
 
+/* Whoever makes a token from elsewhere is named by his own, whatever he says. */
+static void test_roles__maker_of_token(void **state)
+{
+    json_t *made = ask_well(VD_ROLE_OWNER, "POST", "/tokens",
+        "{\"name\":\"n\",\"role\":\"reader\",\"createdBy\":\"local:root\"}", 201);
+
+    (void)state;
+    assert_string_equal(text_at(made, NULL, "createdBy"), "token:page");
+    json_decref(made);
+    made = call(201, "POST", "/tokens", NULL,
+        "{\"name\":\"m\",\"role\":\"reader\",\"createdBy\":\"local:root\"}");
+    assert_string_equal(text_at(made, NULL, "createdBy"), "local:root");
+    json_decref(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_roles__urls_with_keys, set_up_roles, tear_down),
         cmocka_unit_test_setup_teardown(test_roles__files_of_this_machine, set_up_roles, tear_down),
         cmocka_unit_test_setup_teardown(test_roles__records, set_up_roles, tear_down),
+        cmocka_unit_test_setup_teardown(test_roles__maker_of_token, set_up_roles, tear_down),
     };
 
     vd_log_set_level(VD_LOG_ERROR);
