@@ -29,7 +29,10 @@ const TONES: Record<string, 'bad' | 'warn' | 'good' | 'info'> = {
 
 /** The first says why it is in its state; others are wrong beside that. Of one that reports, all are. */
 function reasonsOf(device: DeviceDetail): string[] {
-    const { reasons, state } = device;
+    const { state, refused } = device;
+    const code = refused?.reason ?? '';
+    // The service names a refusal by its code.
+    const reasons = device.reasons.map((reason) => (code in s.refusals ? reason.replace(code, s.refusals[code] ?? code) : reason));
     if (state === 'reporting') {
         return [reasons.length === 0 ? s.whyFine : s.stateHints[state] ?? state, ...reasons];
     }
@@ -38,18 +41,20 @@ function reasonsOf(device: DeviceDetail): string[] {
 
 function How({ device }: { device: DeviceDetail }): JSX.Element {
     const { refused } = device;
+    const [first = '', ...besides] = reasonsOf(device);
     return (
         <Card title={s.why}>
             <div class="stack tight">
-                {reasonsOf(device).map((reason, i) => (
-                    <Notice key={reason} tone={i === 0 ? TONES[device.state] ?? 'info' : 'warn'}><Said text={reason} /></Notice>
-                ))}
+                <Notice tone={TONES[device.state] ?? 'info'}><Said text={first} /></Notice>
+                {besides.length > 0 ? (
+                    <ul class="reasons">{besides.map((reason) => <li key={reason}><Said text={reason} /></li>)}</ul>
+                ) : null}
                 <Facts of={[
                     [s.lastHeard, <Time key="heard" at={device.lastHeard} />],
                     [s.openAlerts, <OpenAlerts key="alerts" device={device.deviceId} of={device.openAlerts} />],
                     ...(refused ? [[s.refused, (
                         <span key="refused">
-                            <Time at={refused.time} />{', '}{s.refusedFrom(refused.reason, refused.address ?? t.none)}
+                            <Time at={refused.time} />{', '}{s.refusedFrom(s.refusals[refused.reason] ?? refused.reason, refused.address)}
                             {refused.looksCopied ? <>{'. '}<strong>{s.looksCopied}</strong></> : null}
                         </span>
                     )] as [string, JSX.Element]] : []),
