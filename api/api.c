@@ -74,6 +74,8 @@ static const struct vd_api_route routes[] = {
     {"DELETE", "/groups/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_group_delete},
     {"POST", "/groups/{id}/test", VD_ROLE_READER, NEEDS_BOTH | VD_NEEDS_ANALYTICS,
         vd_api_group_test},
+    {"POST", "/groups/{id}/propose", VD_ROLE_READER, NEEDS_GROUPS | VD_NEEDS_ANALYTICS,
+        vd_api_group_propose},
     {"GET", "/notify", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_notify_list},
     {"POST", "/notify", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_notify_add},
     {"DELETE", "/notify/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_notify_remove},

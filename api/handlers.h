@@ -121,6 +121,7 @@ vd_api_handler vd_api_group_get;
 vd_api_handler vd_api_group_put;
 vd_api_handler vd_api_group_delete;
 vd_api_handler vd_api_group_test;
+vd_api_handler vd_api_group_propose;
 vd_api_handler vd_api_notify_list;
 vd_api_handler vd_api_notify_add;
 vd_api_handler vd_api_notify_remove;

@@ -338,6 +338,62 @@ static int rule_test(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+/* A list of texts, each behind a mark. */
+static void print_marked(const json_t *list, const char *mark)
+{
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach(list, i, value)
+    {
+        printf("%s %s\n", mark, json_string_value(value));
+    }
+}
+
+static void print_proposal(const json_t *proposal)
+{
+    const json_t *changes = json_object_get(proposal, "changes");
+    const json_t *change;
+    size_t i;
+
+    if (json_array_size(changes) == 0) {
+        puts("nothing to add: the rules allow all that the group did, or it did nothing");
+    }
+    json_array_foreach(changes, i, change)
+    {
+        printf("%s\n", text_of(change, "ruleType"));
+        print_marked(json_object_get(change, "removed"), "-");
+        print_marked(json_object_get(change, "added"), "+");
+        printf("%s\n", text_of(change, "why"));
+    }
+}
+
+static int rule_propose(const struct vd_invocation *invocation)
+{
+    const char *days = vd_invocation_value(invocation, "days");
+    char query[64];
+    json_t *proposal;
+
+    snprintf(query, sizeof query, "days=%.20s", days != NULL ? days : "7");
+    proposal = call_group(
+        invocation, "POST", invocation->arguments[0], "/propose", query, VD_STR_LITERAL(""));
+    if (proposal == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    if (invocation->output == VD_OUTPUT_JSON) {
+        vd_print_json(proposal);
+    } else {
+        print_proposal(proposal);
+    }
+    json_decref(proposal);
+    return VD_EXIT_OK;
+}
+
+static const struct vd_option propose_options[] = {
+    {"days", "N", "how many days back; default: 7, at most 30"},
+    {NULL, NULL, NULL},
+};
+
 static const struct vd_option test_options[] = {
     {"group", "NAME", "the group whose devices are tried; default: default"},
     {"since", "TIME", "how far back, such as 90m, 12h or 7d; default: 24h, at most 30d"},
@@ -398,5 +454,15 @@ const struct vd_command vd_rule_commands[] = {
             "FILE is as for `vedette group set`. Says how often they would have fired, on which devices, with\n"
             "examples. Membership is that of now.\n",
         .run = rule_test},
+    {.name = "propose",
+        .summary = "Proposes an allow-list from what a group did; sets nothing.",
+        .arguments = "GROUP",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .options = propose_options,
+        .details =
+            "Prints what it would add. With --output json, `properties` are the complete rules for `vedette group set`.\n",
+        .run = rule_propose},
     {.name = NULL},
 };

@@ -74,6 +74,7 @@ static enum vd_role least_role(const char *method, const char *pattern)
     } others[] = {
         {"POST", "/twins/query", VD_ROLE_READER},
         {"POST", "/groups/{id}/test", VD_ROLE_READER},
+        {"POST", "/groups/{id}/propose", VD_ROLE_READER},
         {"POST", "/query", VD_ROLE_READER},
         {"POST", "/queries/{id}/run", VD_ROLE_READER},
         {"GET", "/policies/{id}", VD_ROLE_CONTRIBUTOR},
