@@ -34,9 +34,9 @@ static void mix(int64_t *into, uint64_t value)
 }
 
 /* Who is connected, who was let in, what is known of whom. */
-static int64_t devices_of(const struct vd_api *api)
+static int64_t devices_of(const struct vd_api *api, int64_t states)
 {
-    int64_t made = 0;
+    int64_t made = states;
     int64_t revision = 0;
 
     if (api->registry != NULL && vd_registry_revision(api->registry, &revision) == VD_OK) {
@@ -49,14 +49,6 @@ static int64_t devices_of(const struct vd_api *api)
         mix(&made, hub.connects_accepted);
         mix(&made, hub.connects_refused);
         mix(&made, hub.authenticated);
-    }
-    if (api->center != NULL) {
-        struct vd_center_stats center;
-
-        vd_center_stats_get(api->center, &center);
-        mix(&made, center.devices_known);
-        mix(&made, center.devices_reporting);
-        mix(&made, center.devices_silent);
     }
     return made;
 }
@@ -100,7 +92,8 @@ void vd_portal_marks_update(
         note(marks, VD_PORTAL_NOTIFY, store.notify, monotonic_ms);
         note(marks, VD_PORTAL_DEAD_LETTERS, store.dead_letters, monotonic_ms);
         note(marks, VD_PORTAL_QUERIES, store.queries, monotonic_ms);
+        marks->states = store.devices;
     }
-    note(marks, VD_PORTAL_DEVICES, devices_of(api), monotonic_ms);
+    note(marks, VD_PORTAL_DEVICES, devices_of(api, marks->states), monotonic_ms);
     note(marks, VD_PORTAL_INGEST, ingest_of(api), monotonic_ms);
 }

@@ -33,6 +33,7 @@ struct vd_portal_marks {
         sources[VD_PORTAL_TOPIC_COUNT]; /* as the stores have them; equal: nothing has changed */
     int64_t numbers
         [VD_PORTAL_TOPIC_COUNT]; /* as pages are told: of alerts the change number, else a count that only grows */
+    int64_t states;                         /* part of what is said of devices */
     int64_t next_ms[VD_PORTAL_TOPIC_COUNT]; /* monotonic: until then a change is not told */
 };
 

@@ -11,6 +11,7 @@ static const char sql[] =
     "WITH m AS (SELECT"
     " sum(value) FILTER (WHERE key = 'indicator_generation') AS feeds,"
     " sum(value) FILTER (WHERE key = 'group_generation') AS groups,"
+    " sum(value) FILTER (WHERE key = 'device_generation') AS devices,"
     " sum(value) FILTER (WHERE key = 'sink_generation') AS sinks FROM meta),"
     " r AS (SELECT sum(is_active + resource_count + unhealthy_devices) AS of_now"
     " FROM recommendations),"
@@ -28,7 +29,7 @@ static const char sql[] =
     " 1000003 * coalesce(m.feeds, 0) + coalesce(f.tried, 0) + coalesce(u.tried, 0),"
     " m.groups,"
     " 1000003 * coalesce(m.sinks, 0) + coalesce(s.taken, 0) + coalesce(d.dead, 0),"
-    " l.letters, q.saved FROM m, r, f, u, s, d, l, q";
+    " l.letters, q.saved, m.devices FROM m, r, f, u, s, d, l, q";
 
 int vd_store_marks_read(struct vd_alert_store *store, struct vd_store_marks *out)
 {
@@ -49,6 +50,7 @@ int vd_store_marks_read(struct vd_alert_store *store, struct vd_store_marks *out
             .notify = sqlite3_column_int64(s, 4),
             .dead_letters = sqlite3_column_int64(s, 5),
             .queries = sqlite3_column_int64(s, 6),
+            .devices = sqlite3_column_int64(s, 7),
         };
     }
     sqlite3_finalize(s);

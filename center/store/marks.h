@@ -14,6 +14,7 @@ struct vd_alert_store;
 struct vd_store_marks {
     int64_t alerts; /* the greatest change number */
     int64_t recommendations;
+    int64_t devices; /* their states and groups, as the inventory shows them */
     int64_t feeds;
     int64_t groups; /* security groups' rules */
     int64_t notify; /* sinks, what they took, and what they would not take */

@@ -231,8 +231,22 @@ static const char pauses_2[] =
     "CREATE TABLE raw_pauses(number INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL,"
     " to_ms INTEGER);";
 
+static const char device_marks_2[] =
+    /* Counts the changes that pages of the inventory show, for center/store/marks.h. */
+    "CREATE TRIGGER device_came AFTER INSERT ON device_states BEGIN"
+    " INSERT INTO meta(key, value) VALUES('device_generation', 1)"
+    " ON CONFLICT(key) DO UPDATE SET value = value + 1; END;"
+    "CREATE TRIGGER device_changed AFTER UPDATE OF presence, group_name ON device_states"
+    " WHEN OLD.presence <> NEW.presence OR OLD.group_name <> NEW.group_name BEGIN"
+    " INSERT INTO meta(key, value) VALUES('device_generation', 1)"
+    " ON CONFLICT(key) DO UPDATE SET value = value + 1; END;"
+    "CREATE TRIGGER device_went AFTER DELETE ON device_states BEGIN"
+    " INSERT INTO meta(key, value) VALUES('device_generation', 1)"
+    " ON CONFLICT(key) DO UPDATE SET value = value + 1; END;";
+
 static const char *const second[] = {alerts_2, detection_2, groups_2, recommendations_2, letters_2,
-    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, pages_2, pauses_2, NULL};
+    feeds_2, sources_2, marks_2, notify_2, saved_2, counts_2, pages_2, pauses_2, device_marks_2,
+    NULL};
 static const char *const original[] = {first, NULL};
 
 /* Scripts that lead from a version to the next; a new file goes through all of them. */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "center/store/alert_store_internal.h"
+#include "center/store/device_states.h"
 #include "center/store/feeds.h"
 #include "center/store/groups.h"
 #include "center/store/letters.h"
@@ -155,6 +156,47 @@ static void letter_deleted(void)
     assert_int_equal(deleted, 1);
 }
 
+static void device_put(const char *group, enum vd_presence presence, const char *body)
+{
+    const struct vd_device_row row = {.device_id = "lamp",
+        .group = group,
+        .presence = presence,
+        .heard_ms = NOW_MS,
+        .body = vd_str_from(body)};
+
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_device_state_put(store, &row), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+}
+
+static void device_new(void)
+{
+    device_put("", VD_PRESENCE_REPORTING, "1");
+}
+
+/* What changes with every message is none of these. */
+static void device_heard(void)
+{
+    device_put("", VD_PRESENCE_REPORTING, "2");
+}
+
+static void device_late(void)
+{
+    device_put("", VD_PRESENCE_LATE, "2");
+}
+
+static void device_moved(void)
+{
+    device_put("g", VD_PRESENCE_LATE, "2");
+}
+
+static void device_gone(void)
+{
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_device_state_remove(store, "lamp"), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+}
+
 static void query_put(void)
 {
     json_t *document = json_pack("{s:s}", "query", "SecurityAlert");
@@ -173,6 +215,7 @@ static void query_removed(void)
 }
 
 #define AT(member) offsetof(struct vd_store_marks, member)
+#define NOTHING    SIZE_MAX
 
 static void test_marks__each_change(void **state)
 {
@@ -184,6 +227,11 @@ static void test_marks__each_change(void **state)
         {alert_raised, AT(alerts)},
         {recommendation_active, AT(recommendations)},
         {recommendation_of_more, AT(recommendations)},
+        {device_new, AT(devices)},
+        {device_heard, NOTHING},
+        {device_late, AT(devices)},
+        {device_moved, AT(devices)},
+        {device_gone, AT(devices)},
         {feed_put, AT(feeds)},
         {feed_put, AT(feeds)},
         {feed_removed, AT(feeds)},
