@@ -73,6 +73,7 @@ static bool read_filter(
         .type = vd_api_param(args, "type"),
         .cause = vd_api_param(args, "cause"),
         .text = vd_api_param(args, "text"),
+        .group = vd_api_param(args, "group"),
     };
     if (!read_severity(vd_api_param(args, "severity"), filter, answer) ||
         !read_state(vd_api_param(args, "state"), filter, answer) ||
@@ -281,7 +282,7 @@ static bool is_unbounded(const struct vd_alert_filter *filter)
 {
     return filter->device_id == NULL && filter->type == NULL && filter->cause == NULL &&
         filter->severity == NULL && filter->state == NULL && filter->text == NULL &&
-        filter->from_ms == 0 && filter->to_ms == 0;
+        filter->group == NULL && filter->from_ms == 0 && filter->to_ms == 0;
 }
 
 void vd_api_alert_act_all(

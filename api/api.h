@@ -128,7 +128,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /alerts?{filter}&limit=&before=&changedAfter=
  *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says; next: `before` of the next page,
  *                                  0 at the end. filter: device, type, cause, severity, state (Open: New or InProgress),
- *                                  from, to (times, of when it was raised), text
+ *                                  from, to (times, of when it was raised), text, group (of devices that are in it now)
  * GET /alerts/{id}                 id or a prefix of it; with its history and its query (center/alert_query.h)
  * POST /alerts/{id}/start, /resolve, /reopen
  *                                  {["text","ifChange"]}; the alert. 409 in a state that it is not for; 412 if ifChange is

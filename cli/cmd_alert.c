@@ -63,8 +63,8 @@ static void append_parameter(struct vd_buf *query, const char *name, const char 
 
 bool vd_alert_query(const struct vd_invocation *invocation, struct vd_buf *query)
 {
-    static const char *const names[] = {
-        "device", "type", "cause", "severity", "state", "from", "to", "text", "limit", "before"};
+    static const char *const names[] = {"device", "type", "cause", "severity", "state", "from",
+        "to", "text", "group", "limit", "before"};
     const char *since = vd_invocation_value(invocation, "since");
     const int64_t seconds = since != NULL ? vd_duration_seconds(since) : 0;
     char from[VD_TIME_TEXT_SIZE];

@@ -13,6 +13,7 @@
 #define VD_ALERT_FILTER_OPTIONS                                                               \
     {"device", "ID", "of this device"}, {"type", "TYPE", "of this type"},                     \
         {"cause", "TEXT", "of this cause, as `vedette alert groups` names it"},               \
+        {"group", "NAME", "of devices that are in this security group now"},                  \
         {"severity", "LEVEL", "High, Medium, Low or Informational"},                          \
         {"state", "STATE", "Open (New or InProgress), New, InProgress, Dismissed, Resolved"}, \
         {"since", "DURATION", "raised in this time: 90m, 12h, 7d"},                           \

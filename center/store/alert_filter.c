@@ -17,6 +17,7 @@ enum parameter {
     TO,
     TEXT,
     DAY,
+    GROUP,
 };
 
 static bool is_open(const struct vd_alert_filter *filter)
@@ -81,6 +82,9 @@ void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql)
         "instr(lower(display_name || ' ' || device_id || ' ' || subject || ' ' || description),"
         " lower(?10)) > 0");
     condition(&where, filter->day != 0, "day = ?11");
+    condition(&where, filter->group != NULL,
+        "EXISTS (SELECT 1 FROM device_states AS d WHERE d.device_id = alerts.device_id"
+        " AND d.group_name = ?12)");
 }
 
 /* A parameter that the text does not name is not one of the statement's. */
@@ -111,6 +115,7 @@ void vd_alert_bind_filter(const struct vd_alert_filter *filter, sqlite3_stmt *s)
     bind_number(s, TO, filter->to_ms);
     bind_text(s, TEXT, filter->text);
     bind_number(s, DAY, filter->day);
+    bind_text(s, GROUP, filter->group);
 }
 
 bool vd_alert_is_id_prefix(const char *text)

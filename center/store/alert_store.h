@@ -34,6 +34,7 @@ struct vd_alert_filter {
     int64_t to_ms;     /* raised before it; 0: no end */
     const char *text;  /* letters of its name, device, subject or description, in any case */
     int32_t day;       /* of its key, since 1970; 0: any */
+    const char *group; /* of devices that are in this security group now */
     uint32_t among;    /* groups are made of the newest so many of the filter; 0: of all */
 };
 

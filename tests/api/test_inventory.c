@@ -303,6 +303,29 @@ static void test_inventory__open_alerts(void **state)
     expect_open("pump-1", "0 0 1");
 }
 
+/* Alerts of the devices that are in a group now, also of open ones, which come off an index of their own. */
+static void test_inventory__alerts_of_a_group(void **state)
+{
+    const json_t *alerts;
+
+    (void)state;
+    put_fleet();
+    raise_alert(1, "pump-1", "High", now_ms);
+    raise_alert(2, "pump-2", "Low", now_ms);
+    raise_alert(3, "tap-1", "High", now_ms);
+    alerts = json_object_get(ask("/alerts", "group=lab", 200), "alerts");
+    assert_int_equal(json_array_size(alerts), 2);
+    alerts = json_object_get(ask("/alerts", "group=lab&state=Open&severity=High", 200), "alerts");
+    assert_int_equal(json_array_size(alerts), 1);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(alerts, 0), "deviceId")), "tap-1");
+    put("tap-1", "default", VD_PRESENCE_SILENT, now_ms);
+    alerts = json_object_get(ask("/alerts", "group=lab", 200), "alerts");
+    assert_int_equal(json_array_size(alerts), 1);
+    assert_int_equal(
+        json_array_size(json_object_get(ask("/alert-groups", "group=nobody", 200), "groups")), 0);
+}
+
 static void test_inventory__a_row(void **state)
 {
     struct vd_identity identity = {.enabled = true, .auth_type = VD_AUTH_CA};
@@ -571,6 +594,7 @@ int main(void)
         STORE_TEST(test_inventory__orders_and_filters),
         STORE_TEST(test_inventory__counts),
         STORE_TEST(test_inventory__open_alerts),
+        STORE_TEST(test_inventory__alerts_of_a_group),
         STORE_TEST(test_inventory__a_row),
         STORE_TEST(test_inventory__faults),
         STORE_TEST(test_inventory__a_device),
