@@ -23,6 +23,8 @@
 /* A client that sends or reads nothing for so long is dropped. */
 #define IDLE_TIMEOUT_S   30
 #define HEADER_MAX_BYTES 16384
+/* Of the loop when the server ends; a pass does some dozens of what was put off. */
+#define ENDING_PASSES_MAX 1000u
 /* Log lines that clients can cause, in 10 s. */
 #define LOG_BURST       20
 #define PATH_LOGGED_MAX 200
@@ -141,10 +143,8 @@ static void refuse(struct vd_http *http, struct evhttp_request *request,
 
 static void watch_end(struct job *job)
 {
-    if (job->watch != NULL) {
-        event_free(job->watch);
-        job->watch = NULL;
-    }
+    vd_http_watch_end(job->watch);
+    job->watch = NULL;
 }
 
 static void client_gone(struct evhttp_connection *connection, void *context)
@@ -159,25 +159,11 @@ static void client_gone(struct evhttp_connection *connection, void *context)
 
 /* The client has closed its end: it may have gone or wait for an answer still. Most that go have gone, so what it asked for
  * may be given up; an answer that comes all the same is sent. */
-static void client_closed(evutil_socket_t fd, short what, void *context)
+static void client_closed(void *context)
 {
     struct job *job = context;
 
-    (void)fd;
-    (void)what;
     atomic_store(&job->is_gone, true);
-}
-
-/* Without the memory for it the request runs to its end. */
-static void watch_begin(struct vd_http *http, struct job *job)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(job->request);
-    const evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
-
-    job->watch = event_new(http->base, fd, EV_CLOSED, client_closed, job);
-    if (job->watch != NULL && event_add(job->watch, NULL) != 0) {
-        watch_end(job);
-    }
 }
 
 static void job_answer(struct job *job)
@@ -235,7 +221,9 @@ static bool job_queue_up(struct vd_http *http, struct job *job)
     if (http->todo.count < QUEUE_MAX && !http->stopping) {
         evhttp_connection_set_closecb(
             evhttp_request_get_connection(job->request), client_gone, job);
-        watch_begin(http, job);
+        /* Without it the request runs to its end. */
+        job->watch = vd_http_watch_begin(
+            http->base, evhttp_request_get_connection(job->request), client_closed, job);
         vd_job_push(&http->todo, job);
         pthread_cond_signal(&http->todo_ready);
         taken = true;
@@ -429,9 +417,13 @@ static void server_free(struct vd_http *http)
 {
     vd_http_tls_listener_gone(http->tls);
     evhttp_free(http->server);
-    /* A connection's TLS is freed by the loop only. */
-    event_base_loop(http->base, EVLOOP_NONBLOCK);
-    vd_http_tls_free(http->tls);
+    /* What connections have put off is done by the loop only, so many at a time; what that leaves ends with the loop. */
+    for (unsigned i = 0; i < ENDING_PASSES_MAX; i++) {
+        event_base_loop(http->base, EVLOOP_NONBLOCK);
+        if (event_base_get_num_events(http->base, EVENT_BASE_COUNT_ACTIVE) == 0) {
+            break;
+        }
+    }
 }
 
 static void http_free(struct vd_http *http)
@@ -453,6 +445,7 @@ static void http_free(struct vd_http *http)
     if (http->base != NULL) {
         event_base_free(http->base);
     }
+    vd_http_tls_free(http->tls); /* a connection's TLS may have been freed with the loop only */
     if (http->unix_path[0] != '\0') {
         unlink(http->unix_path);
     }

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "api/http_tls.h"
+#include "api/http_watch.h"
 #include "api/upgrade.h"
 #include "lib/log.h"
 
@@ -32,9 +33,8 @@ struct job {
     struct vd_http_later later; /* first: a job is found by it */
     struct job *next;
     struct evhttp_request *request; /* loop thread only; NULL once the client is gone */
-    struct event *
-        watch; /* loop thread only: that the client goes, of which evhttp hears when it reads or writes only */
-    atomic_bool is_gone; /* the client is, or takes no answer */
+    struct vd_http_watch *watch;    /* loop thread only: that the client goes */
+    atomic_bool is_gone;            /* the client is, or takes no answer */
     const struct vd_http_face *face;
     const char *method;
     char *path;

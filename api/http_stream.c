@@ -18,7 +18,7 @@ struct vd_http_stream {
     bool is_closed;              /* nobody will add any more */
     /* The loop's. */
     struct evhttp_request *request; /* NULL: it is at its end */
-    struct event *watch;            /* that the client goes */
+    struct vd_http_watch *watch;    /* that the client goes */
     bool is_ending;                 /* its last is on the way */
 };
 
@@ -80,18 +80,11 @@ void vd_http_stream_close(struct vd_http_stream *stream)
 
 /* ---- The loop ---- */
 
-static void watch_end(struct vd_http_stream *stream)
-{
-    if (stream->watch != NULL) {
-        event_free(stream->watch);
-        stream->watch = NULL;
-    }
-}
-
 /* Nothing more is sent. */
 static void let_go(struct vd_http_stream *stream)
 {
-    watch_end(stream);
+    vd_http_watch_end(stream->watch);
+    stream->watch = NULL;
     stream->request = NULL;
     pthread_mutex_lock(&stream->http->lock);
     stream->is_gone = true;
@@ -122,10 +115,8 @@ static void cut_off(struct vd_http_stream *stream)
     vd_http_wake(stream->http);
 }
 
-static void client_closed(evutil_socket_t fd, short what, void *context)
+static void client_closed(void *context)
 {
-    (void)fd;
-    (void)what;
     cut_off(context);
 }
 
@@ -148,12 +139,7 @@ void vd_http_stream_begin(struct vd_http_stream *stream, struct evhttp_request *
     if (request != NULL) {
         connection = evhttp_request_get_connection(request);
         evhttp_connection_set_closecb(connection, client_gone, stream);
-        stream->watch =
-            event_new(http->base, bufferevent_getfd(evhttp_connection_get_bufferevent(connection)),
-                EV_CLOSED, client_closed, stream);
-        if (stream->watch != NULL && event_add(stream->watch, NULL) != 0) {
-            watch_end(stream);
-        }
+        stream->watch = vd_http_watch_begin(http->base, connection, client_closed, stream);
         evhttp_send_reply_start(request, 200, NULL);
     }
     pthread_mutex_lock(&http->lock);

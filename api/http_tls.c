@@ -464,10 +464,19 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     return VD_OK;
 }
 
+static void sweep_end(struct vd_http_tls *tls)
+{
+    if (tls->sweep != NULL) {
+        event_free(tls->sweep);
+        tls->sweep = NULL;
+    }
+}
+
 void vd_http_tls_listener_gone(struct vd_http_tls *tls)
 {
     if (tls != NULL) {
         tls->listener = NULL;
+        sweep_end(tls);
     }
 }
 
@@ -476,9 +485,7 @@ void vd_http_tls_free(struct vd_http_tls *tls)
     if (tls == NULL) {
         return;
     }
-    if (tls->sweep != NULL) {
-        event_free(tls->sweep);
-    }
+    sweep_end(tls);
     SSL_CTX_free(tls->context);
     vd_limiter_free(tls->handshakes);
     free(tls);

@@ -44,7 +44,7 @@ VD_NODISCARD int vd_http_tls_new(const struct vd_http_tls_config *config, struct
 /* Call before evhttp_free, which frees the listener. NULL is allowed. */
 void vd_http_tls_listener_gone(struct vd_http_tls *tls);
 
-/* Call once every connection has ended. NULL is allowed. */
+/* Call behind event_base_free, which ends the last connections. NULL is allowed. */
 void vd_http_tls_free(struct vd_http_tls *tls);
 
 /* A whole request has come: its connection's clock stands still until it is answered. False: it did not come over

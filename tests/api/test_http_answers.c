@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers of the HTTP server: a face's headers, HEAD, and streams with clients that read, go, or do neither. */
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +38,23 @@ static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
 static struct vd_http_stream *streams[VD_HTTP_STREAMS_MAX];
 static size_t stream_count;
 
+/* Of "/wait": how many were begun, and saw that nobody waits for them any more. */
+static atomic_int begun;
+static atomic_int given_up;
+
+static void wait_until_gone(const struct vd_http_request *request)
+{
+    const int64_t end_ms = vd_clock_monotonic_ms() + PATIENCE_MS;
+
+    atomic_fetch_add(&begun, 1);
+    while (!atomic_load(request->is_gone) && vd_clock_monotonic_ms() < end_ms) {
+        poll(NULL, 0, 1);
+    }
+    if (atomic_load(request->is_gone)) {
+        atomic_fetch_add(&given_up, 1);
+    }
+}
+
 static void answer_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
 {
@@ -42,6 +62,10 @@ static void answer_call(
 
     vd_http_answer_header(answer, "x-context", context);
     answer->status = 200;
+    if (strcmp(request->path, "/wait") == 0) {
+        wait_until_gone(request);
+        return;
+    }
     if (strcmp(request->path, "/stream") != 0) {
         answer->body = json_pack("{s:s}", "method", request->method);
         return;
@@ -395,6 +419,38 @@ static int remove_scene(void **state)
     return rmdir(folder);
 }
 
+static void await_count(atomic_int *count, int wanted)
+{
+    const int64_t end_ms = vd_clock_monotonic_ms() + PATIENCE_MS;
+
+    while (atomic_load(count) < wanted && vd_clock_monotonic_ms() < end_ms) {
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(atomic_load(count), wanted);
+}
+
+/* A request ends that nobody waits for, however its client went: with a word, or with a reset. */
+static void test_answers__clients_that_go(void **state)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    (void)state;
+    atomic_store(&begun, 0);
+    atomic_store(&given_up, 0);
+    for (int reset = 0; reset < 2; reset++) {
+        struct tls_client client;
+
+        open_client(&client, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+        await_count(&begun, reset + 1);
+        if (reset) {
+            assert_int_equal(
+                setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+        }
+        tls_client_close(&client);
+        await_count(&given_up, reset + 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_answers__##name, set_up, tear_down)
 
 int main(void)
@@ -408,6 +464,7 @@ int main(void)
         TEST(stream_of_one_who_does_not_read),
         TEST(streams_at_a_time),
         TEST(streams_at_the_end),
+        TEST(clients_that_go),
     };
 
     signal(SIGPIPE, SIG_IGN);
