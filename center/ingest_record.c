@@ -68,8 +68,14 @@ static int count_coverage(struct vd_ingest *ingest, struct vd_ingest_batch *batc
     const struct vd_security_message *message = &ingest->message;
     const struct vd_ledger *ledger = &message->ledger;
     const int64_t hour = record->enqueued_ms / VD_HOUR_MS;
-    const struct vd_device_state *device = vd_engine_device(ingest->engine, record->device_id);
-    const struct vd_coverage more = {
+    const struct vd_device_state *device;
+    struct vd_coverage more;
+
+    if (!message->has_ledger || event != vd_security_message_event(message, 0)) {
+        return VD_OK;
+    }
+    device = vd_engine_device(ingest->engine, record->device_id);
+    more = (struct vd_coverage){
         .devices = device == NULL || device->ledger_hour != hour ? 1 : 0,
         .counted = ledger->packets_counted,
         .overflowed = ledger->packets_overflowed,
@@ -77,10 +83,6 @@ static int count_coverage(struct vd_ingest *ingest, struct vd_ingest_batch *batc
         .given_up = ledger->packets_given_up,
         .withheld = ledger->packets_withheld,
     };
-
-    if (!message->has_ledger || event != vd_security_message_event(message, 0)) {
-        return VD_OK;
-    }
     if (hour / 24 != batch->day) { /* a replay of another day */
         return vd_coverage_add(ingest->store, hour, &more);
     }
