@@ -38,8 +38,8 @@ function changed(topic: Topic, number: string): void {
     const before = numbers.get(topic);
 
     numbers.set(topic, number);
-    // The first number of a page that just loaded is no news.
-    if (before !== undefined && before !== number) {
+    // The first number may be of later than what the page has asked already, so it is news too.
+    if (before !== number) {
         for (const listener of listeners.get(topic) ?? []) {
             listener();
         }
@@ -75,7 +75,7 @@ export function onLiveness(watcher: (state: Liveness) => void): () => void {
 
 /** Calls soon after one of the topics changed. What it gives ends that. */
 export function onTopics(topics: Topic[], call: () => void): () => void {
-    let last = 0;
+    let last = Date.now(); // what calls has just asked
     let timer: ReturnType<typeof setTimeout> | undefined;
     const listener = () => {
         if (timer === undefined) {
