@@ -11,12 +11,12 @@ const QUERY = [
     'SecurityIoTRawEvent',
     '| where RawEventName == "NetworkActivity"',
     '| extend d = parse_json(EventDetails)',
-    '| summarize BytesOut = sum(tolong(d.BytesOut)) by bin(TimeGenerated, 3h)',
+    '| summarize BytesOut = sum(tolong(d.BytesOut)) by bin(todatetime(TimeStamp), 3h)',
     '| render timechart',
 ].join('\n');
 /** Those that the README shows, in which form. */
 const BEST = { overview: '1280-light', alert: '1280-light', device: '1280-dark', 'query-chart': '1280-light' };
-const BEST_HEIGHT = 900;
+const BEST_HEIGHT = 720;
 
 mkdirSync(folder, { recursive: true });
 const alerts = await listAlerts('--type', 'IoT_TiConnection', '--state', 'Open');
