@@ -7,8 +7,9 @@
 
 #include "center/kql/emit_internal.h"
 
-/* More steps of a range, and more bins of a series, are not made. */
-#define STEPS_MAX "1000000"
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number)  TEXT_OF_(number)
+#define STEPS_MAX        TEXT_OF(VD_KQL_RANGE_MAX)
 
 static struct vd_kql_emit_place over(const struct vd_kql_rel *input)
 {
@@ -144,6 +145,7 @@ static void emit_range(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
     vd_kql_emit_text(e, "SELECT ");
     vd_kql_emit_expr(e, &place, rel->exprs[1]);
     emit_name(e, &rel->columns.items[0]);
+    vd_buf_printf(e->sql, ", c_%u", rel->counter);
     vd_kql_emit_text(e,
         e->dialect == VD_KQL_CLICKHOUSE ? " FROM (SELECT toInt64(arrayJoin("
                                         : " FROM (SELECT unnest(");
@@ -205,6 +207,26 @@ static void emit_sample(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
         (long long)rel->exprs[0]->value.integer);
 }
 
+/* The rows with their numbers in the order, if an aggregate asks for them. */
+static void emit_numbered(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
+{
+    const struct vd_kql_rel *input = rel->inputs[0];
+    bool is_needed = false;
+
+    for (uint32_t i = rel->group_count; i < rel->expr_count; i++) {
+        is_needed = is_needed || vd_kql_emit_needs_order(e, rel->exprs[i]);
+    }
+    if (!is_needed || input->order_count == 0) {
+        emit_input(e, input);
+        return;
+    }
+    vd_kql_emit_text(e, " FROM (SELECT *, row_number() OVER (");
+    vd_kql_emit_order(e, input, input);
+    vd_kql_emit_text(e, ") AS " VD_KQL_ROW_NUMBER);
+    emit_input(e, input);
+    vd_buf_printf(e->sql, ") AS t%u", ++e->aliases);
+}
+
 static void emit_aggregate(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 {
     const struct vd_kql_emit_place place = over(rel->inputs[0]);
@@ -216,7 +238,7 @@ static void emit_aggregate(struct vd_kql_emitter *e, const struct vd_kql_rel *re
         emit_name(e, &rel->columns.items[i]);
     }
     vd_kql_emit_text(e, rel->columns.count == 0 ? "count(*) AS nothing" : "");
-    emit_input(e, rel->inputs[0]);
+    emit_numbered(e, rel);
     for (uint32_t i = 0; i < rel->group_count; i++) {
         vd_buf_printf(e->sql, "%s%u", i == 0 ? " GROUP BY " : ", ", i + 1);
     }

@@ -184,7 +184,40 @@ static void emit_argument(struct vd_kql_emitter *e, const struct vd_kql_emit_pla
     vd_kql_emit_expr(e, place, call->arguments[i]);
 }
 
-/* What stands between braces: "0", "*", "2*", "#". */
+/* "{^}" and "{^0}". ClickHouse has no order within an aggregate: values are sorted by their rows' numbers. */
+static void emit_in_order(struct vd_kql_emitter *e, const struct vd_kql_emit_place *place,
+    const struct vd_kql_expr *call, bool is_list)
+{
+    const bool is_ordered = place->rel->order_count > 0;
+
+    if (!is_list) {
+        vd_kql_emit_text(e, is_ordered ? " " : "");
+        vd_kql_emit_order(e, place->rel, place->rel);
+        return;
+    }
+    vd_kql_emit_text(e,
+        is_ordered
+            ? "arrayMap(vd_x -> vd_x.2, arraySort(vd_x -> vd_x.1, groupArrayIf((" VD_KQL_ROW_NUMBER
+              ", assumeNotNull("
+            : "groupArray(");
+    emit_argument(e, place, call, 0);
+    if (is_ordered) {
+        vd_kql_emit_text(e, ")), isNotNull(");
+        emit_argument(e, place, call, 0);
+        vd_kql_emit_text(e, "))))");
+    } else {
+        vd_kql_emit_text(e, ")");
+    }
+}
+
+bool vd_kql_emit_needs_order(const struct vd_kql_emitter *e, const struct vd_kql_expr *call)
+{
+    const char *const sql = call->op == VD_KQL_OP_CALL ? call->call->sql[e->dialect] : NULL;
+
+    return sql != NULL && strstr(sql, "{^0}") != NULL;
+}
+
+/* What stands between braces: "0", "*", "2*", "#", "^". */
 static void emit_place(struct vd_kql_emitter *e, const struct vd_kql_emit_place *place,
     const struct vd_kql_expr *call, const char *mark, size_t length)
 {
@@ -193,6 +226,10 @@ static void emit_place(struct vd_kql_emitter *e, const struct vd_kql_emit_place 
 
     if (length == 1 && mark[0] == '#') {
         vd_buf_printf(e->sql, "%u", call->argument_count);
+        return;
+    }
+    if (mark[0] == '^') {
+        emit_in_order(e, place, call, length > 1);
         return;
     }
     for (; i < length && mark[i] >= '0' && mark[i] <= '9'; i++) {
@@ -372,6 +409,20 @@ static void emit_window(
     vd_kql_emit_text(e, expr->type == VD_KQL_STRING ? ", '')" : "");
 }
 
+/* Without what else the relation has, which may be keys of its order. */
+static void emit_first_column(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
+{
+    if (rel->columns.count == 1) {
+        vd_kql_emit_rel(e, rel);
+        return;
+    }
+    vd_kql_emit_text(e, "SELECT ");
+    vd_kql_emit_column(e, &rel->columns.items[0]);
+    vd_kql_emit_text(e, " FROM (");
+    vd_kql_emit_rel(e, rel);
+    vd_buf_printf(e->sql, ") AS t%u", ++e->aliases);
+}
+
 void vd_kql_emit_expr(
     struct vd_kql_emitter *e, const struct vd_kql_emit_place *place, const struct vd_kql_expr *expr)
 {
@@ -404,13 +455,15 @@ void vd_kql_emit_expr(
         emit_window(e, place, expr);
         break;
     case VD_KQL_OP_SCALAR:
-        vd_kql_emit_rel(e, expr->rel);
+        emit_first_column(e, expr->rel);
+        vd_kql_emit_text(e, expr->rel->order_count > 0 ? " " : "");
+        vd_kql_emit_order(e, expr->rel, expr->rel);
         vd_kql_emit_text(e, " LIMIT 1");
         break;
     default:
         vd_kql_emit_expr(e, place, expr->arguments[0]);
         vd_kql_emit_text(e, " IN (");
-        vd_kql_emit_rel(e, expr->rel);
+        emit_first_column(e, expr->rel);
         vd_kql_emit_text(e, ")");
         break;
     }

@@ -40,6 +40,9 @@ void vd_kql_emit_expr(struct vd_kql_emitter *e, const struct vd_kql_emit_place *
 /* "ORDER BY ..." by the relation's order, whose columns are those of `in`; nothing without an order. */
 void vd_kql_emit_order(
     struct vd_kql_emitter *e, const struct vd_kql_rel *order, const struct vd_kql_rel *in);
+/* The column of an aggregate's input that says which row of the order it is, where the dialect needs one. */
+#define VD_KQL_ROW_NUMBER "vd_row"
+bool vd_kql_emit_needs_order(const struct vd_kql_emitter *e, const struct vd_kql_expr *call);
 /* The filters' bounds of the scan's columns, as arguments of its table; nothing where there are none. */
 void vd_kql_emit_bounds(struct vd_kql_emitter *e, const struct vd_kql_rel *scan);
 /* A SELECT. */

@@ -30,7 +30,8 @@ enum vd_kql_role {
  *          be left out; '*' behind the last: once or more
  * gives    a letter; '0'..'9' the type of that argument; 'T'
  * sql      templates: {0} {1} ... the arguments, each in parentheses where it needs them; {*} all with ", " between; {2*}
- *          from the third on; {#} how many. "{{" is a brace. NULL: the dialect cannot say it
+ *          from the third on; {#} how many; {^} the input's order as the clause of an aggregate, {^0} an array of the
+ *          argument's values in that order, which is what ClickHouse has instead. "{{" is a brace. NULL: the dialect cannot say it
  * An argument that may be left out and is, is the text of `missing` (SQL, the same for both dialects) in templates.
  */
 struct vd_kql_overload {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Aggregates. Nulls are left out; of no value some are null, some 0, some []. Sums of whole numbers wrap around; numbers whose square is
- * none are left out of variances. */
+ * none are left out of variances.
+ * Lists and bags are in the input's order; sets are in none. */
 
 #include "center/kql/functions_internal.h"
 
@@ -77,16 +78,16 @@ const struct vd_kql_overload vd_kql_aggregate_rows[] = {
     VD_KQL_AGGREGATE_ROW("percentile", "pr", 'p', "quantile_disc({0}, {1} / 100.0)", NULL),
     VD_KQL_AGGREGATE_ROW("percentile", "tr", 't', "quantile_disc({0}, {1} / 100.0)", NULL),
     VD_KQL_AGGREGATE_ROW("make_list", "j", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
-        "concat('[', arrayStringConcat(groupArray({0}), ','), ']')"),
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
+        "concat('[', arrayStringConcat({^0}, ','), ']')"),
     VD_KQL_AGGREGATE_ROW("make_list", "jl", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {0} IS NOT NULL), 1, {1}), ','), '') || ']'",
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {0} IS NOT NULL), 1, {1}), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("makelist", "j", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
-        "concat('[', arrayStringConcat(groupArray({0}), ','), ']')"),
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
+        "concat('[', arrayStringConcat({^0}, ','), ']')"),
     VD_KQL_AGGREGATE_ROW("makelist", "jl", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {0} IS NOT NULL), 1, {1}), ','), '') || ']'",
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {0} IS NOT NULL), 1, {1}), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_set", "j", 'y',
         "'[' || coalesce(array_to_string(list_slice(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
@@ -101,24 +102,24 @@ const struct vd_kql_overload vd_kql_aggregate_rows[] = {
         "'[' || coalesce(array_to_string(list_slice(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL), 1, {1}), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_list_if", "jb", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_set_if", "jb", 'y',
         "'[' || coalesce(array_to_string(list_slice(list(DISTINCT {0}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, 1048576), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_list_if", "jbl", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list({0}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, {2}), ','), '') || ']'",
+        "'[' || coalesce(array_to_string(list_slice(list({0}{^}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, {2}), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_set_if", "jbl", 'y',
         "'[' || coalesce(array_to_string(list_slice(list(DISTINCT {0}) FILTER (WHERE {1} AND {0} IS NOT NULL), 1, {2}), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW("make_list_with_nulls", "j", 'y',
-        "'[' || coalesce(array_to_string(list_slice(list(coalesce({0}, 'null')), 1, 1048576), ','), '') || ']'",
+        "'[' || coalesce(array_to_string(list_slice(list(coalesce({0}, 'null'){^}), 1, 1048576), ','), '') || ']'",
         NULL),
     VD_KQL_AGGREGATE_ROW(
-        "make_bag", "y", 'y', "coalesce(kql_bag_merge(string_agg({0}, chr(1))), '{{}')", NULL),
+        "make_bag", "y", 'y', "coalesce(kql_bag_merge(string_agg({0}, chr(1){^})), '{{}')", NULL),
     VD_KQL_AGGREGATE_ROW("make_bag_if", "yb", 'y',
-        "coalesce(kql_bag_merge(string_agg({0}, chr(1)) FILTER (WHERE {1})), '{{}')", NULL),
+        "coalesce(kql_bag_merge(string_agg({0}, chr(1){^}) FILTER (WHERE {1})), '{{}')", NULL),
     VD_KQL_AGGREGATE_ROW(
         "@arg_max", "sa", 's', "coalesce(arg_max_null({0}, {1}), '')", "argMax({0}, {1})"),
     VD_KQL_AGGREGATE_ROW("@arg_max", "aa", '0', "arg_max_null({0}, {1})", "argMax({0}, {1})"),

@@ -9,6 +9,9 @@
 
 struct vd_kql_rel;
 
+/* More rows of a range, and more bins of a series, are not made. */
+#define VD_KQL_RANGE_MAX 1000000
+
 /* ---- Expressions ---- */
 
 enum vd_kql_op {

@@ -194,6 +194,11 @@ const struct vd_kql_scope *vd_kql_resolve_arguments(struct vd_kql_resolver *r,
     const struct vd_kql_place *place, const struct vd_kql_node *call,
     const struct vd_kql_scope *function);
 
+/* ---- resolve_range.c ---- */
+
+struct vd_kql_rel *vd_kql_resolve_range(
+    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node);
+
 /* ---- An operator each: the relation that comes of one. ---- */
 
 typedef struct vd_kql_rel *vd_kql_operator(struct vd_kql_resolver *r,

@@ -381,41 +381,6 @@ static struct vd_kql_rel *resolve_print(
     return rows;
 }
 
-/* range x from a to b step c: as many rows as there are steps, each by its number. */
-static struct vd_kql_rel *resolve_range(
-    struct vd_kql_resolver *r, const struct vd_kql_scope *scope, const struct vd_kql_node *node)
-{
-    struct vd_kql_rel *range = vd_kql_rel_new(r, VD_KQL_REL_RANGE, 0);
-    const struct vd_kql_place place = {.scope = scope};
-    struct vd_kql_expr *from = vd_kql_resolve_expr(r, &place, node->first);
-    struct vd_kql_expr *to = vd_kql_resolve_expr(r, &place, node->first->next);
-    struct vd_kql_expr *step = vd_kql_resolve_expr(r, &place, node->first->next->next);
-    struct vd_kql_expr *difference[] = {to, from};
-    struct vd_kql_expr *steps[2];
-    struct vd_kql_expr *value[2];
-    struct vd_kql_column counter = {.type = VD_KQL_LONG, .id = ++r->columns};
-
-    if (from->type == VD_KQL_INT) {
-        from = difference[1] = vd_kql_cast(r, node, from, VD_KQL_LONG);
-    }
-    steps[0] = vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("-"), difference, 2);
-    steps[0] = vd_kql_cast(
-        r, node, steps[0], step->type == VD_KQL_TIMESPAN ? VD_KQL_TIMESPAN : VD_KQL_REAL);
-    steps[1] = step;
-    vd_kql_rel_expr(r, range,
-        vd_kql_cast(r, node, vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("/"), steps, 2),
-            VD_KQL_REAL));
-    value[0] = vd_kql_column_expr(r, &counter);
-    value[1] = step;
-    value[1] = vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("*"), value, 2);
-    value[0] = from;
-    value[0] = vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("+"), value, 2);
-    vd_kql_columns_new(r, &range->columns, node->text, value[0]->type);
-    vd_kql_rel_expr(r, range, value[0]);
-    range->counter = counter.id;
-    return range;
-}
-
 /* ---- Pipes ---- */
 
 static struct vd_kql_rel *resolve_where(struct vd_kql_resolver *r, const struct vd_kql_scope *scope,
@@ -491,7 +456,7 @@ static struct vd_kql_rel *resolve_source(
     case VD_KQL_PRINT:
         return resolve_print(r, scope, node);
     case VD_KQL_RANGE:
-        return resolve_range(r, scope, node);
+        return vd_kql_resolve_range(r, scope, node);
     case VD_KQL_UNION:
         return vd_kql_resolve_union(r, scope, NULL, node);
     case VD_KQL_SEARCH:

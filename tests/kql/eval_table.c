@@ -158,6 +158,7 @@ static struct eval_table *range(struct eval *e, const struct vd_kql_node *node)
     for (int64_t x = bounds[0].integer; x <= bounds[1].integer; x += bounds[2].integer) {
         eval_add_row(e, table)[0] = eval_of_integer(VD_KQL_LONG, x);
     }
+    table->is_sorted = true;
     return table;
 }
 

@@ -334,6 +334,16 @@ static void op_sort(struct generator *g)
     if (pick(g, 2) == 0) {
         vd_buf_printf(&g->text, " | take %u", pick(g, 6));
     }
+    if (pick(g, 4) == 0) {
+        say(g, " | summarize ");
+        say_new_name(g, VD_KQL_DYNAMIC);
+        say(g, " = make_list(");
+        say_expr(g, pick(g, 2) == 0 ? VD_KQL_LONG : VD_KQL_STRING, 1);
+        say(g, ")");
+        if (pick(g, 2) == 0) {
+            say_by(g);
+        }
+    }
 }
 
 static void op_top(struct generator *g)

@@ -97,7 +97,7 @@ static void append_argument(const struct call *call, uint64_t i, struct vd_buf *
     }
 }
 
-/* {0}, {2*}, {*}, {#}, {{ */
+/* {0}, {2*}, {*}, {#}, {^} (there is no order here), {{ */
 static void expand(const struct call *call, struct vd_buf *out)
 {
     for (const char *c = call->overload->sql[VD_KQL_DUCKDB]; *c != '\0'; c++) {
@@ -112,6 +112,8 @@ static void expand(const struct call *call, struct vd_buf *out)
         i = strtoul(c + 1, &end, 10);
         if (*end == '#') {
             vd_buf_printf(out, "%u", call->count);
+        } else if (*end == '^') {
+            assert_int_equal(end[1], '}');
         } else if (*end == '*') {
             for (uint64_t k = i; k < call->count; k++) {
                 vd_buf_append_text(out, k > i ? ", " : "");
