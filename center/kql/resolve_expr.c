@@ -29,6 +29,14 @@ struct vd_kql_expr *vd_kql_cast(struct vd_kql_resolver *r, const struct vd_kql_n
     return vd_kql_call(r, node, VD_KQL_SCALAR, vd_str_from(casts[type]), &expr, 1);
 }
 
+struct vd_kql_expr *vd_kql_comparable(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, struct vd_kql_expr *expr)
+{
+    return expr->type == VD_KQL_DYNAMIC
+        ? vd_kql_call(r, node, VD_KQL_SCALAR, VD_STR_LITERAL("@canonical"), &expr, 1)
+        : expr;
+}
+
 /* Three ways to take arguments: members of JSON from columns of their own, all as they are, dynamic ones as text. */
 enum reading {
     READ_COLUMNS,
@@ -103,6 +111,21 @@ static struct vd_kql_expr *measured(
     return expr;
 }
 
+/* Of two dynamic values nobody says as what they are to be compared; members with columns of their own say it. */
+static void refuse_order(struct vd_kql_resolver *r, const struct vd_kql_node *node,
+    struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
+{
+    const bool is_order =
+        name.length > 0 && count == 2 && (name.data[0] == '<' || name.data[0] == '>');
+
+    if (is_order && arguments[0]->type == VD_KQL_DYNAMIC && arguments[1]->type == VD_KQL_DYNAMIC &&
+        vd_kql_member_value(arguments[0]) == NULL && vd_kql_member_value(arguments[1]) == NULL) {
+        vd_kql_fail(r, node,
+            "two dynamic values have no order: '%.*s' takes them converted, such as tolong(a) %.*s tolong(b)",
+            VD_STR_ARG(name), VD_STR_ARG(name));
+    }
+}
+
 struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     enum vd_kql_role role, struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
 {
@@ -115,6 +138,7 @@ struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_n
         vd_kql_fail(r, node, "%.*s takes no more than %d arguments", VD_STR_ARG(name),
             VD_KQL_ARGUMENTS_MAX);
     }
+    refuse_order(r, node, name, arguments, count);
     for (int reading = READ_COLUMNS; overload == NULL && reading <= READ_TEXT; reading++) {
         char *text = reading == READ_PLAIN ? problem : r->problem->text;
 
@@ -266,8 +290,8 @@ static struct vd_kql_expr *resolve_within(struct vd_kql_resolver *r,
         left = lower(r, node, left);
         element = lower(r, node, element);
     }
-    vd_kql_project_add(r, project, VD_STR_LITERAL("value"), element);
-    within->arguments[0] = left;
+    vd_kql_project_add(r, project, VD_STR_LITERAL("value"), vd_kql_comparable(r, table, element));
+    within->arguments[0] = vd_kql_comparable(r, node->first, left);
     within->rel = project;
     return node->text.data[0] == '!' ? negated(r, node, within) : within;
 }

@@ -112,6 +112,9 @@ struct vd_kql_expr *vd_kql_resolve_expr(
 /* Cast to the type, if it is another. */
 struct vd_kql_expr *vd_kql_cast(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     struct vd_kql_expr *expr, enum vd_kql_type type);
+/* What is compared in its place: a dynamic value in the form that all have which are equal to it. */
+struct vd_kql_expr *vd_kql_comparable(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, struct vd_kql_expr *expr);
 /* A call of the table's, arguments cast as it wants them. */
 struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     enum vd_kql_role role, struct vd_str name, struct vd_kql_expr **arguments, uint32_t count);

@@ -76,8 +76,17 @@ static void add_keys(struct vd_kql_resolver *r, struct vd_kql_rel *join,
         vd_kql_fail(r, node, "the join compares a %s with a %s", vd_kql_type_text(left->type),
             vd_kql_type_text(right->type));
     }
-    vd_kql_rel_expr(r, join, left);
-    vd_kql_rel_expr(r, join, right);
+    vd_kql_rel_expr(r, join, vd_kql_comparable(r, node, left));
+    vd_kql_rel_expr(r, join, vd_kql_comparable(r, node, right));
+}
+
+/* The column that a key is, which may be cast. */
+static uint32_t column_of(const struct vd_kql_expr *key)
+{
+    while (key->op == VD_KQL_OP_CALL) {
+        key = key->arguments[0];
+    }
+    return key->column;
 }
 
 static bool is_side(const struct vd_kql_node *node, const char *side)
@@ -137,7 +146,7 @@ static void add_columns(struct vd_kql_resolver *r, struct vd_kql_rel *join,
         bool is_left_out = column.is_key;
 
         for (uint32_t key = 1; is_lookup && key < join->expr_count; key += 2) {
-            is_left_out = is_left_out || join->exprs[key]->column == column.id;
+            is_left_out = is_left_out || column_of(join->exprs[key]) == column.id;
         }
         if (!is_left_out) {
             if (!vd_kql_is_hidden(&column)) {

@@ -172,7 +172,7 @@ static void add_groups(
         if (name.length == 0) {
             name = VD_STR_LITERAL("Column1");
         }
-        vd_kql_rel_expr(r, parts->aggregate, expr);
+        vd_kql_rel_expr(r, parts->aggregate, vd_kql_comparable(r, item, expr));
         parts->aggregate->group_count++;
         vd_kql_project_keep(r, parts->texts, column);
         vd_kql_rel_expr(r, parts->series, vd_kql_column_expr(r, column));

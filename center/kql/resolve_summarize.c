@@ -47,7 +47,7 @@ static void add_group(struct summary *s, const struct vd_kql_node *item)
     } else {
         column = vd_kql_columns_new(r, &s->aggregate->columns, VD_STR_LITERAL("group"), expr->type);
     }
-    vd_kql_rel_expr(r, s->aggregate, expr);
+    vd_kql_rel_expr(r, s->aggregate, vd_kql_comparable(r, item, expr));
     s->aggregate->group_count++;
     vd_kql_project_add(
         r, s->project, default_name(s, vd_kql_name_of(r, item)), vd_kql_column_expr(r, column));
@@ -86,8 +86,12 @@ static void add_result(
 static bool is_group(const struct summary *s, uint32_t id)
 {
     for (uint32_t i = 0; i < s->aggregate->group_count; i++) {
-        if (s->aggregate->exprs[i]->op == VD_KQL_OP_COLUMN &&
-            s->aggregate->exprs[i]->column == id) {
+        const struct vd_kql_expr *group = s->aggregate->exprs[i];
+
+        if (group->type == VD_KQL_DYNAMIC && group->op == VD_KQL_OP_CALL) {
+            group = group->arguments[0]; /* it stands in the form that is compared */
+        }
+        if (group->op == VD_KQL_OP_COLUMN && group->column == id) {
             return true;
         }
     }

@@ -10,7 +10,8 @@
 #define ARGUMENTS_MAX 256
 
 static const struct vd_udf *const parts[] = {vd_udf_terms, vd_udf_texts, vd_udf_conversions,
-    vd_udf_times, vd_udf_arrays, vd_udf_network, vd_udf_urls, vd_udf_calendar, vd_udf_making};
+    vd_udf_times, vd_udf_arrays, vd_udf_network, vd_udf_urls, vd_udf_calendar, vd_udf_making,
+    vd_udf_canonical};
 
 static const char *const no_memory = "Out of memory";
 

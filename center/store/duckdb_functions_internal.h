@@ -91,6 +91,7 @@ extern const struct vd_udf vd_udf_network[];
 extern const struct vd_udf vd_udf_urls[];
 extern const struct vd_udf vd_udf_calendar[];
 extern const struct vd_udf vd_udf_making[];
+extern const struct vd_udf vd_udf_canonical[];
 extern const struct vd_udf_pair vd_udf_pairs[];
 extern const struct vd_udf_search vd_udf_searches[];
 

@@ -56,7 +56,7 @@ static struct vd_kql_value agg_dcount(struct eval *e, const struct values *value
         bool is_new = true;
 
         for (uint32_t j = 0; j < i; j++) {
-            is_new = is_new && eval_compare(e, &values->items[i], &values->items[j]) != 0;
+            is_new = is_new && !eval_is_same(e, &values->items[i], &values->items[j]);
         }
         count += is_new ? 1 : 0;
     }
@@ -156,7 +156,7 @@ static struct vd_kql_value agg_set(struct eval *e, const struct values *values)
         bool is_new = true;
 
         for (size_t j = 0; j < json_array_size(set); j++) {
-            is_new = is_new && !json_equal(json_array_get(set, j), item);
+            is_new = is_new && !eval_is_equal_json(json_array_get(set, j), item);
         }
         if (is_new) {
             json_array_append(set, item);
@@ -330,7 +330,9 @@ static void make_groups(struct eval *e, struct summary *s)
         eval_at(e, s->input, row);
         for (const struct vd_kql_node *item = s->by != NULL ? s->by->first : NULL; item != NULL;
              item = item->next) {
-            keys[k++] = eval_expr(e, value_of(item));
+            keys[k] = eval_expr(e, value_of(item));
+            keys[k] = eval_grouped(e, &keys[k]);
+            k++;
         }
         add_to_group(e, s, keys, row);
     }

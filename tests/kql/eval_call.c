@@ -480,7 +480,7 @@ static struct vd_kql_value call_set_has_element(struct call *c)
     bool found = false;
 
     for (size_t i = 0; i < json_array_size(array); i++) {
-        found = found || json_equal(json_array_get(array, i), item);
+        found = found || (item != NULL && eval_is_equal_json(json_array_get(array, i), item));
     }
     json_decref(array);
     json_decref(item);

@@ -166,10 +166,10 @@ static struct vd_kql_value compare(
         }
         return eval_of_bool(text.data[0] == '!');
     }
-    order = eval_compare(e, a, b);
     if (is_equality) {
-        return eval_of_bool((order == 0) == (text.data[0] == '='));
+        return eval_of_bool(eval_is_same(e, a, b) == (text.data[0] == '='));
     }
+    order = eval_compare(e, a, b);
     if (order == 0) {
         return eval_of_bool(text.length == 2);
     }
@@ -224,7 +224,7 @@ static bool is_in(
         if (!is_cs) {
             other.text = eval_lower(e, other.text);
         }
-        if (!value.is_null && !other.is_null && eval_compare(e, &value, &other) == 0) {
+        if (!value.is_null && !other.is_null && eval_is_same(e, &value, &other)) {
             return true;
         }
     }

@@ -55,7 +55,10 @@ double eval_number(const struct vd_kql_value *value);
 bool eval_is_number(enum vd_kql_type type);
 /* -1, 0, 1; of values that are not null and of types that compare. */
 int eval_compare(struct eval *e, const struct vd_kql_value *a, const struct vd_kql_value *b);
-/* Null is the same as null. */
+bool eval_is_equal_json(const json_t *a, const json_t *b);
+/* As groups show it: members of a dynamic value by their names. */
+struct vd_kql_value eval_grouped(struct eval *e, const struct vd_kql_value *value);
+/* Null is the same as null; dynamic values are by what they hold. */
 bool eval_is_same(struct eval *e, const struct vd_kql_value *a, const struct vd_kql_value *b);
 struct vd_str eval_lower(struct eval *e, struct vd_str text);
 

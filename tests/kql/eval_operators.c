@@ -275,7 +275,11 @@ static struct eval_table *distinct(
             is_new = !is_same;
         }
         if (is_new) {
-            keep_row(out, chosen, row);
+            struct vd_kql_value *values = eval_add_row(e, out);
+
+            for (uint32_t i = 0; i < out->column_count; i++) {
+                values[i] = eval_grouped(e, &chosen->rows[row][i]);
+            }
         }
     }
     return out;

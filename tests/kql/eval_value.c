@@ -93,6 +93,21 @@ json_t *eval_as_json(struct eval *e, const struct vd_kql_value *value)
     }
 }
 
+struct vd_kql_value eval_grouped(struct eval *e, const struct vd_kql_value *value)
+{
+    struct vd_kql_value grouped = *value;
+
+    if (value->type == VD_KQL_DYNAMIC && !value->is_null) {
+        json_t *json = eval_json(e, value);
+        char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+
+        grouped.text = eval_text(e, text, strlen(text));
+        free(text);
+        json_decref(json);
+    }
+    return grouped;
+}
+
 /* ---- Texts ---- */
 
 static struct vd_str of_json_text(struct eval *e, const struct vd_kql_value *value)
@@ -233,6 +248,50 @@ static int compare_text(struct vd_str a, struct vd_str b)
     return a.length < b.length ? -1 : (a.length > b.length ? 1 : 0);
 }
 
+bool eval_is_equal_json(const json_t *a, const json_t *b)
+{
+    const json_t *item;
+    const char *name;
+    size_t i;
+
+    if (json_is_number(a) && json_is_number(b)) {
+        return json_is_integer(a) && json_is_integer(b)
+            ? json_integer_value(a) == json_integer_value(b)
+            : json_number_value(a) == json_number_value(b);
+    }
+    if (json_is_array(a) && json_is_array(b) && json_array_size(a) == json_array_size(b)) {
+        json_array_foreach(a, i, item)
+        {
+            if (!eval_is_equal_json(item, json_array_get(b, i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+    if (json_is_object(a) && json_is_object(b) && json_object_size(a) == json_object_size(b)) {
+        json_object_foreach((json_t *)a, name, item)
+        {
+            if (!eval_is_equal_json(item, json_object_get(b, name))) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return json_equal(a, b) == 1;
+}
+
+static bool is_equal_dynamic(
+    struct eval *e, const struct vd_kql_value *a, const struct vd_kql_value *b)
+{
+    json_t *x = eval_json(e, a);
+    json_t *y = eval_json(e, b);
+    const bool is_equal = eval_is_equal_json(x, y);
+
+    json_decref(x);
+    json_decref(y);
+    return is_equal;
+}
+
 int eval_compare(struct eval *e, const struct vd_kql_value *a, const struct vd_kql_value *b)
 {
     if (eval_is_number(a->type) && eval_is_number(b->type) &&
@@ -258,6 +317,9 @@ bool eval_is_same(struct eval *e, const struct vd_kql_value *a, const struct vd_
 {
     if (a->is_null || b->is_null) {
         return a->is_null && b->is_null;
+    }
+    if (a->type == VD_KQL_DYNAMIC && b->type == VD_KQL_DYNAMIC) {
+        return is_equal_dynamic(e, a, b);
     }
     return eval_compare(e, a, b) == 0;
 }

@@ -210,11 +210,11 @@ static void op_count(struct generator *g)
     }
 }
 
-/* Columns that can be grouped by and compared: all but dynamic ones. */
+/* Columns that can be grouped by and compared; of numbers not real ones, which may be near only. */
 static bool say_key(struct generator *g)
 {
     static const enum vd_kql_type types[] = {VD_KQL_BOOL, VD_KQL_INT, VD_KQL_LONG, VD_KQL_STRING,
-        VD_KQL_STRING, VD_KQL_DATETIME, VD_KQL_TIMESPAN, VD_KQL_GUID};
+        VD_KQL_STRING, VD_KQL_DATETIME, VD_KQL_TIMESPAN, VD_KQL_GUID, VD_KQL_DYNAMIC};
 
     for (int tries = 0; tries < 8; tries++) {
         if (say_column(g, types[pick(g, sizeof types / sizeof types[0])])) {
@@ -229,7 +229,8 @@ static void say_aggregate(struct generator *g)
     static const char *const longs[] = {"count()", "countif(#b)", "dcount(#s)", "dcount(#n)",
         "dcountif(#s, #b)", "sum(#n)", "sum(#i)", "sumif(#n, #b)", "min(#n)", "max(#n)",
         "minif(#n, #b)", "array_length(make_list(#n))", "array_length(make_set(#s))",
-        "sum(#n) + count()", "dcount(#t)", "dcount(#g)", "max(#n) - min(#n)", NULL};
+        "sum(#n) + count()", "dcount(#t)", "dcount(#d)", "dcountif(#d, #b)",
+        "array_length(make_set(#d))", "dcount(#g)", "max(#n) - min(#n)", NULL};
     static const char *const reals[] = {"avg(#n)", "avg(#r)", "sum(#r)", "avgif(#n, #b)",
         "stdev(#n)", "variance(#r)", "min(#r)", "max(#r)", "toreal(sum(#n)) / 2", NULL};
     static const char *const times[] = {"min(#t)", "max(#t)", "maxif(#t, #b)", NULL};
@@ -247,9 +248,9 @@ static void say_aggregate(struct generator *g)
     say_new_name(g, types[which]);
     say(g, " = ");
     for (const char *c = shape; *c != '\0'; c++) {
-        static const char letters[] = "binrstpg";
+        static const char letters[] = "binrstpgd";
         static const enum vd_kql_type of[] = {VD_KQL_BOOL, VD_KQL_INT, VD_KQL_LONG, VD_KQL_REAL,
-            VD_KQL_STRING, VD_KQL_DATETIME, VD_KQL_TIMESPAN, VD_KQL_GUID};
+            VD_KQL_STRING, VD_KQL_DATETIME, VD_KQL_TIMESPAN, VD_KQL_GUID, VD_KQL_DYNAMIC};
 
         if (*c == '#') {
             say_expr(g, of[strchr(letters, *++c) - letters], pick(g, 2));

@@ -25,7 +25,8 @@ static const char *const guids[] = {"guid(74be27de-1e4e-49d9-b579-fe0b331d3642)"
 static const char *const dynamics[] = {"dynamic([1,2,3])", "dynamic([])",
     "dynamic({\"a\":1,\"b\":\"x\"})", "dynamic({\"a\":{\"b\":[5,\"y\"]}})",
     "dynamic([\"abc\",\"def\",\"abc\"])", "dynamic({})", "dynamic(7)", "dynamic(\"abc\")",
-    "dynamic([[1],[2,3]])", "dynamic({\"b\":null,\"a\":-4})", "dynamic(true)", NULL};
+    "dynamic([[1],[2,3]])", "dynamic({\"b\":null,\"a\":-4})", "dynamic({\"b\":\"x\",\"a\":1})",
+    "dynamic({\"a\":-4,\"b\":null})", "dynamic(true)", NULL};
 
 void say_literal(struct generator *g, enum vd_kql_type type)
 {
@@ -76,8 +77,8 @@ static const char *const bools[] = {"#n #c #n", "#n #c #n", "#r #c #n", "#t #c #
     "#s in~ (#s, #q, 'FOX')", "#s !in~ (#s, #q)", "#n between (#n .. #n)", "#n !between (#n .. #n)",
     "#t between (#t .. #t)", "#t between (#t .. 3d)", "isnull(#n)", "isnotnull(#t)", "isempty(#s)",
     "isnotempty(#s)", "isnull(#d)", "#s has_any (#w, #w)", "#s has_all (#w, #w)", "iff(#b, #b, #b)",
-    "tobool(#n)", "tobool(tostring(#b))", "set_has_element(#d, #k)", "isempty(#n)",
-    "coalesce(#b, #b)", NULL};
+    "tobool(#n)", "tobool(tostring(#b))", "set_has_element(#d, #k)", "#d == #d", "#d != #d",
+    "#d in (#d, #d)", "set_has_element(#d, #d)", "isempty(#n)", "coalesce(#b, #b)", NULL};
 static const char *const longs[] = {"#n + #n", "#n - #n", "#n * #n", "#n / #k", "#n % #k", "-#n",
     "#i + #n", "#i * #i", "#i - #i", "strlen(#s)", "array_length(#d)", "bin(#n, #k)", "abs(#n)",
     "iff(#b, #n, #n)", "coalesce(#n, #n)", "indexof(#s, #q)", "hourofday(#t)", "tolong(#r)",
