@@ -119,6 +119,9 @@ static const struct vd_api_route routes[] = {
     {"DELETE", "/queries/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_saved_delete},
     {"POST", "/queries/{id}/run", VD_ROLE_READER, NEEDS_GROUPS | VD_NEEDS_ANALYTICS,
         vd_api_saved_run},
+    {"GET", "/audit", VD_ROLE_OWNER, VD_NEEDS_AUDIT, vd_api_audit_list},
+    {"GET", "/audit/{id}", VD_ROLE_OWNER, VD_NEEDS_AUDIT, vd_api_audit_get},
+    {"GET", "/audit-export", VD_ROLE_OWNER, VD_NEEDS_AUDIT, vd_api_audit_export},
     {"GET", "/status", VD_ROLE_READER, VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE,
         vd_api_status},
 };
@@ -181,12 +184,13 @@ unsigned vd_api_needs(const struct vd_api_request *request)
     const struct vd_api_route *route = route_find(request, &variables, &path_known);
 
     if (vd_management_takes(request->path)) {
-        return VD_NEEDS_REGISTRY | VD_NEEDS_ALERTS | VD_NEEDS_LOG;
+        return VD_NEEDS_REGISTRY | VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_AUDIT;
     }
     if (route == NULL) {
         return 0;
     }
-    return route->needs | (vd_local_is_recorded(route->handler) ? VD_NEEDS_LOG : 0U);
+    return route->needs | (vd_local_is_recorded(route->handler) ? VD_NEEDS_LOG : 0U) |
+        (vd_api_route_is_audited(route) ? VD_NEEDS_AUDIT : 0U);
 }
 
 /* The text that is encoded, the caller's to free; NULL without memory, or (answer set) if it holds a NUL. */
@@ -207,13 +211,66 @@ static char *decode(struct vd_str encoded, struct vd_api_answer *answer)
     return text;
 }
 
+/* Reading the keys of a policy, which is every back end's way in, counts as well. */
+bool vd_api_route_is_audited(const struct vd_api_route *route)
+{
+    return (strcmp(route->method, "GET") != 0 && route->role > VD_ROLE_READER) ||
+        route->handler == vd_api_policy_get;
+}
+
+static const char *fault_code(const struct vd_api_answer *answer)
+{
+    return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
+}
+
+/* Calls the handler as an act of the audit trail. */
+static void act_call(const struct vd_api_route *route, const struct vd_api *api,
+    const struct vd_audit_request *recorded, const struct vd_api_args *args,
+    struct vd_api_answer *answer, char id[VD_UUID_TEXT_SIZE])
+{
+    struct vd_audit_act act;
+
+    if (vd_audit_act_begin(api->audit, recorded, &act) != VD_OK) {
+        vd_api_fail(answer, 503, VD_AUDIT_UNAVAILABLE_CODE, "%s", VD_AUDIT_UNAVAILABLE_TEXT);
+        return;
+    }
+    memcpy(id, act.request, VD_UUID_TEXT_SIZE);
+    route->handler(api, args, answer);
+    if (!vd_audit_act_end_later(&act, args->later)) {
+        vd_audit_act_end(&act, answer->status, fault_code(answer));
+    }
+}
+
 /* Calls the handler if the caller may, and records what it did. */
 static void handler_call(const struct vd_api_route *route, const struct vd_api *api,
-    const struct vd_api_args *args, struct vd_api_answer *answer)
+    const struct vd_api_request *request, const struct vd_api_args *args,
+    struct vd_api_answer *answer, char id[VD_UUID_TEXT_SIZE])
 {
     const int64_t began_ms = vd_clock_monotonic_ms();
+    const bool is_audited = api->audit != NULL && vd_api_route_is_audited(route);
+    char who[VD_API_CALLER_SIZE] = "";
+    const struct vd_audit_request recorded = {
+        .who = who,
+        .role = vd_role_name(request->caller.role),
+        .address = request->caller.address,
+        .via = request->caller.token != NULL ? "portal" : "local",
+        .method = route->method,
+        .path = route->pattern,
+        .resource = request->path,
+        .query = request->query,
+        .body = request->body,
+    };
 
-    if (vd_api_allows(args, route->role, answer)) {
+    if (is_audited) {
+        vd_api_caller_name(&request->caller, who);
+    }
+    if (!vd_api_allows(args, route->role, answer)) {
+        if (is_audited) {
+            vd_audit_refused(api->audit, &recorded, answer->status, fault_code(answer));
+        }
+    } else if (is_audited) {
+        act_call(route, api, &recorded, args, answer, id);
+    } else {
         route->handler(api, args, answer);
     }
     vd_local_record(api, route->handler, args, answer, vd_clock_monotonic_ms() - began_ms);
@@ -222,7 +279,7 @@ static void handler_call(const struct vd_api_route *route, const struct vd_api *
 /* Decodes the ids and the parameters and calls the handler. */
 static void route_call(const struct vd_api_route *route, const struct variables *variables,
     const struct vd_api *api, const struct vd_api_request *request, struct vd_http_later *later,
-    struct vd_api_answer *answer)
+    struct vd_api_answer *answer, char audit_id[VD_UUID_TEXT_SIZE])
 {
     struct evkeyvalq params = {NULL, NULL};
     struct vd_api_args args = {.params = &params,
@@ -241,7 +298,7 @@ static void route_call(const struct vd_api_route *route, const struct variables 
     } else {
         args.id = variables->id.length > 0 ? id : NULL;
         args.module_id = variables->module_id.length > 0 ? module_id : NULL;
-        handler_call(route, api, &args, answer);
+        handler_call(route, api, request, &args, answer, audit_id);
     }
     if (has_query) {
         evhttp_clear_headers(&params);
@@ -250,18 +307,20 @@ static void route_call(const struct vd_api_route *route, const struct variables 
     free(module_id);
 }
 
+/* id: of the request in the audit trail; empty: it is not in it. */
 static void call(const struct vd_api *api, const struct vd_api_request *request,
-    struct vd_http_later *later, struct vd_api_answer *answer)
+    struct vd_http_later *later, struct vd_api_answer *answer, char id[VD_UUID_TEXT_SIZE])
 {
     struct variables variables;
     bool path_known;
     const struct vd_api_route *route = route_find(request, &variables, &path_known);
 
     *answer = (struct vd_api_answer){500, NULL};
+    id[0] = '\0';
     if (vd_management_takes(request->path)) {
         vd_local_management(api, request, answer);
     } else if (route != NULL) {
-        route_call(route, &variables, api, request, later, answer);
+        route_call(route, &variables, api, request, later, answer, id);
     } else if (path_known) {
         vd_api_fail(answer, 405, "MethodNotAllowed", "%.16s is not for this path", request->method);
     } else {
@@ -272,7 +331,9 @@ static void call(const struct vd_api *api, const struct vd_api_request *request,
 void vd_api_call(
     const struct vd_api *api, const struct vd_api_request *request, struct vd_api_answer *answer)
 {
-    call(api, request, NULL, answer);
+    char id[VD_UUID_TEXT_SIZE];
+
+    call(api, request, NULL, answer, id);
 }
 
 /* ---- As a face ---- */
@@ -282,9 +343,13 @@ void vd_api_answer_http(const struct vd_api *api, struct vd_api_caller caller, c
 {
     const struct vd_api_request inner = {
         request->method, path, request->query, request->body, caller, request->is_gone};
+    char id[VD_UUID_TEXT_SIZE];
     struct vd_api_answer made;
 
-    call(api, &inner, request->later, &made);
+    call(api, &inner, request->later, &made, id);
+    if (id[0] != '\0') {
+        vd_http_answer_header(answer, VD_AUDIT_REQUEST_HEADER, id);
+    }
     answer->status = made.status;
     answer->body = made.body;
 }

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "api/activity.h"
+#include "api/audit.h"
 #include "api/http.h"
 #include "center/center.h"
 #include "hub/export/export.h"
@@ -24,7 +25,8 @@
 #define VD_NEEDS_ANALYTICS 4U
 #define VD_NEEDS_LOG       8U
 #define VD_NEEDS_STATE     16U
-#define VD_NEEDS_ALL       31U
+#define VD_NEEDS_AUDIT     32U
+#define VD_NEEDS_ALL       63U
 
 struct vd_notifier;
 
@@ -46,6 +48,7 @@ struct vd_api {
     struct vd_fleet *fleet;         /* NULL: nobody is in any group */
     struct vd_detect_settings detection; /* for backtests */
     const struct vd_recorder *recorder;  /* of the activity log; NULL: nothing is recorded */
+    struct vd_audit *audit;              /* the audit trail; NULL likewise */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
     struct vd_query_limits query_limits;
     int64_t started_ms; /* UTC; 0: no service is running */
@@ -82,7 +85,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
 /*
  * Answers a request. Any thread; blocks for the disk, a query for up to its time limit. Readers may read everything but
  * credentials; contributors read those too and change everything but them; owners change credentials, policies and tokens:
- * 403 Forbidden for less. What names files of this machine is for callers on it.
+ * 403 Forbidden for less. What changes something is in the audit trail, or refused with 503 AuditUnavailable. What names files of this machine is for callers on it.
  * Faults: {"error":{"code","message"}} with a status of 400 and above.
  *
  * GET /devices                     {"devices":[...],"truncated"}, without keys
@@ -217,6 +220,11 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}]} of 24 hours,"ingest":{
  *                                  "eventsPerSecond","backlog","lastEvent","deadLetters","refusedConnections","connections",
  *                                  "isStalled","storesRawEvents"},"notices":[{"code","severity","text"}]}
+ * GET /audit?who=&what=&kind=&outcome=&from=&to=&limit=&before=   {"records":[...],"next"}: lib/audit.h; who, what: pieces of
+ *                                  them; before: a sequence, "next" of the page before, 0 at the end. For owners, as all of these
+ * GET /audit/{id}                  one record by its sequence
+ * GET /audit-export?since=         {"head","from","to"}: the first line of an exported file, and which records are in it
+ * GET /audit-export?from=&to=      {"lines":[...],"next"}: lines from `from` on; next: null at the end
  * GET /status                      versions and counters
  * /subscriptions/..., /providers/...   the management API (docs/management.md), in the caller's role and without headers
  */

@@ -32,6 +32,10 @@ struct vd_api_route {
 
 const struct vd_api_route *vd_api_routes(size_t *count);
 
+/* True if its requests are in the audit trail: it changes something, since it is no GET and is not for readers, or tells the
+ * hub's own keys. */
+bool vd_api_route_is_audited(const struct vd_api_route *route);
+
 /* True if the caller has the role; false: answered with 403. */
 bool vd_api_allows(const struct vd_api_args *args, enum vd_role role, struct vd_api_answer *answer);
 
@@ -156,6 +160,9 @@ vd_api_handler vd_api_saved_get;
 vd_api_handler vd_api_saved_put;
 vd_api_handler vd_api_saved_delete;
 vd_api_handler vd_api_saved_run;
+vd_api_handler vd_api_audit_list;
+vd_api_handler vd_api_audit_get;
+vd_api_handler vd_api_audit_export;
 vd_api_handler vd_api_status;
 
 #endif

@@ -73,6 +73,12 @@ typedef void vd_http_resumed(void *context, struct vd_http_answer *answer);
  */
 void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *context);
 
+/* True if that was called for the request: what `call` answers is not sent. Within `call`. */
+bool vd_http_is_later(const struct vd_http_later *later);
+
+/* Has `then` see the answer that `resumed` gives, before it is sent; on its thread, may block. Within `call`, once. */
+void vd_http_later_then(struct vd_http_later *later, vd_http_resumed *then, void *context);
+
 /* Any thread, maybe before `call` has returned; does not wait. */
 void vd_http_resume(struct vd_http_later *later);
 

@@ -23,6 +23,8 @@
 struct vd_http_later {
     vd_http_resumed *resumed; /* NULL: it is answered by `call` */
     void *context;
+    vd_http_resumed *then; /* sees what `resumed` has answered; NULL: nobody does */
+    void *then_context;
     bool is_parked;     /* `call` has returned */
     bool may_go_on;     /* vd_http_resume was called */
     struct vd_http *to; /* whose lock is for both */

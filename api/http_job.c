@@ -248,6 +248,9 @@ static void job_run(struct job *job, bool is_resumed)
     job->answer.status = 500;
     if (is_resumed) {
         job->later.resumed(job->later.context, &job->answer);
+        if (job->later.then != NULL) {
+            job->later.then(job->later.then_context, &job->answer);
+        }
     } else {
         job_call(job);
     }
@@ -291,6 +294,17 @@ void vd_http_later(struct vd_http_later *later, vd_http_resumed *resumed, void *
 {
     later->resumed = resumed;
     later->context = context;
+}
+
+bool vd_http_is_later(const struct vd_http_later *later)
+{
+    return later->resumed != NULL;
+}
+
+void vd_http_later_then(struct vd_http_later *later, vd_http_resumed *then, void *context)
+{
+    later->then = then;
+    later->then_context = context;
 }
 
 void vd_http_resume(struct vd_http_later *later)

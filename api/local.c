@@ -313,6 +313,7 @@ void vd_local_management(
         .analytics = api->analytics,
         .hub = api->hub,
         .recorder = api->recorder,
+        .audit = api->audit,
         .exporter = api->exporter,
         .host_name = host_name,
         .scope = api->scope,

@@ -111,6 +111,7 @@ static int fill(const struct vd_invocation *invocation, const char *staging, con
         error = vd_stores_open(staging, &config, VD_NEEDS_ALL, &stores, error_text, error_size);
     }
     if (error == VD_OK) {
+        error = vd_audit_add_program(stores.audit, "service.init", "version " VD_VERSION);
         vd_stores_close(&stores);
     }
     return error;

@@ -367,6 +367,7 @@ static void make_api(struct service *service)
         .alerts = service->stores.alerts,
         .analytics = service->stores.analytics,
         .log = service->stores.log,
+        .audit = service->stores.audit,
         .bus = &service->bus.base,
         .hub = service->hub,
         .center = service->center,

@@ -20,6 +20,7 @@
 #define VD_FILE_STATE      "state.db"
 #define VD_FILE_ALERTS     "alerts.db"
 #define VD_FILE_LOG        "events.db"
+#define VD_FILE_AUDIT      "audit.db"
 #define VD_FILE_EXPORTS    "exports.json"
 #define VD_FILE_ANALYTICS  "analytics"
 #define VD_FILE_LOCK       "lock"

@@ -139,6 +139,25 @@ static int open_alerts(const struct opening *o)
     return error != VD_OK ? describe(o, error, path) : VD_OK;
 }
 
+static int open_audit(const struct opening *o)
+{
+    uint8_t key[VD_MASTER_KEY_BYTES];
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(o->dir, VD_FILE_MASTER_KEY, path);
+
+    if (error == VD_OK) {
+        error = vd_secret_key_file_read(path, key);
+    }
+    if (error == VD_OK) {
+        error = vd_data_path(o->dir, VD_FILE_AUDIT, path);
+    }
+    if (error == VD_OK) {
+        error = vd_audit_open(path, key, &o->stores->audit);
+    }
+    vd_secret_wipe(key, sizeof key);
+    return error != VD_OK ? describe(o, error, path) : VD_OK;
+}
+
 static int open_analytics(const struct opening *o)
 {
     char path[VD_PATH_SIZE];
@@ -186,6 +205,7 @@ int vd_stores_open(const char *dir, const struct vd_config *config, unsigned nee
         {VD_NEEDS_LOG, open_log},
         {VD_NEEDS_ALERTS, open_alerts},
         {VD_NEEDS_ANALYTICS, open_analytics},
+        {VD_NEEDS_AUDIT, open_audit},
     };
     struct vd_stores opened = {0};
     struct opening opening = {dir, config, &opened, error_text, error_size};
@@ -204,6 +224,7 @@ int vd_stores_open(const char *dir, const struct vd_config *config, unsigned nee
 
 void vd_stores_close(struct vd_stores *stores)
 {
+    vd_audit_close(stores->audit);
     vd_analytics_close(stores->analytics);
     vd_alert_store_close(stores->alerts);
     vd_event_log_close(stores->log);

@@ -9,6 +9,7 @@
 #include "center/store/analytics.h"
 #include "hub/registry.h"
 #include "hub/state.h"
+#include "lib/audit.h"
 #include "lib/config.h"
 #include "lib/event_log.h"
 
@@ -19,6 +20,7 @@ struct vd_stores {
     struct vd_event_log *log;
     struct vd_analytics *analytics;
     struct vd_alert_store *alerts;
+    struct vd_audit *audit;
 };
 
 /*

@@ -11,6 +11,21 @@
 /* Seconds until an address that was refused too often has its next try: refusals are counted by the minute. */
 #define RETRY_AFTER_S "2"
 
+/* People sign in to the portal with the same tokens. */
+static void audit_refusal(
+    struct vd_management *management, const struct vd_http_request *request, const char *why)
+{
+    const struct vd_audit_request recorded = {
+        .kind = VD_AUDIT_SIGN_IN,
+        .address = request->peer,
+        .via = strncmp(request->path, "/portal/", 8) == 0 ? "portal" : "management",
+        .method = request->method,
+        .resource = request->path,
+    };
+
+    vd_audit_refused(management->config.audit, &recorded, 401, why);
+}
+
 /* Notes a refusal of the peer. */
 static void refused(
     struct vd_management *management, const struct vd_http_request *request, const char *why)
@@ -28,6 +43,7 @@ static void refused(
         vd_log(VD_LOG_WARN, "management.refused", "address=%s method=%s reason=\"%s\" held_back=%u",
             request->peer, request->method, why, held_back);
     }
+    audit_refusal(management, request, why);
 }
 
 static bool may_try(struct vd_management *management, const char *peer)

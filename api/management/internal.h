@@ -53,6 +53,8 @@ struct vd_management_route {
 
 /* The table, to list what can be done. */
 const struct vd_management_route *vd_management_routes(size_t *count);
+/* True if its requests are in the audit trail: it changes something, or is recorded. */
+bool vd_management_route_is_audited(const struct vd_management_route *route);
 
 /* The caller by his token, `caller`; false: answered with 401 or 429. */
 bool vd_management_authenticate(struct vd_management *management,

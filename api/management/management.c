@@ -256,13 +256,66 @@ static void record(const struct vd_management *management, const struct vd_manag
     vd_buf_release(&below);
 }
 
+bool vd_management_route_is_audited(const struct vd_management_route *route)
+{
+    return route->is_recorded ||
+        (strcmp(route->method, "GET") != 0 && route->role > VD_ROLE_READER);
+}
+
+static const char *fault_code(const struct vd_http_answer *answer)
+{
+    return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
+}
+
+/* Calls the handler as an act of the audit trail. */
+static void act_call(struct vd_management *management, const struct vd_management_route *route,
+    const struct vd_audit_request *recorded, const struct vd_management_args *args,
+    struct vd_http_answer *answer)
+{
+    struct vd_audit_act act;
+
+    if (vd_audit_act_begin(management->config.audit, recorded, &act) != VD_OK) {
+        vd_management_fail(
+            answer, 503, VD_AUDIT_UNAVAILABLE_CODE, NULL, "%s", VD_AUDIT_UNAVAILABLE_TEXT);
+        return;
+    }
+    route_call(management, route, args, answer);
+    vd_http_answer_header(answer, VD_AUDIT_REQUEST_HEADER, act.request);
+    vd_audit_act_end(&act, answer->status, fault_code(answer));
+}
+
 /* Calls the handler if the caller may, and records what is to be recorded. */
 static void route_run(struct vd_management *management, const struct vd_management_route *route,
     const struct segments *segments, const struct vd_management_args *args,
     struct vd_http_answer *answer)
 {
-    if (vd_management_allows(
+    const bool is_audited =
+        management->config.audit != NULL && vd_management_route_is_audited(route);
+    const char *name = args->caller->name;
+    char who[VD_AUDIT_TEXT_MAX];
+    const struct vd_audit_request recorded = {
+        .who = who,
+        .role = vd_role_name(args->caller->role),
+        .address = args->request->peer,
+        .via = "management",
+        .method = route->method,
+        .path = route->pattern,
+        .resource = args->request->path,
+        .query = args->request->query,
+        .body = args->request->body,
+    };
+
+    /* Of a local caller it says where he is; names of tokens have no colon. */
+    snprintf(who, sizeof who, "%s%s", strchr(name, ':') == NULL ? "token:" : "", name);
+    if (!vd_management_allows(
             args->caller, route->role, route->operation, args->request->path, answer)) {
+        if (is_audited) {
+            vd_audit_refused(
+                management->config.audit, &recorded, answer->status, fault_code(answer));
+        }
+    } else if (is_audited) {
+        act_call(management, route, &recorded, args, answer);
+    } else {
         route_call(management, route, args, answer);
     }
     if (route->is_recorded) {

@@ -4,6 +4,7 @@
 #ifndef VEDETTE_API_MANAGEMENT_MANAGEMENT_H
 #define VEDETTE_API_MANAGEMENT_MANAGEMENT_H
 
+#include "api/audit.h"
 #include "api/activity.h"
 #include "api/http.h"
 #include "hub/hub.h"
@@ -23,6 +24,7 @@ struct vd_management_config {
     struct vd_analytics *analytics; /* for log queries; NULL: none are answered */
     struct vd_hub *hub;             /* for its counters and its IP filter; NULL: none is running */
     const struct vd_recorder *recorder; /* of the activity log; NULL: nothing is recorded */
+    struct vd_audit *audit;             /* the audit trail; NULL likewise */
     struct vd_export *exporter;         /* is told of diagnostic settings; NULL: none is running */
     const char *host_name;              /* of the hub, without a port */
     struct vd_resource_scope scope;     /* the one hub's id */

@@ -76,6 +76,24 @@ static bool changes_nothing(const struct vd_http_request *request)
     return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 }
 
+/* Whoever sent it has the session, but is not its page. */
+static void audit_forged(const struct vd_portal *portal, const struct vd_http_request *request,
+    const struct vd_portal_session *session)
+{
+    char caller[VD_NAME_MAX + 8];
+    const struct vd_audit_request recorded = {
+        .who = caller,
+        .role = vd_role_name(session->token.role),
+        .address = request->peer,
+        .via = "portal",
+        .method = request->method,
+        .resource = request->path,
+    };
+
+    snprintf(caller, sizeof caller, "token:%s", session->token.name);
+    vd_audit_refused(portal->api->audit, &recorded, 403, "NotFromPortal");
+}
+
 /* True if it changes nothing or was sent by one of our pages; false: answered with 403. */
 static bool is_wanted(const struct vd_portal *portal, const struct vd_http_request *request,
     const struct vd_portal_session *session, struct vd_http_answer *answer)
@@ -91,6 +109,7 @@ static bool is_wanted(const struct vd_portal *portal, const struct vd_http_reque
         CRYPTO_memcmp(given, csrf, VD_PORTAL_SESSION_MAC_SIZE) == 0) {
         return true;
     }
+    audit_forged(portal, request, session);
     vd_management_fail(answer, 403, "NotFromPortal", NULL,
         "what changes something needs X-Vedette-Csrf of this session, from the portal's own page");
     return false;
@@ -124,7 +143,7 @@ static void set_cookie(const char *value, int64_t seconds, struct vd_http_answer
 }
 
 static void record(const struct vd_portal *portal, const struct vd_http_request *request,
-    const char *operation, const char *name)
+    const char *operation, const struct vd_token *token)
 {
     char caller[VD_NAME_MAX + 8];
     const struct vd_activity activity = {
@@ -134,7 +153,19 @@ static void record(const struct vd_portal *portal, const struct vd_http_request 
         .method = request->method,
     };
 
-    snprintf(caller, sizeof caller, "token:%s", name);
+    const struct vd_audit_request recorded = {
+        .kind = VD_AUDIT_SIGN_IN,
+        .who = caller,
+        .role = vd_role_name(token->role),
+        .address = request->peer,
+        .via = "portal",
+        .method = request->method,
+        .path = SESSION,
+        .resource = request->path,
+    };
+
+    snprintf(caller, sizeof caller, "token:%s", token->name);
+    vd_audit_done(portal->api->audit, &recorded, strcmp(request->method, "POST") == 0 ? 200 : 204);
     vd_activity_record(portal->api->recorder, &activity, 200);
     vd_log(VD_LOG_INFO, "portal.session", "operation=%s caller=%s address=%s", operation, caller,
         request->peer);
@@ -179,7 +210,7 @@ static void sign_in(const struct vd_portal *portal, const struct vd_http_request
         vd_portal_session_begin(&portal->keys, &token, now_ms, &session, cookie) == VD_OK) {
         reply_session(portal, request, &session, answer);
         set_cookie(cookie, session.expires_s - now_ms / 1000, answer);
-        record(portal, request, VD_ACTIVITY_SESSION_WRITE, token.name);
+        record(portal, request, VD_ACTIVITY_SESSION_WRITE, &token);
         vd_secret_wipe(cookie, sizeof cookie);
     }
     json_decref(text);
@@ -202,7 +233,7 @@ static void session_call(const struct vd_portal *portal, const struct vd_http_re
         reply_session(portal, request, &session, answer);
     } else if (strcmp(request->method, "DELETE") == 0) {
         set_cookie("", 0, answer);
-        record(portal, request, VD_ACTIVITY_SESSION_DELETE, session.token.name);
+        record(portal, request, VD_ACTIVITY_SESSION_DELETE, &session.token);
         answer->status = 204;
     } else {
         vd_management_fail(

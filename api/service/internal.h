@@ -120,6 +120,9 @@ struct vd_service_change vd_service_delete(
 
 /* ---- Records ---- */
 
+/* A header of the answer; NULL: it has none. */
+const char *vd_service_answer_header(const struct vd_http_answer *answer, const char *name);
+
 /* Records what the request was answered, if its handler's operations are recorded. */
 void vd_service_record(struct vd_service *service, vd_service_handler *handler,
     const struct vd_service_args *args, const struct vd_http_answer *answer, int64_t duration_ms);

@@ -34,7 +34,7 @@ static const struct kind *kind_of(vd_service_handler *handler)
     return NULL;
 }
 
-static const char *answer_header(const struct vd_http_answer *answer, const char *name)
+const char *vd_service_answer_header(const struct vd_http_answer *answer, const char *name)
 {
     for (size_t i = 0; i < answer->header_count; i++) {
         if (strcmp(answer->headers[i].name, name) == 0) {
@@ -46,7 +46,7 @@ static const char *answer_header(const struct vd_http_answer *answer, const char
 
 static struct vd_result result_of(const struct vd_http_answer *answer)
 {
-    const char *fault = answer_header(answer, "iothub-errorcode");
+    const char *fault = vd_service_answer_header(answer, "iothub-errorcode");
 
     if (answer->status < 400) {
         return (struct vd_result){0, ""};
@@ -113,7 +113,7 @@ void vd_service_record(struct vd_service *service, vd_service_handler *handler,
         add(&operation,
             (struct vd_operation_property){"messageSize", NULL, (int64_t)request->body.length});
     } else if (kind->category == VD_OPERATION_C2D) {
-        const char *made = answer_header(answer, "iothub-messageid");
+        const char *made = vd_service_answer_header(answer, "iothub-messageid");
         const char *id = made != NULL ? made : vd_http_header(request, "iothub-messageid");
 
         add(&operation, (struct vd_operation_property){"messageId", id != NULL ? id : "", 0});

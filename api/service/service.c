@@ -170,6 +170,29 @@ static bool id_is_valid(const char *id)
 
 /* ---- Requests ---- */
 
+/* Devices do what they do as themselves: that is no administrative act. */
+static bool is_audited(const struct vd_service *service, const struct route *route)
+{
+    return service->config.audit != NULL && strcmp(route->method, "GET") != 0 &&
+        route->right != RIGHT_OF_DEVICE && route->handler != vd_service_query;
+}
+
+static struct vd_audit_request recorded_of(const struct route *route,
+    const struct vd_http_request *request, const char *who, const char *right)
+{
+    return (struct vd_audit_request){
+        .who = who,
+        .role = right,
+        .address = request->peer,
+        .via = "service",
+        .method = request->method,
+        .path = route != NULL ? route->pattern : NULL,
+        .resource = request->path,
+        .query = request->query,
+        .body = request->body,
+    };
+}
+
 static void route_call(struct vd_service *service, const struct route *route,
     struct vd_service_args *args, struct vd_http_answer *answer)
 {
@@ -192,6 +215,44 @@ static void route_call(struct vd_service *service, const struct route *route,
     vd_service_record(service, route->handler, args, answer, vd_clock_monotonic_ms() - began_ms);
 }
 
+/* Calls the route as an act of the audit trail. */
+static void act_call(struct vd_service *service, const struct route *route,
+    struct vd_service_args *args, struct vd_http_answer *answer)
+{
+    char who[VD_NAME_MAX + 8];
+    char right[VD_RIGHTS_TEXT_SIZE];
+    const struct vd_audit_request recorded = recorded_of(route, args->request, who, right);
+    struct vd_audit_act act;
+
+    vd_rights_format((uint32_t)route->right, right);
+    snprintf(who, sizeof who, "policy:%s", args->policy);
+    if (vd_audit_act_begin(service->config.audit, &recorded, &act) != VD_OK) {
+        vd_service_fail(answer, VD_FAULT_ServiceUnavailable, VD_AUDIT_UNAVAILABLE_TEXT);
+        return;
+    }
+    route_call(service, route, args, answer);
+    if (!vd_audit_act_end_later(&act, args->request->later)) {
+        vd_http_answer_header(answer, VD_AUDIT_REQUEST_HEADER, act.request);
+        vd_audit_act_end(
+            &act, answer->status, vd_service_answer_header(answer, "iothub-errorcode"));
+    }
+}
+
+/* A back end that was not let in is written down like a person; one that may not do this with what it wanted to do. */
+static void audit_refusal(struct vd_service *service, const struct route *route,
+    const struct vd_http_request *request, const struct vd_http_answer *answer)
+{
+    struct vd_audit_request recorded = recorded_of(route, request, NULL, NULL);
+    const bool is_sign_in = answer->status == 401;
+
+    if (is_sign_in || (answer->status == 403 && route != NULL && is_audited(service, route))) {
+        recorded.kind = is_sign_in ? VD_AUDIT_SIGN_IN : VD_AUDIT_CHANGE;
+        recorded.body = is_sign_in ? (struct vd_str){"", 0} : recorded.body;
+        vd_audit_refused(service->config.audit, &recorded, answer->status,
+            vd_service_answer_header(answer, "iothub-errorcode"));
+    }
+}
+
 /* Nobody learns which paths there are, or what is wrong with one, who has no token of this hub. */
 static void face_call(
     void *context, const struct vd_http_request *request, struct vd_http_answer *answer)
@@ -210,6 +271,9 @@ static void face_call(
               service, request, route != NULL ? (uint32_t)route->right : 0, policy, answer);
 
     if (!may) {
+        if (route == NULL || route->right != RIGHT_OF_DEVICE) {
+            audit_refusal(service, route, request, answer);
+        }
         return;
     }
     args.policy = policy;
@@ -223,6 +287,8 @@ static void face_call(
             "an id is 1 to 128 letters, digits and - . + % _ # * ? ! ( ) , : = @ $ '");
     } else if (route->body_max_bytes > 0 && request->body.length > route->body_max_bytes) {
         vd_service_fail(answer, VD_FAULT_RequestEntityTooLarge, NULL);
+    } else if (is_audited(service, route)) {
+        act_call(service, route, &args, answer);
     } else {
         route_call(service, route, &args, answer);
     }

@@ -4,6 +4,7 @@
 #ifndef VEDETTE_API_SERVICE_SERVICE_H
 #define VEDETTE_API_SERVICE_SERVICE_H
 
+#include "api/audit.h"
 #include "api/http.h"
 #include "api/record.h"
 #include "hub/hub.h"
@@ -30,6 +31,7 @@ struct vd_service_config {
     struct vd_hub *hub;    /* for its counters, and what devices do over HTTPS; NULL likewise */
     const char *host_name; /* of the hub, without a port: tokens must name it */
     const struct vd_recorder *recorder; /* NULL: nothing is recorded */
+    struct vd_audit *audit;             /* the audit trail; NULL likewise */
 };
 
 struct vd_service;
