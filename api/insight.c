@@ -170,6 +170,26 @@ static json_t *exports_json(struct vd_export *exporter)
     return list;
 }
 
+static json_t *audit_json(struct vd_audit *audit)
+{
+    struct vd_audit_stats stats;
+    json_t *json;
+
+    vd_audit_stats_get(audit, &stats);
+    json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "from", (json_int_t)stats.from, "to",
+        (json_int_t)stats.to, "open", (json_int_t)stats.open, "written", (json_int_t)stats.written,
+        "writeFailures", (json_int_t)stats.write_failures, "verified", (json_int_t)stats.verified,
+        "problems", (json_int_t)stats.problems);
+    set_time(json, "lastVerified", stats.verified_ms);
+    set_time(json, "lastProblem", stats.problem_ms);
+    if (json != NULL && stats.problem[0] != '\0') {
+        (void)json_object_set_new(json, "notice",
+            json_sprintf(
+                "the audit trail does not verify: %s; run `vedette audit verify`", stats.problem));
+    }
+    return json;
+}
+
 void vd_api_status(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
@@ -212,6 +232,9 @@ void vd_api_status(
     if (status != NULL && api->center != NULL) {
         json_object_set_new(status, "center", center_json(api->center, end));
         json_object_set_new(status, "hunts", hunts_json(api));
+    }
+    if (status != NULL && api->audit != NULL) {
+        json_object_set_new(status, "audit", audit_json(api->audit));
     }
     if (status != NULL && api->exporter != NULL) {
         json_object_set_new(status, "exports", exports_json(api->exporter));

@@ -200,6 +200,16 @@ static int note_stores(struct overview *o)
     return error;
 }
 
+static void note_audit(struct overview *o, struct vd_audit *audit)
+{
+    struct vd_audit_stats stats;
+
+    vd_audit_stats_get(audit, &stats);
+    if (stats.problems > 0) {
+        note(o, "AuditBroken", "High", "The audit trail does not verify: %s.", stats.problem);
+    }
+}
+
 static void note_service(struct overview *o, const struct vd_center_stats *center)
 {
     const struct vd_api *api = o->api;
@@ -213,6 +223,9 @@ static void note_service(struct overview *o, const struct vd_center_stats *cente
     }
     if (api->state != NULL && vd_state_is_unwritable(api->state)) {
         note(o, "StateUnwritable", "High", "Twins and messages to devices cannot be written.");
+    }
+    if (api->audit != NULL) {
+        note_audit(o, api->audit);
     }
     if (api->analytics != NULL) {
         struct vd_analytics_stats stats;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/audit_watch.h"
 #include "api/fleet.h"
 #include "api/http.h"
 #include "api/management/management.h"
@@ -102,6 +103,7 @@ struct service {
     struct vd_api_posture posture;
     struct vd_recommender *recommender;
     struct vd_notifier *notifier;
+    struct vd_audit_watch *audit_watch;
     struct vd_center *center;
     struct vd_export *exporter;
     struct local_bus bus;
@@ -438,6 +440,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         .hub = service->hub,
         .host_name = service->config.hub_name,
         .recorder = &service->recorder,
+        .audit = service->stores.audit,
     };
     const struct vd_management_config management = {
         .registry = service->stores.registry,
@@ -445,6 +448,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
         .analytics = service->stores.analytics,
         .hub = service->hub,
         .recorder = &service->recorder,
+        .audit = service->stores.audit,
         .exporter = service->exporter,
         .host_name = service->config.hub_name,
         .scope = service->api.scope,
@@ -473,12 +477,35 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     return error;
 }
 
+/* Before anybody can change anything. Devices are served even if it cannot be written: changes are then refused. */
+static int start_audit(struct service *service)
+{
+    const struct vd_audit_watch_config config = {
+        .audit = service->stores.audit,
+        .alerts = service->stores.alerts,
+        .registry = service->stores.registry,
+        .keep_ms = (int64_t)service->config.audit_keep_days * VD_DAY_MS,
+        .interval_ms = VD_AUDIT_WATCH_MS,
+    };
+    char note[64];
+    int error = vd_audit_watch_start(&config, &service->audit_watch);
+
+    if (error == VD_OK) {
+        snprintf(note, sizeof note, "version %s, process %d", VD_VERSION, (int)getpid());
+        (void)!vd_audit_add_program(service->stores.audit, "service.start", note);
+    }
+    return error;
+}
+
 static int start(struct service *service)
 {
     char error_text[1024] = "";
     int error = vd_stores_open(service->dir, &service->config, VD_NEEDS_ALL, &service->stores,
         error_text, sizeof error_text);
 
+    if (error == VD_OK) {
+        error = start_audit(service);
+    }
     if (error == VD_OK) {
         error =
             start_export(service, error_text, sizeof error_text); /* before the log is trimmed */
@@ -518,6 +545,11 @@ static bool stop(struct service *service)
     }
     https_ended = vd_http_stop(service->https, API_STOP_MS);
     api_ended = vd_http_stop(service->local, API_STOP_MS) && https_ended;
+    if (service->audit_watch != NULL) {
+        (void)!vd_audit_add_program(
+            service->stores.audit, "service.stop", api_ended ? "" : "requests were left under way");
+        vd_audit_watch_stop(service->audit_watch);
+    }
     vd_hub_stop(service->hub);
     if (service->stores.log != NULL) {
         vd_event_log_interrupt(service->stores.log);

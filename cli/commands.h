@@ -17,6 +17,7 @@ extern const struct vd_command vd_token_commands[];
 extern const struct vd_command vd_alert_commands[];
 extern const struct vd_command vd_intel_commands[];
 extern const struct vd_command vd_ip_filter_commands[];
+extern const struct vd_command vd_audit_commands[];
 extern const struct vd_command vd_notify_commands[];
 extern const struct vd_command vd_group_commands[];
 extern const struct vd_command vd_rule_commands[];

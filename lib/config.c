@@ -104,6 +104,9 @@ static const struct property properties[] = {
     {"alerts.keep_days", PROPERTY_NUMBER, AT(alerts_keep_days), "365", 0, 36500, "days",
         "Alerts that were raised longer ago are removed, in whatever state, with their evidence and history; 0: none is "
         "for its age. Beyond 5,000,000 the oldest go."},
+    {"audit.keep_days", PROPERTY_NUMBER, AT(audit_keep_days), "365", 0, 36500, "days",
+        "Records of the audit trail that are older are removed, but never the newest 10,000; 0: none is for its age. Beyond "
+        "2,000,000 the oldest go."},
     {"recommendation.large_range_prefix", PROPERTY_NUMBER, AT(recommendation_large_range_prefix),
         "16", 0, 32, "bits",
         "An accept rule of the IP filter whose prefix is this or shorter is recommended to be made smaller: 16 are 65,536 addresses."},

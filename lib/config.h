@@ -48,6 +48,7 @@ struct vd_config {
     uint32_t detection_lateness_s;
     uint32_t detection_silent_hours;
     uint32_t alerts_keep_days;
+    uint32_t audit_keep_days;
     uint32_t recommendation_large_range_prefix;
     char diagnostics_folder[VD_CONFIG_PATH_SIZE]; /* empty: off */
     uint32_t diagnostics_file_mib;

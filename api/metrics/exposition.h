@@ -57,6 +57,16 @@
         "Counts that came after their window was gone")                                            \
     X(HUNTS, "vedette_hunts_total", "counter", "", "Hunts for new indicators in stored flows")     \
     X(HUNT_TOOK, "vedette_hunt_last_duration_seconds", "gauge", "", "How long the last one took")  \
+    X(AUDIT_RECORDS, "vedette_audit_records_total", "counter", "",                                 \
+        "Records written to the audit trail")                                                      \
+    X(AUDIT_FAILURES, "vedette_audit_write_failures_total", "counter", "",                         \
+        "Records of the audit trail that could not be written")                                    \
+    X(AUDIT_VERIFIED, "vedette_audit_verified_records_total", "counter", "",                       \
+        "Records of the audit trail that were verified")                                           \
+    X(AUDIT_PROBLEMS, "vedette_audit_problems_total", "counter", "",                               \
+        "Times that the audit trail did not verify")                                               \
+    X(AUDIT_VERIFIED_TIME, "vedette_audit_last_verified_timestamp_seconds", "gauge", "",           \
+        "When the whole audit trail verified last; 0: not since the start")                        \
     X(QUERIES, "vedette_queries_running", "gauge", "", "Log queries that run now")                 \
     X(DEVICES, "vedette_devices", "gauge", "state",                                                \
         "Devices by what was heard of them: reporting, silent, unheard; counted once a minute")    \

@@ -177,6 +177,18 @@ static int add_registry(struct vd_exposition *out, struct vd_registry *registry)
     return error;
 }
 
+static void add_audit(struct vd_exposition *out, struct vd_audit *audit)
+{
+    struct vd_audit_stats stats;
+
+    vd_audit_stats_get(audit, &stats);
+    add(out, VD_METRIC_AUDIT_RECORDS, stats.written);
+    add(out, VD_METRIC_AUDIT_FAILURES, stats.write_failures);
+    add(out, VD_METRIC_AUDIT_VERIFIED, stats.verified);
+    add(out, VD_METRIC_AUDIT_PROBLEMS, stats.problems);
+    vd_exposition_add(out, VD_METRIC_AUDIT_VERIFIED_TIME, NULL, (double)stats.verified_ms / 1000);
+}
+
 /* What runs in this process, where it does. */
 static void add_running(struct vd_exposition *out, const struct vd_api *api, uint64_t log_end)
 {
@@ -192,6 +204,9 @@ static void add_running(struct vd_exposition *out, const struct vd_api *api, uin
     }
     if (api->analytics != NULL) {
         add(out, VD_METRIC_QUERIES, vd_analytics_queries_running(api->analytics));
+    }
+    if (api->audit != NULL) {
+        add_audit(out, api->audit);
     }
     if (api->exporter != NULL) {
         add_exports(out, api->exporter);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread that goes through the audit trail at the start and every hour. */
+
+#include "api/audit_watch.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#include "center/detect/audit_broken.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define ANCHOR "audit-anchor"
+
+/* How soon an alert follows on what a write has found. */
+#define LOOK_MS 500
+
+struct vd_audit_watch {
+    struct vd_audit_watch_config config;
+    uint64_t told; /* problems that alerts were raised for */
+    pthread_t thread;
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t changed;
+    bool stopping;
+};
+
+/* Waits; true: it is to end. */
+static bool rest(struct vd_audit_watch *watch, int64_t ms)
+{
+    const int64_t until_ms = vd_clock_monotonic_ms() + ms;
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000L};
+    int code = 0;
+    bool stopping;
+
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->stopping && code == 0) {
+        code = pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
+    }
+    stopping = watch->stopping;
+    pthread_mutex_unlock(&watch->lock);
+    return stopping;
+}
+
+/* Raises the alert for what is new. One that cannot be written is tried again. */
+static void tell(struct vd_audit_watch *watch)
+{
+    struct vd_audit_stats stats;
+    int error;
+
+    vd_audit_stats_get(watch->config.audit, &stats);
+    if (stats.problems == watch->told) {
+        return;
+    }
+    error = vd_audit_broken_raise(watch->config.alerts, stats.problem, vd_clock_utc_ms());
+    if (error == VD_OK) {
+        watch->told = stats.problems;
+    } else {
+        vd_log(VD_LOG_ERROR, "audit.alert_failed", "reason=\"%s\"", vd_error_text(error));
+    }
+}
+
+static void keep_anchor(const struct vd_audit_watch *watch)
+{
+    struct vd_buf line = {0};
+    struct vd_audit_stats stats;
+    uint64_t etag = 0;
+    int error;
+
+    vd_audit_anchor(watch->config.audit, &line);
+    error = line.error;
+    if (error == VD_OK) {
+        error = vd_registry_setting_put(watch->config.registry, ANCHOR,
+            (struct vd_str){(const char *)line.data, line.length}, 0, &etag);
+    }
+    vd_audit_stats_get(watch->config.audit, &stats);
+    if (error == VD_OK) {
+        /* Where logs go is often another machine: what they say cannot be taken back here. */
+        vd_log(VD_LOG_INFO, "audit.head", "to=%" PRIu64 " anchor=%.*s", stats.to, (int)line.length,
+            (const char *)line.data);
+    } else {
+        vd_log(VD_LOG_ERROR, "audit.anchor_failed", "reason=\"%s\"", vd_error_text(error));
+    }
+    vd_buf_release(&line);
+}
+
+static void compare_anchor(const struct vd_audit_watch *watch)
+{
+    struct vd_buf line = {0};
+    uint64_t etag = 0;
+
+    if (vd_registry_setting_get(watch->config.registry, ANCHOR, &line, &etag) == VD_OK) {
+        (void)vd_audit_anchor_fits(watch->config.audit,
+            (struct vd_str){line.data != NULL ? (const char *)line.data : "", line.length});
+    }
+    vd_buf_release(&line);
+}
+
+static void cut(struct vd_audit_watch *watch)
+{
+    const int64_t before_ms =
+        watch->config.keep_ms > 0 ? vd_clock_utc_ms() - watch->config.keep_ms : 0;
+    uint64_t removed = 0;
+    int error = VD_OK;
+
+    do {
+        error = vd_audit_cut(watch->config.audit, before_ms, VD_AUDIT_KEEP_MIN, &removed);
+    } while (error == VD_OK && removed > 0 && !rest(watch, VD_AUDIT_WATCH_REST_MS));
+    if (error != VD_OK && error != VD_E_CORRUPT) {
+        vd_log(VD_LOG_ERROR, "audit.cut_failed", "reason=\"%s\"", vd_error_text(error));
+    }
+}
+
+/* One pass; false: it is to end. */
+static bool go_through(struct vd_audit_watch *watch)
+{
+    struct vd_audit_check check = {.key = NULL};
+    bool done = false;
+
+    while (!done) {
+        const int error =
+            vd_audit_verify_step(watch->config.audit, &check, VD_AUDIT_WATCH_STEP, &done);
+
+        if (error != VD_OK) {
+            vd_log(VD_LOG_ERROR, "audit.unreadable", "reason=\"%s\"", vd_error_text(error));
+            done = true;
+        }
+        tell(watch);
+        if (!done && rest(watch, VD_AUDIT_WATCH_REST_MS)) {
+            return false;
+        }
+    }
+    if (check.problem[0] == '\0') {
+        cut(watch);
+    }
+    return true;
+}
+
+static void *watch_main(void *argument)
+{
+    struct vd_audit_watch *watch = argument;
+
+    while (go_through(watch)) {
+        const int64_t next_ms = vd_clock_monotonic_ms() + watch->config.interval_ms;
+
+        keep_anchor(watch);
+        while (vd_clock_monotonic_ms() < next_ms) {
+            if (rest(watch,
+                    LOOK_MS < watch->config.interval_ms ? LOOK_MS : watch->config.interval_ms)) {
+                return NULL;
+            }
+            tell(watch);
+        }
+    }
+    return NULL;
+}
+
+static void watch_free(struct vd_audit_watch *watch)
+{
+    pthread_cond_destroy(&watch->changed);
+    pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}
+
+int vd_audit_watch_start(const struct vd_audit_watch_config *config, struct vd_audit_watch **out)
+{
+    struct vd_audit_watch *watch = calloc(1, sizeof *watch);
+    pthread_condattr_t monotonic;
+
+    if (watch == NULL) {
+        return VD_E_NOMEM;
+    }
+    watch->config = *config;
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    compare_anchor(watch);
+    if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
+        watch_free(watch);
+        return VD_E_NOMEM;
+    }
+    *out = watch;
+    return VD_OK;
+}
+
+void vd_audit_watch_stop(struct vd_audit_watch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    pthread_cond_signal(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    keep_anchor(watch);
+    watch_free(watch);
+}

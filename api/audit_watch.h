@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Watches over the audit trail of a running service: verifies it, cuts what is too old, raises the alert. */
+
+#ifndef VEDETTE_API_AUDIT_WATCH_H
+#define VEDETTE_API_AUDIT_WATCH_H
+
+#include "center/store/alert_store.h"
+#include "hub/registry.h"
+#include "lib/audit.h"
+
+/* From the end of a pass to the next one's beginning. */
+#define VD_AUDIT_WATCH_MS 3600000
+/* Records of a step, and the rest behind it: a trail of a million is gone through in a minute, on a tenth of a processor. */
+#define VD_AUDIT_WATCH_STEP    1000
+#define VD_AUDIT_WATCH_REST_MS 50
+
+struct vd_audit_watch_config {
+    struct vd_audit *audit;
+    struct vd_alert_store *alerts;
+    struct vd_registry *registry; /* keeps the anchor */
+    int64_t keep_ms;              /* 0: for ever */
+    int64_t interval_ms;          /* VD_AUDIT_WATCH_MS but in tests */
+};
+
+struct vd_audit_watch;
+
+/* Compares the trail with the registry's anchor and starts a thread. What it works on must outlive it. VD_E_NOMEM. */
+VD_NODISCARD int vd_audit_watch_start(
+    const struct vd_audit_watch_config *config, struct vd_audit_watch **out);
+
+/* Ends the thread, and keeps an anchor of what is there now. NULL is allowed. */
+void vd_audit_watch_stop(struct vd_audit_watch *watch);
+
+#endif
