@@ -4,8 +4,8 @@
 #ifndef VEDETTE_API_MANAGEMENT_MANAGEMENT_H
 #define VEDETTE_API_MANAGEMENT_MANAGEMENT_H
 
-#include "api/audit.h"
 #include "api/activity.h"
+#include "api/audit.h"
 #include "api/http.h"
 #include "hub/hub.h"
 #include "hub/registry.h"

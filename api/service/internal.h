@@ -31,6 +31,23 @@ struct vd_service_args {
 typedef void vd_service_handler(
     struct vd_service *service, const struct vd_service_args *args, struct vd_http_answer *answer);
 
+#define VD_RIGHT_OF_DEVICE ((enum vd_right)0)
+
+/* A row of the table of routes. */
+struct vd_service_route {
+    const char *method;
+    const char *pattern; /* {d}, {m}: a device id, a module id; {n}: a number; {l}: a lock */
+    enum vd_right
+        right; /* of a policy; VD_RIGHT_OF_DEVICE: the device itself may, and nobody else */
+    size_t body_max_bytes;
+    vd_service_handler *handler;
+};
+
+const struct vd_service_route *vd_service_routes(size_t *count);
+
+/* True if its requests are in the audit trail: it changes something, and not as a device does. */
+bool vd_service_route_is_audited(const struct vd_service_route *route);
+
 /* X(name, HTTP status, code of the service of old, text). */
 #define VD_SERVICE_FAULTS(X)                                                               \
     X(ArgumentInvalid, 400, 400004, "malformed or out of range")                           \

@@ -21,22 +21,12 @@
 
 #define LOG_BURST 20
 
-#define RIGHT_OF_DEVICE ((enum vd_right)0)
-
 struct segments {
     char text[SEGMENTS_MAX][VD_ID_MAX + 1]; /* decoded */
     size_t count;
 };
 
-struct route {
-    const char *method;
-    const char *pattern; /* {d}, {m}: a device id, a module id; {n}: a number; {l}: a lock */
-    enum vd_right right; /* of a policy; RIGHT_OF_DEVICE: the device itself may, and nobody else */
-    size_t body_max_bytes;
-    vd_service_handler *handler;
-};
-
-static const struct route routes[] = {
+static const struct vd_service_route routes[] = {
     {"GET", "devices", VD_RIGHT_REGISTRY_READ, 0, vd_service_list_devices},
     {"POST", "devices", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BULK_BODY_MAX_BYTES, vd_service_bulk},
     {"PUT", "devices/{d}", VD_RIGHT_REGISTRY_WRITE, VD_SERVICE_BODY_MAX_BYTES,
@@ -50,11 +40,11 @@ static const struct route routes[] = {
     {"DELETE", "devices/{d}/modules/{m}", VD_RIGHT_REGISTRY_WRITE, 0, vd_service_delete_identity},
     {"POST", "devices/{d}/messages/devicebound", VD_RIGHT_SERVICE_CONNECT,
         VD_HUB_C2D_BODY_MAX_BYTES, vd_service_send},
-    {"POST", "devices/{d}/messages/events", RIGHT_OF_DEVICE, VD_MESSAGE_BODY_MAX_BYTES,
+    {"POST", "devices/{d}/messages/events", VD_RIGHT_OF_DEVICE, VD_MESSAGE_BODY_MAX_BYTES,
         vd_service_post_event},
-    {"GET", "devices/{d}/messages/devicebound", RIGHT_OF_DEVICE, 0, vd_service_receive},
-    {"DELETE", "devices/{d}/messages/devicebound/{l}", RIGHT_OF_DEVICE, 0, vd_service_settle},
-    {"POST", "devices/{d}/messages/devicebound/{l}/abandon", RIGHT_OF_DEVICE, 0,
+    {"GET", "devices/{d}/messages/devicebound", VD_RIGHT_OF_DEVICE, 0, vd_service_receive},
+    {"DELETE", "devices/{d}/messages/devicebound/{l}", VD_RIGHT_OF_DEVICE, 0, vd_service_settle},
+    {"POST", "devices/{d}/messages/devicebound/{l}/abandon", VD_RIGHT_OF_DEVICE, 0,
         vd_service_abandon},
     {"DELETE", "devices/{d}/commands", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_purge},
     {"GET", "messages/servicebound/feedback", VD_RIGHT_SERVICE_CONNECT, 0, vd_service_get_feedback},
@@ -83,6 +73,12 @@ static const struct route routes[] = {
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])
+
+const struct vd_service_route *vd_service_routes(size_t *count)
+{
+    *count = ROUTES;
+    return routes;
+}
 
 /* ---- Paths ---- */
 
@@ -148,8 +144,8 @@ static bool pattern_matches(
 }
 
 /* NULL if there is none; *path_known tells whether the path has one for another method. */
-static const struct route *route_find(const char *method, const struct segments *segments,
-    struct vd_service_args *args, bool *path_known)
+static const struct vd_service_route *route_find(const char *method,
+    const struct segments *segments, struct vd_service_args *args, bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < ROUTES; i++) {
@@ -170,14 +166,18 @@ static bool id_is_valid(const char *id)
 
 /* ---- Requests ---- */
 
-/* Devices do what they do as themselves: that is no administrative act. */
-static bool is_audited(const struct vd_service *service, const struct route *route)
+bool vd_service_route_is_audited(const struct vd_service_route *route)
 {
-    return service->config.audit != NULL && strcmp(route->method, "GET") != 0 &&
-        route->right != RIGHT_OF_DEVICE && route->handler != vd_service_query;
+    return strcmp(route->method, "GET") != 0 && route->right != VD_RIGHT_OF_DEVICE &&
+        route->handler != vd_service_query;
 }
 
-static struct vd_audit_request recorded_of(const struct route *route,
+static bool is_audited(const struct vd_service *service, const struct vd_service_route *route)
+{
+    return service->config.audit != NULL && vd_service_route_is_audited(route);
+}
+
+static struct vd_audit_request recorded_of(const struct vd_service_route *route,
     const struct vd_http_request *request, const char *who, const char *right)
 {
     return (struct vd_audit_request){
@@ -193,7 +193,7 @@ static struct vd_audit_request recorded_of(const struct route *route,
     };
 }
 
-static void route_call(struct vd_service *service, const struct route *route,
+static void route_call(struct vd_service *service, const struct vd_service_route *route,
     struct vd_service_args *args, struct vd_http_answer *answer)
 {
     struct evkeyvalq params = {NULL, NULL};
@@ -203,7 +203,7 @@ static void route_call(struct vd_service *service, const struct route *route,
 
     /* Devices write a word without a value. */
     if (has_query && evhttp_parse_query_str(query, &params) != 0 &&
-        route->right != RIGHT_OF_DEVICE) {
+        route->right != VD_RIGHT_OF_DEVICE) {
         vd_service_fail(answer, VD_FAULT_ArgumentInvalid, "the query is not name=value&...");
     } else {
         args->params = &params;
@@ -216,7 +216,7 @@ static void route_call(struct vd_service *service, const struct route *route,
 }
 
 /* Calls the route as an act of the audit trail. */
-static void act_call(struct vd_service *service, const struct route *route,
+static void act_call(struct vd_service *service, const struct vd_service_route *route,
     struct vd_service_args *args, struct vd_http_answer *answer)
 {
     char who[VD_NAME_MAX + 8];
@@ -239,7 +239,7 @@ static void act_call(struct vd_service *service, const struct route *route,
 }
 
 /* A back end that was not let in is written down like a person; one that may not do this with what it wanted to do. */
-static void audit_refusal(struct vd_service *service, const struct route *route,
+static void audit_refusal(struct vd_service *service, const struct vd_service_route *route,
     const struct vd_http_request *request, const struct vd_http_answer *answer)
 {
     struct vd_audit_request recorded = recorded_of(route, request, NULL, NULL);
@@ -262,16 +262,16 @@ static void face_call(
     struct segments segments;
     enum path_result path = path_split(request->path, &segments);
     bool path_known = false;
-    const struct route *route =
+    const struct vd_service_route *route =
         path == PATH_GOOD ? route_find(request->method, &segments, &args, &path_known) : NULL;
     char policy[VD_NAME_MAX + 1] = "";
-    const bool may = route != NULL && route->right == RIGHT_OF_DEVICE
+    const bool may = route != NULL && route->right == VD_RIGHT_OF_DEVICE
         ? vd_service_authorise_device(service, request, args.device_id, answer)
         : vd_service_authorise(
               service, request, route != NULL ? (uint32_t)route->right : 0, policy, answer);
 
     if (!may) {
-        if (route == NULL || route->right != RIGHT_OF_DEVICE) {
+        if (route == NULL || route->right != VD_RIGHT_OF_DEVICE) {
             audit_refusal(service, route, request, answer);
         }
         return;

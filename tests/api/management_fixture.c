@@ -22,6 +22,7 @@ const char *peer = "192.0.2.1";
 struct vd_registry *registry;
 struct vd_alert_store *alerts;
 struct vd_management *management;
+struct vd_audit *management_audit;
 struct vd_http_answer answer;
 char tokens[4][VD_TOKEN_TEXT_SIZE];
 
@@ -29,6 +30,7 @@ char recorded[2048];
 
 static char path[64];
 static char alerts_path[80];
+static char audit_path[80];
 
 static int keep_record(struct vd_bus *bus, const struct vd_event *event)
 {
@@ -74,11 +76,16 @@ int management_set_up(void **state)
     if (vd_alert_store_open(alerts_path, &alerts) != VD_OK) {
         return -1;
     }
+    snprintf(audit_path, sizeof audit_path, "%.60s.audit", path);
+    if (vd_audit_open(audit_path, master, &management_audit) != VD_OK) {
+        return -1;
+    }
     make_token(VD_ROLE_READER, "eye", 0);
     make_token(VD_ROLE_CONTRIBUTOR, "hand", 0);
     make_token(VD_ROLE_OWNER, "head", 0);
     config.registry = registry;
     config.alerts = alerts;
+    config.audit = management_audit;
     answer = (struct vd_http_answer){0};
     recorded[0] = '\0';
     return vd_management_new(&config, &management) == VD_OK ? 0 : -1;
@@ -93,10 +100,14 @@ int management_tear_down(void **state)
     vd_management_free(management);
     vd_registry_close(registry);
     vd_alert_store_close(alerts);
+    vd_audit_close(management_audit);
     for (size_t i = 0; i < COUNT(ends); i++) {
         char file[96];
 
         snprintf(file, sizeof file, "%s%s", alerts_path, ends[i]);
+        unlink(file);
+
+        snprintf(file, sizeof file, "%s%s", audit_path, ends[i]);
         unlink(file);
 
         snprintf(file, sizeof file, "%s%s", path, ends[i]);

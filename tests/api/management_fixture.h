@@ -17,6 +17,7 @@ extern const char *peer; /* whose address requests come from */
 extern struct vd_registry *registry;
 extern struct vd_alert_store *alerts;
 extern struct vd_management *management;
+extern struct vd_audit *management_audit;  /* the trail of all requests, made by the set-up */
 extern struct vd_http_answer answer;       /* of the last request */
 extern char tokens[4][VD_TOKEN_TEXT_SIZE]; /* by role */
 

@@ -93,6 +93,7 @@ static int begin(void **state, bool with_pages)
     portal_api = (struct vd_api){.registry = registry,
         .alerts = alerts,
         .recorder = &recorder,
+        .audit = management_audit,
         .host_name = "hub.test",
         .scope = {.subscription = SUB, .resource_group = "fleet", .hub = "hub"}};
     portal_recorded[0] = '\0';

@@ -105,6 +105,7 @@ struct vd_http_answer answer;
 static const struct vd_recorder recorder = {.bus = &bus.base, .resource_id = HOST};
 
 struct vd_hub *service_hub;
+struct vd_audit *service_audit;
 
 static int start_service(void)
 {
@@ -116,6 +117,7 @@ static int start_service(void)
         .hub = service_hub,
         .host_name = HOST,
         .recorder = &recorder,
+        .audit = service_audit,
     };
 
     return vd_service_new(&config, &service);

@@ -43,7 +43,8 @@ int tear_down(void **unused);
 
 /* Another service on the same stores: counts of refusals begin anew. */
 void service_again(void);
-extern struct vd_hub *service_hub; /* what it is started with; NULL: none */
+extern struct vd_hub *service_hub;     /* what it is started with; NULL: none */
+extern struct vd_audit *service_audit; /* likewise */
 
 int64_t in_an_hour(void);
 

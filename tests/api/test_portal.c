@@ -65,6 +65,44 @@ static void test_portal__sign_in_and_out(void **state)
     expect_fault(405, "MethodNotAllowed", portal_ask_as(&session, "PUT", "/portal/session", "{}"));
 }
 
+static void expect_audited(uint64_t sequence, const char *kind, const char *who, int status)
+{
+    json_t *record = NULL;
+
+    assert_int_equal(vd_audit_get(management_audit, sequence, &record), VD_OK);
+    assert_string_equal(json_string_value(json_object_get(record, "kind")), kind);
+    assert_string_equal(json_string_value(json_object_get(record, "who")), who);
+    assert_string_equal(json_string_value(json_object_get(record, "via")), "portal");
+    assert_string_equal(json_string_value(json_object_get(record, "address")), "127.0.0.1");
+    assert_int_equal(json_integer_value(json_object_get(record, "status")), status);
+    json_decref(record);
+}
+
+static void test_portal__audited(void **state)
+{
+    struct portal_session session;
+    struct vd_audit_stats stats;
+
+    (void)state;
+    assert_int_equal(portal_ask("POST", "/portal/session", JSON_TYPE, "{\"token\":\"x\"}"), 401);
+    expect_audited(1, VD_AUDIT_SIGN_IN, "", 401);
+    portal_sign_in(VD_ROLE_OWNER, &session);
+    expect_audited(2, VD_AUDIT_SIGN_IN, "token:head", 200);
+    assert_int_equal(portal_ask_as(&session, "DELETE", "/portal/api/tokens/eye", NULL), 204);
+    expect_audited(3, VD_AUDIT_CHANGE, "token:head", 204);
+    assert_non_null(portal_header(VD_AUDIT_REQUEST_HEADER));
+    assert_int_equal(portal_ask_as(&session, "GET", "/portal/api/tokens", NULL), 200);
+    assert_null(portal_header(VD_AUDIT_REQUEST_HEADER));
+    session.csrf[0] ^= 1;
+    assert_int_equal(portal_ask_as(&session, "DELETE", "/portal/api/tokens/hand", NULL), 403);
+    expect_audited(4, VD_AUDIT_CHANGE, "token:head", 403);
+    session.csrf[0] ^= 1;
+    assert_int_equal(portal_ask_as(&session, "DELETE", "/portal/session", NULL), 204);
+    expect_audited(5, VD_AUDIT_SIGN_IN, "token:head", 204);
+    vd_audit_stats_get(management_audit, &stats);
+    assert_int_equal(stats.to, 5);
+}
+
 /* A restart signs nobody out; the end of the token does. */
 static void test_portal__session_and_token(void **state)
 {
@@ -293,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sign_in_and_out),
+        TEST(audited),
         TEST(session_and_token),
         TEST(refused_tokens),
         TEST(too_many_refusals),

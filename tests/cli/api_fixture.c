@@ -85,6 +85,7 @@ int set_up(void **state)
         .alerts = stores.alerts,
         .analytics = stores.analytics,
         .log = stores.log,
+        .audit = stores.audit,
         .bus = &bus.base,
         .host_name = "hub.test:9883",
         .query_limits = {.max_rows = 3, .timeout_ms = 10000},

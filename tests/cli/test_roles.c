@@ -82,6 +82,9 @@ static enum vd_role least_role(const char *method, const char *pattern)
         {"DELETE", "/policies/{id}", VD_ROLE_OWNER},
         {"POST", "/policies/{id}/rotate", VD_ROLE_OWNER},
         {"GET", "/tokens", VD_ROLE_OWNER},
+        {"GET", "/audit", VD_ROLE_OWNER},
+        {"GET", "/audit/{id}", VD_ROLE_OWNER},
+        {"GET", "/audit-export", VD_ROLE_OWNER},
         {"POST", "/tokens", VD_ROLE_OWNER},
         {"DELETE", "/tokens/{id}", VD_ROLE_OWNER},
     };
