@@ -486,7 +486,8 @@ static int lex_sign(struct vd_kql_lexer *l, struct vd_kql_token *token)
 {
     static const char *const signs[] = {"==", "=~", "!=", "!~", "<=", ">=", "<>", "..", "|", ",",
         ";", "(", ")", "[", "]", "{", "}", ":", "=", "<", ">", "+", "-", "*", "/", "%", "."};
-    char problem[64];
+    const char c = l->query.data[l->at];
+    char problem[100];
 
     token->kind = VD_KQL_TOKEN_SIGN;
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
@@ -498,7 +499,8 @@ static int lex_sign(struct vd_kql_lexer *l, struct vd_kql_token *token)
             return VD_OK;
         }
     }
-    snprintf(problem, sizeof problem, "no part of the language begins like this");
+    snprintf(problem, sizeof problem, "no part of the language begins like this%s",
+        c == '&' ? "; did you mean 'and'?" : (c == '!' ? "; did you mean not()?" : ""));
     return fail(l, l->at, l->at + 1, problem);
 }
 

@@ -23,6 +23,18 @@ void vd_kql_parse_fail(
     longjmp(p->failed, 1);
 }
 
+/* What may be meant by a word of another language. */
+static const char *hint_of(const struct vd_kql_token *token)
+{
+    if (vd_kql_is_sign(token, "=")) {
+        return "; did you mean '=='?";
+    }
+    if (vd_kql_is_sign(token, "|") && token->offset > 0 && token->text.data[-1] == '|') {
+        return "; did you mean 'or'?";
+    }
+    return vd_kql_is_word(token, "is") ? "; did you mean isnull() or isempty()?" : "";
+}
+
 void vd_kql_parse_expected(struct vd_kql_parser *p, const char *what)
 {
     const struct vd_kql_token *token = vd_kql_peek(p, 0);
@@ -30,8 +42,8 @@ void vd_kql_parse_expected(struct vd_kql_parser *p, const char *what)
     if (token->kind == VD_KQL_TOKEN_END) {
         vd_kql_parse_fail(p, token, "expected %s, found the end of the query", what);
     }
-    vd_kql_parse_fail(p, token, "expected %s, found '%.*s'", what,
-        (int)(token->text.length < 60 ? token->text.length : 60), token->text.data);
+    vd_kql_parse_fail(p, token, "expected %s, found '%.*s'%s", what,
+        (int)(token->text.length < 60 ? token->text.length : 60), token->text.data, hint_of(token));
 }
 
 void *vd_kql_parse_new(struct vd_kql_parser *p, size_t size)

@@ -219,6 +219,9 @@ static void rest_top(struct vd_kql_parser *p, struct vd_kql_node *node)
 {
     struct vd_kql_node *tail = NULL;
 
+    if (vd_kql_is_word(vd_kql_peek(p, 0), "by")) {
+        vd_kql_parse_expected(p, "how many rows, such as 'top 10 by ...'");
+    }
     vd_kql_node_add(node, &tail, vd_kql_parse_expr(p));
     vd_kql_expect_word(p, "by");
     parse_orders(p, node, &tail);

@@ -111,21 +111,6 @@ static struct vd_kql_expr *measured(
     return expr;
 }
 
-/* Of two dynamic values nobody says as what they are to be compared; members with columns of their own say it. */
-static void refuse_order(struct vd_kql_resolver *r, const struct vd_kql_node *node,
-    struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
-{
-    const bool is_order =
-        name.length > 0 && count == 2 && (name.data[0] == '<' || name.data[0] == '>');
-
-    if (is_order && arguments[0]->type == VD_KQL_DYNAMIC && arguments[1]->type == VD_KQL_DYNAMIC &&
-        vd_kql_member_value(arguments[0]) == NULL && vd_kql_member_value(arguments[1]) == NULL) {
-        vd_kql_fail(r, node,
-            "two dynamic values have no order: '%.*s' takes them converted, such as tolong(a) %.*s tolong(b)",
-            VD_STR_ARG(name), VD_STR_ARG(name));
-    }
-}
-
 struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_node *node,
     enum vd_kql_role role, struct vd_str name, struct vd_kql_expr **arguments, uint32_t count)
 {
@@ -138,7 +123,10 @@ struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_n
         vd_kql_fail(r, node, "%.*s takes no more than %d arguments", VD_STR_ARG(name),
             VD_KQL_ARGUMENTS_MAX);
     }
-    refuse_order(r, node, name, arguments, count);
+    if (count == 2) {
+        vd_kql_check_sides(r, node, name, arguments[0], arguments[1]);
+    }
+    vd_kql_check_call_regex(r, node, name, arguments, count);
     for (int reading = READ_COLUMNS; overload == NULL && reading <= READ_TEXT; reading++) {
         char *text = reading == READ_PLAIN ? problem : r->problem->text;
 
@@ -150,6 +138,9 @@ struct vd_kql_expr *vd_kql_call(struct vd_kql_resolver *r, const struct vd_kql_n
             types[i] = call->arguments[i]->type;
         }
         overload = vd_kql_overload_find(role, name, types, count, text);
+    }
+    if (overload == NULL && count == 2) {
+        vd_kql_fail_sides(r, node, name, arguments[0], arguments[1]);
     }
     if (overload == NULL) {
         vd_kql_fail(r, node, "%s", problem);
@@ -510,6 +501,9 @@ static struct vd_kql_expr *resolve_one(
             r, node, "a table stands where a value is expected; toscalar() makes one of it");
     case VD_KQL_STAR:
         vd_kql_fail(r, node, "'*' is no value");
+    case VD_KQL_NAMED:
+        vd_kql_fail(
+            r, node, "a value is expected here, and '=' gives one a name; did you mean '=='?");
     default:
         vd_kql_fail(r, node, "a value is expected here");
     }

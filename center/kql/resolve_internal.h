@@ -159,6 +159,25 @@ bool vd_kql_reads_columns(struct vd_str name);
 /* The id of the column whose JSON the expression is; 0: of none. */
 uint32_t vd_kql_json_of(const struct vd_kql_rel *row, const struct vd_kql_expr *expr);
 
+/* ---- resolve_sides.c ---- */
+
+/* Fails if the comparison of that name is none that means something. */
+void vd_kql_check_sides(struct vd_kql_resolver *r, const struct vd_kql_node *node,
+    struct vd_str name, const struct vd_kql_expr *left, const struct vd_kql_expr *right);
+
+/* The arithmetic of that name does not take these: fails if there is more to say than which types it takes. */
+void vd_kql_fail_sides(struct vd_kql_resolver *r, const struct vd_kql_node *node,
+    struct vd_str name, const struct vd_kql_expr *left, const struct vd_kql_expr *right);
+
+/* ---- resolve_regex.c ---- */
+
+/* Fails, at the node, if the expression is a constant text that is no regular expression. */
+void vd_kql_check_regex(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, const struct vd_kql_expr *pattern);
+/* As that, for the argument of the call that is one, if there is such. */
+void vd_kql_check_call_regex(struct vd_kql_resolver *r, const struct vd_kql_node *node,
+    struct vd_str name, struct vd_kql_expr *const *arguments, uint32_t count);
+
 /* ---- resolve_extract.c ---- */
 
 struct vd_kql_expr *vd_kql_resolve_extract_json(

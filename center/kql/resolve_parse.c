@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "center/kql/regex.h"
 #include "center/kql/resolve_internal.h"
 
 struct pattern {
@@ -78,6 +79,26 @@ static struct vd_str pattern_of(struct vd_kql_resolver *r, const struct vd_kql_n
     return (struct vd_str){pattern.text, pattern.length};
 }
 
+/* At the first literal that is none by itself, else at all of them. */
+static void check_pattern(
+    struct vd_kql_resolver *r, const struct vd_kql_node *node, struct vd_str pattern)
+{
+    struct vd_kql_regex_problem problem;
+    const struct vd_kql_node *at = node;
+
+    if (vd_kql_regex_check(pattern, &problem)) {
+        return;
+    }
+    for (const struct vd_kql_node *item = node->first->next; item != NULL; item = item->next) {
+        if (item->kind == VD_KQL_LITERAL &&
+            !vd_kql_regex_check(item->value.text, &(struct vd_kql_regex_problem){0})) {
+            at = item;
+            break;
+        }
+    }
+    vd_kql_fail(r, at, "no regular expression: %s", problem.text);
+}
+
 static struct vd_kql_rel *matching(struct vd_kql_resolver *r, struct vd_kql_rel *input,
     const struct vd_kql_node *node, struct vd_kql_expr *source, struct vd_str pattern)
 {
@@ -109,6 +130,7 @@ struct vd_kql_rel *vd_kql_resolve_parse(struct vd_kql_resolver *r, const struct 
     struct vd_kql_rel *project;
     int64_t group = 0;
 
+    check_pattern(r, node, pattern);
     if (node->kind == VD_KQL_PARSE_WHERE) {
         input = matching(r, input, node, source, pattern);
     }

@@ -20,9 +20,37 @@ struct query {
     bool truncated;
 };
 
+/* What RE2 says of a pattern that was made by the query itself, so that nobody could look at it before; NULL: it is not about one. */
+static const char *of_pattern(const char *message)
+{
+    static const char prefix[] = "Invalid Input Error: ";
+    static const char *const beginnings[] = {"Pattern failed to parse, error: ", "missing ]",
+        "missing )", "unexpected )", "no argument for repetition", "bad repetition",
+        "invalid repetition", "invalid escape", "invalid character class", "invalid perl operator",
+        "invalid UTF-8", "invalid named capture", "trailing \\", "pattern too large"};
+
+    if (strncmp(message, prefix, strlen(prefix)) != 0) {
+        return NULL;
+    }
+    message += strlen(prefix);
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (strncmp(message, beginnings[i], strlen(beginnings[i])) == 0) {
+            return i == 0 ? message + strlen(beginnings[i]) : message;
+        }
+    }
+    return NULL;
+}
+
 static int query_error(struct query *q, duckdb_error_type type, const char *message)
 {
-    snprintf(q->text, q->text_size, "%s", message != NULL ? message : "the query failed");
+    const char *pattern = message != NULL ? of_pattern(message) : NULL;
+
+    if (pattern != NULL) {
+        snprintf(q->text, q->text_size, "a text that the query made is no regular expression: %s",
+            pattern);
+    } else {
+        snprintf(q->text, q->text_size, "%s", message != NULL ? message : "the query failed");
+    }
     switch (type) {
     case DUCKDB_ERROR_OUT_OF_MEMORY:
         return VD_E_LIMIT;

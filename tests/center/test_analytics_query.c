@@ -206,6 +206,24 @@ static void test_query__hostile(void **state)
     assert_int_equal(analytics_offset_of(f), 3);
 }
 
+/* A pattern that a row has, so that it is read only when the query runs. */
+static void test_query__bad_pattern(void **state)
+{
+    static const char *const statements[] = {
+        "SELECT regexp_matches('a', p) FROM (VALUES ('(a')) t(p)",
+        "SELECT regexp_replace('a', p, 'b', 'g') FROM (VALUES ('a**')) t(p)",
+        "SELECT regexp_extract_all('a', p) FROM (VALUES ('\\q')) t(p)",
+    };
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        assert_null(analytics_query_with(f, statements[i], NULL, VD_E_INVALID));
+        if (strstr(f->text, "is no regular expression: ") == NULL) {
+            fail_msg("%s: %s", statements[i], f->text);
+        }
+    }
+}
+
 /* A tree as deep as can be written within the length of a query ends with an answer, not with a crash. */
 static void test_query__deep(void **state)
 {
@@ -358,6 +376,7 @@ int main(void)
         ANALYTICS_TEST(test_query__values),
         ANALYTICS_TEST(test_query__order_survives_casts),
         ANALYTICS_TEST(test_query__hostile),
+        ANALYTICS_TEST(test_query__bad_pattern),
         ANALYTICS_TEST(test_query__deep),
         ANALYTICS_TEST(test_query__unions),
         ANALYTICS_TEST(test_query__union_order),
