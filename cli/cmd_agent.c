@@ -21,7 +21,7 @@
 #define TOKEN_LIFE_MAX_S       (365 * 24 * 3600)
 
 static const char help_text[] =
-    "Usage: vedette agent --interface NAME [options]\n"
+    "Usage: %s --interface NAME [options]\n"
     "\n"
     "Watches the network traffic of this device on one interface and reports it to its hub.\n"
     "Capturing needs CAP_NET_RAW (root, or a capability on the program).\n"
@@ -43,7 +43,7 @@ static const char help_text[] =
     "  -v, --verbose                 log more\n"
     "  -h, --help                    this text\n"
     "\n"
-    "Example: vedette agent -i eth0 --ca ca.pem -f pump-7.connection\n"
+    "Example: %s -i eth0 --ca ca.pem -f pump-7.connection\n"
     "As a service of systemd: vedette-agent.service\n"
     "\n"
     "SIGINT and SIGTERM send what was collected, disconnect and end it.\n"
@@ -58,9 +58,12 @@ struct arguments {
     const char *file;
 };
 
+/* How it was called: "vedette agent", or "vedette-agent" as a program of its own. */
+static const char *called = "vedette agent";
+
 static int usage(const char *fault, const char *value)
 {
-    fprintf(stderr, "vedette agent: %s%s\nTry `vedette agent --help`.\n", fault, value);
+    fprintf(stderr, "%s: %s%s\nTry `%s --help`.\n", called, fault, value, called);
     return EXIT_USAGE;
 }
 
@@ -110,7 +113,7 @@ static int take_file(struct arguments *a)
     FILE *file = fopen(a->file, "re");
 
     if (file == NULL) {
-        fprintf(stderr, "vedette agent: cannot read %s: %s\n", a->file, strerror(errno));
+        fprintf(stderr, "%s: cannot read %s: %s\n", called, a->file, strerror(errno));
         return EXIT_FAILURE;
     }
     if (fstat(fileno(file), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -185,7 +188,7 @@ static int take_option(struct arguments *a, int option)
         a->help = true;
         return 0;
     default: /* getopt_long has said what is wrong */
-        fputs("Try `vedette agent --help`.\n", stderr);
+        fprintf(stderr, "Try `%s --help`.\n", called);
         return EXIT_USAGE;
     }
 }
@@ -253,16 +256,24 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
     return status != 0 ? status : find_connection(a);
 }
 
-int vd_cmd_agent(int argc, char **argv)
+void vd_cmd_agent_help(FILE *out, const char *name)
+{
+    fprintf(out, help_text, name, name);
+}
+
+int vd_cmd_agent_called(const char *name, int argc, char **argv)
 {
     struct arguments a = {.options = {.settings = asc_settings_default(),
                               .times = asc_linux_hub_times_default(),
                               .stop_fd = -1}};
     sigset_t stops;
-    int status = take_arguments(&a, argc, argv);
+    int status;
+
+    called = name;
+    status = take_arguments(&a, argc, argv);
 
     if (a.help) {
-        fputs(help_text, stdout);
+        vd_cmd_agent_help(stdout, called);
         status = fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     }
     if (a.help || status != 0) {
@@ -276,7 +287,7 @@ int vd_cmd_agent(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &stops, NULL);
     a.options.stop_fd = signalfd(-1, &stops, SFD_CLOEXEC);
     if (a.options.stop_fd < 0) {
-        fprintf(stderr, "vedette agent: no signal descriptor: %s\n", strerror(errno));
+        fprintf(stderr, "%s: no signal descriptor: %s\n", called, strerror(errno));
         status = EXIT_FAILURE;
         goto out;
     }
@@ -285,4 +296,9 @@ int vd_cmd_agent(int argc, char **argv)
 out:
     asc_linux_connection_release(&a.connection);
     return status;
+}
+
+int vd_cmd_agent(int argc, char **argv)
+{
+    return vd_cmd_agent_called("vedette agent", argc, argv);
 }

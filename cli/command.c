@@ -10,7 +10,6 @@
 
 #include "cli/data_dir.h"
 
-#define OPTIONS_MAX    40
 #define PATH_MAX_BYTES 96
 
 static const struct vd_option common_options[] = {
@@ -35,18 +34,17 @@ static bool option_is_taken(const struct vd_command *command, size_t common)
     }
 }
 
-/* All options of a command, its own first. */
-static size_t options_of(const struct vd_command *command, struct vd_option out[OPTIONS_MAX])
+size_t vd_command_options(const struct vd_command *command, struct vd_option out[VD_OPTIONS_MAX])
 {
     size_t count = 0;
 
     for (const struct vd_option *o = command->options; o != NULL && o->name != NULL; o++) {
-        assert(count < OPTIONS_MAX);
+        assert(count < VD_OPTIONS_MAX);
         out[count++] = *o;
     }
     for (size_t i = 0; i < sizeof common_options / sizeof common_options[0]; i++) {
         if (option_is_taken(command, i)) {
-            assert(count < OPTIONS_MAX);
+            assert(count < VD_OPTIONS_MAX);
             out[count++] = common_options[i];
         }
     }
@@ -57,8 +55,8 @@ static size_t options_of(const struct vd_command *command, struct vd_option out[
 
 static void print_options(const struct vd_command *command)
 {
-    struct vd_option options[OPTIONS_MAX];
-    size_t count = options_of(command, options);
+    struct vd_option options[VD_OPTIONS_MAX];
+    size_t count = vd_command_options(command, options);
     char left[64];
 
     printf("\nOptions:\n");
@@ -160,9 +158,9 @@ static bool take_option(const struct vd_command *command, struct vd_invocation *
 static int command_run(
     const struct vd_command *command, struct vd_invocation *invocation, int argc, char **argv)
 {
-    struct vd_option options[OPTIONS_MAX];
-    struct option forms[OPTIONS_MAX + 1] = {{NULL, 0, NULL, 0}};
-    size_t count = options_of(command, options);
+    struct vd_option options[VD_OPTIONS_MAX];
+    struct option forms[VD_OPTIONS_MAX + 1] = {{NULL, 0, NULL, 0}};
+    size_t count = vd_command_options(command, options);
     int index = 0;
     int c;
 

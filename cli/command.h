@@ -29,7 +29,8 @@ enum vd_output {
     VD_OUTPUT_TSV
 };
 
-#define VD_GIVEN_MAX 64
+#define VD_GIVEN_MAX   64
+#define VD_OPTIONS_MAX 40
 
 /* A command line taken apart; points into argv. */
 struct vd_invocation {
@@ -62,6 +63,9 @@ struct vd_command {
 
 /* Finds the command that argv names below `root`, parses its options and runs it. Returns the exit status. */
 int vd_command_main(const struct vd_command *root, int argc, char **argv);
+
+/* All options of a command, its own first, then those that several share. Returns how many. */
+size_t vd_command_options(const struct vd_command *command, struct vd_option out[VD_OPTIONS_MAX]);
 
 /* The value of option `name` where it was given last; NULL if it was not. */
 const char *vd_invocation_value(const struct vd_invocation *invocation, const char *name);

@@ -103,6 +103,17 @@ void vd_config_scope(const struct vd_config *config, struct vd_resource_scope *o
 /* True for a DNS name of letters, digits, hyphens and dots, as a certificate and a connection string can hold. */
 bool vd_host_name_is_valid(struct vd_str name);
 
+/* A property as documents tell of it; what points lives as long as the program. */
+struct vd_config_property {
+    const char *name;
+    const char *initial;
+    char allowed[128]; /* with its unit */
+    const char *text;  /* Markdown: words of code stand in backticks */
+};
+
+/* The i-th property from 0; false if there are no more. */
+bool vd_config_property_at(size_t i, struct vd_config_property *out);
+
 /* Writes the reference page (Markdown). */
 void vd_config_write_reference(FILE *out);
 
