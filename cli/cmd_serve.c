@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/audit_watch.h"
 #include "api/fleet.h"
 #include "api/http.h"
 #include "api/management/management.h"
@@ -23,6 +22,7 @@
 #include "cli/data_dir.h"
 #include "cli/notify_ready.h"
 #include "cli/pki.h"
+#include "cli/serve_audit.h"
 #include "cli/serve_portal.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
@@ -477,26 +477,6 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     return error;
 }
 
-/* Before anybody can change anything. Devices are served even if it cannot be written: changes are then refused. */
-static int start_audit(struct service *service)
-{
-    const struct vd_audit_watch_config config = {
-        .audit = service->stores.audit,
-        .alerts = service->stores.alerts,
-        .registry = service->stores.registry,
-        .keep_ms = (int64_t)service->config.audit_keep_days * VD_DAY_MS,
-        .interval_ms = VD_AUDIT_WATCH_MS,
-    };
-    char note[64];
-    int error = vd_audit_watch_start(&config, &service->audit_watch);
-
-    if (error == VD_OK) {
-        snprintf(note, sizeof note, "version %s, process %d", VD_VERSION, (int)getpid());
-        (void)!vd_audit_add_program(service->stores.audit, "service.start", note);
-    }
-    return error;
-}
-
 static int start(struct service *service)
 {
     char error_text[1024] = "";
@@ -504,7 +484,7 @@ static int start(struct service *service)
         error_text, sizeof error_text);
 
     if (error == VD_OK) {
-        error = start_audit(service);
+        error = vd_serve_audit_start(&service->stores, &service->config, &service->audit_watch);
     }
     if (error == VD_OK) {
         error =
@@ -545,11 +525,7 @@ static bool stop(struct service *service)
     }
     https_ended = vd_http_stop(service->https, API_STOP_MS);
     api_ended = vd_http_stop(service->local, API_STOP_MS) && https_ended;
-    if (service->audit_watch != NULL) {
-        (void)!vd_audit_add_program(
-            service->stores.audit, "service.stop", api_ended ? "" : "requests were left under way");
-        vd_audit_watch_stop(service->audit_watch);
-    }
+    vd_serve_audit_stop(&service->stores, service->audit_watch, !api_ended);
     vd_hub_stop(service->hub);
     if (service->stores.log != NULL) {
         vd_event_log_interrupt(service->stores.log);
