@@ -2,6 +2,7 @@
 // Words of the pages about settings, by tab.
 
 import { access } from './settings/access';
+import { audit } from './settings/audit';
 import { certificates } from './settings/certificates';
 import { data } from './settings/data';
 import { deadLetters } from './settings/dead_letters';
@@ -21,7 +22,8 @@ export const settings = {
         'ip-filter': 'IP filter',
         diagnostics: 'Diagnostic settings',
         'dead-letters': 'Dead letters',
+        audit: 'Audit trail',
         service: 'Service',
     },
-    data, notifications, access, certificates, ipFilter, diagnostics, deadLetters, service,
+    audit, data, notifications, access, certificates, ipFilter, diagnostics, deadLetters, service,
 };

@@ -62,12 +62,3 @@ export function toJson({ columns, rows }: Pick<QueryResult, 'columns' | 'rows'>)
     const objects = rows.map((row) => Object.fromEntries(columns.map((column, i) => [column.name, row[i] ?? null])));
     return `${JSON.stringify(objects, null, 2)}\n`;
 }
-
-export function download(name: string, type: string, content: string): void {
-    const url = URL.createObjectURL(new Blob([content], { type }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = name;
-    link.click();
-    setTimeout(() => { URL.revokeObjectURL(url); }, 1000);
-}

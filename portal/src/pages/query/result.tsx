@@ -3,10 +3,11 @@
 
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { download } from '../../lib/download';
 import type { QueryResult } from '../../lib/types';
 import { t } from '../../strings';
 import { Button, Card, Empty, Fault, Loading, Notice } from '../../ui/ui';
-import { download, toCsv, toJson } from './cell';
+import { toCsv, toJson } from './cell';
 import { ResultChart } from './chart';
 import { isDrawn, plotOf } from './plot';
 import type { Run } from './run';

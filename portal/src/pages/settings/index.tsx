@@ -7,6 +7,7 @@ import { t } from '../../strings';
 import { Page, Tabs } from '../../ui/ui';
 import { NotFound } from '../not_found';
 import { Access } from './access';
+import { Audit } from './audit';
 import { Certificates } from './certificates';
 import { Data } from './data';
 import { DeadLetters } from './dead_letters';
@@ -28,6 +29,7 @@ const TABS: Record<Tab, (props: { id: string | undefined }) => JSX.Element> = {
     'ip-filter': IpFilter,
     diagnostics: Diagnostics,
     'dead-letters': DeadLetters,
+    audit: Audit,
     service: Service,
 };
 
