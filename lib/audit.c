@@ -226,6 +226,9 @@ int vd_audit_open(
         return VD_E_NOMEM;
     }
     pthread_mutex_init(&audit->lock, NULL);
+    pthread_mutex_init(&audit->queue_lock, NULL);
+    pthread_cond_init(&audit->written, NULL);
+    audit->waiting_end = &audit->waiting;
     error = vd_audit_keys_derive(master, audit->head_key, audit->digest_key);
     if (error == VD_OK) {
         error = file_open(audit, path);
@@ -245,6 +248,8 @@ void vd_audit_close(struct vd_audit *audit)
     }
     sqlite3_close(audit->db);
     vd_buf_release(&audit->head_line);
+    pthread_cond_destroy(&audit->written);
+    pthread_mutex_destroy(&audit->queue_lock);
     pthread_mutex_destroy(&audit->lock);
     vd_secret_wipe(audit, sizeof *audit);
     free(audit);

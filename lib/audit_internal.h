@@ -9,8 +9,28 @@
 
 #include "lib/audit.h"
 
+struct vd_audit;
+
+/* Changes rows and `head`, which counts when it is committed. */
+typedef int vd_audit_change(struct vd_audit *audit, struct vd_audit_head *head, void *context);
+
+/* A change that waits to be written, with others in one transaction. */
+struct vd_audit_write {
+    vd_audit_change *change;
+    void *context;
+    int error;
+    bool is_done;
+    struct vd_audit_write *next;
+};
+
 struct vd_audit {
-    pthread_mutex_t lock; /* for all of it */
+    pthread_mutex_t queue_lock; /* for what follows; taken alone */
+    pthread_cond_t written;
+    struct vd_audit_write *waiting; /* the oldest first */
+    struct vd_audit_write **waiting_end;
+    bool is_writing; /* a thread writes what waited: the others leave theirs to the next one */
+
+    pthread_mutex_t lock; /* for the rest */
     sqlite3 *db;
     uint8_t head_key[VD_MASTER_KEY_BYTES];
     uint8_t digest_key[VD_MASTER_KEY_BYTES];
@@ -56,9 +76,6 @@ struct vd_str vd_audit_str(const struct vd_buf *buf);
 /* Runs a statement with a number as ?1, and, where they are given, a text as ?2 and a hash as ?3. */
 VD_NODISCARD int vd_audit_run_text(sqlite3 *db, const char *sql, int64_t number, struct vd_str text,
     const struct vd_audit_hash *hash);
-
-/* Changes rows and `head`, which counts when it is committed. */
-typedef int vd_audit_change(struct vd_audit *audit, struct vd_audit_head *head, void *context);
 
 /* A transaction that ends with a new head. */
 VD_NODISCARD int vd_audit_transact(struct vd_audit *audit, vd_audit_change *change, void *context);

@@ -146,25 +146,52 @@ static int write_head(struct vd_audit *audit, struct vd_audit_head *head, struct
     return error;
 }
 
-int vd_audit_transact(struct vd_audit *audit, vd_audit_change *change, void *context)
+/* One change in a savepoint of its own. False: the transaction is over. */
+static bool write_one(
+    struct vd_audit *audit, struct vd_audit_head *head, struct vd_audit_write *write)
+{
+    struct vd_audit_head changed = *head;
+
+    write->error = vd_sqlite_run(audit->db, "SAVEPOINT one");
+    if (write->error == VD_OK) {
+        write->error = write->change(audit, &changed, write->context);
+    }
+    if (sqlite3_get_autocommit(audit->db) != 0) {
+        return false; /* SQLite has rolled back all of it, for want of room or memory */
+    }
+    if (write->error == VD_OK) {
+        write->error = vd_sqlite_run(audit->db, "RELEASE one");
+        *head = write->error == VD_OK ? changed : *head;
+        return write->error == VD_OK;
+    }
+    return vd_sqlite_run(audit->db, "ROLLBACK TO one; RELEASE one") == VD_OK;
+}
+
+/* All of them in one transaction. What fails by itself leaves the others; else all have the error. */
+static int write_all(struct vd_audit *audit, struct vd_audit_write *first)
 {
     struct vd_audit_head head = audit->head;
     struct vd_buf line = {0};
     int error = vd_sqlite_run(audit->db, "BEGIN IMMEDIATE");
 
     if (error != VD_OK) {
-        audit->stats.write_failures++;
         return error;
     }
     if (audit->head_line.length > 0) {
         error = compare_head(audit, &head);
     }
-    error = error == VD_OK ? change(audit, &head, context) : error;
+    for (struct vd_audit_write *write = first; error == VD_OK && write != NULL;
+         write = write->next) {
+        if (!write_one(audit, &head, write)) {
+            error = write->error != VD_OK ? write->error : VD_E_IO;
+        }
+    }
     error = error == VD_OK ? write_head(audit, &head, &line) : error;
     error = error == VD_OK ? vd_sqlite_run(audit->db, "COMMIT") : error;
     if (error != VD_OK) {
-        (void)!vd_sqlite_run(audit->db, "ROLLBACK");
-        audit->stats.write_failures++;
+        if (sqlite3_get_autocommit(audit->db) == 0) {
+            (void)!vd_sqlite_run(audit->db, "ROLLBACK");
+        }
         vd_buf_release(&line);
         return error;
     }
@@ -175,13 +202,65 @@ int vd_audit_transact(struct vd_audit *audit, vd_audit_change *change, void *con
     return VD_OK;
 }
 
+/* Writes them, with the lock. */
+static void write_batch(struct vd_audit *audit, struct vd_audit_write *first)
+{
+    const int error = write_all(audit, first);
+
+    for (struct vd_audit_write *write = first; write != NULL; write = write->next) {
+        write->error = error != VD_OK ? error : write->error;
+        audit->stats.write_failures += write->error != VD_OK ? 1 : 0;
+    }
+}
+
+int vd_audit_transact(struct vd_audit *audit, vd_audit_change *change, void *context)
+{
+    struct vd_audit_write write = {.change = change, .context = context};
+
+    write_batch(audit, &write);
+    return write.error;
+}
+
+/* Writes what waits, its own among it. With the queue's lock, which it gives back meanwhile. */
+static void lead(struct vd_audit *audit)
+{
+    struct vd_audit_write *first = audit->waiting;
+
+    audit->is_writing = true;
+    audit->waiting = NULL;
+    audit->waiting_end = &audit->waiting;
+    pthread_mutex_unlock(&audit->queue_lock);
+    pthread_mutex_lock(&audit->lock);
+    write_batch(audit, first);
+    pthread_mutex_unlock(&audit->lock);
+    pthread_mutex_lock(&audit->queue_lock);
+    audit->is_writing = false;
+    while (first != NULL) {
+        struct vd_audit_write *next = first->next; /* it is its thread's again */
+
+        first->is_done = true;
+        first = next;
+    }
+    pthread_cond_broadcast(&audit->written);
+}
+
+/* Whoever comes while others write has his change written together with all that gather meanwhile: one sync for all. */
 static int transact_locked(struct vd_audit *audit, vd_audit_change *change, void *context)
 {
+    struct vd_audit_write own = {.change = change, .context = context};
     int error;
 
-    pthread_mutex_lock(&audit->lock);
-    error = vd_audit_transact(audit, change, context);
-    pthread_mutex_unlock(&audit->lock);
+    pthread_mutex_lock(&audit->queue_lock);
+    *audit->waiting_end = &own;
+    audit->waiting_end = &own.next;
+    while (!own.is_done && audit->is_writing) {
+        pthread_cond_wait(&audit->written, &audit->queue_lock);
+    }
+    if (!own.is_done) {
+        lead(audit);
+    }
+    pthread_mutex_unlock(&audit->queue_lock);
+    error = own.error;
     if (error != VD_OK && error != VD_E_LIMIT && error != VD_E_CORRUPT && error != VD_E_NOT_FOUND) {
         vd_log(VD_LOG_ERROR, "audit.unwritable", "reason=\"%s\"", vd_error_text(error));
     }
@@ -232,6 +311,7 @@ static int change_begin(struct vd_audit *audit, struct vd_audit_head *head, void
     }
     if (error == VD_OK) {
         beginning->id = sqlite3_last_insert_rowid(audit->db);
+        head->open++;
     }
     vd_buf_release(&text);
     return error;
@@ -282,6 +362,7 @@ int vd_audit_change_end(struct vd_audit *audit, struct vd_audit_head *head, void
     if (error == VD_OK) {
         error = vd_audit_run_text(audit->db, "DELETE FROM intent WHERE id = ?1", ending->id,
             (struct vd_str){"", 0}, NULL);
+        head->open -= head->open > 0 ? 1 : 0;
     }
     vd_audit_record_release(&intent);
     return error;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The audit trail: its form, what it survives, and that nothing is changed in it unseen. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -266,6 +267,45 @@ static void test_audit__act_leaves_one_record(void **state)
     json_decref(record);
     vd_audit_close(audit);
     expect_whole(place, 1);
+}
+
+#define THREADS 8
+#define ACTS    20
+
+static void *do_acts(void *context)
+{
+    struct vd_audit *audit = context;
+    const struct vd_audit_entry entry = entry_of("policy:service", "twins/{d}");
+    const struct vd_audit_entry end = {.status = 200, .outcome = VD_AUDIT_DONE};
+    uintptr_t failed = 0;
+
+    for (int i = 0; i < ACTS; i++) {
+        int64_t id = 0;
+
+        failed += vd_audit_begin(audit, &entry, &id) != VD_OK ? 1 : 0;
+        failed += vd_audit_end(audit, id, &end) != VD_OK ? 1 : 0;
+        failed += vd_audit_end(audit, -1, &end) != VD_E_NOT_FOUND ? 1 : 0; /* spoils no other's */
+    }
+    return (void *)failed;
+}
+
+static void test_audit__many_at_once(void **state)
+{
+    const struct place *place = *state;
+    struct vd_audit *audit = open_trail(place);
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, do_acts, audit), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *failed = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    vd_audit_close(audit);
+    expect_whole(place, THREADS * ACTS);
 }
 
 static void test_audit__acts_are_bounded(void **state)
@@ -701,6 +741,7 @@ int main(void)
         TEST(test_audit__records_are_there_again),
         TEST(test_audit__pages),
         TEST(test_audit__act_leaves_one_record),
+        TEST(test_audit__many_at_once),
         TEST(test_audit__acts_are_bounded),
         TEST(test_audit__killed_between),
         TEST(test_audit__refused_sign_ins_are_bounded),
