@@ -132,6 +132,10 @@ static int head_load(struct vd_audit *audit, char problem[VD_AUDIT_PROBLEM_SIZE]
         snprintf(problem, VD_AUDIT_PROBLEM_SIZE, "%s",
             check.problem[0] != '\0' ? check.problem : "the open acts cannot be read");
     }
+    if (error == VD_OK && problem[0] != '\0') {
+        error = vd_audit_open_digest(
+            audit->db, audit->head_key, &audit->head.open, &audit->head.open_digest);
+    }
     return error;
 }
 
@@ -158,32 +162,49 @@ static int change_forget(struct vd_audit *audit, struct vd_audit_head *head, voi
     const int64_t *id = context;
     const struct vd_audit_entry entry =
         vd_audit_own_entry("an act that had begun and not ended cannot be read");
-    const int error = vd_audit_append(audit, head, &entry);
+    int error = vd_audit_append(audit, head, &entry);
 
-    return error == VD_OK ? vd_audit_run_text(audit->db, "DELETE FROM intent WHERE id = ?1", *id,
-                                (struct vd_str){"", 0}, NULL)
-                          : error;
+    if (error == VD_OK) {
+        error = vd_audit_run_text(
+            audit->db, "DELETE FROM intent WHERE id = ?1", *id, (struct vd_str){"", 0}, NULL);
+    }
+    if (error == VD_OK) {
+        error = vd_audit_open_digest(audit->db, audit->head_key, &head->open, &head->open_digest);
+    }
+    return error;
 }
 
-static int end_open(struct vd_audit *audit)
+/* All of them in one transaction: a hub that was killed may have had thousands. */
+static int change_end_open(struct vd_audit *audit, struct vd_audit_head *head, void *context)
 {
-    const struct vd_audit_entry unknown = {.outcome = VD_AUDIT_UNKNOWN,
-        .note = "the program ended before it could say how this ended: it may have happened"};
     int64_t id = 0;
     int error;
 
     while ((error = oldest_intent(audit, &id)) == VD_OK) {
-        struct vd_audit_ending ending = {id, &unknown};
+        struct vd_audit_ending ending = {id, context};
 
-        error = vd_audit_transact(audit, vd_audit_change_end, &ending);
+        error = vd_audit_change_end(audit, head, &ending);
         if (error == VD_E_CORRUPT) {
-            error = vd_audit_transact(audit, change_forget, &id);
+            error = change_forget(audit, head, &id);
         }
         if (error != VD_OK) {
-            break;
+            return error;
         }
     }
     return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
+static int end_open(struct vd_audit *audit)
+{
+    struct vd_audit_entry unknown = {.outcome = VD_AUDIT_UNKNOWN,
+        .note = "the program ended before it could say how this ended: it may have happened"};
+    int64_t id = 0;
+    const int error = oldest_intent(audit, &id);
+
+    if (error == VD_E_NOT_FOUND) {
+        return VD_OK;
+    }
+    return error == VD_OK ? vd_audit_transact(audit, change_end_open, &unknown) : error;
 }
 
 static int file_open(struct vd_audit *audit, const char *path)

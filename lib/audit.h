@@ -6,8 +6,8 @@
 
 #include "lib/audit_check.h"
 
-/* Acts that have begun and not ended. */
-#define VD_AUDIT_OPEN_MAX 256
+/* Acts that have begun and not ended: all calls of methods that a hub has wait, and what workers do beside. */
+#define VD_AUDIT_OPEN_MAX 4352
 /* Records that one transaction of a cut removes, and that are never cut for their age. */
 #define VD_AUDIT_CUT_STEP 10000
 #define VD_AUDIT_KEEP_MIN 10000

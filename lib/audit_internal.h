@@ -59,8 +59,12 @@ VD_NODISCARD int vd_audit_prepare(
 VD_NODISCARD int vd_audit_row_next(sqlite3_stmt *statement, struct vd_audit_row *out);
 /* The head's row, appended. VD_E_NOT_FOUND. */
 VD_NODISCARD int vd_audit_head_line(sqlite3 *db, struct vd_buf *out);
-/* Digest and number of the open acts. */
-VD_NODISCARD int vd_audit_open_digest(sqlite3 *db, uint64_t *count, struct vd_audit_hash *digest);
+/* Takes an open act into the digest of all, or, as it was taken in before, out of it. */
+VD_NODISCARD int vd_audit_open_mix(const uint8_t key[VD_MASTER_KEY_BYTES], int64_t id,
+    struct vd_str text, struct vd_audit_hash *digest);
+/* Number and digest of the open acts; key NULL: the digest is left as it is. */
+VD_NODISCARD int vd_audit_open_digest(
+    sqlite3 *db, const uint8_t *key, uint64_t *count, struct vd_audit_hash *digest);
 /* Records from check->next on, at most `count`; *done: there are no more before check->head.to. */
 VD_NODISCARD int vd_audit_check_rows(
     sqlite3 *db, struct vd_audit_check *check, uint64_t count, bool *done);

@@ -60,35 +60,55 @@ int vd_audit_head_line(sqlite3 *db, struct vd_buf *out)
     return error;
 }
 
-int vd_audit_open_digest(sqlite3 *db, uint64_t *count, struct vd_audit_hash *digest)
+/* Exclusive-or: it does not matter in which order they end. Without the key nobody knows what to take out. */
+int vd_audit_open_mix(const uint8_t key[VD_MASTER_KEY_BYTES], int64_t id, struct vd_str text,
+    struct vd_audit_hash *digest)
+{
+    struct vd_buf named = {0};
+    struct vd_audit_hash mac;
+    int error;
+
+    vd_buf_printf(&named, "intent %" PRId64 " ", id);
+    vd_buf_append(&named, text.data, text.length);
+    error = named.error;
+    if (error == VD_OK) {
+        error = vd_audit_mac_of(key, (struct vd_str){(const char *)named.data, named.length}, &mac);
+    }
+    for (size_t i = 0; error == VD_OK && i < VD_AUDIT_HASH_BYTES; i++) {
+        digest->bytes[i] ^= mac.bytes[i];
+    }
+    vd_buf_release(&named);
+    return error;
+}
+
+int vd_audit_open_digest(
+    sqlite3 *db, const uint8_t *key, uint64_t *count, struct vd_audit_hash *digest)
 {
     sqlite3_stmt *statement = NULL;
-    struct vd_buf text = {0};
+    struct vd_audit_hash all = {{0}};
     struct vd_audit_row row;
-    int error =
-        vd_audit_prepare(db, "SELECT id, body, NULL FROM intent ORDER BY id", NULL, 0, &statement);
+    int error = vd_audit_prepare(db, "SELECT id, body, NULL FROM intent", NULL, 0, &statement);
 
     *count = 0;
     while (error == VD_OK && (error = vd_audit_row_next(statement, &row)) == VD_OK) {
-        vd_buf_printf(&text, "%" PRIu64 " %zu ", row.sequence, row.text.length);
-        vd_buf_append(&text, row.text.data, row.text.length);
+        if (key != NULL) {
+            error = vd_audit_open_mix(key, (int64_t)row.sequence, row.text, &all);
+        }
         ++*count;
     }
     sqlite3_finalize(statement);
-    error = error == VD_E_NOT_FOUND ? text.error : error;
-    if (error == VD_OK) {
-        error = vd_audit_hash_of(
-            (struct vd_str){text.data != NULL ? (const char *)text.data : "", text.length}, digest);
+    error = error == VD_E_NOT_FOUND ? VD_OK : error;
+    if (error == VD_OK && key != NULL) {
+        *digest = all;
     }
-    vd_buf_release(&text);
     return error;
 }
 
 int vd_audit_check_open(sqlite3 *db, struct vd_audit_check *check)
 {
-    struct vd_audit_hash digest;
+    struct vd_audit_hash digest = check->head.open_digest;
     uint64_t count = 0;
-    const int error = vd_audit_open_digest(db, &count, &digest);
+    const int error = vd_audit_open_digest(db, check->key, &count, &digest);
 
     if (error != VD_OK) {
         return error;
@@ -122,6 +142,11 @@ int vd_audit_check_rows(sqlite3 *db, struct vd_audit_check *check, uint64_t coun
     }
     sqlite3_finalize(statement);
     *done = taken < count;
+    if (error == VD_E_CORRUPT && check->problem[0] == '\0') {
+        check->wrong = check->next;
+        snprintf(check->problem, sizeof check->problem,
+            "the file is damaged: record %" PRIu64 " cannot be read", check->next);
+    }
     return error == VD_E_NOT_FOUND ? VD_OK : error;
 }
 
@@ -210,6 +235,9 @@ static int verify(sqlite3 *db, struct vd_audit_check *check)
     error = error == VD_OK ? vd_audit_check_end(check) : error;
     error = error == VD_OK ? check_beyond(db, check) : error;
     error = error == VD_OK ? vd_audit_check_open(db, check) : error;
+    if (error == VD_E_CORRUPT && check->problem[0] == '\0') {
+        snprintf(check->problem, sizeof check->problem, "the file is damaged");
+    }
     vd_buf_release(&line);
     return error;
 }

@@ -132,13 +132,11 @@ static int compare_head(struct vd_audit *audit, struct vd_audit_head *head)
 
 static int write_head(struct vd_audit *audit, struct vd_audit_head *head, struct vd_buf *line)
 {
-    int error = vd_audit_open_digest(audit->db, &head->open, &head->open_digest);
+    int error;
 
     head->time_ms = vd_clock_utc_ms();
-    if (error == VD_OK) {
-        vd_audit_head_write(line, head, audit->head_key);
-        error = line->error;
-    }
+    vd_audit_head_write(line, head, audit->head_key);
+    error = line->error;
     if (error == VD_OK) {
         error = vd_audit_run_text(
             audit->db, "INSERT OR REPLACE INTO head VALUES (?1, ?2)", 1, vd_audit_str(line), NULL);
@@ -312,6 +310,8 @@ static int change_begin(struct vd_audit *audit, struct vd_audit_head *head, void
     if (error == VD_OK) {
         beginning->id = sqlite3_last_insert_rowid(audit->db);
         head->open++;
+        error = vd_audit_open_mix(
+            audit->head_key, beginning->id, vd_audit_str(&text), &head->open_digest);
     }
     vd_buf_release(&text);
     return error;
@@ -328,8 +328,9 @@ int vd_audit_begin(struct vd_audit *audit, const struct vd_audit_entry *entry, i
     return error;
 }
 
-/* The act as it began. VD_E_NOT_FOUND. */
-static int read_intent(struct vd_audit *audit, int64_t id, struct vd_audit_record *out)
+/* The act as it began, taken out of those of the head. VD_E_NOT_FOUND. */
+static int take_intent(
+    struct vd_audit *audit, struct vd_audit_head *head, int64_t id, struct vd_audit_record *out)
 {
     sqlite3_stmt *statement = NULL;
     struct vd_audit_row row;
@@ -338,6 +339,10 @@ static int read_intent(struct vd_audit *audit, int64_t id, struct vd_audit_recor
 
     if (error == VD_OK) {
         error = vd_audit_row_next(statement, &row);
+    }
+    if (error == VD_OK) {
+        error = vd_audit_open_mix(audit->head_key, id, row.text, &head->open_digest);
+        head->open -= head->open > 0 ? 1 : 0;
     }
     if (error == VD_OK) {
         error = vd_audit_record_read(row.text, out) == VD_OK ? VD_OK : VD_E_CORRUPT;
@@ -350,7 +355,7 @@ int vd_audit_change_end(struct vd_audit *audit, struct vd_audit_head *head, void
 {
     const struct vd_audit_ending *ending = context;
     struct vd_audit_record intent;
-    int error = read_intent(audit, ending->id, &intent);
+    int error = take_intent(audit, head, ending->id, &intent);
 
     if (error != VD_OK) {
         return error;
@@ -362,7 +367,6 @@ int vd_audit_change_end(struct vd_audit *audit, struct vd_audit_head *head, void
     if (error == VD_OK) {
         error = vd_audit_run_text(audit->db, "DELETE FROM intent WHERE id = ?1", ending->id,
             (struct vd_str){"", 0}, NULL);
-        head->open -= head->open > 0 ? 1 : 0;
     }
     vd_audit_record_release(&intent);
     return error;

@@ -61,6 +61,7 @@ static int set_up(void **state)
         .alerts = stores.alerts,
         .analytics = stores.analytics,
         .log = stores.log,
+        .audit = stores.audit,
         .host_name = "hub.test",
         .started_ms = 1,
     };
@@ -516,6 +517,7 @@ static void expect_answer(int fd)
 static void test_api_http__methods_hold_no_worker(void **state)
 {
     static struct held_bus held;
+    struct vd_audit_stats audit;
     struct vd_api_answer answer;
     int fds[WAITING];
 
@@ -529,10 +531,17 @@ static void test_api_http__methods_hold_no_worker(void **state)
     assert_int_equal(answer.status, 200);
     json_decref(answer.body);
     close(fds[0]);
+    vd_audit_stats_get(stores.audit, &audit);
+    assert_int_equal(audit.open, WAITING);
     end_calls(&held, 0);
     for (unsigned i = 1; i < WAITING; i++) {
         expect_answer(fds[i]);
     }
+    /* Each is in the audit trail, whether somebody waited for it or not. */
+    do {
+        vd_audit_stats_get(stores.audit, &audit);
+    } while (audit.open > 0);
+    assert_int_equal(audit.to, WAITING + 1); /* with the device's */
 }
 
 /* Stopping waits for a call that has not ended. */

@@ -308,18 +308,53 @@ static void test_audit__many_at_once(void **state)
     expect_whole(place, THREADS * ACTS);
 }
 
+#define OPENERS 16
+
+static void *open_acts(void *context)
+{
+    struct vd_audit *audit = context;
+    const struct vd_audit_entry entry = entry_of("token:a", "/x");
+    uintptr_t failed = 0;
+
+    for (int i = 0; i < VD_AUDIT_OPEN_MAX / OPENERS; i++) {
+        int64_t id = 0;
+
+        failed += vd_audit_begin(audit, &entry, &id) != VD_OK ? 1 : 0;
+    }
+    return (void *)failed;
+}
+
+/* They end in any order, and those of a program that was killed with the next one. */
 static void test_audit__acts_are_bounded(void **state)
 {
     const struct place *place = *state;
     struct vd_audit *audit = open_trail(place);
     const struct vd_audit_entry entry = entry_of("token:a", "/x");
+    const struct vd_audit_entry end = {.outcome = VD_AUDIT_DONE};
+    pthread_t threads[OPENERS];
+    struct vd_audit_stats stats;
     int64_t id = 0;
 
-    for (int i = 0; i < VD_AUDIT_OPEN_MAX; i++) {
-        assert_int_equal(vd_audit_begin(audit, &entry, &id), VD_OK);
+    for (int i = 0; i < OPENERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, open_acts, audit), 0);
+    }
+    for (int i = 0; i < OPENERS; i++) {
+        void *failed = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
     }
     assert_int_equal(vd_audit_begin(audit, &entry, &id), VD_E_LIMIT);
+    assert_int_equal(vd_audit_end(audit, 9, &end), VD_OK);
+    assert_int_equal(vd_audit_end(audit, 7, &end), VD_OK);
+    assert_int_equal(vd_audit_begin(audit, &entry, &id), VD_OK);
+    expect_whole(place, 2);
+    vd_audit_stats_get(audit, &stats);
+    assert_int_equal(stats.open, VD_AUDIT_OPEN_MAX - 1);
     vd_audit_close(audit);
+    expect_whole(place, 2);
+    vd_audit_close(open_trail(place));
+    expect_whole(place, VD_AUDIT_OPEN_MAX + 1);
 }
 
 /* A kill between an act's beginning and its end. */
@@ -457,6 +492,32 @@ static void test_audit__changes_of_the_file_are_seen(void **state)
         run_sql(place, cases[i].sql);
         expect_wrong(place, cases[i].wrong, cases[i].words);
     }
+}
+
+/* A page in the middle that the disk has lost. */
+static void test_audit__damaged_pages_are_seen(void **state)
+{
+    const struct place *place = *state;
+    struct vd_audit *audit = open_trail(place);
+    struct vd_audit_check check;
+    FILE *file;
+    char junk[4096];
+    long size;
+
+    fill(audit, 60);
+    vd_audit_close(audit);
+    memset(junk, 0x5a, sizeof junk);
+    file = fopen(place->path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size = ftell(file);
+    assert_true(size > 8 * (long)sizeof junk);
+    assert_int_equal(fseek(file, size / 2 / (long)sizeof junk * (long)sizeof junk, SEEK_SET), 0);
+    assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(verify(place, &check), VD_E_CORRUPT);
+    assert_string_not_equal(check.problem, "");
+    assert_in_range(check.wrong, 1, 60);
 }
 
 /* Opening says it, and writes it down: that nobody can take back without the key. */
@@ -748,6 +809,7 @@ int main(void)
         TEST(test_audit__cut_leaves_what_verifies),
         TEST(test_audit__cut_spares_what_is_not_whole),
         TEST(test_audit__changes_of_the_file_are_seen),
+        TEST(test_audit__damaged_pages_are_seen),
         TEST(test_audit__opening_tells_of_a_cut_end),
         TEST(test_audit__removed_intent_is_seen),
         TEST(test_audit__running_service_sees_it),
