@@ -40,6 +40,7 @@ static const struct vd_api_route routes[] = {
     {"POST", "/twins/query", VD_ROLE_READER, NEEDS_BOTH, vd_api_twin_query},
     {"GET", "/feedback", VD_ROLE_READER, VD_NEEDS_STATE, vd_api_feedback_list},
     {"DELETE", "/feedback", VD_ROLE_CONTRIBUTOR, VD_NEEDS_STATE, vd_api_feedback_forget},
+    {"POST", "/backup", VD_ROLE_OWNER, VD_NEEDS_ALL, vd_api_backup_write},
     {"GET", "/ip-filter", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
     {"PUT", "/ip-filter", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
     {"GET", "/certificates", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_certificate_list},

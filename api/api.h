@@ -30,6 +30,19 @@
 
 struct vd_notifier;
 
+struct vd_api;
+
+struct vd_api_backup_wish {
+    const char *directory; /* absolute */
+    bool with_master_key;
+    const atomic_bool *is_unwanted; /* NULL: never */
+};
+
+/* Writes a backup of all stores: *out is the answer, the caller's. VD_E_EXISTS, VD_E_BUSY, VD_E_DENIED, VD_E_FULL ... with the
+ * reason in error_text. */
+typedef int vd_api_backup(const struct vd_api *api, const struct vd_api_backup_wish *wish,
+    json_t **out, char *error_text, size_t error_size);
+
 /* What the handlers work on. Stores that no route called needs may be NULL. */
 struct vd_api {
     struct vd_registry *registry;
@@ -51,7 +64,9 @@ struct vd_api {
     struct vd_audit *audit;              /* the audit trail; NULL likewise */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
     struct vd_query_limits query_limits;
-    int64_t started_ms; /* UTC; 0: no service is running */
+    vd_api_backup *backup; /* NULL: none can be written */
+    const char *data_dir;  /* that it is of */
+    int64_t started_ms;    /* UTC; 0: no service is running */
 };
 
 /* Who asks. All zero: nobody, who may do nothing. */
@@ -112,6 +127,9 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * DELETE /feedback?upTo=           204
  * POST /twins/query                {"query"[,"maxRows","continuation"]}; {"rows","areTwins","continuation"}, which is "" at
  *                                  the end
+ * POST /backup                    {"directory"[,"withMasterKey"]}, of the owner on this machine; 201 {"directory","cut","files","bytes",
+ *                                  "pauseMicroseconds","hasMasterKey"} when it is whole, minutes later; 409 while another is written, or
+ *                                  if the directory exists
  * GET /ip-filter                   {"etag", "properties":{...}} as hub/ip_filter.h reads them
  * PUT /ip-filter?etag=             body: the properties; the same. With an etag: 412 if another is there
  * GET /certificates                {"certificates":[...]}, CA certificates that devices' certificates may lead to

@@ -29,6 +29,12 @@ struct vd_center {
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
     bool stopping;
+    bool has_ended; /* nothing is called any more */
+    struct {
+        void (*function)(void *context); /* NULL: nothing is to be called */
+        void *context;
+    } call;
+    uint32_t callers; /* who wait for it */
     struct vd_center_stats stats;
     /* What the rate is measured from: the number of records at two times, of the monotonic clock. */
     struct {
@@ -175,6 +181,36 @@ static void maintain_tables(struct vd_center *center)
     }
 }
 
+static void answer_call(struct vd_center *center)
+{
+    void (*function)(void *context);
+    void *context;
+
+    pthread_mutex_lock(&center->mutex);
+    function = center->call.function;
+    context = center->call.context;
+    pthread_mutex_unlock(&center->mutex);
+    if (function == NULL) {
+        return;
+    }
+    function(context);
+    pthread_mutex_lock(&center->mutex);
+    center->call.function = NULL;
+    pthread_cond_broadcast(&center->changed);
+    pthread_mutex_unlock(&center->mutex);
+}
+
+static void end_calls(struct vd_center *center)
+{
+    pthread_mutex_lock(&center->mutex);
+    center->has_ended = true;
+    pthread_cond_broadcast(&center->changed);
+    while (center->callers > 0) {
+        pthread_cond_wait(&center->changed, &center->mutex);
+    }
+    pthread_mutex_unlock(&center->mutex);
+}
+
 static int center_turn(struct vd_center *center)
 {
     int error = vd_ingest_refresh(&center->ingest);
@@ -210,8 +246,10 @@ static void *center_main(void *argument)
     while (!center_is_stopping(center)) {
         const int64_t began_ms = vd_clock_monotonic_ms();
         const uint64_t from = center->ingest.stats.next_offset;
-        int error = center_turn(center);
+        int error;
 
+        answer_call(center);
+        error = center_turn(center);
         publish(center, error);
         if (error == VD_E_NOT_FOUND) {
             error = wait_for_more(center);
@@ -225,6 +263,7 @@ static void *center_main(void *argument)
         pause_for(center, retry_ms);
         retry_ms = retry_ms * 2 < VD_INGEST_RETRY_MAX_MS ? retry_ms * 2 : VD_INGEST_RETRY_MAX_MS;
     }
+    end_calls(center);
     return NULL;
 }
 
@@ -290,6 +329,27 @@ void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)
     pthread_mutex_unlock(&center->mutex);
 }
 
+int vd_center_call(struct vd_center *center, void (*call)(void *context), void *context)
+{
+    bool was_called = false;
+
+    pthread_mutex_lock(&center->mutex);
+    if (!center->has_ended) {
+        center->callers++;
+        center->call.function = call;
+        center->call.context = context;
+        while (!center->has_ended && center->call.function != NULL) {
+            pthread_cond_wait(&center->changed, &center->mutex);
+        }
+        was_called = center->call.function == NULL;
+        center->call.function = NULL;
+        center->callers--;
+        pthread_cond_broadcast(&center->changed);
+    }
+    pthread_mutex_unlock(&center->mutex);
+    return was_called ? VD_OK : VD_E_CLOSED;
+}
+
 void vd_center_hunts_get(struct vd_center *center, struct vd_hunter_stats *out)
 {
     vd_hunter_stats_get(center->hunter, out);
@@ -302,7 +362,7 @@ void vd_center_stop(struct vd_center *center)
     }
     pthread_mutex_lock(&center->mutex);
     center->stopping = true;
-    pthread_cond_signal(&center->changed);
+    pthread_cond_broadcast(&center->changed);
     pthread_mutex_unlock(&center->mutex);
     pthread_join(center->thread, NULL);
     center_free(center);

@@ -60,6 +60,10 @@ struct vd_center;
 /* Starts the center's thread. */
 VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
+/* Has the center's thread call it between two batches, and waits for that: it takes no records meanwhile. For one caller at a
+ * time, who may not be that thread. VD_E_CLOSED: the center is about to stop, and it was not called. */
+VD_NODISCARD int vd_center_call(
+    struct vd_center *center, void (*call)(void *context), void *context);
 /* Of hunts for new indicators among stored flows. */
 void vd_center_hunts_get(struct vd_center *center, struct vd_hunter_stats *out);
 /* Finishes the batch under way, ends the thread, frees. NULL is allowed. Call vd_event_log_interrupt first or it waits

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/fleet.h"
+#include "cli/backup/backup.h"
 #include "cli/command.h"
 #include "cli/data_dir.h"
 #include "cli/stores.h"
@@ -163,6 +164,8 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
             .audit = stores.audit,
             .fleet = &fleet.base,
             .host_name = host,
+            .backup = vd_backup_of_api,
+            .data_dir = data_dir,
             .query_limits = {config.query_max_rows, config.query_timeout_s * 1000},
         };
         char resource_id[VD_RESOURCE_ID_SIZE];

@@ -18,6 +18,7 @@
 #include "api/solution.h"
 #include "center/notify/notifier.h"
 #include "center/recommend/recommender.h"
+#include "cli/backup/backup.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/notify_ready.h"
@@ -378,6 +379,8 @@ static void make_api(struct service *service)
         .fleet = &service->fleet.base,
         .host_name = service->host_name,
         .recorder = &service->recorder,
+        .backup = vd_backup_of_api,
+        .data_dir = service->dir,
         .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
         .started_ms = vd_clock_utc_ms(),
     };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "hub/limits.h"
+#include "lib/sqlite.h"
 #include "lib/str.h"
 #include "proto/protocol.h"
 
@@ -326,5 +327,8 @@ bool vd_token_is_valid(const struct vd_token *token);
 const char *vd_role_name(enum vd_role role);
 /* The reverse, exact letters. False leaves *role untouched. */
 bool vd_role_parse(struct vd_str name, enum vd_role *role);
+
+/* Of the SQLite implementation's file. */
+extern const struct vd_sqlite_format vd_registry_format;
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "hub/state_store.h"
 #include "lib/error.h"
+#include "lib/sqlite.h"
 
 struct vd_state;
 
@@ -70,5 +71,8 @@ void vd_state_stop(struct vd_state *state);
 
 /* After vd_state_stop, and when no thread is in a function above. What was not collected is let go. */
 void vd_state_close(struct vd_state *state);
+
+/* Of its file. */
+extern const struct vd_sqlite_format vd_state_format;
 
 #endif

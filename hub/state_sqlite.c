@@ -3,6 +3,8 @@
 
 #include "hub/state_sqlite.h"
 
+#include "lib/sync.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,6 +84,8 @@ static const char *const statement_sql[STATE_STATEMENTS] = {
 
 /* What leads to each version from the one before it. They are never changed: a new version is a new step. A message's body
  * has a table of its own, so that a lock or a delivery rewrites a short row; due_ms is the end of the lock or of the life. */
+const struct vd_sqlite_format vd_state_format = {STATE_APPLICATION_ID, STATE_VERSION};
+
 static const char *const version_sql[STATE_VERSION] = {
     "CREATE TABLE owner (id INTEGER PRIMARY KEY AUTOINCREMENT, device_id TEXT NOT NULL,"
     " module_id TEXT NOT NULL, generation_id TEXT NOT NULL, filters INTEGER NOT NULL DEFAULT 0,"
@@ -255,8 +259,13 @@ static int check_schema(sqlite3 *db)
 
 static int open_database(struct vd_state_store *self, const char *path)
 {
-    int error;
-    int fd =
+    int fd;
+    int error = vd_lock_beside(path, &self->lock_fd);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    fd =
         open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* the mode; SQLite would use the umask's */
 
     if (fd < 0) {
@@ -270,7 +279,7 @@ static int open_database(struct vd_state_store *self, const char *path)
     }
     sqlite3_busy_timeout(self->db, STATE_BUSY_MS);
     error = vd_sqlite_run(self->db,
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
         "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -" STATE_CACHE_KIB "; BEGIN IMMEDIATE;");
     if (error != VD_OK) {
         return error;
@@ -297,6 +306,7 @@ int vd_state_store_open(const char *path, struct vd_state_store **out)
     if (self == NULL) {
         return VD_E_NOMEM;
     }
+    self->lock_fd = -1;
     error = open_database(self, path);
     if (error != VD_OK) {
         vd_state_store_close(self);
@@ -315,6 +325,9 @@ void vd_state_store_close(struct vd_state_store *self)
         sqlite3_finalize(self->statements[i]);
     }
     sqlite3_close(self->db);
+    if (self->lock_fd >= 0) {
+        close(self->lock_fd);
+    }
     free(self);
 }
 

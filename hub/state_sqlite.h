@@ -48,6 +48,7 @@ enum state_statement {
 };
 
 struct vd_state_store {
+    int lock_fd; /* held as long as it is open */
     sqlite3 *db;
     sqlite3_stmt *statements[STATE_STATEMENTS];
     int64_t changes_at_begin;

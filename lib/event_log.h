@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "lib/event.h"
+#include "lib/sqlite.h"
 
 /*
  * Every record has an offset: 0 for the first, one more for each that follows, without gaps, for ever
@@ -76,5 +77,8 @@ VD_NODISCARD int vd_event_log_end(struct vd_event_log *log, uint32_t partition, 
 void vd_event_log_interrupt(struct vd_event_log *log);
 /* NULL is allowed. No other call may be under way. */
 void vd_event_log_close(struct vd_event_log *log);
+
+/* Of the embedded log's file. */
+extern const struct vd_sqlite_format vd_event_log_format;
 
 #endif

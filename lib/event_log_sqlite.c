@@ -5,10 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +37,8 @@
                                                        "PRAGMA user_version = " TEXT_OF( \
                                                            FORMAT_VERSION) ";"           \
                                                                            "COMMIT;"
+
+const struct vd_sqlite_format vd_event_log_format = {APPLICATION_ID, FORMAT_VERSION};
 
 struct sqlite_log {
     struct vd_event_log base;
@@ -183,22 +183,6 @@ static int reader_open(struct sqlite_log *self, const char *path)
             &self->select);
     }
     return error;
-}
-
-/* A lock file of its own: closing any descriptor of the database would drop SQLite's locks on it. */
-static int lock_take(const char *path, int *fd)
-{
-    char name[PATH_MAX];
-    int n = snprintf(name, sizeof name, "%s.lock", path);
-
-    if (n < 0 || (size_t)n >= sizeof name) {
-        return VD_E_INVALID;
-    }
-    *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (*fd < 0) {
-        return errno == ENOENT ? VD_E_IO : vd_error_from_errno(errno);
-    }
-    return flock(*fd, LOCK_EX | LOCK_NB) == 0 ? VD_OK : vd_error_from_errno(errno);
 }
 
 /* Makes the file with its mode, and its name durable: SQLite syncs the folder for journals only. */
@@ -534,7 +518,7 @@ int vd_event_log_sqlite_open(const char *path, struct vd_event_log **log)
     if (self == NULL) {
         return VD_E_NOMEM;
     }
-    error = lock_take(path, &self->lock_fd);
+    error = vd_lock_beside(path, &self->lock_fd);
     if (error == VD_OK) {
         error = file_create(path);
     }

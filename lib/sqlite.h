@@ -10,6 +10,12 @@
  * full disk (ENOSPC) apart itself; every other failed read or write is VD_E_IO. */
 VD_NODISCARD int vd_sqlite_error(int code);
 
+/* What a database says that it is: PRAGMA application_id, and the newest user_version that this program knows. */
+struct vd_sqlite_format {
+    int application_id;
+    int version;
+};
+
 struct sqlite3;
 
 /* Runs a script whose rows do not matter. */

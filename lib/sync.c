@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "lib/str.h"
@@ -31,4 +33,20 @@ int vd_sync_folder_of(const char *path)
     const int error = vd_text_copy(path, copy, sizeof copy);
 
     return error == VD_OK ? vd_sync_folder(dirname(copy)) : error;
+}
+
+int vd_lock_beside(const char *path, int *fd)
+{
+    char name[PATH_MAX];
+    int n = snprintf(name, sizeof name, "%s.lock", path);
+
+    *fd = -1;
+    if (n < 0 || (size_t)n >= sizeof name) {
+        return VD_E_INVALID;
+    }
+    *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0) {
+        return errno == ENOENT ? VD_E_IO : vd_error_from_errno(errno);
+    }
+    return flock(*fd, LOCK_EX | LOCK_NB) == 0 ? VD_OK : vd_error_from_errno(errno);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/sqlite.h"
 #include "lib/str.h"
 #include "lib/uuid.h"
 
@@ -70,5 +71,8 @@ VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id
  */
 VD_NODISCARD int vd_alert_store_groups(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups);
+
+/* Of its file. */
+extern const struct vd_sqlite_format vd_alert_store_format;
 
 #endif

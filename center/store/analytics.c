@@ -37,6 +37,22 @@ void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stat
     analytics->ops->stats(analytics, out);
 }
 
+int vd_analytics_copy_begin(struct vd_analytics *analytics, char *error_text, size_t error_size)
+{
+    return analytics->ops->copy_begin(analytics, error_text, error_size);
+}
+
+int vd_analytics_copy_finish(
+    struct vd_analytics *analytics, const char **folder, char *error_text, size_t error_size)
+{
+    return analytics->ops->copy_finish(analytics, folder, error_text, error_size);
+}
+
+void vd_analytics_copy_end(struct vd_analytics *analytics)
+{
+    analytics->ops->copy_end(analytics);
+}
+
 const char *vd_analytics_kind_name(enum vd_analytics_kind kind)
 {
     static const char *const names[VD_ANALYTICS_KINDS] = {

@@ -154,6 +154,11 @@ struct vd_analytics_ops {
     int (*maintain)(struct vd_analytics *analytics, int64_t now_ms);
     /* As the latest maintain found it. Any thread. */
     void (*stats)(struct vd_analytics *analytics, struct vd_analytics_stats *out);
+    /* See vd_analytics_copy_begin. */
+    int (*copy_begin)(struct vd_analytics *analytics, char *error_text, size_t error_size);
+    int (*copy_finish)(
+        struct vd_analytics *analytics, const char **folder, char *error_text, size_t error_size);
+    void (*copy_end)(struct vd_analytics *analytics);
     void (*close)(struct vd_analytics *analytics);
 };
 
@@ -187,6 +192,31 @@ VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *
 uint32_t vd_analytics_queries_running(struct vd_analytics *analytics);
 VD_NODISCARD int vd_analytics_maintain(struct vd_analytics *analytics, int64_t now_ms);
 void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out);
+/*
+ * A copy of all day files as they are now, in three steps. Begin is quick, and for the thread that appends: it links what
+ * does not change any more and notes how far the newest day is. Until the end no day goes or is written anew.
+ * VD_E_BUSY: a copy is under way; VD_E_IO, VD_E_FULL ... with the reason in error_text: none is then.
+ */
+VD_NODISCARD int vd_analytics_copy_begin(
+    struct vd_analytics *analytics, char *error_text, size_t error_size);
+/* Any thread, beside appends; long: copies the rest. *folder holds the files, until the end. VD_E_CLOSED: the tables had to be
+ * opened anew, or are closed. */
+VD_NODISCARD int vd_analytics_copy_finish(
+    struct vd_analytics *analytics, const char **folder, char *error_text, size_t error_size);
+/* After every copy that was begun, in the thread that finished it: removes the folder. */
+void vd_analytics_copy_end(struct vd_analytics *analytics);
+/* What a day's file was found to hold. */
+struct vd_day_found {
+    int version;          /* of its tables */
+    uint64_t rows;        /* of all tables */
+    uint64_t next_offset; /* that it knows */
+};
+/*
+ * Reads every value of a day's file that no store has open, and changes nothing. VD_E_CORRUPT, VD_E_NEWER, VD_E_IO with the reason
+ * in error_text.
+ */
+VD_NODISCARD int vd_analytics_day_check(
+    const char *path, struct vd_day_found *out, char *error_text, size_t error_size);
 /* The table's name in queries. */
 const char *vd_analytics_kind_name(enum vd_analytics_kind kind);
 /* NULL is allowed. */

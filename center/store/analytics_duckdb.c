@@ -77,6 +77,7 @@ static int ensure_working(struct vd_duckdb *store)
         return VD_OK;
     }
     vd_duckdb_rewrite_stop(store);
+    vd_duckdb_copy_stop(store);
     vd_duckdb_interrupt_all(store);
     pthread_rwlock_wrlock(&store->instance_lock);
     vd_duckdb_instance_close(store);
@@ -197,6 +198,26 @@ static void duckdb_store_stats(struct vd_analytics *analytics, struct vd_analyti
     pthread_mutex_unlock(&store->stats_mutex);
 }
 
+static int duckdb_store_copy_begin(
+    struct vd_analytics *analytics, char *error_text, size_t error_size)
+{
+    struct vd_duckdb *store = duckdb_of(analytics);
+    int error = ensure_working(store);
+
+    return error == VD_OK ? vd_duckdb_copy_begin(store, error_text, error_size) : error;
+}
+
+static int duckdb_store_copy_finish(
+    struct vd_analytics *analytics, const char **folder, char *error_text, size_t error_size)
+{
+    return vd_duckdb_copy_finish(duckdb_of(analytics), folder, error_text, error_size);
+}
+
+static void duckdb_store_copy_end(struct vd_analytics *analytics)
+{
+    vd_duckdb_copy_end(duckdb_of(analytics));
+}
+
 static void duckdb_store_close(struct vd_analytics *analytics)
 {
     struct vd_duckdb *store = duckdb_of(analytics);
@@ -209,6 +230,8 @@ static void duckdb_store_close(struct vd_analytics *analytics)
     pthread_mutex_destroy(&store->queries_mutex);
     pthread_mutex_destroy(&store->stats_mutex);
     pthread_cond_destroy(&store->queries_changed);
+    pthread_mutex_destroy(&store->copy.mutex);
+    free(store->copy.folder);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }
@@ -227,6 +250,9 @@ static const struct vd_analytics_ops duckdb_ops = {
     .queries_running = duckdb_store_queries_running,
     .maintain = duckdb_store_maintain,
     .stats = duckdb_store_stats,
+    .copy_begin = duckdb_store_copy_begin,
+    .copy_finish = duckdb_store_copy_finish,
+    .copy_end = duckdb_store_copy_end,
     .close = duckdb_store_close,
 };
 
@@ -292,6 +318,7 @@ static struct vd_duckdb *store_new(const struct vd_duckdb_options *options)
     pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&store->queries_mutex, NULL);
     pthread_mutex_init(&store->stats_mutex, NULL);
+    pthread_mutex_init(&store->copy.mutex, NULL);
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
         store->keep_days[i] = options->keep_days[i];
     }
@@ -332,6 +359,9 @@ int vd_analytics_duckdb_open(const struct vd_duckdb_options *options, struct vd_
         : VD_E_NOMEM;
     if (error == VD_OK) {
         error = resolve_folder(store);
+    }
+    if (error == VD_OK) {
+        error = vd_duckdb_copy_init(store);
     }
     if (error == VD_OK) {
         error = vd_duckdb_instance_open(store, error_text, error_size);

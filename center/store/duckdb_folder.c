@@ -215,6 +215,17 @@ static uint64_t file_bytes(const char *path)
     return path != NULL && stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
+bool vd_duckdb_day_has_log(const struct vd_duckdb *store, const struct vd_duckdb_day *day)
+{
+    char *path = vd_duckdb_day_path(store, day);
+    char *wal = path != NULL ? with_suffix(path, WAL_SUFFIX) : NULL;
+    const bool has = file_bytes(wal) > 0;
+
+    free(path);
+    free(wal);
+    return has;
+}
+
 uint64_t vd_duckdb_day_bytes(const struct vd_duckdb *store, const struct vd_duckdb_day *day)
 {
     char *path = vd_duckdb_day_path(store, day);

@@ -37,6 +37,22 @@ struct vd_duckdb_rewrite {
     char text[VD_DUCKDB_TEXT_SIZE];
 };
 
+#define VD_DUCKDB_TABLES 4
+
+/* A copy of all days: center/store/analytics.h. */
+struct vd_duckdb_copy {
+    atomic_bool is_under_way; /* days stay as they are */
+    atomic_bool is_cancelled;
+    pthread_mutex_t mutex;        /* for the connection */
+    duckdb_connection connection; /* NULL: nothing is copied now */
+    char *folder;
+    bool has_newest;
+    struct vd_duckdb_day newest;
+    uint64_t rows[VD_DUCKDB_TABLES]; /* of the newest day, when the copy began */
+    uint64_t next_offset;
+    char text[VD_DUCKDB_TEXT_SIZE];
+};
+
 /* A query under way, for the watchdog. */
 struct vd_duckdb_running {
     duckdb_connection connection; /* NULL: the slot is free */
@@ -62,6 +78,7 @@ struct vd_duckdb {
     bool broken;                /* the instance refuses to work: it must be opened anew */
     struct vd_duckdb_day *days; /* in their order */
     size_t day_count;
+    struct vd_duckdb_copy copy;
     struct vd_duckdb_rewrite rewrite;
     int64_t rewrite_again_ms;  /* after a failure, monotonic */
     atomic_uint views_changed; /* how often a day went or was replaced */
@@ -126,6 +143,8 @@ void vd_duckdb_day_forget(struct vd_duckdb *store, size_t i);
 VD_NODISCARD int vd_duckdb_day_remove(
     const struct vd_duckdb *store, const struct vd_duckdb_day *day);
 VD_NODISCARD int vd_duckdb_new_remove(const struct vd_duckdb *store, int32_t day);
+/* Whether the file has a log that is not empty. */
+bool vd_duckdb_day_has_log(const struct vd_duckdb *store, const struct vd_duckdb_day *day);
 /* With the log. */
 uint64_t vd_duckdb_day_bytes(const struct vd_duckdb *store, const struct vd_duckdb_day *day);
 /* Syncs the new file under its final name, so that after a loss of power it is whole or absent. */
@@ -141,6 +160,32 @@ VD_NODISCARD int vd_duckdb_rewrite_start(
 VD_NODISCARD int vd_duckdb_rewrite_collect(struct vd_duckdb *store, char *text, size_t text_size);
 /* Gives it up, if it is under way. */
 void vd_duckdb_rewrite_stop(struct vd_duckdb *store);
+
+/* What is copied of a table: its first rows, in the order that takes least room or as they are. */
+struct vd_duckdb_rows_copy {
+    duckdb_connection connection;
+    const char *from; /* catalogs */
+    const char *to;
+    const struct vd_duckdb_table *table;
+    uint64_t rows;
+    bool is_sorted;
+    const atomic_bool *is_cancelled;
+};
+/* VD_E_CLOSED: cancelled; VD_E_CORRUPT: another number of rows came out. */
+VD_NODISCARD int vd_duckdb_rows_copy(
+    const struct vd_duckdb_rows_copy *copy, char *text, size_t text_size);
+
+/* ---- duckdb_copy.c ---- */
+
+VD_NODISCARD int vd_duckdb_copy_begin(struct vd_duckdb *store, char *text, size_t text_size);
+VD_NODISCARD int vd_duckdb_copy_finish(
+    struct vd_duckdb *store, const char **folder, char *text, size_t text_size);
+void vd_duckdb_copy_end(struct vd_duckdb *store);
+/* Has a copy that is under way end soon, and waits until it lets go of the instance. */
+void vd_duckdb_copy_stop(struct vd_duckdb *store);
+bool vd_duckdb_copy_is_under_way(const struct vd_duckdb *store);
+/* Removes what a copy left that was cut off. Makes the path of the folder. */
+VD_NODISCARD int vd_duckdb_copy_init(struct vd_duckdb *store);
 
 /* ---- duckdb_keep.c: how long days are kept, and how much ---- */
 
@@ -161,7 +206,6 @@ struct vd_duckdb_table {
     enum vd_analytics_kind kind;
     const char *order; /* in which its rows take least room */
 };
-#define VD_DUCKDB_TABLES 4
 extern const struct vd_duckdb_table vd_duckdb_tables[VD_DUCKDB_TABLES];
 
 /* Makes the tables of a new file. */

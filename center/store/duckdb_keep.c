@@ -254,8 +254,12 @@ static void publish(struct vd_duckdb *store, int64_t now_ms)
 
 int vd_duckdb_maintain(struct vd_duckdb *store, int64_t now_ms, char *text, size_t text_size)
 {
-    int error = vd_duckdb_rewrite_collect(store, text, text_size);
+    int error;
 
+    if (vd_duckdb_copy_is_under_way(store)) {
+        return VD_OK; /* what is copied stays in its place */
+    }
+    error = vd_duckdb_rewrite_collect(store, text, text_size);
     if (error != VD_OK && !store->broken) {
         /* The day stays as it is, for now. */
         vd_log(VD_LOG_WARN, "analytics.packing_failed", "problem=\"%.300s\"", text);

@@ -13,50 +13,65 @@
 /* An interrupt between two statements goes unheard: it is repeated. */
 #define STOP_REPEAT_MS 20
 
-static int copy_piece(struct vd_duckdb_rewrite *r, const char *from,
-    const struct vd_duckdb_table *table, uint64_t row)
+static int copy_piece(
+    const struct vd_duckdb_rows_copy *copy, uint64_t row, char *text, size_t text_size)
 {
+    const uint64_t end = row + PIECE_ROWS < copy->rows ? row + PIECE_ROWS : copy->rows;
     struct vd_buf sql = {0};
 
-    if (atomic_load(&r->is_cancelled)) {
+    if (atomic_load(copy->is_cancelled)) {
         return VD_E_CLOSED;
     }
     vd_buf_printf(&sql,
-        "INSERT INTO " CATALOG ".main.%s SELECT * FROM %s.main.%s WHERE rowid >= %llu AND rowid <"
-        " %llu ORDER BY %s",
-        table->name, from, table->name, (unsigned long long)row,
-        (unsigned long long)row + PIECE_ROWS, table->order);
-    return vd_duckdb_run_built_on(r->connection, &sql, r->text, sizeof r->text);
+        "INSERT INTO %s.main.%s SELECT * FROM %s.main.%s WHERE rowid >= %llu AND rowid < %llu",
+        copy->to, copy->table->name, copy->from, copy->table->name, (unsigned long long)row,
+        (unsigned long long)end);
+    if (copy->is_sorted) {
+        vd_buf_printf(&sql, " ORDER BY %s", copy->table->order);
+    }
+    return vd_duckdb_run_built_on(copy->connection, &sql, text, text_size);
 }
 
-static int count_rows(
-    struct vd_duckdb_rewrite *r, const char *catalog, const char *table, uint64_t *rows)
+static int count_rows(duckdb_connection connection, const char *catalog, const char *table,
+    uint64_t *rows, char *text, size_t text_size)
 {
     char sql[96];
 
     snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.main.%s", catalog, table);
-    return vd_duckdb_number(r->connection, sql, rows, r->text, sizeof r->text);
+    return vd_duckdb_number(connection, sql, rows, text, text_size);
+}
+
+int vd_duckdb_rows_copy(const struct vd_duckdb_rows_copy *copy, char *text, size_t text_size)
+{
+    uint64_t copied = 0;
+    int error = VD_OK;
+
+    for (uint64_t row = 0; error == VD_OK && row < copy->rows; row += PIECE_ROWS) {
+        error = copy_piece(copy, row, text, text_size);
+    }
+    if (error == VD_OK) {
+        error = count_rows(copy->connection, copy->to, copy->table->name, &copied, text, text_size);
+    }
+    if (error == VD_OK && copied != copy->rows) {
+        snprintf(text, text_size, "%s.%s: %llu rows became %llu", copy->from, copy->table->name,
+            (unsigned long long)copy->rows, (unsigned long long)copied);
+        error = VD_E_CORRUPT;
+    }
+    return error;
 }
 
 static int copy_table(
     struct vd_duckdb_rewrite *r, const char *from, const struct vd_duckdb_table *table)
 {
-    uint64_t rows = 0;
-    uint64_t copied = 0;
-    int error = count_rows(r, from, table->name, &rows);
+    struct vd_duckdb_rows_copy copy = {.connection = r->connection,
+        .from = from,
+        .to = CATALOG,
+        .table = table,
+        .is_sorted = true,
+        .is_cancelled = &r->is_cancelled};
+    int error = count_rows(r->connection, from, table->name, &copy.rows, r->text, sizeof r->text);
 
-    for (uint64_t row = 0; error == VD_OK && row < rows; row += PIECE_ROWS) {
-        error = copy_piece(r, from, table, row);
-    }
-    if (error == VD_OK) {
-        error = count_rows(r, CATALOG, table->name, &copied);
-    }
-    if (error == VD_OK && copied != rows) {
-        snprintf(r->text, sizeof r->text, "%s.%s: %llu rows became %llu", from, table->name,
-            (unsigned long long)rows, (unsigned long long)copied);
-        error = VD_E_CORRUPT;
-    }
-    return error;
+    return error == VD_OK ? vd_duckdb_rows_copy(&copy, r->text, sizeof r->text) : error;
 }
 
 static int copy_day(struct vd_duckdb_rewrite *r)

@@ -254,6 +254,9 @@ static const char *const *const versions[] = {original, second};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof versions[0]))
 
+const struct vd_sqlite_format vd_alert_store_format = {
+    APPLICATION_ID, sizeof versions / sizeof versions[0]};
+
 /* One number that a pragma answers with. */
 static int pragma_number(sqlite3 *db, const char *sql, int64_t *value)
 {

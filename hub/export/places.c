@@ -195,6 +195,21 @@ static int begin_epoch(struct vd_export_places *places)
     return error == VD_OK ? save(places) : error;
 }
 
+int vd_export_places_renew(const char *path)
+{
+    struct vd_export_places places = {.path = strdup(path)};
+    int error = places.path != NULL ? read_file(&places) : VD_E_NOMEM;
+
+    if (error == VD_OK) {
+        error = epoch_make(places.epoch);
+    }
+    if (error == VD_OK) {
+        error = save(&places);
+    }
+    free(places.path);
+    return error;
+}
+
 int vd_export_places_load(
     struct vd_export_places *places, const char *path, struct vd_event_log *log)
 {

@@ -53,6 +53,10 @@ VD_NODISCARD int vd_export_places_move(
 VD_NODISCARD int vd_export_places_keep(struct vd_export_places *places,
     bool (*wanted)(void *context, const char *setting, enum vd_export_kind kind), void *context);
 
+/* Gives the log of the file `path` a new epoch, its places stay: for a log that was restored, whose next records are others than
+ * those that had their offsets before. Of a file that no exporter has open. VD_E_NOT_FOUND, VD_E_CORRUPT, VD_E_NEWER ... */
+VD_NODISCARD int vd_export_places_renew(const char *path);
+
 void vd_export_places_release(struct vd_export_places *places);
 
 #endif

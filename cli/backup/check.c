@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens nothing for writing: databases are read in place, keys are tried on a copy of the registry. */
+
+#include "cli/backup/check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "center/store/alert_store.h"
+#include "center/store/analytics.h"
+#include "cli/backup/backup.h"
+#include "cli/backup/files.h"
+#include "cli/data_dir.h"
+#include "cli/data_make.h"
+#include "hub/registry.h"
+#include "hub/state.h"
+#include "lib/event_log.h"
+#include "lib/secret.h"
+
+/* What is read of a database's own report of damage. */
+#define DAMAGE_ROWS 3
+
+struct checking {
+    struct vd_checks *checks;
+    const char *folder;
+    bool is_backup;
+    /* Where each store is in the event log; -1: not known. */
+    int64_t log_end;
+    int64_t alerts_next;
+    int64_t rows_next;
+};
+
+static int say(struct vd_checks *checks, bool ok, const char *what, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int say(struct vd_checks *checks, bool ok, const char *what, const char *format, ...)
+{
+    char text[600];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    checks->bad += ok ? 0 : 1;
+    return json_array_append_new(checks->list,
+               json_pack("{s:s, s:b, s:s}", "what", what, "ok", ok ? 1 : 0, "text", text)) == 0
+        ? VD_OK
+        : VD_E_NOMEM;
+}
+
+/* ---- Databases ---- */
+
+static const struct database {
+    const char *name;
+    const struct vd_sqlite_format *format;
+    const char *next; /* SQL: its place in the event log */
+} databases[] = {
+    {VD_FILE_REGISTRY, &vd_registry_format, NULL},
+    {VD_FILE_STATE, &vd_state_format, NULL},
+    {VD_FILE_ALERTS, &vd_alert_store_format,
+        "SELECT coalesce((SELECT value FROM meta WHERE key = 'next_offset'), 0)"},
+    {VD_FILE_LOG, &vd_event_log_format,
+        "SELECT coalesce((SELECT first_offset + count FROM batch ORDER BY first_offset DESC LIMIT 1), 0)"},
+};
+
+/* In a backup nobody writes, and SQLite may not either: no file beside it is made. */
+static int open_database(const struct checking *c, const char *name, sqlite3 **db)
+{
+    struct vd_buf uri = {0};
+    int error;
+
+    vd_buf_append_text(&uri, "file:");
+    for (const char *at = c->folder; *at != '\0'; at++) {
+        if (strchr("?#%", *at) != NULL) {
+            vd_buf_printf(&uri, "%%%02x", (unsigned char)*at);
+        } else {
+            vd_buf_append(&uri, at, 1);
+        }
+    }
+    vd_buf_printf(&uri, "/%s%s", name, c->is_backup ? "?immutable=1" : "");
+    vd_buf_append(&uri, "", 1);
+    error = uri.error != VD_OK
+        ? uri.error
+        : vd_sqlite_error(sqlite3_open_v2((const char *)uri.data, db,
+              SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL));
+    vd_buf_release(&uri);
+    return error;
+}
+
+static int read_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? VD_OK : vd_sqlite_error(code);
+}
+
+/* Runs a pragma that gives a row for each fault; `good` is the text of a row that is none. */
+static int read_faults(sqlite3 *db, const char *sql, const char *good, struct vd_buf *faults)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    while ((code == SQLITE_OK || code == SQLITE_ROW) &&
+        (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+
+        if (text == NULL || strcmp(text, good) != 0) {
+            vd_buf_printf(faults, "%s%.150s", faults->length > 0 ? "; " : "",
+                text != NULL ? text : "a row without text");
+        }
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? VD_OK : vd_sqlite_error(code);
+}
+
+static int judge_database(struct checking *c, const struct database *of, sqlite3 *db)
+{
+    char integrity[64];
+    struct vd_buf faults = {.max = 400};
+    int64_t application = 0;
+    int64_t version = 0;
+    int error = read_number(db, "PRAGMA application_id", &application);
+
+    if (error == VD_OK) {
+        error = read_number(db, "PRAGMA user_version", &version);
+    }
+    if (error == VD_OK && application != of->format->application_id) {
+        return say(c->checks, false, of->name, "it is not what its name says");
+    }
+    if (error == VD_OK && version > of->format->version) {
+        return say(c->checks, false, of->name,
+            "format %lld, written by a newer vedette; this one knows up to %d", (long long)version,
+            of->format->version);
+    }
+    snprintf(integrity, sizeof integrity, "PRAGMA integrity_check(%d)", DAMAGE_ROWS);
+    if (error == VD_OK) {
+        error = read_faults(db, integrity, "ok", &faults);
+    }
+    if (error == VD_OK && faults.length == 0) {
+        error = read_faults(db,
+            "SELECT \"table\" || ': a row refers to one that is not there' FROM"
+            " pragma_foreign_key_check LIMIT 3",
+            "", &faults);
+    }
+    vd_buf_append(&faults, "", 1);
+    if (error == VD_OK && faults.length > 1) {
+        error = say(c->checks, false, of->name, "%s", (const char *)faults.data);
+        vd_buf_release(&faults);
+        return error;
+    }
+    vd_buf_release(&faults);
+    return error != VD_OK
+        ? say(c->checks, false, of->name, "%s", vd_error_text(error))
+        : say(c->checks, true, of->name, "whole, format %lld", (long long)version);
+}
+
+static int check_database(struct checking *c, const struct database *of)
+{
+    sqlite3 *db = NULL;
+    char path[VD_PATH_SIZE];
+    int64_t next = -1;
+    int error = vd_data_path(c->folder, of->name, path);
+
+    if (error == VD_OK && access(path, R_OK) != 0) {
+        return say(c->checks, false, of->name, "%s", vd_error_text(vd_error_from_errno(errno)));
+    }
+    error = open_database(c, of->name, &db);
+    error = error != VD_OK ? say(c->checks, false, of->name, "%s", vd_error_text(error))
+                           : judge_database(c, of, db);
+    if (of->next != NULL && db != NULL && read_number(db, of->next, &next) == VD_OK) {
+        *(of->format == &vd_event_log_format ? &c->log_end : &c->alerts_next) = next;
+    }
+    sqlite3_close(db);
+    return error;
+}
+
+/* ---- Day files ---- */
+
+static int check_day(struct checking *c, const char *name)
+{
+    struct vd_day_found found;
+    char below[VD_PATH_SIZE];
+    char path[VD_PATH_SIZE];
+    char reason[400] = "";
+    int error;
+
+    snprintf(below, sizeof below, VD_FILE_ANALYTICS "/%.255s", name);
+    error = vd_data_path(c->folder, below, path);
+    if (error == VD_OK) {
+        error = vd_analytics_day_check(path, &found, reason, sizeof reason);
+    }
+    if (error == VD_E_NOMEM) {
+        return error;
+    }
+    if (error != VD_OK) {
+        return say(
+            c->checks, false, below, "%s", reason[0] != '\0' ? reason : vd_error_text(error));
+    }
+    if ((int64_t)found.next_offset > c->rows_next) {
+        c->rows_next = (int64_t)found.next_offset;
+    }
+    return say(c->checks, true, below, "whole, format %d, %llu rows", found.version,
+        (unsigned long long)found.rows);
+}
+
+static bool is_day(const char *name)
+{
+    const size_t length = strlen(name);
+
+    return length > 7 && strcmp(name + length - 7, ".duckdb") == 0;
+}
+
+static int check_days(struct checking *c)
+{
+    char path[VD_PATH_SIZE];
+    struct dirent *entry;
+    int error = vd_data_path(c->folder, VD_FILE_ANALYTICS, path);
+    DIR *dir = error == VD_OK ? opendir(path) : NULL;
+
+    if (dir == NULL) {
+        return say(c->checks, false, VD_FILE_ANALYTICS, "%s",
+            vd_error_text(error != VD_OK ? error : vd_error_from_errno(errno)));
+    }
+    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
+        error = is_day(entry->d_name) ? check_day(c, entry->d_name) : VD_OK;
+    }
+    closedir(dir);
+    return error;
+}
+
+/* ---- What they say together ---- */
+
+static int check_offsets(struct checking *c)
+{
+    if (c->log_end < 0 || c->alerts_next < 0) {
+        return VD_OK; /* said already */
+    }
+    if (c->alerts_next > c->log_end || c->rows_next > c->log_end) {
+        return say(c->checks, false, "offsets",
+            "the event log ends at %lld, alerts go to %lld and rows to %lld: it is another log",
+            (long long)c->log_end, (long long)c->alerts_next, (long long)c->rows_next);
+    }
+    return say(c->checks, true, "offsets", "log to %lld, alerts to %lld, rows to %lld",
+        (long long)c->log_end, (long long)c->alerts_next, (long long)c->rows_next);
+}
+
+/* ---- Keys ---- */
+
+static bool count_identity(void *context, const struct vd_identity *identity)
+{
+    (void)identity;
+    ++*(uint64_t *)context;
+    return true;
+}
+
+static bool count_policy(void *context, const struct vd_policy *policy)
+{
+    (void)policy;
+    ++*(uint64_t *)context;
+    return true;
+}
+
+static int copy_registry(const struct checking *c, const char *to)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    int error = open_database(c, VD_FILE_REGISTRY, &db);
+    int code = SQLITE_OK;
+
+    if (error == VD_OK) {
+        code = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &statement, NULL);
+    }
+    if (error == VD_OK && code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, to, -1, SQLITE_STATIC);
+        code = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return error != VD_OK ? error : vd_sqlite_error(code);
+}
+
+/* All keys of devices, modules and policies are opened. */
+static int open_all_keys(const char *path, const uint8_t key[VD_MASTER_KEY_BYTES],
+    uint64_t *identities, uint64_t *policies)
+{
+    struct vd_registry *registry = NULL;
+    int error = vd_registry_sqlite_open(path, key, &registry);
+
+    if (error == VD_OK) {
+        error = vd_registry_list(registry, NULL, NULL, count_identity, identities);
+    }
+    if (error == VD_OK) {
+        error = vd_registry_policy_list(registry, count_policy, policies);
+    }
+    vd_registry_close(registry);
+    return error;
+}
+
+static int check_registry_keys(struct checking *c, const uint8_t key[VD_MASTER_KEY_BYTES])
+{
+    const char *temporary = getenv("TMPDIR");
+    char folder[VD_PATH_SIZE];
+    char path[VD_PATH_SIZE];
+    uint64_t identities = 0;
+    uint64_t policies = 0;
+    int error;
+
+    snprintf(folder, sizeof folder, "%.400s/vedette-verify-XXXXXX",
+        temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        return say(c->checks, false, "keys", "%.400s: %s", folder,
+            vd_error_text(vd_error_from_errno(errno)));
+    }
+    error = vd_data_path(folder, VD_FILE_REGISTRY, path);
+    if (error == VD_OK) {
+        error = copy_registry(c, path);
+    }
+    if (error == VD_OK) {
+        error = open_all_keys(path, key, &identities, &policies);
+    }
+    vd_data_remove_tree(folder);
+    if (error != VD_OK) {
+        return say(c->checks, false, "keys", "the registry's do not open: %s",
+            error == VD_E_DENIED ? "it is another master key" : vd_error_text(error));
+    }
+    return say(c->checks, true, "keys", "of %llu identities and %llu policies open",
+        (unsigned long long)identities, (unsigned long long)policies);
+}
+
+static int check_keys(struct checking *c, const char *key_file)
+{
+    uint8_t key[VD_MASTER_KEY_BYTES];
+    int error = vd_secret_key_file_read(key_file, key);
+
+    if (error != VD_OK) {
+        return say(c->checks, false, "keys", "%.400s: %s", key_file, vd_error_text(error));
+    }
+    error = check_registry_keys(c, key);
+    vd_secret_wipe(key, sizeof key);
+    return error;
+}
+
+/* ---- The whole ---- */
+
+static int check_stores(struct checking *c)
+{
+    int error = VD_OK;
+
+    for (size_t i = 0; error == VD_OK && i < sizeof databases / sizeof databases[0]; i++) {
+        error = check_database(c, &databases[i]);
+    }
+    if (error == VD_OK) {
+        error = check_days(c);
+    }
+    return error == VD_OK ? check_offsets(c) : error;
+}
+
+static struct checking checking_of(struct vd_checks *checks, const char *folder, bool is_backup)
+{
+    return (struct checking){.checks = checks,
+        .folder = folder,
+        .is_backup = is_backup,
+        .log_end = -1,
+        .alerts_next = -1,
+        .rows_next = -1};
+}
+
+int vd_check_data(const char *dir, struct vd_checks *checks)
+{
+    struct checking c = checking_of(checks, dir, false);
+    char path[VD_PATH_SIZE];
+    int error = check_stores(&c);
+
+    if (error == VD_OK) {
+        error = vd_data_path(dir, VD_FILE_MASTER_KEY, path);
+    }
+    return error == VD_OK ? check_keys(&c, path) : error;
+}
+
+static int check_file(struct checking *c, const struct vd_manifest_file *file)
+{
+    struct vd_file_sum sum;
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(c->folder, file->path, path);
+
+    if (error == VD_OK) {
+        error = vd_file_sum_of(path, false, &sum);
+    }
+    if (error != VD_OK) {
+        return say(c->checks, false, file->path, "%s", vd_error_text(error));
+    }
+    if (sum.bytes != file->bytes) {
+        return say(c->checks, false, file->path, "%llu bytes; the manifest says %llu",
+            (unsigned long long)sum.bytes, (unsigned long long)file->bytes);
+    }
+    if (strcmp(sum.sha256, file->sha256) != 0) {
+        return say(c->checks, false, file->path, "its content is not what the manifest says");
+    }
+    return VD_OK;
+}
+
+static int check_files(struct checking *c, const struct vd_manifest *manifest)
+{
+    const unsigned bad = c->checks->bad;
+    int error = VD_OK;
+
+    for (size_t i = 0; error == VD_OK && i < manifest->count; i++) {
+        error = check_file(c, &manifest->files[i]);
+    }
+    if (error == VD_OK && c->checks->bad == bad) {
+        error = say(c->checks, true, VD_MANIFEST_FILE, "%zu files are as it says", manifest->count);
+    }
+    return error;
+}
+
+int vd_check_backup(const char *folder, const char *key_file, struct vd_checks *checks)
+{
+    struct checking c = checking_of(checks, folder, true);
+    struct vd_manifest manifest = {0};
+    char reason[600] = "";
+    char path[VD_PATH_SIZE];
+    int error = vd_manifest_read(folder, &manifest, reason, sizeof reason);
+
+    if (error != VD_OK) {
+        return say(checks, false, VD_MANIFEST_FILE, "%s", reason);
+    }
+    error = check_files(&c, &manifest);
+    if (error == VD_OK) {
+        error = check_stores(&c);
+    }
+    if (error == VD_OK && manifest.has_master_key && key_file == NULL) {
+        error = vd_data_path(folder, VD_FILE_MASTER_KEY, path);
+        key_file = path;
+    }
+    if (error == VD_OK && key_file != NULL) {
+        error = check_keys(&c, key_file);
+    } else if (error == VD_OK) {
+        error = say(checks, true, "keys",
+            "not looked at: the master key is not in the backup, and none is given by --master-key");
+    }
+    vd_manifest_release(&manifest);
+    return error;
+}

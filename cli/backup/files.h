@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Files of backups: copied, hashed, synced. */
+
+#ifndef VEDETTE_CLI_BACKUP_FILES_H
+#define VEDETTE_CLI_BACKUP_FILES_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "cli/backup/manifest.h"
+
+/* What a file was found to hold. */
+struct vd_file_sum {
+    uint64_t bytes;
+    char sha256[VD_SHA256_HEX_SIZE];
+};
+
+/* Hashes what can be read of `fd` from its place on. */
+VD_NODISCARD int vd_file_sum(int fd, struct vd_file_sum *out);
+/* The same of the file at `path`; is_synced: and syncs it. VD_E_NOT_FOUND ... */
+VD_NODISCARD int vd_file_sum_of(const char *path, bool is_synced, struct vd_file_sum *out);
+
+/* Copies what can be read of `fd` into a new file, and syncs it. sum: of what was copied; NULL: it is not wanted. is_unwanted:
+ * true ends it with VD_E_CLOSED; NULL: it goes on. On failure the file is removed. */
+VD_NODISCARD int vd_file_copy(
+    int fd, const char *path, mode_t mode, struct vd_file_sum *sum, const atomic_bool *is_unwanted);
+VD_NODISCARD int vd_file_copy_of(const char *from, const char *path, mode_t mode,
+    struct vd_file_sum *sum, const atomic_bool *is_unwanted);
+
+/* Writes a new file, synced. VD_E_EXISTS ... */
+VD_NODISCARD int vd_file_write_new(const char *path, const void *data, size_t length, mode_t mode);
+
+/* Reads a small file whole. VD_E_LIMIT: it is longer than `size`. */
+VD_NODISCARD int vd_file_read_small(const char *path, void *out, size_t size, size_t *length);
+
+#endif
