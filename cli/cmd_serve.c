@@ -20,9 +20,9 @@
 #include "center/recommend/recommender.h"
 #include "cli/backup/backup.h"
 #include "cli/commands.h"
+#include "cli/config_check.h"
 #include "cli/data_dir.h"
 #include "cli/notify_ready.h"
-#include "cli/pki.h"
 #include "cli/serve_audit.h"
 #include "cli/serve_portal.h"
 #include "cli/stores.h"
@@ -37,9 +37,6 @@
 #define LOCAL_WORKERS 6
 /* Back ends wait for the disk only: calls of methods hold no worker. */
 #define HTTPS_WORKERS 8
-
-/* A certificate that ends within so many days is worth a word at the start. */
-#define CERTIFICATE_WARN_DAYS 30
 
 const struct vd_option vd_serve_options[] = {
     {"set", "KEY=VALUE", "overrides vedette.conf; may be repeated"},
@@ -122,23 +119,35 @@ struct service {
 
 /* ---- Before the start ---- */
 
-static int read_config(const struct vd_invocation *invocation, struct vd_config *config)
+/* What keeps it from starting is said, all of it; the rest is logged. */
+static void tell_finding(
+    void *context, enum vd_config_grade finding, unsigned line, const char *what, const char *text)
 {
-    char path[VD_PATH_SIZE];
-    struct vd_config_problem problem = {""};
-    int error = vd_data_path(invocation->data_dir, VD_FILE_CONFIG, path);
+    const struct vd_invocation *invocation = context;
 
-    vd_config_defaults(config);
-    if (error == VD_OK) {
-        error = vd_config_read(config, path, &problem);
+    if (finding != VD_GRADE_STOP) {
+        vd_log(VD_LOG_WARN, "serve.configuration", "line=%u about=\"%.200s\" problem=\"%.400s\"",
+            line, what, text);
+    } else if (line > 0) {
+        vd_cli_fail("%s/" VD_FILE_CONFIG ", line %u: %s", invocation->data_dir, line, text);
+    } else {
+        vd_cli_fail("%s%s%s%s%s", what[0] == '/' ? "" : invocation->data_dir,
+            what[0] == '/' || what[0] == '\0' ? "" : "/", what, ": ", text);
     }
-    for (size_t i = 0; error == VD_OK && i < invocation->given_count; i++) {
-        error = vd_config_set_pair(config, invocation->given[i].value, &problem);
+}
+
+static bool read_config(const struct vd_invocation *invocation, struct vd_config *config)
+{
+    const char *overrides[VD_GIVEN_MAX];
+    const struct vd_config_source source = {.dir = invocation->data_dir,
+        .overrides = overrides,
+        .override_count = invocation->given_count,
+        .now_ms = vd_clock_utc_ms()};
+
+    for (size_t i = 0; i < invocation->given_count; i++) {
+        overrides[i] = invocation->given[i].value;
     }
-    if (error != VD_OK) {
-        vd_cli_fail("%s", problem.text);
-    }
-    return error;
+    return vd_config_check(&source, config, tell_finding, (void *)(uintptr_t)invocation);
 }
 
 static int take_lock(struct service *service)
@@ -171,24 +180,6 @@ static void raise_file_limit(void)
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
             vd_log(VD_LOG_WARN, "serve.file_limit", "errno=%d", errno);
         }
-    }
-}
-
-static void check_certificate(const char *path)
-{
-    int64_t until = 0;
-    int64_t left;
-    char when[VD_TIME_TEXT_SIZE];
-
-    if (vd_pki_valid_until(path, &until) != VD_OK) {
-        return; /* the hub refuses it with a better reason */
-    }
-    left = until - vd_clock_utc_ms();
-    vd_time_format(until, when);
-    if (left < 0) {
-        vd_log(VD_LOG_WARN, "serve.certificate_expired", "file=\"%s\" expired=%s", path, when);
-    } else if (left < CERTIFICATE_WARN_DAYS * VD_DAY_MS) {
-        vd_log(VD_LOG_WARN, "serve.certificate_expires", "file=\"%s\" expires=%s", path, when);
     }
 }
 
@@ -225,7 +216,6 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return VD_E_LIMIT;
     }
-    check_certificate(certificate);
     vd_config_scope(&service->config, &scope);
     vd_resource_hub_id(&scope, service->resource_id);
     error = vd_ip_filter_load(service->stores.registry, &filter, NULL, NULL);
@@ -576,7 +566,7 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         return vd_cli_fail("%s is not a data directory: make one with `vedette init --data-dir %s`",
             service.dir, service.dir);
     }
-    if (read_config(invocation, &service.config) != VD_OK) {
+    if (!read_config(invocation, &service.config)) {
         return VD_EXIT_FAILURE;
     }
     vd_log_set_level(service.config.log_level);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -223,23 +224,79 @@ out:
     return error;
 }
 
-int vd_pki_valid_until(const char *path, int64_t *until_ms)
+/* NULL: *error says why. */
+static X509 *read_certificate(const char *path, int *error)
 {
     FILE *file = fopen(path, "re");
     X509 *certificate;
-    ASN1_TIME *now = NULL;
-    int days = 0;
-    int seconds = 0;
-    int error = VD_E_CORRUPT;
 
     if (file == NULL) {
-        return vd_error_from_errno(errno);
+        *error = vd_error_from_errno(errno);
+        return NULL;
     }
     certificate = PEM_read_X509(file, NULL, NULL, NULL);
     fclose(file);
+    *error = certificate != NULL ? VD_OK : VD_E_CORRUPT;
+    return certificate;
+}
+
+/* A key under a password is none here. */
+static int no_password(char *out, int size, int is_writing, void *context)
+{
+    (void)out;
+    (void)size;
+    (void)is_writing;
+    (void)context;
+    return 0;
+}
+
+static EVP_PKEY *read_key(const char *path, int *error)
+{
+    FILE *file = fopen(path, "re");
+    EVP_PKEY *key;
+
+    if (file == NULL) {
+        *error = vd_error_from_errno(errno);
+        return NULL;
+    }
+    key = PEM_read_PrivateKey(file, NULL, no_password, NULL);
+    fclose(file);
+    *error = key != NULL ? VD_OK : VD_E_CORRUPT;
+    return key;
+}
+
+int vd_pki_check(const char *certificate_path, const char *key_path, const char *host_name,
+    bool *is_pair, bool *is_named)
+{
+    int error = VD_OK;
+    X509 *certificate = read_certificate(certificate_path, &error);
+    EVP_PKEY *key = certificate != NULL ? read_key(key_path, &error) : NULL;
+
+    if (key != NULL) {
+        *is_pair = X509_check_private_key(certificate, key) == 1;
+        *is_named = X509_check_host(certificate, host_name, 0, 0, NULL) == 1 ||
+            X509_check_ip_asc(certificate, host_name, 0) == 1;
+        ERR_clear_error();
+    }
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    return error;
+}
+
+int vd_pki_valid_until(const char *path, int64_t *until_ms)
+{
+    int error = VD_OK;
+    X509 *certificate = read_certificate(path, &error);
+    ASN1_TIME *now;
+    int days = 0;
+    int seconds = 0;
+
+    if (certificate == NULL) {
+        return error;
+    }
+    error = VD_E_CORRUPT;
     now = ASN1_TIME_set(NULL, time(NULL));
-    if (certificate != NULL && now != NULL &&
-        ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(certificate)) == 1) {
+    if (now != NULL && ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(certificate)) == 1) {
         *until_ms = ((int64_t)time(NULL) + (int64_t)days * DAY_S + seconds) * 1000;
         error = VD_OK;
     }

@@ -4,6 +4,7 @@
 #ifndef VEDETTE_CLI_PKI_H
 #define VEDETTE_CLI_PKI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,10 @@ VD_NODISCARD int vd_pki_create(const struct vd_pki_files *files, const char *hub
 
 /* *until_ms: when the certificate in the file `path` ends, UTC. VD_E_NOT_FOUND, VD_E_CORRUPT ... */
 VD_NODISCARD int vd_pki_valid_until(const char *path, int64_t *until_ms);
+
+/* *is_pair: the key is the certificate's; *is_named: the certificate is for `host_name`, or for a numeric address that it is.
+ * VD_E_NOT_FOUND, VD_E_CORRUPT ... */
+VD_NODISCARD int vd_pki_check(const char *certificate_path, const char *key_path,
+    const char *host_name, bool *is_pair, bool *is_named);
 
 #endif

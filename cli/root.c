@@ -136,8 +136,15 @@ static const struct vd_command commands[] = {
         .options = vd_demo_options,
         .run = vd_cmd_demo},
     {.name = "config",
-        .summary = "What can be configured.",
+        .summary = "What can be configured, and what is wrong with a configuration.",
+        .arguments = "[check]",
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR,
         .options = vd_config_options,
+        .details =
+            "check looks at values, unknown names, and settings that contradict each other; at certificates, keys and folders.\n"
+            "`vedette serve` starts by the same checks. It opens no store and changes nothing. The exit status is 1 if there are\n"
+            "problems, not for warnings.\n",
         .run = vd_cmd_config},
     {.name = NULL},
 };

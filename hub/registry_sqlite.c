@@ -75,9 +75,9 @@ static const char *const statement_sql[REGISTRY_STATEMENTS] = {
     [REGISTRY_DATA_VERSION] = "PRAGMA data_version",
 };
 
-/* What leads to each version from the one before it. They are never changed: a new version is a new step. */
 const struct vd_sqlite_format vd_registry_format = {REGISTRY_APPLICATION_ID, REGISTRY_VERSION};
 
+/* What leads to each version from the one before it. They are never changed: a new version is a new step. */
 static const char *const version_sql[REGISTRY_VERSION] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE identity ("

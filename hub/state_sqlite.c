@@ -3,14 +3,14 @@
 
 #include "hub/state_sqlite.h"
 
-#include "lib/sync.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "lib/sync.h"
 
 #define STATE_APPLICATION_ID 0x56645374 /* "VdSt" */
 #define STATE_VERSION        2
@@ -82,10 +82,10 @@ static const char *const statement_sql[STATE_STATEMENTS] = {
     [STATE_FEEDBACK_REMOVE] = "DELETE FROM feedback WHERE sequence <= ?1",
 };
 
-/* What leads to each version from the one before it. They are never changed: a new version is a new step. A message's body
- * has a table of its own, so that a lock or a delivery rewrites a short row; due_ms is the end of the lock or of the life. */
 const struct vd_sqlite_format vd_state_format = {STATE_APPLICATION_ID, STATE_VERSION};
 
+/* What leads to each version from the one before it. They are never changed: a new version is a new step. A message's body
+ * has a table of its own, so that a lock or a delivery rewrites a short row; due_ms is the end of the lock or of the life. */
 static const char *const version_sql[STATE_VERSION] = {
     "CREATE TABLE owner (id INTEGER PRIMARY KEY AUTOINCREMENT, device_id TEXT NOT NULL,"
     " module_id TEXT NOT NULL, generation_id TEXT NOT NULL, filters INTEGER NOT NULL DEFAULT 0,"

@@ -5,13 +5,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <errno.h>
 #include <stddef.h>
 #include <strings.h>
 
+#include "lib/near.h"
 #include "proto/protocol.h"
-
-#define FILE_MAX_BYTES 65536
 
 enum property_type {
     PROPERTY_NUMBER, /* uint32_t */
@@ -408,12 +406,22 @@ static size_t property_find(struct vd_str key)
 
 static void describe_unknown(struct vd_str key, struct vd_config_problem *problem)
 {
-    int n = snprintf(problem->text, sizeof problem->text,
-        "there is no property %.*s; there are:", key.length > 64 ? 64 : (int)key.length, key.data);
+    struct vd_nearest nearest = {0};
+    int n;
 
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        vd_nearest_try(&nearest, key, vd_str_from(properties[i].name));
+    }
+    n = snprintf(problem->text, sizeof problem->text, "there is no property %.*s",
+        key.length > 64 ? 64 : (int)key.length, key.data);
+    if (nearest.name.data != NULL) {
+        snprintf(problem->text + n, sizeof problem->text - (size_t)n, "; did you mean %.*s?",
+            (int)nearest.name.length, nearest.name.data);
+        return;
+    }
     for (size_t i = 0; i < PROPERTIES && n > 0 && (size_t)n < sizeof problem->text; i++) {
         n += snprintf(problem->text + n, sizeof problem->text - (size_t)n, "%s %s",
-            i > 0 ? "," : "", properties[i].name);
+            i > 0 ? "," : "; there are:", properties[i].name);
     }
 }
 
@@ -439,129 +447,12 @@ int vd_config_set(struct vd_config *config, struct vd_str key, struct vd_str val
     return VD_OK;
 }
 
-static struct vd_str trimmed(struct vd_str s)
+size_t vd_config_number(struct vd_str key)
 {
-    while (s.length > 0 && isspace((unsigned char)s.data[0])) {
-        s.data++;
-        s.length--;
-    }
-    while (s.length > 0 && isspace((unsigned char)s.data[s.length - 1])) {
-        s.length--;
-    }
-    return s;
-}
+    _Static_assert(PROPERTIES <= VD_CONFIG_PROPERTIES_MAX, "a number for each");
+    const size_t i = property_find(key);
 
-/* Cuts at the first '='. */
-static bool split_pair(struct vd_str pair, struct vd_str *key, struct vd_str *value)
-{
-    const char *at = pair.length > 0 ? memchr(pair.data, '=', pair.length) : NULL;
-
-    if (at == NULL) {
-        return false;
-    }
-    *key = trimmed((struct vd_str){pair.data, (size_t)(at - pair.data)});
-    *value = trimmed((struct vd_str){at + 1, pair.length - (size_t)(at - pair.data) - 1});
-    return true;
-}
-
-int vd_config_set_pair(
-    struct vd_config *config, const char *pair, struct vd_config_problem *problem)
-{
-    struct vd_str key;
-    struct vd_str value;
-
-    if (!split_pair(vd_str_from(pair), &key, &value)) {
-        snprintf(problem->text, sizeof problem->text, "%.128s: not of the form key=value", pair);
-        return VD_E_INVALID;
-    }
-    return vd_config_set(config, key, value, problem);
-}
-
-/* ---- Files ---- */
-
-/* One line; `lines` holds where each property was set, 0 for not yet. */
-static int parse_line(struct vd_config *config, struct vd_str line, unsigned number,
-    unsigned lines[PROPERTIES], struct vd_config_problem *problem)
-{
-    struct vd_str key;
-    struct vd_str value;
-    size_t i;
-    int error;
-
-    line = trimmed(line);
-    if (line.length == 0 || line.data[0] == '#') {
-        return VD_OK;
-    }
-    if (!split_pair(line, &key, &value)) {
-        snprintf(problem->text, sizeof problem->text, "%.*s: not of the form key = value",
-            line.length > 128 ? 128 : (int)line.length, line.data);
-        return VD_E_INVALID;
-    }
-    error = vd_config_set(config, key, value, problem);
-    i = property_find(key);
-    if (error == VD_OK && lines[i] != 0) {
-        snprintf(problem->text, sizeof problem->text, "%s stands in line %u already",
-            properties[i].name, lines[i]);
-        return VD_E_INVALID;
-    }
-    if (error == VD_OK) {
-        lines[i] = number;
-    }
-    return error;
-}
-
-int vd_config_parse(struct vd_config *config, const char *name, struct vd_str text,
-    struct vd_config_problem *problem)
-{
-    unsigned lines[PROPERTIES] = {0};
-    struct vd_config_problem inner = {""};
-    unsigned number = 0;
-
-    if (text.length > FILE_MAX_BYTES) {
-        snprintf(
-            problem->text, sizeof problem->text, "%s: longer than %d bytes", name, FILE_MAX_BYTES);
-        return VD_E_INVALID;
-    }
-    while (text.length > 0) {
-        const char *end = memchr(text.data, '\n', text.length);
-        size_t length = end != NULL ? (size_t)(end - text.data) : text.length;
-
-        number++;
-        if (parse_line(config, (struct vd_str){text.data, length}, number, lines, &inner) !=
-            VD_OK) {
-            snprintf(problem->text, sizeof problem->text, "%.120s, line %u: %.860s", name, number,
-                inner.text);
-            return VD_E_INVALID;
-        }
-        length += end != NULL ? 1 : 0;
-        text.data += length;
-        text.length -= length;
-    }
-    return VD_OK;
-}
-
-int vd_config_read(struct vd_config *config, const char *path, struct vd_config_problem *problem)
-{
-    char *text = malloc(FILE_MAX_BYTES + 1);
-    FILE *file = text != NULL ? fopen(path, "re") : NULL;
-    size_t length;
-    int error = VD_E_IO;
-
-    if (file == NULL) {
-        error = text == NULL ? VD_E_NOMEM : vd_error_from_errno(errno);
-        snprintf(problem->text, sizeof problem->text, "%.256s: %s", path, vd_error_text(error));
-        free(text);
-        return error;
-    }
-    length = fread(text, 1, FILE_MAX_BYTES + 1, file);
-    if (ferror(file) != 0) {
-        snprintf(problem->text, sizeof problem->text, "%.256s: cannot be read", path);
-    } else {
-        error = vd_config_parse(config, path, (struct vd_str){text, length}, problem);
-    }
-    fclose(file);
-    free(text);
-    return error;
+    return i < PROPERTIES ? i : VD_CONFIG_PROPERTIES_MAX;
 }
 
 /* ---- Documents ---- */
@@ -592,7 +483,7 @@ void vd_config_write_reference(FILE *out)
         "<!-- Generated by `vedette config --reference`; a test compares. -->\n\n"
         "`vedette.conf` in the data directory holds one `key = value` a line; lines that start with `#` are "
         "comments.\n`vedette serve --set key=value` overrides it. An unknown key, or a value that is not "
-        "allowed, stops the start.\n\n"
+        "allowed, stops the start. `vedette config check` says all\nthat is wrong, with certificates, keys and folders too.\n\n"
         "| key | default | allowed | meaning |\n|---|---|---|---|\n",
         out);
     for (size_t i = 0; vd_config_property_at(i, &p); i++) {

@@ -83,6 +83,30 @@ VD_NODISCARD int vd_config_set_pair(
 VD_NODISCARD int vd_config_parse(struct vd_config *config, const char *name, struct vd_str text,
     struct vd_config_problem *problem);
 
+/* In which line of a file each property was set, in the order of the table; 0: in none. */
+#define VD_CONFIG_PROPERTIES_MAX 64
+struct vd_config_lines {
+    unsigned of[VD_CONFIG_PROPERTIES_MAX];
+};
+
+/* The place of a property in the table; VD_CONFIG_PROPERTIES_MAX: there is none of that name. */
+size_t vd_config_number(struct vd_str key);
+
+/* The line of the property `key`. */
+unsigned vd_config_line(const struct vd_config_lines *lines, const char *key);
+
+/* Is told of a fault; line 0: of the file. */
+typedef void vd_config_told(void *context, unsigned line, const char *text);
+
+/* As vd_config_parse, but goes on behind faults and tells of each. Returns how many there are; those properties stay as they
+ * were. */
+unsigned vd_config_parse_all(struct vd_config *config, struct vd_str text,
+    struct vd_config_lines *lines, vd_config_told *told, void *context);
+
+/* Reads the file `path` likewise. */
+unsigned vd_config_read_all(struct vd_config *config, const char *path,
+    struct vd_config_lines *lines, vd_config_told *told, void *context);
+
 /* Reads the file `path` likewise. VD_E_NOT_FOUND, VD_E_DENIED, VD_E_IO too, *problem set. */
 VD_NODISCARD int vd_config_read(
     struct vd_config *config, const char *path, struct vd_config_problem *problem);

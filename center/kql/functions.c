@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "center/kql/functions_internal.h"
-#include "center/kql/near.h"
+#include "lib/near.h"
 
 static const struct vd_kql_overload *const parts[] = {vd_kql_operator_rows, vd_kql_conversion_rows,
     vd_kql_string_rows, vd_kql_time_rows, vd_kql_dynamic_rows, vd_kql_network_rows,
@@ -202,10 +202,10 @@ const char *const *vd_kql_function_names(enum vd_kql_role role)
 
 static void say_unknown(enum vd_kql_role role, struct vd_str name, char problem[400])
 {
-    struct vd_kql_nearest nearest = {0};
+    struct vd_nearest nearest = {0};
 
     for (const char *const *known = vd_kql_function_names(role); *known != NULL; known++) {
-        vd_kql_nearest_try(&nearest, name, vd_str_from(*known));
+        vd_nearest_try(&nearest, name, vd_str_from(*known));
     }
     if (nearest.name.data != NULL) {
         snprintf(problem, 400, "there is no function '%.*s'; did you mean '%.*s'?",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands behind a '|'. */
 
-#include "center/kql/near.h"
 #include "center/kql/parse_internal.h"
+#include "lib/near.h"
 
 /* ---- Parts that several have ---- */
 
@@ -485,7 +485,7 @@ static struct vd_str operator_name(struct vd_kql_parser *p, struct vd_kql_token 
 
 static _Noreturn void fail_operator(struct vd_kql_parser *p, const struct vd_kql_token *name)
 {
-    struct vd_kql_nearest nearest = {0};
+    struct vd_nearest nearest = {0};
 
     for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
         if (vd_str_equal_text(name->text, unsupported[i])) {
@@ -493,10 +493,10 @@ static _Noreturn void fail_operator(struct vd_kql_parser *p, const struct vd_kql
         }
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        vd_kql_nearest_try(&nearest, name->text, vd_str_from(operators[i].name));
+        vd_nearest_try(&nearest, name->text, vd_str_from(operators[i].name));
     }
-    vd_kql_nearest_try(&nearest, name->text, VD_STR_LITERAL("union"));
-    vd_kql_nearest_try(&nearest, name->text, VD_STR_LITERAL("search"));
+    vd_nearest_try(&nearest, name->text, VD_STR_LITERAL("union"));
+    vd_nearest_try(&nearest, name->text, VD_STR_LITERAL("search"));
     if (nearest.name.data != NULL) {
         vd_kql_parse_fail(p, name, "there is no operator '%.*s'; did you mean '%.*s'?",
             (int)(name->text.length < 60 ? name->text.length : 60), name->text.data,

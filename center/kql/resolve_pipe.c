@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "center/kql/near.h"
 #include "center/kql/resolve_internal.h"
+#include "lib/near.h"
 
 /* ---- Scopes ---- */
 
@@ -130,15 +130,15 @@ struct vd_kql_rel *vd_kql_resolve_inner_table(
 void vd_kql_fail_name(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
-    struct vd_kql_nearest nearest = {0};
+    struct vd_nearest nearest = {0};
 
     for (uint32_t i = 0; place->row != NULL && i < place->row->columns.count; i++) {
         if (!vd_kql_is_hidden(&place->row->columns.items[i])) {
-            vd_kql_nearest_try(&nearest, node->text, place->row->columns.items[i].name);
+            vd_nearest_try(&nearest, node->text, place->row->columns.items[i].name);
         }
     }
     for (const struct vd_kql_scope *s = place->scope; s != NULL; s = s->outer) {
-        vd_kql_nearest_try(&nearest, node->text, s->name);
+        vd_nearest_try(&nearest, node->text, s->name);
     }
     if (nearest.name.data != NULL) {
         vd_kql_fail(r, node, "there is no column or value '%.*s'; did you mean '%.*s'?",
@@ -149,12 +149,12 @@ void vd_kql_fail_name(
 
 static _Noreturn void fail_table(struct vd_kql_resolver *r, const struct vd_kql_node *node)
 {
-    struct vd_kql_nearest nearest = {0};
+    struct vd_nearest nearest = {0};
     uint32_t count;
     const struct vd_kql_table *tables = vd_kql_tables(&count);
 
     for (uint32_t i = 0; i < count; i++) {
-        vd_kql_nearest_try(&nearest, node->text, vd_str_from(tables[i].name));
+        vd_nearest_try(&nearest, node->text, vd_str_from(tables[i].name));
     }
     if (nearest.name.data != NULL) {
         vd_kql_fail(r, node, "there is no table '%.*s'; did you mean '%.*s'?",

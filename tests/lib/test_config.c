@@ -143,7 +143,8 @@ static void test_config__faults(void **state)
         const char *text;
         const char *words[4];
     } cases[] = {
-        {"\nhub.nam = x\n", {"conf, line 2", "hub.nam", "hub.name", "log.level"}},
+        {"\nhub.nam = x\n", {"conf, line 2", "hub.nam", "did you mean hub.name?", ""}},
+        {"\nhouse.number = 4\n", {"conf, line 2", "house.number", "hub.name", "log.level"}},
         {"analytics.memory_mib = 63", {"line 1", "analytics.memory_mib", "63", "64 to 1048576"}},
         {"analytics.memory_mib = 1048577", {"line 1", "1048577", "64 to 1048576", ""}},
         {"analytics.threads = 99999999999999999999", {"99999999999999999999", "1 to 256", "", ""}},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Distance of names. */
 
-#include "center/kql/near.h"
+#include "lib/near.h"
 
 #define LENGTH_MAX   63
 #define DISTANCE_MAX 2
@@ -47,12 +47,12 @@ static unsigned distance(struct vd_str a, struct vd_str b)
     return rows[a.length % 3][b.length];
 }
 
-void vd_kql_nearest_try(struct vd_kql_nearest *nearest, struct vd_str written, struct vd_str name)
+void vd_nearest_try(struct vd_nearest *nearest, struct vd_str written, struct vd_str name)
 {
     const unsigned d = distance(written, name);
 
     if (d <= DISTANCE_MAX && 2 * d < written.length && 2 * d < name.length &&
         (nearest->name.data == NULL || d < nearest->distance)) {
-        *nearest = (struct vd_kql_nearest){name, d};
+        *nearest = (struct vd_nearest){name, d};
     }
 }

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Backups without a service: what they hold, what damage is found, and that restore makes all or nothing. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli/backup/manifest.h"
+#include "lib/str.h"
+#include "tests/cli/folder.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static char output[65536]; /* of the last run, both streams */
+
+__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+    FILE *stream;
+    int status;
+
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    stream = popen(command, "r");
+    assert_non_null(stream);
+    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
+    status = pclose(stream);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#define VEDETTE(words, ...) shell("'" VD_PROGRAM "' " words " 2>&1", __VA_ARGS__)
+
+static void assert_said(const char *text)
+{
+    if (strstr(output, text) == NULL) {
+        fail_msg("no \"%s\" in: %s", text, output);
+    }
+}
+
+static size_t entries(const char *path)
+{
+    struct dirent *entry;
+    size_t count = 0;
+    DIR *dir = opendir(path);
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(dir);
+    return count;
+}
+
+/* A data directory with a device, a feed and a row of a day; and a backup of it, "saved". */
+static void make_backup(const struct folder *folder, const char *option)
+{
+    assert_int_equal(VEDETTE("init --hub-name hub.test --data-dir %s", folder->data), 0);
+    assert_int_equal(VEDETTE("device create one --data-dir %s", folder->data), 0);
+    assert_int_equal(shell("echo 203.0.113.7 | '%s' intel import - --data-dir %s 2>&1", VD_PROGRAM,
+                         folder->data),
+        0);
+    assert_int_equal(
+        VEDETTE("backup %s/saved %s --data-dir %s", folder->path, option, folder->data), 0);
+}
+
+static void test_backup__holds_no_secret(void **state)
+{
+    static const char *const absent[] = {"master.key", "ca.key", "server.key", "api.sock", "lock"};
+    const struct folder *folder = *state;
+    struct stat about;
+    char path[128];
+
+    make_backup(folder, "");
+    assert_said("restore needs it");
+    for (size_t i = 0; i < COUNT(absent); i++) {
+        snprintf(path, sizeof path, "%s/saved/%s", folder->path, absent[i]);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+    snprintf(path, sizeof path, "%s/saved", folder->path);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 07777, 0700);
+    assert_int_equal(shell("grep -rl 'PRIVATE KEY' %s/saved", folder->path), 1);
+    /* Nor is it written over. */
+    assert_int_equal(VEDETTE("backup %s/saved --data-dir %s", folder->path, folder->data), 1);
+    assert_said("exists already");
+    assert_int_equal(entries(folder->path), 2);
+}
+
+static void test_backup__restored(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new", folder->path, folder->path), 1);
+    assert_said("--master-key");
+    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new/ --master-key %s/master.key",
+                         folder->path, folder->path, folder->data),
+        0);
+    assert_int_equal(VEDETTE("verify --data-dir %s/new", folder->path), 0);
+    assert_said("of 1 identities and 5 policies open");
+    assert_int_equal(shell("cmp %s/new/server.key %s/server.key && cmp %s/new/ca.key %s/ca.key",
+                         folder->path, folder->data, folder->path, folder->data),
+        0);
+    assert_int_equal(VEDETTE("intel check 203.0.113.7 --data-dir %s/new", folder->path), 0);
+    assert_int_equal(shell("'%s' device show one --data-dir %s/new >%s/a && '%s' device show one "
+                           "--data-dir %s >%s/b && cmp %s/a %s/b",
+                         VD_PROGRAM, folder->path, folder->path, VD_PROGRAM, folder->data,
+                         folder->path, folder->path, folder->path),
+        0);
+    /* Not over it. */
+    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new --master-key %s/master.key",
+                         folder->path, folder->path, folder->data),
+        1);
+    assert_said("initialised already");
+}
+
+static void test_backup__with_the_master_key(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "--with-master-key");
+    assert_said("whoever has it");
+    assert_int_equal(VEDETTE("verify %s/saved", folder->path), 0);
+    assert_said("of 1 identities");
+    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
+    assert_int_equal(VEDETTE("verify --data-dir %s/new", folder->path), 0);
+}
+
+/* Another record than the lost one has its offset, so it may not have its id. */
+static void test_backup__gives_records_other_ids(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "--with-master-key");
+    assert_int_equal(
+        shell("echo '{\"version\":1,\"epoch\":\"0123456789abcdef\",\"high\":1,\"places\":[]}'"
+              " >%s/exports.json",
+            folder->data),
+        0);
+    assert_int_equal(
+        VEDETTE("backup %s/again --with-master-key --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(VEDETTE("restore %s/again --data-dir %s/new", folder->path, folder->path), 0);
+    assert_int_equal(shell("grep -q '\"high\":1' %s/new/exports.json", folder->path), 0);
+    assert_int_equal(shell("grep -q 0123456789abcdef %s/new/exports.json", folder->path), 1);
+}
+
+/* Each kind of damage, what verify says of it, and that restore leaves nothing. */
+static void test_backup__damage_is_found(void **state)
+{
+    static const struct {
+        const char *damage; /* in the folder of the backup */
+        const char *said;
+    } cases[] = {
+        {"printf x | dd of=alerts.db bs=1 seek=9000 conv=notrunc 2>&1",
+            "its content is not what the manifest says"},
+        {"echo >>events.db", "the manifest says"},
+        {"rm state.db", "not found"},
+        {"printf x | dd of=server.key.sealed bs=1 seek=20 conv=notrunc 2>&1",
+            "its content is not what the manifest says"},
+        {"rm manifest.json", "holds no manifest.json"},
+        {"sed -i 's/\"format\": 1/\"format\": 2/' manifest.json", "older than the one"},
+        {"sed -i 's/alerts.db/..\\/rts.db/' manifest.json", "not of the form"},
+    };
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(
+            shell("rm -rf %s/bad && cp -r %s/saved %s/bad && cd %s/bad && %s", folder->path,
+                folder->path, folder->path, folder->path, cases[i].damage),
+            0);
+        assert_int_equal(VEDETTE("verify %s/bad", folder->path), 1);
+        assert_said(cases[i].said);
+        assert_int_equal(VEDETTE("restore %s/bad --data-dir %s/new --master-key %s/master.key",
+                             folder->path, folder->path, folder->data),
+            1);
+        assert_int_equal(entries(folder->path), 3); /* data, saved, bad */
+    }
+    assert_int_equal(
+        VEDETTE("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 0);
+}
+
+/* What the manifest does not say: a file that was damaged before it was saved, a database of later make. */
+static void test_backup__stores_are_read(void **state)
+{
+    static const struct {
+        const char *damage;
+        const char *said;
+    } cases[] = {
+        {"printf 'xxxxxxxx' | dd of=registry.db bs=1 seek=8200 conv=notrunc 2>&1",
+            "BAD  registry.db"},
+        {"printf '\\0\\0\\0\\143' | dd of=state.db bs=1 seek=60 conv=notrunc 2>&1",
+            "written by a newer vedette"},
+        {"echo not a database >analytics/2026-01-02.duckdb", "BAD  analytics/2026-01-02.duckdb"},
+        {"rm events.db && cp state.db events.db", "not what its name says"},
+    };
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(shell("rm -rf %s/bad && cp -r %s %s/bad && cd %s/bad && %s", folder->path,
+                             folder->data, folder->path, folder->path, cases[i].damage),
+            0);
+        assert_int_equal(VEDETTE("verify --data-dir %s/bad", folder->path), 1);
+        assert_said(cases[i].said);
+    }
+}
+
+static void test_backup__another_master_key(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(VEDETTE("init --data-dir %s/other", folder->path), 0);
+    assert_int_equal(
+        VEDETTE("verify %s/saved --master-key %s/other/master.key", folder->path, folder->path), 1);
+    assert_said("another master key");
+    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new --master-key %s/other/master.key",
+                         folder->path, folder->path, folder->path),
+        1);
+    assert_said("another master key");
+    assert_int_equal(entries(folder->path), 3);
+}
+
+/* What cannot be written leaves nothing. */
+static void test_backup__whole_or_not_at_all(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(shell("rm %s/server.pem", folder->data), 0);
+    assert_int_equal(VEDETTE("backup %s/again --data-dir %s", folder->path, folder->data), 1);
+    assert_said("server.pem");
+    assert_int_equal(VEDETTE("backup %s/no/such --data-dir %s", folder->path, folder->data), 1);
+    assert_int_equal(entries(folder->path), 2);
+}
+
+static void test_manifest__is_read(void **state)
+{
+    static const char good[] =
+        "{\"format\":1,\"version\":\"1\",\"hub\":\"h\",\"cut\":\"2026-01-02T03:04:05Z\","
+        "\"finished\":\"2026-01-02T03:04:06Z\",\"pauseMicroseconds\":7,\"hasMasterKey\":true,"
+        "\"files\":[{\"path\":\"a/b\",\"bytes\":3,\"sha256\":"
+        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}]}";
+    static const char *const paths[] = {
+        "../b", "/a/b", "a/../b", "a/b/c", ".a", "a/.b", "", "a/", "manifest.json", "a b"};
+    struct vd_manifest manifest;
+    char reason[256];
+    char text[sizeof good + 64];
+
+    (void)state;
+    assert_int_equal(vd_manifest_parse(vd_str_from(good), &manifest, reason, sizeof reason), VD_OK);
+    assert_int_equal(manifest.count, 1);
+    assert_int_equal(manifest.files[0].bytes, 3);
+    assert_int_equal(manifest.pause_us, 7);
+    assert_non_null(vd_manifest_find(&manifest, "a/b"));
+    assert_null(vd_manifest_find(&manifest, "a"));
+    vd_manifest_release(&manifest);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        const char *at = strstr(good, "a/b");
+
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, paths[i], at + 3);
+        assert_int_equal(
+            vd_manifest_parse(vd_str_from(text), &manifest, reason, sizeof reason), VD_E_CORRUPT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_backup__holds_no_secret, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_backup__restored, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__with_the_master_key, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__gives_records_other_ids, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__damage_is_found, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__stores_are_read, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__another_master_key, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__whole_or_not_at_all, folder_set_up, folder_tear_down),
+        cmocka_unit_test(test_manifest__is_read),
+    };
+
+    return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* `vedette config check`: every fault with its line, and serve stops for the same ones. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli/config_check.h"
+#include "lib/clock.h"
+#include "tests/cli/folder.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static char output[65536]; /* of the last run, both streams */
+
+__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+    FILE *stream;
+    int status;
+
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    stream = popen(command, "r");
+    assert_non_null(stream);
+    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
+    status = pclose(stream);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#define VEDETTE(words, ...) shell("'" VD_PROGRAM "' " words " 2>&1", __VA_ARGS__)
+
+static void assert_said(const char *text)
+{
+    if (strstr(output, text) == NULL) {
+        fail_msg("no \"%s\" in: %s", text, output);
+    }
+}
+
+static void make(const struct folder *folder)
+{
+    assert_int_equal(VEDETTE("init --hub-name hub.test --data-dir %s", folder->data), 0);
+}
+
+static void test_check__what_init_makes_is_good(void **state)
+{
+    const struct folder *folder = *state;
+
+    make(folder);
+    assert_int_equal(VEDETTE("config check --data-dir %s", folder->data), 0);
+    assert_said("no problems, 0 warnings");
+    assert_int_equal(VEDETTE("config chek --data-dir %s", folder->data), 2);
+}
+
+/* All of them, not only the first; serve says them too. */
+static void test_check__each_line(void **state)
+{
+    static const char *const said[] = {
+        "line 1: there is no property log.levl; did you mean log.level?",
+        "line 2: analytics.threads = 0: allowed is 1 to 256", "line 4: just words",
+        "line 6: query.max_rows stands in line 5 already",
+        "line 7: https.listen: the same address"};
+    const struct folder *folder = *state;
+
+    make(folder);
+    assert_int_equal(shell("printf 'log.levl = warn\nanalytics.threads = 0\n# good\njust words\n"
+                           "query.max_rows = 5\nquery.max_rows = 6\nhttps.listen = 0.0.0.0:8883\n'"
+                           " >%s/vedette.conf",
+                         folder->data),
+        0);
+    assert_int_equal(VEDETTE("config check --data-dir %s", folder->data), 1);
+    for (size_t i = 0; i < COUNT(said); i++) {
+        assert_said(said[i]);
+    }
+    assert_int_equal(VEDETTE("serve --data-dir %s", folder->data), 1);
+    for (size_t i = 0; i < COUNT(said); i++) {
+        assert_said(said[i]);
+    }
+}
+
+/* What keeps serve from starting (`stops`), and what only is wrong. */
+static void test_check__files_and_contradictions(void **state)
+{
+    static const struct {
+        const char *damage; /* in the data directory */
+        const char *said;
+        bool stops;
+        bool is_warning;
+    } cases[] = {
+        {"rm server.key", "problem: server.key: not found", true, false},
+        {"echo no >server.pem", "server.pem: holds no certificate", true, false},
+        {"cp ca.key server.key", "server.key: not the key of server.pem", true, false},
+        {"chmod 644 master.key", "master.key: not authorised", true, false},
+        {"rm vedette.conf", "vedette.conf: not found", true, false},
+        {"echo hub.name = other.test >vedette.conf",
+            "line 1: hub.name: server.pem is not for other.test", false, false},
+        {"chmod 644 ca.key", "ca.key: open to others than its owner (mode 0644)", false, false},
+        {"chmod 755 .", "warning: ", false, true},
+        {"echo portal.directory = /no/such >>vedette.conf", "portal.directory: not a folder", false,
+            false},
+        {"echo diagnostics.webhook_ca = no.pem >>vedette.conf",
+            "diagnostics.webhook_ca: without effect: diagnostics.webhook is off", false, false},
+        {"echo diagnostics.webhook_ca = no.pem >>vedette.conf", "diagnostics.webhook_ca: not found",
+            false, false},
+        {"touch diagnostics", "diagnostics.folder: not a folder", false, false},
+    };
+    const struct folder *folder = *state;
+
+    make(folder);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *dir = folder->path;
+
+        assert_int_equal(shell("rm -rf %s/bad && cp -a %s %s/bad && cd %s/bad && %s", dir,
+                             folder->data, dir, dir, cases[i].damage),
+            0);
+        assert_int_equal(
+            VEDETTE("config check --data-dir %s/bad", dir), cases[i].is_warning ? 0 : 1);
+        assert_said(cases[i].said);
+        if (cases[i].stops && strstr(cases[i].damage, "vedette.conf") == NULL) {
+            assert_int_equal(VEDETTE("serve --data-dir %s/bad", dir), 1);
+        }
+    }
+    /* A file that is not in place yet, and settings beside it. */
+    assert_int_equal(shell("echo query.timeout_s = 0 >%s/next.conf", folder->path), 0);
+    assert_int_equal(
+        VEDETTE("config check --config %s/next.conf --data-dir %s", folder->path, folder->data), 1);
+    assert_said("next.conf, line 1: query.timeout_s = 0");
+    assert_int_equal(
+        VEDETTE("config check --set query.timeout_s=0 --data-dir %s", folder->data), 1);
+    assert_said("--set: query.timeout_s = 0");
+}
+
+struct findings {
+    bool starts;
+    unsigned counts[3];
+    char text[1024]; /* of the last */
+};
+
+static void count(
+    void *context, enum vd_config_grade grade, unsigned line, const char *what, const char *text)
+{
+    struct findings *findings = context;
+
+    (void)line;
+    findings->counts[grade]++;
+    snprintf(findings->text, sizeof findings->text, "%s: %s", what, text);
+}
+
+static struct findings check_at(const struct folder *folder, int64_t now_ms)
+{
+    const struct vd_config_source source = {.dir = folder->data, .now_ms = now_ms};
+    struct vd_config config;
+    struct findings findings = {0};
+
+    findings.starts = vd_config_check(&source, &config, count, &findings);
+    return findings;
+}
+
+/* Certificates are for ten years. An old one is said, and devices that do not look at dates still have their hub. */
+static void test_check__certificate_ends(void **state)
+{
+    const struct folder *folder = *state;
+    const int64_t now_ms = vd_clock_utc_ms();
+    struct findings findings;
+
+    make(folder);
+    findings = check_at(folder, now_ms + 3600 * VD_DAY_MS);
+    assert_int_equal(findings.counts[0] + findings.counts[1] + findings.counts[2], 0);
+    findings = check_at(folder, now_ms + 3630 * VD_DAY_MS);
+    assert_int_equal(findings.counts[VD_GRADE_WARNING], 1);
+    assert_non_null(strstr(findings.text, "server.pem: expires on"));
+    assert_true(findings.starts);
+    findings = check_at(folder, now_ms + 3651 * VD_DAY_MS);
+    assert_int_equal(findings.counts[VD_GRADE_PROBLEM], 1);
+    assert_non_null(strstr(findings.text, "server.pem: expired on"));
+    assert_true(findings.starts);
+}
+
+int main(void)
+{
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(test_check__##name, folder_set_up, folder_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_init_makes_is_good),
+        TEST(each_line),
+        TEST(files_and_contradictions),
+        TEST(certificate_ends),
+    };
+
+    return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
+}
