@@ -47,11 +47,14 @@ static int copy_databases(struct writing *w)
 {
     /* First what grows fastest: a transaction keeps its write-ahead log from starting anew. */
     static const enum vd_cut_database order[] = {
-        VD_CUT_LOG, VD_CUT_ALERTS, VD_CUT_STATE, VD_CUT_REGISTRY};
+        VD_CUT_LOG, VD_CUT_ALERTS, VD_CUT_STATE, VD_CUT_REGISTRY, VD_CUT_AUDIT};
     char path[VD_PATH_SIZE];
     int error = VD_OK;
 
     for (size_t i = 0; error == VD_OK && i < sizeof order / sizeof order[0]; i++) {
+        if (!vd_cut_has(&w->cut, order[i])) {
+            continue;
+        }
         error = vd_data_path(w->folder, vd_cut_names[order[i]], path);
         if (error == VD_OK) {
             error = vd_cut_copy(&w->cut, order[i], path);

@@ -58,13 +58,15 @@ static int say(struct vd_checks *checks, bool ok, const char *what, const char *
 
 static const struct database {
     const char *name;
-    const struct vd_sqlite_format *format;
+    const struct vd_sqlite_format
+        *format;      /* NULL: it need not be there, and is not ours to judge */
     const char *next; /* SQL: its place in the event log */
 } databases[] = {
     {VD_FILE_REGISTRY, &vd_registry_format, NULL},
     {VD_FILE_STATE, &vd_state_format, NULL},
     {VD_FILE_ALERTS, &vd_alert_store_format,
         "SELECT coalesce((SELECT value FROM meta WHERE key = 'next_offset'), 0)"},
+    {VD_FILE_AUDIT, NULL, NULL},
     {VD_FILE_LOG, &vd_event_log_format,
         "SELECT coalesce((SELECT first_offset + count FROM batch ORDER BY first_offset DESC LIMIT 1), 0)"},
 };
@@ -138,10 +140,10 @@ static int judge_database(struct checking *c, const struct database *of, sqlite3
     if (error == VD_OK) {
         error = read_number(db, "PRAGMA user_version", &version);
     }
-    if (error == VD_OK && application != of->format->application_id) {
+    if (error == VD_OK && of->format != NULL && application != of->format->application_id) {
         return say(c->checks, false, of->name, "it is not what its name says");
     }
-    if (error == VD_OK && version > of->format->version) {
+    if (error == VD_OK && of->format != NULL && version > of->format->version) {
         return say(c->checks, false, of->name,
             "format %lld, written by a newer vedette; this one knows up to %d", (long long)version,
             of->format->version);
@@ -175,6 +177,9 @@ static int check_database(struct checking *c, const struct database *of)
     int64_t next = -1;
     int error = vd_data_path(c->folder, of->name, path);
 
+    if (error == VD_OK && of->format == NULL && access(path, F_OK) != 0) {
+        return VD_OK;
+    }
     if (error == VD_OK && access(path, R_OK) != 0) {
         return say(c->checks, false, of->name, "%s", vd_error_text(vd_error_from_errno(errno)));
     }

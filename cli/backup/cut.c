@@ -28,6 +28,7 @@ const char *const vd_cut_names[VD_CUT_DATABASES] = {
     [VD_CUT_ALERTS] = VD_FILE_ALERTS,
     [VD_CUT_STATE] = VD_FILE_STATE,
     [VD_CUT_REGISTRY] = VD_FILE_REGISTRY,
+    [VD_CUT_AUDIT] = VD_FILE_AUDIT,
     [VD_CUT_LOG] = VD_FILE_LOG,
 };
 
@@ -46,6 +47,9 @@ static int open_databases(struct vd_cut *cut)
 
     for (size_t i = 0; error == VD_OK && i < VD_CUT_DATABASES; i++) {
         error = vd_data_path(cut->wish->data_dir, vd_cut_names[i], path);
+        if (error == VD_OK && i == VD_CUT_AUDIT && access(path, F_OK) != 0) {
+            continue;
+        }
         if (error == VD_OK) {
             error = vd_sqlite_error(sqlite3_open_v2(
                 path, &cut->databases[i], SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL));
@@ -179,6 +183,11 @@ static int read_exports(struct vd_cut *cut)
     return fail(cut, error, path);
 }
 
+bool vd_cut_has(const struct vd_cut *cut, enum vd_cut_database number)
+{
+    return cut->databases[number] != NULL;
+}
+
 static int begin_all(struct vd_cut *cut)
 {
     int error = vd_analytics_copy_begin(cut->wish->analytics, cut->text, sizeof cut->text);
@@ -197,6 +206,9 @@ static int begin_all(struct vd_cut *cut)
     }
     if (error == VD_OK) {
         error = begin(cut, VD_CUT_REGISTRY);
+    }
+    if (error == VD_OK && vd_cut_has(cut, VD_CUT_AUDIT)) {
+        error = begin(cut, VD_CUT_AUDIT); /* behind its anchor, which is in the registry */
     }
     if (error == VD_OK) {
         error = begin(cut, VD_CUT_LOG); /* the last: it reaches as far as all others */

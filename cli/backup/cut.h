@@ -14,6 +14,7 @@ enum vd_cut_database {
     VD_CUT_ALERTS,
     VD_CUT_STATE,
     VD_CUT_REGISTRY,
+    VD_CUT_AUDIT, /* need not be there */
     VD_CUT_LOG,
     VD_CUT_DATABASES,
 };
@@ -44,6 +45,9 @@ extern const char *const vd_cut_names[VD_CUT_DATABASES];
 
 /* Opens the databases, then makes the cut in the center's thread. VD_OK or not, the caller releases it. */
 VD_NODISCARD int vd_cut_make(struct vd_cut *cut, const struct vd_backup_wish *wish);
+
+/* Whether the data directory has it. */
+bool vd_cut_has(const struct vd_cut *cut, enum vd_cut_database number);
 
 /* Copies a database as it was at the cut into a new file, and ends its transaction. */
 VD_NODISCARD int vd_cut_copy(struct vd_cut *cut, enum vd_cut_database number, const char *path);
