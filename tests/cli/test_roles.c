@@ -81,6 +81,7 @@ static enum vd_role least_role(const char *method, const char *pattern)
         {"POST", "/policies", VD_ROLE_OWNER},
         {"DELETE", "/policies/{id}", VD_ROLE_OWNER},
         {"POST", "/policies/{id}/rotate", VD_ROLE_OWNER},
+        {"POST", "/backup", VD_ROLE_OWNER},
         {"GET", "/tokens", VD_ROLE_OWNER},
         {"GET", "/audit", VD_ROLE_OWNER},
         {"GET", "/audit/{id}", VD_ROLE_OWNER},
