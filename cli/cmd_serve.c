@@ -20,10 +20,10 @@
 #include "center/recommend/recommender.h"
 #include "cli/backup/backup.h"
 #include "cli/commands.h"
-#include "cli/config_check.h"
 #include "cli/data_dir.h"
 #include "cli/notify_ready.h"
 #include "cli/serve_audit.h"
+#include "cli/serve_config.h"
 #include "cli/serve_portal.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
@@ -118,37 +118,6 @@ struct service {
 };
 
 /* ---- Before the start ---- */
-
-/* What keeps it from starting is said, all of it; the rest is logged. */
-static void tell_finding(
-    void *context, enum vd_config_grade finding, unsigned line, const char *what, const char *text)
-{
-    const struct vd_invocation *invocation = context;
-
-    if (finding != VD_GRADE_STOP) {
-        vd_log(VD_LOG_WARN, "serve.configuration", "line=%u about=\"%.200s\" problem=\"%.400s\"",
-            line, what, text);
-    } else if (line > 0) {
-        vd_cli_fail("%s/" VD_FILE_CONFIG ", line %u: %s", invocation->data_dir, line, text);
-    } else {
-        vd_cli_fail("%s%s%s%s%s", what[0] == '/' ? "" : invocation->data_dir,
-            what[0] == '/' || what[0] == '\0' ? "" : "/", what, ": ", text);
-    }
-}
-
-static bool read_config(const struct vd_invocation *invocation, struct vd_config *config)
-{
-    const char *overrides[VD_GIVEN_MAX];
-    const struct vd_config_source source = {.dir = invocation->data_dir,
-        .overrides = overrides,
-        .override_count = invocation->given_count,
-        .now_ms = vd_clock_utc_ms()};
-
-    for (size_t i = 0; i < invocation->given_count; i++) {
-        overrides[i] = invocation->given[i].value;
-    }
-    return vd_config_check(&source, config, tell_finding, (void *)(uintptr_t)invocation);
-}
 
 static int take_lock(struct service *service)
 {
@@ -566,7 +535,7 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         return vd_cli_fail("%s is not a data directory: make one with `vedette init --data-dir %s`",
             service.dir, service.dir);
     }
-    if (!read_config(invocation, &service.config)) {
+    if (!vd_serve_config_read(invocation, &service.config)) {
         return VD_EXIT_FAILURE;
     }
     vd_log_set_level(service.config.log_level);

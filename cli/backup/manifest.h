@@ -14,7 +14,7 @@
 #define VD_MANIFEST_FILE "manifest.json"
 /* Raised when an older program could not restore the backup. */
 #define VD_MANIFEST_FORMAT    1
-#define VD_MANIFEST_MAX_BYTES (4 << 20)
+#define VD_MANIFEST_MAX_BYTES (32 << 20)
 #define VD_MANIFEST_FILES_MAX 100000
 
 #define VD_SHA256_HEX_SIZE  65
