@@ -50,6 +50,7 @@ static int send(
         puts(json_string_value(json_object_get(answer.body, "sql")));
     } else {
         vd_query_print(answer.body, invocation->output);
+        code = vd_query_tell_cut(answer.body) ? VD_EXIT_CUT : code;
     }
     json_decref(answer.body);
     free(dumped);

@@ -10,6 +10,7 @@
 #define VD_EXIT_OK      0
 #define VD_EXIT_FAILURE 1
 #define VD_EXIT_USAGE   2
+#define VD_EXIT_CUT     3 /* of a query: what came was printed, and there is more */
 
 /* Options that several commands share: a bit mask. */
 #define VD_TAKES_DATA_DIR 1U

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "center/limits.h"
 #include "cli/table.h"
 
 /* A cell as text, in `out` where it is no string itself. */
@@ -56,7 +57,7 @@ static void print_table(const json_t *result)
         json_is_true(json_object_get(result, "truncated")) ? ", the rest was cut off" : "");
 }
 
-/* RFC 4180: quoted where a comma, a quote or a line end is in it. */
+/* As RFC 4180 quotes: where a comma, a quote or a line end is in it. */
 static void print_csv_cell(const char *text, bool first)
 {
     if (!first) {
@@ -81,7 +82,7 @@ static void print_csv_cell(const char *text, bool first)
 
 typedef void print_cell(const char *text, bool first);
 
-static void print_separated(const json_t *result, print_cell *print, const char *line_end)
+static void print_separated(const json_t *result, print_cell *print)
 {
     const json_t *columns = json_object_get(result, "columns");
     const json_t *rows = json_object_get(result, "rows");
@@ -93,7 +94,7 @@ static void print_separated(const json_t *result, print_cell *print, const char 
         print(json_string_value(json_object_get(json_array_get(columns, column), "name")),
             column == 0);
     }
-    fputs(line_end, stdout);
+    putchar('\n');
     json_array_foreach(rows, i, row)
     {
         for (size_t column = 0; column < count; column++) {
@@ -102,7 +103,7 @@ static void print_separated(const json_t *result, print_cell *print, const char 
             print(vd_query_cell_text(json_array_get(row, column), &made), column == 0);
             free(made);
         }
-        fputs(line_end, stdout);
+        putchar('\n');
     }
 }
 
@@ -132,12 +133,35 @@ void vd_query_print(const json_t *result, enum vd_output output)
     if (output == VD_OUTPUT_JSON) {
         vd_print_json(result);
     } else if (output == VD_OUTPUT_CSV) {
-        print_separated(result, print_csv_cell, "\r\n");
+        print_separated(result, print_csv_cell);
     } else if (output == VD_OUTPUT_TSV) {
-        print_separated(result, print_tsv_cell, "\n");
+        print_separated(result, print_tsv_cell);
     } else {
         print_table(result);
     }
+}
+
+bool vd_query_tell_cut(const json_t *result)
+{
+    const char *limit = json_string_value(json_object_get(result, "cutBy"));
+
+    if (limit == NULL) {
+        return false;
+    }
+    fflush(stdout);
+    if (strcmp(limit, "rows") == 0) {
+        fprintf(stderr,
+            "vedette: there is more: the result was cut off after %zu rows, the limit of "
+            "query.max_rows; raise it in vedette.conf and restart the service, or narrow the "
+            "query\n",
+            json_array_size(json_object_get(result, "rows")));
+    } else {
+        fprintf(stderr,
+            "vedette: there is more: the result was cut off after %zu rows, where it had %d MiB of "
+            "text, the most that a result has; narrow the query, or leave out columns\n",
+            json_array_size(json_object_get(result, "rows")), VD_QUERY_RESULT_BYTES_MAX >> 20);
+    }
+    return true;
 }
 
 void vd_query_print_problem(const char *text, const json_t *error)

@@ -93,6 +93,9 @@ static const struct vd_command commands[] = {
         .max_arguments = 1,
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_CSV,
         .options = vd_query_options,
+        .details =
+            "The exit status is 0 when all rows were printed, 3 when rows were left out for a\n"
+            "limit (stderr says which), 1 when the query failed, 2 for wrong usage.\n",
         .run = vd_cmd_query},
     {.name = "saved",
         .summary = "Queries that are kept, and those that run by themselves.",

@@ -91,7 +91,7 @@ static const struct property properties[] = {
     {"analytics.activity_days", PROPERTY_NUMBER, AT(analytics_activity_days), "365", 0, 36500,
         "days", "Likewise of `AzureActivity`."},
     {"query.max_rows", PROPERTY_NUMBER, AT(query_max_rows), "10000", 1, 1000000, "rows",
-        "Rows that a query gives at most; what was cut off is said in its result."},
+        "Rows that a query gives at most, by `vedette query` and in the portal; over HTTPS it is 500000. What was cut off is said."},
     {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
         "Time after which a query is ended."},
     {"detection.lateness_s", PROPERTY_NUMBER, AT(detection_lateness_s), "60", 0, 300, "s",

@@ -131,6 +131,7 @@ static void write_program(void)
         stdout);
     put_command(&vd_root_command, "");
     fputs(".SH EXIT STATUS\n0: done. 1: it failed, and why is on standard error. 2: wrong usage.\n"
+          "3: a query left out rows, for a limit that is named on standard error.\n"
           ".SH ENVIRONMENT\n"
           ".TP\nVEDETTE_DATA_DIR\nThe data directory where \\fB\\-\\-data\\-dir\\fP is not given.\n"
           ".SH FILES\n"

@@ -138,7 +138,8 @@ struct vd_analytics_ops {
      * Runs one SELECT over the query tables, VALUES and range() and the like. Any thread, beside append.
      * Times come as ISO 8601 text, integers of up to 64 bits, DECIMAL and floating point as numbers, NaN as null,
      * all other types as DuckDB's text.
-     * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool}, the caller's to free.
+     * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool,"cutBy":"rows" or "bytes" or null}, the
+     * caller's to free.
      * VD_E_INVALID (syntax, more than one statement, anything that is not a SELECT), VD_E_TIMEOUT, VD_E_LIMIT, VD_E_CLOSED
      * (unwanted) with the reason in error_text.
      */

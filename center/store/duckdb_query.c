@@ -17,7 +17,7 @@ struct query {
     size_t text_size;
     struct vd_buf rewritten; /* the query in one that mends what it lacks, if that is needed */
     size_t result_bytes;
-    bool truncated;
+    const char *cut_by; /* the limit that rows were left out for; NULL: none were */
 };
 
 /* What RE2 says of a pattern that was made by the query itself, so that nobody could look at it before; NULL: it is not about one. */
@@ -274,7 +274,7 @@ static int add_chunk(struct query *q, duckdb_result *result, duckdb_data_chunk c
         json_t *values;
 
         if (json_array_size(rows) >= q->max_rows || q->result_bytes > VD_QUERY_RESULT_BYTES_MAX) {
-            q->truncated = true;
+            q->cut_by = json_array_size(rows) >= q->max_rows ? "rows" : "bytes";
             return VD_OK;
         }
         values = json_array();
@@ -398,7 +398,7 @@ static int fetch_rows(struct query *q, duckdb_result *result, json_t *rows)
 {
     int error = VD_OK;
 
-    while (error == VD_OK && !q->truncated) {
+    while (error == VD_OK && q->cut_by == NULL) {
         duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
         const char *message = duckdb_result_error(result);
 
@@ -465,8 +465,8 @@ static int run_select(struct query *q, json_t **out)
         json_decref(columns);
         return error;
     }
-    *out = json_pack(
-        "{s:o, s:o, s:b}", "columns", columns, "rows", rows, "truncated", q->truncated ? 1 : 0);
+    *out = json_pack("{s:o, s:o, s:b, s:s?}", "columns", columns, "rows", rows, "truncated",
+        q->cut_by != NULL ? 1 : 0, "cutBy", q->cut_by);
     return *out != NULL ? VD_OK : VD_E_NOMEM;
 }
 

@@ -182,7 +182,7 @@ static void test_program__commands_without_a_service(void **state)
     assert_said("no alerts");
     assert_int_equal(
         vedette("query --sql 'SELECT 1 AS a, 2 AS b' --output csv --data-dir %s", folder->data), 0);
-    assert_string_equal(output, "a,b\r\n1,2\r\n");
+    assert_string_equal(output, "a,b\n1,2\n");
     assert_int_equal(vedette("intel import /nowhere --data-dir %s", folder->data), 1);
     assert_said("/nowhere: No such file");
     assert_int_equal(vedette("device method d1 reboot --data-dir %s", folder->data), 1);
@@ -200,6 +200,43 @@ static void test_program__commands_without_a_service(void **state)
     assert_int_equal(vedette("device show d1 --data-dir %s", folder->data), 1);
     assert_said("not found");
     assert_said("vedette device list");
+}
+
+/* Whatever the form, what is not all of it says so, to whoever looks and to the shell. */
+static void test_program__rows_left_out(void **state)
+{
+    static const char *const forms[] = {"table", "json", "csv", "tsv"};
+    const struct folder *folder = *state;
+    char path[128];
+    FILE *config;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(
+        vedette("query 'range x from 1 to 9999 step 1 | extend t = strrep(\"0123456789\", "
+                "1024)' --output tsv --data-dir %s 2>&1 >/dev/null #",
+            folder->data),
+        3);
+    assert_said("64 MiB of text");
+    snprintf(path, sizeof path, "%s/vedette.conf", folder->data);
+    config = fopen(path, "a");
+    assert_non_null(config);
+    fputs("query.max_rows = 2\n", config);
+    fclose(config);
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        assert_int_equal(vedette("query 'range x from 1 to 3 step 1' --output %s --data-dir %s",
+                             forms[i], folder->data),
+            3);
+        assert_said("cut off after 2 rows, the limit of query.max_rows");
+        assert_int_equal(vedette("query 'range x from 1 to 2 step 1' --output %s --data-dir %s",
+                             forms[i], folder->data),
+            0);
+        assert_null(strstr(output, "cut off"));
+    }
+    assert_int_equal(
+        vedette("query 'range x from 1 to 3 step 1' --output csv --data-dir %s 2>/dev/null #",
+            folder->data),
+        3);
+    assert_string_equal(output, "x\n1\n2\n");
 }
 
 /* What there is of devices beside their identities, each command with its words and its faults. */
@@ -369,6 +406,7 @@ int main(void)
         TEST(init_leaves_nothing_half_done),
         TEST(init_spares_other_files),
         TEST(commands_without_a_service),
+        TEST(rows_left_out),
         TEST(paths_for_the_service),
         TEST(twins_and_messages),
         TEST(wrong_configuration),
