@@ -15,6 +15,8 @@
 /* A window of a minute must begin and end. */
 #define PROVE_MS 290000
 #define ROWS     25
+/* Of these, alerts; the others are recommendations. */
+#define ROWS_OF_ALERTS 21
 
 static struct e2e_hub hub;
 
@@ -86,6 +88,34 @@ static void expect_nothing_made(void)
     json_decref(json);
 }
 
+static bool has_rows(void *context)
+{
+    json_t *result = e2e_cli_json(&hub, E2E_ARGS("query", "--alert", context));
+    const size_t rows = json_array_size(json_object_get(result, "rows"));
+
+    json_decref(result);
+    return rows > 0;
+}
+
+/* Whatever an alert was raised for, its query shows something of it. */
+static void expect_evidence(void)
+{
+    json_t *alerts = e2e_alerts(&hub);
+
+    assert_true(json_array_size(alerts) >= ROWS_OF_ALERTS);
+    for (size_t i = 0; i < json_array_size(alerts); i++) {
+        const json_t *alert = json_array_get(alerts, i);
+        const char *id = json_string_value(json_object_get(alert, "id"));
+
+        if (!e2e_wait(5000, has_rows, (void *)(uintptr_t)id)) {
+            fail_msg("no rows for %s: %s", json_string_value(json_object_get(alert, "alertType")),
+                json_string_value(json_object_get(alert, "query")));
+        }
+    }
+    printf("%zu alerts, each with rows\n", json_array_size(alerts));
+    json_decref(alerts);
+}
+
 static void expect_nothing_left(void)
 {
     json_t *alerts = e2e_alerts(&hub);
@@ -137,6 +167,7 @@ static void test_prove__all(void **state)
     assert_int_equal(number(json, "total"), ROWS);
     assert_int_equal(number(json, "proved"), ROWS);
     json_decref(json);
+    expect_evidence();
     expect_nothing_left();
 }
 
