@@ -8,7 +8,8 @@
 
 #define VERSION_TEXT_SIZE 16
 
-static const char *const check_results[] = {"Pass", "Fail", "Error"};
+/* As the schema writes them: queries of the service of old ask for "FAIL" and "ERROR". */
+static const char *const check_results[] = {"PASS", "FAIL", "ERROR"};
 static const char *const check_severities[] = {"Critical", "Important", "Warning", "Informational"};
 static const char *const process_types[] = {"Fork", "Exec", "Exit"};
 static const char *const record_levels[] = {"NotSet", "Fatal", "Error", "Warn", "Info", "Debug"};
@@ -222,6 +223,7 @@ static void append_others(const struct event_rows *rows, struct vd_buf *out)
     if (rows->source->module_id.length > 0) {
         vd_json_append_text_member(out, "ModuleId", rows->source->module_id);
     }
+    append_optional(out, "TimestampLocal", rows->event->time_local);
     if (!rows->time->trusted) {
         vd_time_format(rows->time->device_ms, text);
         vd_json_append_text_member(out, "DeviceTime", vd_str_from(text));

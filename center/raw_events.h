@@ -31,7 +31,7 @@ struct vd_raw_source {
 
 /*
  * Appends the rows of `event`, which lies in source->message. Of a JSON message: one an item, with details, name, type and
- * category as they were sent, or a single one for an event without. Of others: one a flow (to flows), port, check, record or process and one for what
+ * category as they were sent and the event's TimestampLocal among the details, or a single one for an event without. Of others: one a flow (to flows), port, check, record or process and one for what
  * overflowed, or a single one for an event without (is_empty is true then, but for a heartbeat, which never has any).
  * The message's first event brings one more, named Ledger and of type Diagnostic, where the message has a ledger: so
  * it is in the tables as often as that event, once. A device's time that is not believed is kept in the details as

@@ -381,6 +381,7 @@ static bool take_event(struct decoder *d, json_t *object)
     event.is_empty = json_is_true(json_object_get(object, "IsEmpty"));
     event.items = json_object_get(object, "Payload");
     event.time_s = seconds_of(object, "TimestampUTC");
+    event.time_local = text_of(object, "TimestampLocal");
     kind = vd_json_kind_find(event.name.data);
     if (vd_uuid_parse(id.data, id.length, &event.id) != VD_OK) {
         return fault(d, "Id", "is to be a GUID of 36 characters");

@@ -117,7 +117,8 @@ struct vd_security_event {
     struct vd_str type; /* Security, Operational, Diagnostic */
     struct vd_str category;
     bool is_empty;
-    const json_t *items; /* an array of objects as center/decode/json_schema.c checks them */
+    struct vd_str time_local; /* RFC 3339, with the device's zone */
+    const json_t *items;      /* an array of objects as center/decode/json_schema.c checks them */
 };
 
 /*

@@ -14,11 +14,16 @@ static void check(bool ok)
 }
 
 /* The row's details are the item, but for what the center adds. */
-static void check_row(const struct vd_raw_event *row, const json_t *item)
+static void check_row(
+    const struct vd_raw_event *row, const struct vd_security_event *event, const json_t *item)
 {
     json_t *details = json_loadb(row->details.data, row->details.length, 0, NULL);
+    const json_t *local = json_object_get(details, "TimestampLocal");
 
     check(json_is_object(details));
+    check(vd_str_equal(
+        event->time_local, (struct vd_str){json_string_value(local), json_string_length(local)}));
+    json_object_del(details, "TimestampLocal");
     json_object_del(details, "DeviceTime");
     check(json_equal(details, item));
     json_decref(details);
@@ -35,7 +40,7 @@ static void check_event(struct vd_raw_events *rows, const struct vd_raw_source *
     check(vd_raw_events_add(rows, source, event, &time) == VD_OK);
     check(rows->count - before == (items != 0 ? items : 1));
     for (size_t i = 0; i < items; i++) {
-        check_row(&rows->rows[before + i], json_array_get(event->items, i));
+        check_row(&rows->rows[before + i], event, json_array_get(event->items, i));
         check(rows->rows[before + i].is_empty == event->is_empty);
     }
 }

@@ -255,6 +255,33 @@ static void test_ours__rows(void **state)
     json_decref(alerts);
 }
 
+/* Results of checks are what queries of the service of old ask for. */
+static void test_rows__baseline(void **state)
+{
+    static const char json[] =
+        "{security_module_id: \"m\", security_module_version: 16777216, events: ["
+        "{id: {bytes: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]}, time: 1764000000, payload_type: \"Baseline\","
+        " payload: {baseline_checks: ["
+        "  {id: \"a\", result: \"PASS\", severity: \"CRITICAL\"},"
+        "  {id: \"b\", result: \"FAIL\", severity: \"INFORMATIONAL\", description: \"d\"},"
+        "  {id: \"c\", result: \"ERROR\", severity: \"WARNING\", error: \"e\"}]}}]}";
+    static const char *const expected[] = {
+        "{\"Id\":\"a\",\"Result\":\"PASS\",\"Severity\":\"Critical\"}",
+        "{\"Id\":\"b\",\"Result\":\"FAIL\",\"Severity\":\"Informational\",\"Description\":\"d\"}",
+        "{\"Id\":\"c\",\"Result\":\"ERROR\",\"Severity\":\"Warning\",\"Error\":\"e\"}",
+        NULL,
+    };
+    struct ingest_fixture *f = *state;
+    struct vd_buf body = {0};
+
+    test_flatc(json, &body);
+    ingest_add_body(f, VD_EVENT_SECURITY, "dev-1", "", INGEST_T0_MS,
+        (struct vd_str){(char *)body.data, body.length});
+    ingest_run_all(f);
+    check_details(f, "RawEventName = 'Baseline'", expected);
+    vd_buf_release(&body);
+}
+
 /* Each message's ledger is in the sum once, however often it is delivered and whatever stops between. */
 static void test_ours__ledger_is_summed_once(void **state)
 {
@@ -347,6 +374,7 @@ int main(void)
         INGEST_TEST(test_alert__new_indicator),
         INGEST_TEST(test_clock__not_believed),
         INGEST_TEST(test_ours__rows),
+        INGEST_TEST(test_rows__baseline),
         INGEST_TEST(test_ours__ledger_is_summed_once),
         INGEST_TEST(test_ours__coverage_is_summed_once),
         INGEST_TEST(test_ours__hostile_ledger_is_a_dead_letter),

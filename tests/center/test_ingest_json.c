@@ -70,6 +70,7 @@ static void check_row(const json_t *row, const struct json_kind *kind)
     assert_true(json_is_false(json_array_get(row, 3)));
     assert_string_equal(json_string_value(json_array_get(row, 5)), "1.2.3-beta");
     assert_string_equal(json_string_value(json_array_get(row, 6)), "2025-11-24T16:00:00.000Z");
+    json_object_set_new(item, "TimestampLocal", json_string("2025-11-24T17:00:00.000+01:00"));
     assert_true(json_equal(details, item));
     json_decref(details);
     json_decref(item);
@@ -122,7 +123,9 @@ static void test_json__module_and_wrong_clock(void **state)
     assert_int_equal(json_array_size(rows), 2);
     assert_true(json_is_true(json_array_get(json_array_get(rows, 0), 1)));
     assert_string_equal(detail_of(rows, 0, &details, "ModuleId"), "agent");
-    assert_int_equal(json_object_size(details), 1);
+    assert_string_equal(
+        detail_of(rows, 0, &details, "TimestampLocal"), "2025-11-24T17:00:00.000+01:00");
+    assert_int_equal(json_object_size(details), 2);
     assert_string_equal(detail_of(rows, 1, &details, "DeviceTime"), "2031-01-01T00:00:00.000Z");
     assert_string_equal(detail_of(rows, 1, &details, "LocalPort"), "443");
     assert_string_equal(

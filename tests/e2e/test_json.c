@@ -113,6 +113,10 @@ static void test_json__rows_are_what_was_sent(void **state)
     assert_string_equal(json_string_value(json_array_get(row, 2)), "Triggered");
     assert_true(json_is_false(json_array_get(row, 3)));
     assert_string_equal(json_string_value(json_array_get(row, 4)), "2.0.1");
+    /* The time of its event is with it. */
+    assert_int_equal(strlen(json_string_value(json_object_get(details, "TimestampLocal"))),
+        strlen("2026-11-24T08:44:03Z"));
+    json_object_del(details, "TimestampLocal");
     assert_true(json_equal(details, sent));
     json_decref(details);
     json_decref(sent);
