@@ -72,7 +72,7 @@ static int answer_parse(
     if (body->length > 0) {
         json = json_loadb((const char *)body->data, body->length, 0, &where);
     }
-    if (json == NULL && (body->length > 0 || status != 204)) {
+    if (json == NULL && (body->length > 0 || status < 200 || status > 299)) {
         snprintf(reason, CURL_ERROR_SIZE, "its answer (status %ld) is not JSON", status);
         return VD_E_CORRUPT;
     }

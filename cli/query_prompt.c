@@ -4,10 +4,16 @@
 #include "cli/query_prompt.h"
 
 #include <editline/readline.h>
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "center/kql/functions.h"
 #include "center/kql/tables.h"
@@ -54,6 +60,17 @@ static void add_fitting(struct words *words, const char *word, const char *candi
         }
     }
     add(words, candidate);
+}
+
+/* Functions, with the parenthesis that follows. */
+static void add_functions(struct words *words, const char *word, const char *const *names)
+{
+    char call[80];
+
+    for (; *names != NULL; names++) {
+        snprintf(call, sizeof call, "%s(", *names);
+        add_fitting(words, word, call);
+    }
 }
 
 static void add_list(struct words *words, const char *word, const char *const *list)
@@ -131,8 +148,8 @@ char **vd_query_completions(const char *line, const char *word)
         }
         add_columns(&words, line, word);
         add_list(&words, word, vd_kql_keyword_words());
-        add_list(&words, word, vd_kql_function_names(VD_KQL_SCALAR));
-        add_list(&words, word, vd_kql_function_names(VD_KQL_AGGREGATE));
+        add_functions(&words, word, vd_kql_function_names(VD_KQL_SCALAR));
+        add_functions(&words, word, vd_kql_function_names(VD_KQL_AGGREGATE));
     }
     if (words.count < 2) {
         for (size_t i = 0; i < words.count; i++) {
@@ -163,6 +180,9 @@ static char **complete(const char *word, int start, int end)
         line, before + (size_t)end + 2, "%s %.*s", typed != NULL ? typed : "", end, rl_line_buffer);
     words = vd_query_completions(line, word);
     free(line);
+    /* A space follows what is whole, but not within parentheses. */
+    rl_completion_append_character =
+        words != NULL && words[0][0] != '\0' && words[0][strlen(words[0]) - 1] == '(' ? '\0' : ' ';
     return words;
 }
 
@@ -212,6 +232,76 @@ static void remember(const char *path, const char *text)
     }
 }
 
+/* ---- Keys ---- */
+
+static volatile sig_atomic_t is_interrupted;
+static sigset_t while_waiting; /* the signals that are blocked while a key is waited for */
+
+static void interrupt(int number)
+{
+    (void)number;
+    is_interrupted = 1;
+}
+
+/* The next byte; 0: there is none; -1: Ctrl-C came. */
+static ssize_t read_byte(int file, char *byte)
+{
+    struct pollfd ready = {.fd = file, .events = POLLIN};
+    ssize_t got = -1;
+
+    while (got < 0 && !is_interrupted) {
+        if (ppoll(&ready, 1, NULL, &while_waiting) > 0) {
+            got = read(file, byte, 1);
+        }
+        if (got < 0 && errno != EINTR) {
+            return 0;
+        }
+    }
+    return got;
+}
+
+/* The next character, for libedit; -1: there is none. Ctrl-C ends the line, which is forgotten then. */
+static int read_key(FILE *stream)
+{
+    mbstate_t state = {0};
+    wchar_t key = 0;
+    char byte = 0;
+
+    for (;;) {
+        const ssize_t got = read_byte(fileno(stream), &byte);
+        size_t length;
+
+        if (got <= 0) {
+            return got == 0 ? -1 : '\n';
+        }
+        length = mbrtowc(&key, &byte, 1, &state);
+        if (length == (size_t)-1) {
+            state = (mbstate_t){0}; /* what is no character is left out */
+        } else if (length != (size_t)-2) {
+            return (int)key;
+        }
+    }
+}
+
+/* A line, the caller's; NULL at the end of input. While it is read, Ctrl-C leaves the program alone. */
+static char *read_line(const char *prompt)
+{
+    const struct sigaction action = {.sa_handler = interrupt};
+    struct sigaction before;
+    sigset_t blocked;
+    char *line;
+
+    is_interrupted = 0;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigprocmask(SIG_BLOCK, &blocked, &while_waiting);
+    sigaction(SIGINT, &action, &before);
+    line = readline(prompt);
+    sigprocmask(SIG_SETMASK, &while_waiting, NULL);
+    sigaction(SIGINT, &before, NULL);
+    return line;
+}
+
 /* ---- Reading ---- */
 
 /* Appends the line behind a line end; false: without memory. */
@@ -249,6 +339,8 @@ int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *r
     char path[PATH_SIZE] = "";
     char *line;
 
+    setlocale(LC_CTYPE, "");
+    rl_getc_function = read_key;
     rl_attempted_completion_function = complete;
     rl_basic_word_break_characters = WORD_BREAKS;
     using_history();
@@ -258,13 +350,16 @@ int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *r
     } else {
         path[0] = '\0';
     }
-    puts("A query ends with ';' or an empty line; Tab completes; Ctrl-D leaves.");
-    while ((line = readline(typed == NULL ? "> " : ". ")) != NULL) {
+    puts(
+        "A query ends with ';' or an empty line; Tab completes; Ctrl-C forgets it, Ctrl-D leaves.");
+    while ((line = read_line(typed == NULL ? "> " : ". ")) != NULL) {
         const bool is_over = ends_query(line);
-        const bool is_kept = line[0] == '\0' || append_line(line);
+        const bool is_kept = is_interrupted || line[0] == '\0' || append_line(line);
 
         free(line);
-        if (!is_kept) {
+        if (is_interrupted) {
+            forget();
+        } else if (!is_kept) {
             fputs("vedette: out of memory\n", stderr);
             forget();
         } else if (is_over && typed != NULL) {

@@ -225,8 +225,10 @@ static void test_prompt__completes(void **state)
     assert_false(completes("SecurityAlert | Al", "Al", "AlertType"));
     assert_true(completes("SecurityAlert | where Al", "Al", "AlertType"));
     assert_false(completes("AzureActivity | where Al", "Al", "AlertType"));
-    assert_true(completes("SecurityAlert | where x == tos", "tos", "tostring"));
-    assert_true(completes("SecurityAlert | summarize dco", "dco", "dcount"));
+    assert_true(completes("SecurityAlert | where x == tos", "tos", "tostring("));
+    assert_true(completes("SecurityAlert | summarize dco", "dco", "dcount("));
+    assert_false(completes("SecurityAlert | summarize dco", "dco", "dcount"));
+    assert_true(completes("SecurityAlert | where x betw", "betw", "between"));
     assert_false(completes("SecurityAlert | where zzz", "zzz", "where"));
 }
 

@@ -306,6 +306,29 @@ static void test_service__the_ip_filter_decides(void **state)
     e2e_result_release(&list);
 }
 
+/* What is deleted by hand is gone, and nothing else is said of it. */
+static void test_service__management_deletes(void **state)
+{
+    json_t *resource = e2e_cli_json(&hub, E2E_ARGS("management", "get"));
+    const char *id = json_string_value(json_object_get(resource, "id"));
+    char body[400];
+    char path[400];
+    (void)state;
+    assert_non_null(id);
+    snprintf(body, sizeof(body),
+        "{\"location\":\"local\",\"properties\":{\"displayName\":\"s\",\"iotHubs\":[\"%s\"]}}", id);
+    snprintf(path, sizeof(path), "%.*s/providers/Microsoft.Security/iotSecuritySolutions/s1",
+        (int)(strstr(id, "/providers/") - id), id);
+    e2e_cli_ok(&hub, E2E_ARGS("management", "put", path, "--body", body));
+    struct e2e_result deleted = e2e_cli(&hub, E2E_ARGS("management", "delete", path));
+    assert_int_equal(deleted.status, 0);
+    assert_string_equal(deleted.out, "{}\n");
+    assert_string_equal(deleted.err, "");
+    e2e_result_release(&deleted);
+    check_refused(E2E_ARGS("management", "get", path), 1, "s1");
+    json_decref(resource);
+}
+
 static void test_service__stores_what_devices_send(void **state)
 {
     (void)state;
@@ -543,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_service__delete_disconnects),
         cmocka_unit_test(test_service__twins_and_messages_from_the_command_line),
         cmocka_unit_test(test_service__the_ip_filter_decides),
+        cmocka_unit_test(test_service__management_deletes),
         cmocka_unit_test(test_service__stores_what_devices_send),
         cmocka_unit_test(test_service__alerts_are_followed_over_a_restart),
         cmocka_unit_test(test_service__a_second_one_is_refused),
