@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "api/management/internal.h"
+#include "api/management/prefer.h"
 #include "center/limits.h"
 #include "center/query.h"
 #include "lib/clock.h"
@@ -12,38 +13,6 @@
 
 /* Queries of one batch. */
 #define BATCH_MAX 100
-
-/* What `Prefer` asks for. */
-struct wishes {
-    uint32_t timeout_ms;
-    bool statistics;
-    bool render;
-    const atomic_bool *is_gone; /* whoever wishes it */
-};
-
-static struct wishes wishes_of(const char *prefer, const struct vd_http_request *request)
-{
-    struct wishes wishes = {.timeout_ms = VD_QUERY_TIMEOUT_DEFAULT_MS, .is_gone = request->is_gone};
-
-    while (prefer != NULL && *prefer != '\0') {
-        const size_t length = strcspn(prefer, ",");
-
-        if (strncasecmp(prefer, "wait=", 5) == 0) {
-            const long seconds = strtol(prefer + 5, NULL, 10);
-            const long most = VD_QUERY_TIMEOUT_MAX_MS / 1000;
-
-            wishes.timeout_ms =
-                (uint32_t)(seconds < 1 ? 1 : (seconds > most ? most : seconds)) * 1000;
-        } else if (strncasecmp(prefer, "include-statistics=true", 23) == 0) {
-            wishes.statistics = true;
-        } else if (strncasecmp(prefer, "include-render=true", 19) == 0) {
-            wishes.render = true;
-        }
-        prefer += length;
-        prefer += strspn(prefer, ", ");
-    }
-    return wishes;
-}
 
 /* ---- Faults ---- */
 
@@ -104,16 +73,43 @@ static struct reply run_fault(
     }
 }
 
+/* Wishes that cannot be read. */
+static struct reply prefer_fault(const char *problem)
+{
+    return bad_argument(json_pack("{s:s, s:o}", "code", "InvalidPreferHeader", "message",
+        vd_json_text(vd_str_from(problem))));
+}
+
 /* ---- Answers ---- */
+
+/* Bytes of what the rows hold: a text's own, 8 of a number, 1 of a bool or null. */
+static json_int_t size_of_rows(const json_t *rows)
+{
+    size_t bytes = 0;
+    const json_t *row;
+    size_t r;
+
+    json_array_foreach(rows, r, row)
+    {
+        const json_t *cell;
+        size_t c;
+
+        json_array_foreach(row, c, cell)
+        {
+            bytes += json_is_string(cell) ? json_string_length(cell) : json_is_number(cell) ? 8 : 1;
+        }
+    }
+    return (json_int_t)bytes;
+}
 
 static json_t *statistics_json(const json_t *answer)
 {
     const json_t *rows = json_object_get(answer, "rows");
 
-    return json_pack("{s:{s:O, s:{s:{}, s:{}, s:{}}, s:{}, s:[{s:I}]}}", "query", "executionTime",
-        json_object_get(answer, "seconds"), "resourceUsage", "cache", "cpu", "memory",
-        "inputDatasetStatistics", "datasetStatistics", "table_row_count",
-        (json_int_t)json_array_size(rows));
+    return json_pack("{s:{s:O, s:{s:{}, s:{}, s:{}}, s:{}, s:[{s:I, s:I}]}}", "query",
+        "executionTime", json_object_get(answer, "seconds"), "resourceUsage", "cache", "cpu",
+        "memory", "inputDatasetStatistics", "datasetStatistics", "table_row_count",
+        (json_int_t)json_array_size(rows), "table_size", size_of_rows(rows));
 }
 
 static json_t *partial_error(void)
@@ -127,7 +123,7 @@ static json_t *partial_error(void)
         "E_QUERY_RESULT_SET_TOO_LARGE", "message", message);
 }
 
-static struct reply answer_of(const json_t *answer, const struct wishes *wishes)
+static struct reply answer_of(const json_t *answer, const struct vd_prefer *wishes)
 {
     json_t *render = json_object_get(answer, "render");
     json_t *body = json_pack("{s:[{s:s, s:O, s:O}]}", "tables", "name", "PrimaryResult", "columns",
@@ -187,24 +183,29 @@ static bool workspaces_fit(
     return true;
 }
 
-static struct reply run(
-    const struct vd_management *management, const json_t *body, const struct wishes *wishes)
+/* `is_gone`: whether whoever asks still waits. */
+static struct reply run(const struct vd_management *management, const json_t *body,
+    const char *prefer, const atomic_bool *is_gone)
 {
     const json_t *text = json_object_get(body, "query");
     const json_t *span = json_object_get(body, "timespan");
     const char *span_text = json_string_value(span);
+    char prefer_problem[VD_PREFER_PROBLEM_SIZE];
+    struct vd_prefer wishes;
     struct vd_query query = {
         .text = {json_string_value(text), json_string_length(text)},
         .now_ms = vd_clock_utc_ms(),
-        .limits = {.max_rows = VD_QUERY_ROWS_MAX,
-            .timeout_ms = wishes->timeout_ms,
-            .is_unwanted = wishes->is_gone},
+        .limits = {.max_rows = VD_QUERY_ROWS_MAX, .is_unwanted = is_gone},
     };
     struct vd_query_problem problem;
     json_t *answer = NULL;
     struct reply reply;
     int error;
 
+    if (vd_prefer_read(prefer, &wishes, prefer_problem) != VD_OK) {
+        return prefer_fault(prefer_problem);
+    }
+    query.limits.timeout_ms = wishes.timeout_ms;
     if (!json_is_string(text)) {
         return bad_argument(json_pack("{s:s, s:s}", "code", "InvalidJsonBody", "message",
             "query is to be the text of a query"));
@@ -219,7 +220,7 @@ static struct reply run(
         return reply;
     }
     error = vd_query_run(management->config.analytics, &query, &answer, &problem);
-    reply = error == VD_OK ? answer_of(answer, wishes) : run_fault(error, &problem, query.text);
+    reply = error == VD_OK ? answer_of(answer, &wishes) : run_fault(error, &problem, query.text);
     json_decref(answer);
     return reply;
 }
@@ -242,11 +243,12 @@ static bool is_ready(const struct vd_management *management, struct vd_http_answ
 static void query_body(struct vd_management *management, const struct vd_management_args *args,
     struct vd_http_answer *answer)
 {
-    const struct wishes wishes = wishes_of(vd_http_header(args->request, "Prefer"), args->request);
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
 
     if (body != NULL) {
-        answer_with(run(management, body, &wishes), answer);
+        answer_with(
+            run(management, body, vd_http_header(args->request, "Prefer"), args->request->is_gone),
+            answer);
         json_decref(body);
     }
 }
@@ -289,10 +291,10 @@ static json_t *run_item(
     const struct vd_management *management, const struct vd_http_request *request, json_t *item)
 {
     const char *workspace = json_string_value(json_object_get(item, "workspace"));
-    const struct wishes wishes = wishes_of(item_header(item, "prefer"), request);
     json_t *id = json_object_get(item, "id");
     struct reply reply = workspace != NULL && is_workspace(management, workspace)
-        ? run(management, json_object_get(item, "body"), &wishes)
+        ? run(management, json_object_get(item, "body"), item_header(item, "prefer"),
+              request->is_gone)
         : no_workspace(workspace != NULL ? workspace : "");
 
     return json_pack("{s:O, s:i, s:{s:s}, s:o}", "id", id, "status", reply.status, "headers",

@@ -103,7 +103,7 @@ enum vd_analytics_kind {
 
 struct vd_analytics_amount {
     uint64_t rows;
-    uint64_t bytes; /* on disk, about */
+    uint64_t bytes; /* on disk: its share of what the files of its days take; 0 only without rows */
 };
 
 struct vd_analytics_stats {

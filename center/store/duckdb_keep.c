@@ -35,7 +35,7 @@ static int measure_table(struct vd_duckdb *store, struct vd_duckdb_day *day,
     return error;
 }
 
-/* Shares what the file takes among its tables. */
+/* Shares what the file takes among its tables, by their blocks. Rows that are in none yet, but in its log, count as one. */
 static int measure_day(
     struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
 {
@@ -52,11 +52,14 @@ static int measure_day(
     measured.is_measured = true;
     measured.bytes = vd_duckdb_day_bytes(store, day);
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
-        blocks += measured.amounts[i].bytes;
+        struct vd_analytics_amount *amount = &measured.amounts[i];
+
+        amount->bytes = amount->bytes == 0 && amount->rows > 0 ? 1 : amount->bytes;
+        blocks += amount->bytes;
     }
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
         measured.amounts[i].bytes =
-            blocks > 0 ? measured.bytes / blocks * measured.amounts[i].bytes : 0;
+            blocks > 0 ? measured.bytes * measured.amounts[i].bytes / blocks : 0;
     }
     *day = measured;
     return VD_OK;

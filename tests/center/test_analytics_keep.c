@@ -257,6 +257,24 @@ static void test_age__of_each_table(void **state)
 
 /* ---- Size ---- */
 
+/* However few rows they are, and whether or not the day's file has them already: what stands on the disk is told. */
+static void test_size__of_few_rows(void **state)
+{
+    struct analytics_fixture *f = *state;
+    struct vd_analytics_stats stats;
+    uint64_t sum = 0;
+
+    append_day(f, 0, 10);
+    maintain(f, 0);
+    stats = stats_of(f);
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        assert_true(stats.amounts[i].rows > 0);
+        assert_true(stats.amounts[i].bytes > 0);
+        sum += stats.amounts[i].bytes;
+    }
+    assert_in_range(sum, stats.bytes - VD_ANALYTICS_KINDS, stats.bytes);
+}
+
 static void test_size__the_oldest_go(void **state)
 {
     struct analytics_fixture *f = *state;
@@ -317,6 +335,7 @@ int main(void)
         ANALYTICS_TEST(test_packing__cut_off),
         ANALYTICS_TEST(test_packing__under_queries),
         ANALYTICS_TEST(test_age__of_each_table),
+        ANALYTICS_TEST(test_size__of_few_rows),
         ANALYTICS_TEST(test_size__the_oldest_go),
         ANALYTICS_TEST(test_age__while_packing),
     };

@@ -100,6 +100,7 @@ for (const name of Object.keys(clients)) {
             { includeQueryStatistics: true, includeVisualization: true, serverTimeoutInSeconds: 30 });
         assert.ok(asked.statistics.query.executionTime >= 0);
         assert.strictEqual(asked.statistics.query.datasetStatistics[0].table_row_count, 1);
+        assert.strictEqual(asked.statistics.query.datasetStatistics[0].table_size, 'device-1'.length + 8);
         assert.strictEqual(asked.visualization.visualization, 'barchart');
         const unasked = await query(name, 'print 1 | render barchart');
         assert.strictEqual(unasked.statistics, undefined);
@@ -121,6 +122,8 @@ for (const name of Object.keys(clients)) {
             }
             return true;
         });
+        await assert.rejects(query(name, 'print 1', day, { serverTimeoutInSeconds: 'abc' }), (error) =>
+            error.statusCode === 400 && /Prefer: wait is to be a number/.test(JSON.stringify(error.details)));
         await assert.rejects(query(name, 'SecurityAlert | where Nothing == 1'), (error) =>
             error.statusCode === 400 && /SemanticError.*Nothing/s.test(JSON.stringify(error.details)));
     });
