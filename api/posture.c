@@ -260,7 +260,8 @@ static int read_filter(struct vd_registry *registry, struct vd_posture *out)
                     rule->prefix));
         }
     }
-    out->refuses_rest = refuses_all || !filter.accepts_rest;
+    out->refuses_rest_ipv4 = refuses_all || !filter.accepts_rest;
+    out->refuses_rest_ipv6 = !filter.accepts_rest;
     return VD_OK;
 }
 

@@ -28,14 +28,12 @@ static json_t *closed(const json_t *properties)
 {
     json_t *copy = json_deep_copy(properties);
     json_t *sets = json_object_get(copy, "networkRuleSets");
-    json_t *rules = json_object_get(copy, "ipFilterRules");
 
     if (json_is_object(sets)) {
         (void)json_object_set_new(sets, "defaultAction", json_string("Deny"));
-    } else {
-        (void)json_array_append_new(rules,
-            json_pack("{s:s, s:s, s:s}", "filterName", "refuse-everything-else", "action", "Reject",
-                "ipMask", "0.0.0.0/0"));
+    } else { /* a last rule for 0.0.0.0/0 would leave IPv6 open */
+        (void)json_object_set_new(
+            copy, "networkRuleSets", json_pack("{s:s, s:[]}", "defaultAction", "Deny", "ipRules"));
     }
     return copy;
 }

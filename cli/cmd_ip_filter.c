@@ -156,6 +156,34 @@ static int filter_remove(const struct vd_invocation *invocation)
     return vd_cli_fail("there is no rule named %s", invocation->arguments[0]);
 }
 
+static int filter_rest(const struct vd_invocation *invocation)
+{
+    const char *action = invocation->arguments[0];
+    const bool accept = strcmp(action, "accept") == 0;
+    json_t *answer;
+    json_t *properties;
+    json_t *sets;
+
+    if (!accept && strcmp(action, "reject") != 0) {
+        return vd_cli_fail("%s: the action is accept or reject", action);
+    }
+    answer = get_filter(invocation);
+    if (answer == NULL) {
+        return VD_EXIT_FAILURE;
+    }
+    properties = json_object_get(answer, "properties");
+    sets = json_object_get(properties, "networkRuleSets");
+    if (!json_is_object(sets)) {
+        sets = json_pack("{s:[]}", "ipRules");
+        (void)json_object_set_new(properties, "networkRuleSets", sets);
+    }
+    if (json_object_set_new(sets, "defaultAction", json_string(accept ? "Allow" : "Deny")) != 0) {
+        json_decref(answer);
+        return vd_cli_fail("out of memory");
+    }
+    return put_filter(invocation, answer);
+}
+
 static const struct vd_option add_options[] = {
     {"first", NULL, "before all other rules; default: behind them"},
     {NULL, NULL, NULL},
@@ -175,8 +203,17 @@ const struct vd_command vd_ip_filter_commands[] = {
         .options = add_options,
         .details =
             "ADDRESSES is an IPv4 address or a CIDR range. The first rule that matches decides, what none matches is\n"
-            "accepted. A running service enforces it at once: connections that it refuses are closed.\n",
+            "accepted (`vedette ip-filter rest`). A running service enforces it at once: connections that it refuses are closed.\n",
         .run = filter_add},
+    {.name = "rest",
+        .summary = "Says what becomes of addresses that no rule names, and of all IPv6.",
+        .arguments = "accept|reject",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .details =
+            "With reject, accept those first who are to be let in: everyone else is shut out at once.\n",
+        .run = filter_rest},
     {.name = "remove",
         .summary = "Removes a rule.",
         .arguments = "NAME",

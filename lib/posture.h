@@ -22,12 +22,13 @@ struct vd_posture {
     uint64_t shared_groups; /* all of them */
     uint64_t devices;       /* that have one of these, each once */
     uint64_t devices_total;
-    bool has_filter;   /* the IP filter has rules */
-    bool refuses_rest; /* and refuses what none of them names */
-    json_t *accepted;  /* [{"filterName","ipMask","prefix"}]: its accept rules */
-    bool exports_logs; /* a diagnostic setting with a category and a sink */
-    json_t *settings;  /* ["name"...]: all diagnostic settings */
-    json_t *disabled;  /* ["IoT_SharedCredentials"...]: types that are switched off */
+    bool has_filter;        /* the IP filter has rules */
+    bool refuses_rest_ipv4; /* and refuses IPv4 addresses that none of them names */
+    bool refuses_rest_ipv6; /* and IPv6, which no rule can name */
+    json_t *accepted;       /* [{"filterName","ipMask","prefix"}]: its accept rules */
+    bool exports_logs;      /* a diagnostic setting with a category and a sink */
+    json_t *settings;       /* ["name"...]: all diagnostic settings */
+    json_t *disabled;       /* ["IoT_SharedCredentials"...]: types that are switched off */
 };
 
 struct vd_posture_source;

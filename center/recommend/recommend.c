@@ -14,7 +14,7 @@ static const char *const shared_steps[] = {
 };
 static const char *const deny_steps[] = {
     "List the networks that devices and back ends come from, and accept these.",
-    "Then have everything else refused: a last rule that rejects 0.0.0.0/0, or networkRuleSets with the default action Deny.",
+    "Then have everything else refused: networkRuleSets with the default action Deny. A last rule that rejects 0.0.0.0/0 leaves IPv6 open.",
     NULL,
 };
 static const char *const range_steps[] = {
@@ -74,12 +74,13 @@ static void judge_shared(const struct vd_posture *posture, struct vd_recommendat
 
 static void judge_deny_all(const struct vd_posture *posture, struct vd_recommendation_state *state)
 {
-    state->is_active = !posture->refuses_rest;
+    state->is_active = !posture->refuses_rest_ipv4 || !posture->refuses_rest_ipv6;
     if (state->is_active) {
         snprintf(state->description, sizeof state->description, "%s",
-            posture->has_filter
-                ? "The hub's IP filter accepts every address that no rule names."
-                : "The hub has no IP filter: it can be reached from every address.");
+            !posture->has_filter ? "The hub has no IP filter: it can be reached from every address."
+                : posture->refuses_rest_ipv4
+                ? "The hub's IP filter refuses every IPv4 address that no rule accepts, but accepts all of IPv6: its rules name IPv4 only."
+                : "The hub's IP filter accepts every address that no rule names.");
         json_array_append_new(state->resources, json_pack("{s:s}", "property", "ipFilterRules"));
         state->resource_count = 1;
     } else {

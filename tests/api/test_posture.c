@@ -195,9 +195,10 @@ static void test_recommend__the_filter(void **unused)
             true, false},
         {"{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":"
          "\"192.0.2.0/24\"},{\"filterName\":\"z\",\"action\":\"Reject\",\"ipMask\":\"0.0.0.0/0\"}]}",
-            false, false},
+            true, false}, /* all of IPv6 is let in */
         {"{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":"
-         "\"10.0.0.0/16\"},{\"filterName\":\"z\",\"action\":\"Reject\",\"ipMask\":\"0.0.0.0/0\"}]}",
+         "\"10.0.0.0/16\"},{\"filterName\":\"z\",\"action\":\"Reject\",\"ipMask\":\"0.0.0.0/0\"}],"
+         "\"networkRuleSets\":{\"defaultAction\":\"Deny\",\"ipRules\":[]}}",
             false, true},
         {"{\"ipFilterRules\":[{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":"
          "\"10.0.0.0/17\"}],\"networkRuleSets\":{\"defaultAction\":\"Deny\",\"ipRules\":[]}}",
@@ -208,7 +209,7 @@ static void test_recommend__the_filter(void **unused)
         /* What stands behind a rule for everything never counts. */
         {"{\"ipFilterRules\":[{\"filterName\":\"z\",\"action\":\"Reject\",\"ipMask\":"
          "\"0.0.0.0/0\"},{\"filterName\":\"a\",\"action\":\"Accept\",\"ipMask\":\"10.0.0.0/8\"}]}",
-            false, false},
+            true, false},
     };
 
     (void)unused;
@@ -365,6 +366,9 @@ static void test_recommend__fixes_the_filter(void **unused)
     assert_true(is_active("IoT_IPFilter_DenyAll"));
     assert_true(fix("IoT_IPFilter_DenyAll"));
     assert_false(is_active("IoT_IPFilter_DenyAll"));
+    assert_int_equal(vd_ip_filter_load(registry, &filter, NULL, &etag), VD_OK);
+    assert_true(vd_ip_filter_accepts(&filter, (const uint8_t[]){192, 0, 2, 1}, 4));
+    assert_false(vd_ip_filter_accepts(&filter, (const uint8_t[16]){0x20, 0x01}, 16));
     set(VD_IP_FILTER_SETTING,
         "{\"networkRuleSets\":{\"defaultAction\":\"Allow\",\"ipRules\":[{\"filterName\":"
         "\"a\",\"ipMask\":\"192.0.2.0/24\"}]}}");
