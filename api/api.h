@@ -227,14 +227,16 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /inventory/{id}              the same row with "generationId","createdTime","statusReason","hasSecurityModule","hasGroupTag",
  *                                  "groupHasRules","reasons":[text] (why it is in its state, and what is wrong with it),
  *                                  "connectedSince","lastConnected","lastDisconnected","connectedAddress","lastMessage",
- *                                  "lastNetworkActivity","clockMeasured","refused":null|{"time","reason","address","looksCopied"},
+ *                                  "lastNetworkActivity","clockMeasured","refused":null|{"time","reason","text" (it in words),
+ *                                  "address","looksCopied"},
  *                                  "versions":null|{"module","os","hardware","time"},"coverage":null|[{"day","countedPackets",
- *                                  "reportedPackets","missedPackets","share"}] of 7 days; null: raw events are not stored
+ *                                  "reportedPackets","missedPackets","share"}] of 7 days; null: raw events are not stored,
+ *                                  "recommendations":[{"type","displayName","severity"}]: active, with it among their resources
  * GET /overview?since=             what the overview shows, of counts that are kept: {"alerts":{"open":{"High","Medium","Low"},"new"
  *                                  (raised since that time, else within a day),"days":[{"day","High","Medium","Low"}] (raised, 30
  *                                  days, the earliest first)},"devices":{counts as above},"recommendations":{"open":{"High","Medium",
  *                                  "Low"}},"coverage":{"reportedPackets","overflowedPackets","malformedPackets","givenUpPackets",
- *                                  "withheldPackets","share" (0 to 1; null: nothing was reported),"devices" (most that reported in one
+ *                                  "withheldPackets","share" (0 to 1; null: nothing was reported),"mostDevices" (that reported in one
  *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}]} of 24 hours,"ingest":{
  *                                  "eventsPerSecond","backlog","lastEvent","deadLetters","refusedConnections","connections",
  *                                  "isStalled","storesRawEvents"},"notices":[{"code","severity","text"}]}

@@ -11,6 +11,7 @@
 #include "center/query.h"
 #include "center/store/coverage.h"
 #include "center/store/groups.h"
+#include "center/store/recommendations.h"
 #include "center/stored_flow.h"
 #include "lib/clock.h"
 #include "lib/secret.h"
@@ -28,6 +29,7 @@ struct subject {
     enum vd_presence presence;
     bool group_has_rules;
     int64_t open[VD_OPEN_SEVERITIES];
+    json_t *recommendations; /* that name it */
     int64_t now_ms;
 };
 
@@ -73,6 +75,56 @@ static int read_group(struct subject *s)
     return error;
 }
 
+/* "device", or "device/module". */
+static bool is_of_device(const char *identity, const char *device_id)
+{
+    const size_t length = strlen(device_id);
+
+    return strncmp(identity, device_id, length) == 0 &&
+        (identity[length] == '\0' || identity[length] == '/');
+}
+
+static bool names_device(const json_t *recommendation, const char *device_id)
+{
+    const json_t *resource;
+    const json_t *identity;
+    size_t i;
+    size_t k;
+
+    json_array_foreach(json_object_get(recommendation, "resources"), i, resource)
+    {
+        json_array_foreach(json_object_get(resource, "identities"), k, identity)
+        {
+            if (is_of_device(json_string_value(identity), device_id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int read_recommendations(struct subject *s)
+{
+    json_t *list = NULL;
+    const int error = vd_recommendations_list(s->api->alerts, &list);
+    json_t *one;
+    size_t i;
+
+    s->recommendations = json_array();
+    json_array_foreach(list, i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "state")), "Active") == 0 &&
+            names_device(one, s->identity.device_id)) {
+            (void)json_array_append_new(s->recommendations,
+                json_pack("{s:O, s:O, s:O}", "type", json_object_get(one, "type"), "displayName",
+                    json_object_get(one, "displayName"), "severity",
+                    json_object_get(one, "severity")));
+        }
+    }
+    json_decref(list);
+    return error;
+}
+
 static int read_subject(struct subject *s, const char *device_id)
 {
     int error = vd_registry_get(s->api->registry, device_id, "", &s->identity);
@@ -84,6 +136,9 @@ static int read_subject(struct subject *s, const char *device_id)
     }
     if (error == VD_OK) {
         error = read_group(s);
+    }
+    if (error == VD_OK) {
+        error = read_recommendations(s);
     }
     return error == VD_OK ? vd_inventory_open(s->api->alerts, device_id, s->open) : error;
 }
@@ -102,9 +157,9 @@ static json_t *refused_text(const struct vd_device_state *state)
 
     vd_time_format(state->refused_ms, time);
     vd_address_show(&state->refused_address, true, address);
-    return json_sprintf("Its last login, at %s from %s, was refused: %s.%s", time,
+    return json_sprintf("Its last login, at %s from %s, was refused: it came %s.%s", time,
         address[0] != '\0' ? address : "an unknown address",
-        vd_login_reason((enum vd_login_fault)state->refused_for),
+        vd_login_says((enum vd_login_fault)state->refused_for),
         state->is_refused_copy ? " It looked like a copy of the device's credential." : "");
 }
 
@@ -168,9 +223,10 @@ static json_t *refused_json(const struct vd_device_state *state)
         return json_null();
     }
     vd_address_show(&state->refused_address, true, address);
-    return json_pack("{s:o, s:s, s:s?, s:b}", "time", vd_api_time(state->refused_ms), "reason",
-        vd_login_reason((enum vd_login_fault)state->refused_for), "address",
-        address[0] != '\0' ? address : NULL, "looksCopied", (int)state->is_refused_copy);
+    return json_pack("{s:o, s:s, s:o, s:s?, s:b}", "time", vd_api_time(state->refused_ms), "reason",
+        vd_login_reason((enum vd_login_fault)state->refused_for), "text",
+        json_sprintf("it came %s", vd_login_says((enum vd_login_fault)state->refused_for)),
+        "address", address[0] != '\0' ? address : NULL, "looksCopied", (int)state->is_refused_copy);
 }
 
 /* ---- What its events say ---- */
@@ -293,7 +349,7 @@ static json_t *subject_json(const struct subject *s)
     json = vd_api_inventory_row(s->api, &row, state);
     vd_address_show(&state->connected_address, true, address);
     more = json_pack(
-        "{s:s, s:o, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:o, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
         "generationId", s->identity.generation_id, "createdTime",
         vd_api_time(s->identity.created_ms), "statusReason", s->identity.status_reason,
         "hasSecurityModule", (int)s->member.has_security_module, "hasGroupTag",
@@ -305,7 +361,8 @@ static json_t *subject_json(const struct subject *s)
         vd_api_time(state->left_ms), "connectedAddress", address[0] != '\0' ? address : NULL,
         "lastMessage", vd_api_time(state->message_ms), "lastNetworkActivity",
         vd_api_time(state->network_ms), "clockMeasured", vd_api_time(state->clock_measured_ms),
-        "refused", refused_json(state), "versions", versions_json(s), "coverage", coverage_json(s));
+        "refused", refused_json(state), "versions", versions_json(s), "coverage", coverage_json(s),
+        "recommendations", s->recommendations);
     if (more == NULL || json_object_update(json, more) != 0) {
         json_decref(json);
         json = NULL;
@@ -325,5 +382,6 @@ void vd_api_inventory_get(
     } else {
         vd_api_fail_error(answer, error, args->id);
     }
+    json_decref(subject.recommendations);
     vd_device_state_free(subject.state);
 }

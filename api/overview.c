@@ -133,7 +133,7 @@ static int coverage_json(const struct overview *o, json_t **json)
         (json_int_t)vd_coverage_reported(&hours.sum), "overflowedPackets",
         (json_int_t)hours.sum.overflowed, "malformedPackets", (json_int_t)hours.sum.malformed,
         "givenUpPackets", (json_int_t)hours.sum.given_up, "withheldPackets",
-        (json_int_t)hours.sum.withheld, "share", vd_api_share(&hours.sum), "devices",
+        (json_int_t)hours.sum.withheld, "share", vd_api_share(&hours.sum), "mostDevices",
         (json_int_t)hours.devices, "hours", hours.list);
     return error;
 }

@@ -136,6 +136,11 @@ const char *vd_login_reason(enum vd_login_fault fault)
     return fault < VD_LOGIN_RULES ? reasons[fault] : "unknown";
 }
 
+const char *vd_login_says(enum vd_login_fault fault)
+{
+    return fault < VD_LOGIN_RULES ? says[fault] : "with a credential that is not good";
+}
+
 static const char *property(const struct vd_observation *seen, const char *name)
 {
     const char *text = json_string_value(json_object_get(seen->operation->properties, name));
@@ -297,7 +302,7 @@ static void describe(struct vd_buf *out, const struct vd_observation *seen,
         vd_buf_printf(out, " (module %.*s)", VD_STR_ARG(seen->module_id));
     }
     vd_buf_printf(out, " from %s was refused: it came %s.",
-        address[0] != '\0' ? address : "an unknown address", says[fault]);
+        address[0] != '\0' ? address : "an unknown address", vd_login_says(fault));
 }
 
 static int add(struct vd_findings *findings, struct vd_finding *finding, struct vd_str address,

@@ -66,5 +66,7 @@ bool vd_login_is_copy(const struct vd_detect_input *input, enum vd_login_fault f
 int vd_login_rule_of(struct vd_str reason);
 /* The reason of that fault; static. */
 const char *vd_login_reason(enum vd_login_fault fault);
+/* The same in words, behind "it came"; static. */
+const char *vd_login_says(enum vd_login_fault fault);
 
 #endif

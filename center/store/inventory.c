@@ -170,6 +170,27 @@ int vd_inventory_count(struct vd_alert_store *store, const struct vd_inventory_f
     return vd_sqlite_error(code);
 }
 
+int vd_inventory_groups(struct vd_alert_store *store,
+    bool (*each)(void *context, const char *group, int64_t devices), void *context)
+{
+    sqlite3_stmt *s = NULL;
+    bool goes_on = true;
+    int code;
+
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(store->reader,
+        "SELECT group_name, count(*) FROM device_states WHERE +device_id > '' GROUP BY group_name",
+        -1, &s, NULL);
+    while (code == SQLITE_OK && goes_on && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        goes_on =
+            each(context, (const char *)sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1));
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    return vd_sqlite_error(code);
+}
+
 int vd_inventory_open(
     struct vd_alert_store *store, const char *device_id, int64_t open[VD_OPEN_SEVERITIES])
 {

@@ -56,6 +56,10 @@ VD_NODISCARD int vd_inventory_each(struct vd_alert_store *store,
 VD_NODISCARD int vd_inventory_count(struct vd_alert_store *store,
     const struct vd_inventory_filter *filter, int64_t counts[VD_PRESENCES_END]);
 
+/* Calls `each` for the groups that any device is in, by name, until it returns false; it must not call the store. */
+VD_NODISCARD int vd_inventory_groups(struct vd_alert_store *store,
+    bool (*each)(void *context, const char *group, int64_t devices), void *context);
+
 /* Open alerts about one device; all 0 for one that has none, or is not known. */
 VD_NODISCARD int vd_inventory_open(
     struct vd_alert_store *store, const char *device_id, int64_t open[VD_OPEN_SEVERITIES]);

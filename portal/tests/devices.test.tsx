@@ -22,10 +22,10 @@ function row(more: Partial<DeviceRow> = {}): DeviceRow {
 function detail(more: Partial<DeviceDetail> = {}): DeviceDetail {
     return {
         ...row(), generationId: 'g', createdTime: '2026-11-01T00:00:00Z', statusReason: null, hasSecurityModule: true, hasGroupTag: true,
-        groupHasRules: false, reasons: ['Its last login, at 2026-11-28T09:30:00.000Z, was refused: signature_wrong.', 'Its clock is 420 s behind.'], connectedSince: null, lastConnected: null,
+        groupHasRules: false, reasons: ['Its last login, at 2026-11-28T09:30:00.000Z, was refused: it came with a token that neither of its keys has signed.', 'Its clock is 420 s behind.'], connectedSince: null, lastConnected: null,
         lastDisconnected: null, connectedAddress: null, lastMessage: null, lastNetworkActivity: null, clockMeasured: null,
-        refused: { time: '2026-11-28T09:30:00Z', reason: 'signature_wrong', address: '198.51.100.9', looksCopied: true },
-        versions: null, coverage: [{ day: '2026-11-28', countedPackets: 10, reportedPackets: 9, missedPackets: 1, share: 0.9 }], ...more,
+        refused: { time: '2026-11-28T09:30:00Z', reason: 'signature_wrong', text: 'it came with a token that neither of its keys has signed', address: '198.51.100.9', looksCopied: true },
+        versions: null, coverage: [{ day: '2026-11-28', countedPackets: 10, reportedPackets: 9, missedPackets: 1, share: 0.9 }], recommendations: [], ...more,
     };
 }
 
@@ -98,7 +98,7 @@ describe('a device', () => {
     it('says why it is in its state, what is new among its talkers, and what cannot fire', async () => {
         await serve('reader', page());
         render(<Devices path={['pump/1']} />);
-        const why = await screen.findByText(/was refused: the signature of its token matches neither of its keys/);
+        const why = await screen.findByText(/was refused: it came with a token that neither of its keys has signed/);
         expect(why.textContent).not.toContain('Z'); // in the viewer's zone, as all times are
         expect(why.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-28T09:30:00.000Z');
         screen.getByText('Its clock is 420 s behind.');
@@ -115,13 +115,37 @@ describe('a device', () => {
     });
 
     it('that reports is said to, whatever else is wrong with it', async () => {
-        const service = await serve('reader', page({ state: 'reporting', refused: null, reasons: ['Its clock is 420 s ahead.'] }));
+        const fine = { state: 'reporting', refused: null, openAlerts: { High: 0, Medium: 0, Low: 0 } };
+        const service = await serve('reader', page({ ...fine, reasons: ['Its clock is 420 s ahead.'] }));
         render(<Devices path={['pump/1']} />);
         expect((await screen.findByText('It reports as usual.')).closest('.notice')?.className).toContain('good');
         screen.getByText('Its clock is 420 s ahead.');
-        service.answers['GET /inventory/pump%2F1'] = detail({ state: 'reporting', refused: null, reasons: [] });
+        service.answers['GET /inventory/pump%2F1'] = detail({ ...fine, reasons: [] });
         announce('devices');
         await screen.findByText('It reports, and nothing is wrong with it.', {}, { timeout: 3000 });
+    });
+
+    it('is never fine while an alert about it is open or something is recommended for it', async () => {
+        const reporting = { state: 'reporting', refused: null, reasons: [] };
+        const service = await serve('reader', page({ ...reporting, openAlerts: { High: 1, Medium: 0, Low: 0 } }));
+        render(<Devices path={['pump/1']} />);
+        const said = await screen.findByText('It reports as usual, but an alert about it is open (High).');
+        expect(said.closest('.notice')?.className).toContain('bad');
+        service.answers['GET /inventory/pump%2F1'] = detail({ ...reporting, openAlerts: { High: 0, Medium: 1, Low: 2 } });
+        announce('alerts');
+        const more = await screen.findByText('It reports as usual, but 3 alerts about it are open (1 Medium, 2 Low).', {}, { timeout: 3000 });
+        expect(more.closest('.notice')?.className).toContain('warn');
+        service.answers['GET /inventory/pump%2F1'] = detail({
+            ...reporting, openAlerts: { High: 0, Medium: 0, Low: 0 },
+            recommendations: [{ type: 'IoT_SharedCredentials', displayName: 'Shared keys', severity: 'High' }],
+        });
+        announce('recommendations');
+        expect((await screen.findByRole('link', { name: 'Shared keys' }, { timeout: 3000 })).getAttribute('href'))
+            .toBe('/portal/recommendations/IoT_SharedCredentials');
+        expect(screen.queryByText(/nothing is wrong/)).toBeNull();
+        service.answers['GET /inventory/pump%2F1'] = detail({ state: 'late', refused: null, reasons: [], openAlerts: { High: 0, Medium: 1, Low: 2 } });
+        announce('devices');
+        await screen.findByText('3 alerts about it are open (1 Medium, 2 Low).', {}, { timeout: 3000 });
     });
 
     it('is disabled only after a question, with the reason', async () => {

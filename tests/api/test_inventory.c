@@ -17,6 +17,8 @@
 #include "center/store/alert_act.h"
 #include "center/store/alert_store_internal.h"
 #include "center/store/coverage.h"
+#include "center/store/inventory.h"
+#include "center/store/recommendations.h"
 #include "lib/clock.h"
 #include "lib/event_log.h"
 #include "tests/api/service_fixture.h"
@@ -124,6 +126,49 @@ static const char *evidence(const struct vd_alert_update *update, uint64_t i, in
     (void)i;
     *key = 0;
     return "{}";
+}
+
+/* That two identities share a credential, each under the name that it is listed by. */
+static void recommend_about(const char *one, const char *other)
+{
+    struct vd_recommendation_state states[VD_RECOMMENDATIONS];
+
+    for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
+        states[i] = (struct vd_recommendation_state){.resources = json_array()};
+        if (strcmp(vd_recommendation_at(i)->type, "IoT_SharedCredentials") == 0) {
+            states[i].is_active = one != NULL;
+            json_array_append_new(
+                states[i].resources, json_pack("{s:[s*, s*]}", "identities", one, other));
+        }
+    }
+    assert_int_equal(vd_recommendations_put(store, states, now_ms, NULL), VD_OK);
+    for (size_t i = 0; i < VD_RECOMMENDATIONS; i++) {
+        json_decref(states[i].resources);
+    }
+}
+
+static size_t recommended_for(const char *path)
+{
+    return json_array_size(json_object_get(ask(path, NULL, 200), "recommendations"));
+}
+
+static bool add_count(void *context, const char *group, int64_t devices)
+{
+    (void)json_object_set_new(context, group, json_integer(devices));
+    return true;
+}
+
+static void test_inventory__groups_are_counted(void **state)
+{
+    json_t *counts = json_object();
+    json_t *expected = json_pack("{s:i, s:i}", "default", 4, "lab", 3);
+
+    (void)state;
+    put_fleet();
+    assert_int_equal(vd_inventory_groups(store, add_count, counts), VD_OK);
+    assert_true(json_equal(counts, expected));
+    json_decref(counts);
+    json_decref(expected);
 }
 
 static void raise_alert(uint8_t number, const char *device, const char *severity, int64_t at_ms)
@@ -428,12 +473,24 @@ static void test_inventory__a_device(void **state)
     assert_string_equal(
         json_string_value(json_object_get(json_object_get(body, "refused"), "address")),
         "203.0.113.9");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(body, "refused"), "text")),
+        "it came with a token that neither of its keys has signed");
     assert_true(has_reason("Its last login, at "));
     assert_true(has_reason("Its clock is 400 s behind."));
     assert_true(has_reason("Its group default has no rules."));
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(body, "openAlerts"), "High")), 1);
     assert_true(json_is_null(json_object_get(body, "coverage")));
+    assert_int_equal(recommended_for("/inventory/pump-1"), 0);
+    recommend_about("other", "pump-1/azureiotsecurity");
+    assert_int_equal(recommended_for("/inventory/pump-1"), 1);
+    recommend_about("pump-11", "other");
+    assert_int_equal(recommended_for("/inventory/pump-1"), 0);
+    recommend_about("pump-1", "other");
+    assert_int_equal(recommended_for("/inventory/pump-1"), 1);
+    recommend_about(NULL, NULL);
+    assert_int_equal(recommended_for("/inventory/pump-1"), 0);
     text = json_dumps(body, 0);
     assert_null(strstr(text, "Key"));
     free(text);
@@ -558,7 +615,7 @@ static void test_overview__coverage(void **state)
     (void)ask("/overview", NULL, 200);
     assert_int_equal(number("coverage", NULL, "reportedPackets"), 75 + 150);
     assert_int_equal(number("coverage", NULL, "overflowedPackets"), 20);
-    assert_int_equal(number("coverage", NULL, "devices"), 6);
+    assert_int_equal(number("coverage", NULL, "mostDevices"), 6);
     assert_true(json_real_value(json_object_get(json_object_get(body, "coverage"), "share")) >
         225.0 / 275 - 1e-9);
     hours = json_object_get(json_object_get(body, "coverage"), "hours");
@@ -593,6 +650,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_inventory__orders_and_filters),
         STORE_TEST(test_inventory__counts),
+        STORE_TEST(test_inventory__groups_are_counted),
         STORE_TEST(test_inventory__open_alerts),
         STORE_TEST(test_inventory__alerts_of_a_group),
         STORE_TEST(test_inventory__a_row),

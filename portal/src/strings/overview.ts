@@ -47,9 +47,9 @@ export const overview = {
     coverage: 'Coverage',
     coverageOf: 'of the traffic was reported in the last 24 hours',
     coverageNone: 'No device has said in the last 24 hours how much traffic it saw.',
-    coverageWhole: (n: number) => `${devices(n)} told of every packet in a flow: nothing that they saw is hidden from the detections.`,
+    coverageWhole: (n: number) => `Every packet that devices told of is in a reported flow: nothing that they saw is hidden from the detections. At most ${devices(n)} told so in one hour.`,
     coverageLost: (n: number, missed: number) =>
-        `${devices(n)} saw ${number(missed)} packets that are in no reported flow. What these were is not known.`,
+        `${number(missed)} packets that devices saw are in no reported flow. What these were is not known. At most ${devices(n)} told so in one hour.`,
     coverageWhy: {
         overflowedPackets: (n: number) => `${number(n)} did not fit into a device’s table of flows (a larger table or shorter interval helps)`,
         malformedPackets: (n: number) => `${number(n)} were malformed`,

@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useGet } from '../../lib/api';
 import { localDate, number, percent } from '../../lib/format';
 import { href, Link, useParam } from '../../lib/router';
-import type { Alert } from '../../lib/types';
+import type { Alert, BySeverity } from '../../lib/types';
 import { t } from '../../strings';
 import { Bar } from '../../ui/bar';
 import { Said } from '../../ui/said';
@@ -22,39 +22,63 @@ import type { CoverageDay, DeviceDetail } from './types';
 
 const s = t.devices;
 const LATEST = 5;
+const SEVERITIES = ['High', 'Medium', 'Low'] as const;
 
-const TONES: Record<string, 'bad' | 'warn' | 'good' | 'info'> = {
+const TONES: Record<string, Tone> = {
     refused: 'bad', silent: 'bad', late: 'warn', reporting: 'good',
 };
 
-/** The first says why it is in its state; others are wrong beside that. Of one that reports, all are. */
-function reasonsOf(device: DeviceDetail): string[] {
-    const { state, refused } = device;
-    const code = refused?.reason ?? '';
-    // The service names a refusal by its code.
-    const reasons = device.reasons.map((reason) => (code in s.refusals ? reason.replace(code, s.refusals[code] ?? code) : reason));
-    if (state === 'reporting') {
-        return [reasons.length === 0 ? s.whyFine : s.stateHints[state] ?? state, ...reasons];
+type Tone = 'bad' | 'warn' | 'good' | 'info';
+
+/** Of one that reports, what is open against it. */
+function toneOf({ state, openAlerts, recommendations }: DeviceDetail): Tone {
+    if (state !== 'reporting') {
+        return TONES[state] ?? 'info';
     }
-    return reasons.length > 0 ? reasons : [s.stateHints[state] ?? state];
+    return openAlerts.High > 0 ? 'bad'
+        : openAlerts.Medium > 0 || openAlerts.Low > 0 || recommendations.length > 0 ? 'warn' : 'good';
+}
+
+function alertsText(of: BySeverity): string | undefined {
+    const some = SEVERITIES.filter((name) => of[name] > 0);
+    const total = some.reduce((sum, name) => sum + of[name], 0);
+    const words = some.map((name) => (total === 1 ? t.severity[name] : `${of[name].toString()} ${t.severity[name]}`)).join(', ');
+    return total === 0 ? undefined : s.alertsOpen(total, words);
+}
+
+/** The first says why it is in its state, and what is open; others are wrong beside that. Of one that reports, all are. */
+export function reasonsOf({ state, reasons, openAlerts, recommendations }: DeviceDetail): string[] {
+    const alerts = alertsText(openAlerts);
+    const hint = s.stateHints[state] ?? state;
+    if (state === 'reporting') {
+        const first = alerts !== undefined ? s.whyAlerts(alerts)
+            : reasons.length === 0 && recommendations.length === 0 ? s.whyFine : hint;
+        return [first, ...reasons];
+    }
+    return [...(reasons.length > 0 ? reasons : [hint]), ...(alerts === undefined ? [] : [s.sentence(alerts)])];
 }
 
 function How({ device }: { device: DeviceDetail }): JSX.Element {
-    const { refused } = device;
+    const { refused, recommendations } = device;
     const [first = '', ...besides] = reasonsOf(device);
     return (
         <Card title={s.why}>
             <div class="stack tight">
-                <Notice tone={TONES[device.state] ?? 'info'}><Said text={first} /></Notice>
-                {besides.length > 0 ? (
-                    <ul class="reasons">{besides.map((reason) => <li key={reason}><Said text={reason} /></li>)}</ul>
+                <Notice tone={toneOf(device)}><Said text={first} /></Notice>
+                {besides.length > 0 || recommendations.length > 0 ? (
+                    <ul class="reasons">
+                        {besides.map((reason) => <li key={reason}><Said text={reason} /></li>)}
+                        {recommendations.map((one) => (
+                            <li key={one.type}>{s.recommended}{' '}<Link to={href(['recommendations', one.type])}>{one.displayName}</Link></li>
+                        ))}
+                    </ul>
                 ) : null}
                 <Facts of={[
                     [s.lastHeard, <Time key="heard" at={device.lastHeard} />],
                     [s.openAlerts, <OpenAlerts key="alerts" device={device.deviceId} of={device.openAlerts} />],
                     ...(refused ? [[s.refused, (
                         <span key="refused">
-                            <Time at={refused.time} />{', '}{s.refusedFrom(s.refusals[refused.reason] ?? refused.reason, refused.address)}
+                            <Time at={refused.time} />{', '}{s.refusedFrom(refused.text, refused.address)}
                             {refused.looksCopied ? <>{'. '}<strong>{s.looksCopied}</strong></> : null}
                         </span>
                     )] as [string, JSX.Element]] : []),
@@ -151,7 +175,7 @@ function Whole({ device, reload }: { device: DeviceDetail; reload: () => void })
 }
 
 export function DevicePage({ id }: { id: string }): JSX.Element {
-    const loaded = useGet<DeviceDetail>(`/inventory/${encodeURIComponent(id)}`, ['devices', 'alerts', 'groups']);
+    const loaded = useGet<DeviceDetail>(`/inventory/${encodeURIComponent(id)}`, ['devices', 'alerts', 'groups', 'recommendations']);
     if (!loaded.data) {
         return (
             <Page title={id} parent={{ to: href(['devices']), name: s.title }}>

@@ -48,9 +48,11 @@ export interface DeviceDetail extends DeviceRow {
     lastMessage: string | null;
     lastNetworkActivity: string | null;
     clockMeasured: string | null;
-    refused: { time: string; reason: string; address: string | null; looksCopied: boolean } | null;
+    refused: { time: string; reason: string; text: string; address: string | null; looksCopied: boolean } | null;
     versions: { module: string | null; os: string | null; hardware: string | null; time: string | null } | null;
     coverage: CoverageDay[] | null;
+    /** To do, and about it among others. */
+    recommendations: { type: string; displayName: string; severity: string }[];
 }
 
 export interface Diagnosis {

@@ -25,11 +25,11 @@ function Meaning({ of }: { of: Coverage }): JSX.Element {
     const missed = MISSED.filter((one) => of[one] > 0);
     const sum = missed.reduce((total, one) => total + of[one], 0);
     if (sum === 0) {
-        return <p>{s.coverageWhole(of.devices)}</p>;
+        return <p>{s.coverageWhole(of.mostDevices)}</p>;
     }
     return (
         <>
-            <p>{s.coverageLost(of.devices, sum)}</p>
+            <p>{s.coverageLost(of.mostDevices, sum)}</p>
             <ul class="bullets small">{missed.map((one) => <li key={one}>{s.coverageWhy[one](of[one])}</li>)}</ul>
         </>
     );

@@ -13,7 +13,7 @@ export const MISSED = ['overflowedPackets', 'malformedPackets', 'givenUpPackets'
 export type Coverage = Record<(typeof MISSED)[number] | 'reportedPackets', number> & {
     /** 0 to 1; null: nothing was reported. */
     share: number | null;
-    devices: number;
+    mostDevices: number;
     hours: { hour: string; share: number | null }[];
 };
 
