@@ -18,6 +18,9 @@
 #define LATE_MS 3600000
 /* Rows of one table that are held at once; a stretch with more is halved. */
 #define ROWS_MAX 20000
+/* One with fewer is followed by a longer one. */
+#define ROWS_FEW    1000
+#define STRETCH_MAX VD_DAY_MS
 
 struct run {
     const struct vd_backtest *of;
@@ -395,8 +398,9 @@ static void write_record_sql(char *sql, size_t size, int64_t from_ms, int64_t to
         LATE_MS, from, to);
 }
 
-/* *done false: the stretch holds too much at once. */
-static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *done)
+/* *done false: the stretch holds too much at once. *row_count: how many it has. */
+static int feed_stretch(
+    struct run *run, int64_t from_ms, int64_t to_ms, bool *done, size_t *row_count)
 {
     static const char event_sql[] =
         "SELECT TimeGenerated, DeviceId, \"TimeStamp\", IoTRawEventId, EventDetails"
@@ -407,12 +411,14 @@ static int feed_stretch(struct run *run, int64_t from_ms, int64_t to_ms, bool *d
     int error = query(run, event_sql, from_ms, to_ms, &events);
 
     *done = false;
+    *row_count = 0;
     if (error == VD_OK && events != NULL) {
         write_record_sql(record_sql, sizeof record_sql, from_ms, to_ms);
         error = query(run, record_sql, from_ms, to_ms, &records);
     }
     if (error == VD_OK && events != NULL && records != NULL) {
         *done = true;
+        *row_count = json_array_size(events) + json_array_size(records);
         error = feed_rows(run, events, records);
     }
     json_decref(events);
@@ -429,6 +435,14 @@ static bool goes_on(const struct run *run)
         (is_unwanted == NULL || !atomic_load(is_unwanted));
 }
 
+/* Each stretch is a question: quiet times are asked for by the day. */
+static int64_t next_step(int64_t step_ms, size_t rows)
+{
+    const int64_t max_ms = rows <= ROWS_FEW ? STRETCH_MAX : step_ms < HOUR_MS ? HOUR_MS : step_ms;
+
+    return step_ms * 2 > max_ms ? max_ms : step_ms * 2;
+}
+
 static int feed_history(struct run *run, int64_t *covered_ms)
 {
     const struct vd_backtest *of = run->of;
@@ -440,9 +454,10 @@ static int feed_history(struct run *run, int64_t *covered_ms)
     error = vd_engine_advance(run->engine, run->now_ms, &run->findings);
     while (error == VD_OK && *covered_ms < of->to_ms && goes_on(run)) {
         const int64_t to_ms = *covered_ms + step_ms < of->to_ms ? *covered_ms + step_ms : of->to_ms;
+        size_t rows;
         bool done;
 
-        error = feed_stretch(run, *covered_ms, to_ms, &done);
+        error = feed_stretch(run, *covered_ms, to_ms, &done, &rows);
         if (error == VD_OK && !done) {
             step_ms /= 2;
             if (step_ms == 0) {
@@ -451,7 +466,7 @@ static int feed_history(struct run *run, int64_t *covered_ms)
             }
         } else if (error == VD_OK) {
             *covered_ms = to_ms;
-            step_ms = step_ms * 2 > HOUR_MS ? HOUR_MS : step_ms * 2;
+            step_ms = next_step(step_ms, rows);
             error = pass_time(run, to_ms);
         }
         error = error == VD_OK ? collect(run) : error;
@@ -463,19 +478,6 @@ static int feed_history(struct run *run, int64_t *covered_ms)
 }
 
 /* ---- The run ---- */
-
-struct members {
-    const char *group;
-    json_int_t count;
-};
-
-static bool count_member(void *context, const struct vd_fleet_device *device)
-{
-    struct members *members = context;
-
-    members->count += strcmp(device->group, members->group) == 0 ? 1 : 0;
-    return true;
-}
 
 static int add_pauses(const struct vd_backtest *of, json_t *result)
 {
@@ -494,24 +496,19 @@ static int add_pauses(const struct vd_backtest *of, json_t *result)
 static int result_of(struct run *run, int64_t covered_ms, json_t **result)
 {
     const struct vd_backtest *of = run->of;
-    struct members members = {.group = of->group};
     char from[VD_TIME_TEXT_SIZE];
     char to[VD_TIME_TEXT_SIZE];
     char covered[VD_TIME_TEXT_SIZE];
-    int error = vd_fleet_each(of->fleet, count_member, &members);
 
-    if (error != VD_OK) {
-        return error;
-    }
     vd_time_format(of->from_ms, from);
     vd_time_format(of->to_ms, to);
     vd_time_format(covered_ms, covered);
     *result = json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:O}", "group",
         of->group, "from", from, "to", to, "isPartial", covered_ms < of->to_ms, "coveredUntil",
-        covered, "devicesInGroup", members.count, "eventsRead", (json_int_t)run->events,
-        "recordsRead", (json_int_t)run->records, "findings", (json_int_t)run->found, "rules",
-        tallies_json(run->rules, "alertType", run->rule_devices), "devices",
-        tallies_json(run->devices, "deviceId", NULL), "examples", run->examples);
+        covered, "devicesInGroup", (json_int_t)vd_engine_members(run->engine, of->group),
+        "eventsRead", (json_int_t)run->events, "recordsRead", (json_int_t)run->records, "findings",
+        (json_int_t)run->found, "rules", tallies_json(run->rules, "alertType", run->rule_devices),
+        "devices", tallies_json(run->devices, "deviceId", NULL), "examples", run->examples);
     return *result != NULL ? add_pauses(of, *result) : VD_E_NOMEM;
 }
 
@@ -528,7 +525,7 @@ static int begin(struct run *run)
         return VD_E_INVALID;
     }
     error = vd_group_rules_read(of->group, of->properties, &rules, run->problem);
-    settings.silent_after_ms = 0;
+    settings.is_trial = true;
     if (error == VD_OK) {
         error = vd_engine_new(&settings, of->fleet, &run->engine);
     }

@@ -24,6 +24,9 @@ struct vd_engine_stats {
 /* One thread at a time, as all functions below. `fleet` may be NULL: devices are those that are seen. */
 VD_NODISCARD int vd_engine_new(
     const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out);
+/* Devices in the group, of which there are rules; else 0. */
+uint32_t vd_engine_members(const struct vd_engine *engine, const char *group);
+
 /* NULL is allowed. */
 void vd_engine_free(struct vd_engine *engine);
 

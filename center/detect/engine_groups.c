@@ -28,6 +28,35 @@ struct vd_engine_group *vd_engine_group_find(const struct vd_engine *engine, con
         : NULL;
 }
 
+uint32_t vd_engine_members(const struct vd_engine *engine, const char *group)
+{
+    const struct vd_engine_group *found = vd_engine_group_find(engine, group);
+
+    return found != NULL ? found->count : 0;
+}
+
+static void swap_members(struct vd_engine_group *group, uint32_t a, uint32_t b)
+{
+    struct vd_device_state *other = group->members[a];
+
+    group->members[a] = group->members[b];
+    group->members[b] = other;
+    group->members[a]->group_place = a;
+    group->members[b]->group_place = b;
+}
+
+void vd_engine_group_busy(struct vd_engine_group *group, struct vd_device_state *state)
+{
+    if (state->group_place >= group->busy) {
+        swap_members(group, state->group_place, group->busy++);
+    }
+}
+
+void vd_engine_group_idle(struct vd_engine_group *group, struct vd_device_state *state)
+{
+    swap_members(group, state->group_place, --group->busy);
+}
+
 int vd_engine_group_join(struct vd_engine *engine, struct vd_device_state *state)
 {
     struct vd_engine_group *group = vd_engine_group_find(engine, state->group);
@@ -50,6 +79,9 @@ int vd_engine_group_join(struct vd_engine *engine, struct vd_device_state *state
     state->group_place = group->count;
     state->rules = group->rules;
     group->members[group->count++] = state;
+    if (state->window_count > 0) {
+        vd_engine_group_busy(group, state);
+    }
     return VD_OK;
 }
 
@@ -60,10 +92,10 @@ void vd_engine_group_leave(struct vd_engine *engine, struct vd_device_state *sta
 
     state->rules = NULL;
     if (group != NULL) {
-        struct vd_device_state *last = group->members[--group->count];
-
-        group->members[state->group_place] = last;
-        last->group_place = state->group_place;
+        if (state->group_place < group->busy) {
+            vd_engine_group_idle(group, state);
+        }
+        swap_members(group, state->group_place, --group->count);
     }
 }
 
@@ -71,6 +103,7 @@ int vd_engine_groups_fill(struct vd_engine *engine)
 {
     for (size_t i = 0; i < engine->group_count; i++) {
         engine->groups[i].count = 0;
+        engine->groups[i].busy = 0;
     }
     for (size_t i = 0; i < engine->states.size; i++) {
         if (engine->states.slots[i] != NULL) {
@@ -234,7 +267,7 @@ static int drop_members_windows(
 {
     int error = VD_OK;
 
-    for (uint32_t i = 0; i < group->count && error == VD_OK; i++) {
+    for (uint32_t i = 0; i < group->busy && error == VD_OK; i++) {
         error = drop_windows(engine, group->members[i], counter);
     }
     return error;

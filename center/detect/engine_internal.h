@@ -12,12 +12,13 @@ struct vd_rule_clock {
     int64_t next;     /* the first window that has not been judged for its minimum */
 };
 
-/* A group with its members, in no order. */
+/* A group with its members: those that may have windows first, else in no order. */
 struct vd_engine_group {
     struct vd_group_rules *rules;
     struct vd_rule_clock clocks[VD_COUNTERS_END];
     struct vd_device_state **members;
     uint32_t count;
+    uint32_t busy; /* so many of the first may have windows; the others have none */
     uint32_t capacity;
 };
 
@@ -61,6 +62,10 @@ struct vd_engine_group *vd_engine_group_find(const struct vd_engine *engine, con
 /* Puts the device among the members of the group that it names. VD_E_NOMEM: it is in none. */
 VD_NODISCARD int vd_engine_group_join(struct vd_engine *engine, struct vd_device_state *state);
 void vd_engine_group_leave(struct vd_engine *engine, struct vd_device_state *state);
+/* The member has windows from now on. */
+void vd_engine_group_busy(struct vd_engine_group *group, struct vd_device_state *state);
+/* The member, which is among the busy ones, has no window any more. */
+void vd_engine_group_idle(struct vd_engine_group *group, struct vd_device_state *state);
 /* Takes over what the fleet says of a device. VD_E_NOMEM. */
 VD_NODISCARD int vd_engine_take_device(
     struct vd_engine *engine, const struct vd_fleet_device *device, int64_t since_ms);

@@ -233,6 +233,7 @@ int vd_engine_load(struct vd_engine *engine, struct vd_alert_store *store)
     vd_device_states_release(&engine->states);
     for (size_t i = 0; i < engine->group_count; i++) {
         engine->groups[i].count = 0;
+        engine->groups[i].busy = 0;
     }
     free(engine->saved);
     engine->saved = NULL;

@@ -72,7 +72,7 @@ static int window_of(struct vd_engine *engine, struct vd_device_state *state,
     const struct vd_observation *seen, enum vd_counter counter, struct vd_window **window)
 {
     const struct vd_window_rule *rule = &state->rules->windows[counter];
-    const struct vd_engine_group *group;
+    struct vd_engine_group *group;
     int64_t time_ms;
     int error;
 
@@ -90,6 +90,7 @@ static int window_of(struct vd_engine *engine, struct vd_device_state *state,
         engine->stats.late++;
     }
     if (*window != NULL) {
+        vd_engine_group_busy(group, state);
         (*window)->touched_ms = seen->enqueued_ms;
     }
     return error;
@@ -259,6 +260,19 @@ static int judge_minimum(struct vd_device_state *state, const struct closing *cl
         state, window != NULL ? window : &none, closing->log_epoch, false, findings);
 }
 
+static void drop_over(
+    struct vd_engine_group *group, enum vd_counter counter, const struct closing *closing)
+{
+    for (uint32_t i = group->busy; i > 0; i--) {
+        struct vd_device_state *state = group->members[i - 1];
+
+        vd_device_windows_drop(state, counter, is_over, closing);
+        if (state->window_count == 0) {
+            vd_engine_group_idle(group, state); /* who comes into its place was looked at */
+        }
+    }
+}
+
 /* One window of a rule is over, for all members of the group. */
 static int close_window(struct vd_engine *engine, struct vd_engine_group *group,
     enum vd_counter counter, struct vd_findings *findings)
@@ -270,16 +284,14 @@ static int close_window(struct vd_engine *engine, struct vd_engine_group *group,
         .log_epoch = engine->settings.log_epoch,
     };
 
-    for (uint32_t i = 0; i < group->count; i++) {
-        int error = closing.rule->min > 0
-            ? judge_minimum(group->members[i], &closing, counter, findings)
-            : VD_OK;
+    for (uint32_t i = 0; closing.rule->min > 0 && i < group->count; i++) {
+        int error = judge_minimum(group->members[i], &closing, counter, findings);
 
         if (error != VD_OK) {
             return error;
         }
-        vd_device_windows_drop(group->members[i], counter, is_over, &closing);
     }
+    drop_over(group, counter, &closing);
     engine->stats.windows++;
     group->clocks[counter].next++;
     return VD_OK;
@@ -347,7 +359,7 @@ static void set_rule_back(
     }
     clock->since_ms = clock->since_ms < engine->now_ms ? clock->since_ms : engine->now_ms;
     clock->next = vd_window_index(closing.rule, engine->now_ms) + 1;
-    for (uint32_t i = 0; i < group->count; i++) {
+    for (uint32_t i = 0; i < group->busy; i++) {
         vd_device_windows_drop(group->members[i], (enum vd_counter)counter, is_not_over, &closing);
     }
 }

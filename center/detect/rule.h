@@ -15,6 +15,7 @@ struct vd_detect_settings {
     int64_t silent_after_ms; /* a device that is not heard for so long is silent; 0: none ever is */
     size_t
         windows_bytes; /* that devices' state may take before windows are kept small; 0: VD_ENGINE_WINDOWS_BYTES */
+    bool is_trial; /* of rules: nobody asks which devices are late or silent, and none is */
     bool unmasked_addresses; /* alerts show addresses of callers whole */
     const char *log_epoch;   /* in the ids of records, outlives all; NULL: they are offsets */
     int64_t

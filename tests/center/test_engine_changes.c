@@ -389,6 +389,7 @@ static void check_engine(const struct vd_engine *engine)
             assert_ptr_equal(group->members[k]->rules, group->rules);
             assert_string_equal(group->members[k]->group, group->rules->name);
             assert_int_equal(group->members[k]->group_place, k);
+            assert_true(k < group->busy || group->members[k]->window_count == 0);
             assert_false(group->members[k]->is_gone);
         }
     }
