@@ -185,9 +185,9 @@ static int find_targets(struct vd_alert_store *store, const struct vd_alert_filt
 
     *count = 0;
     vd_buf_append_text(&sql, "SELECT number, id, change, status FROM alerts");
-    vd_alert_where(filter, &sql);
+    error = vd_alert_where(store->writer, filter, &sql);
     vd_buf_printf(&sql, " ORDER BY number DESC LIMIT %d", VD_ALERT_BULK_STEP);
-    error = sql.error;
+    error = error == VD_OK ? sql.error : error;
     if (error == VD_OK) {
         error = vd_sqlite_error(
             sqlite3_prepare_v2(store->writer, (const char *)sql.data, (int)sql.length, &s, NULL));

@@ -4,6 +4,9 @@
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
 
+/* So many devices are gone through one by one; of a larger group alerts are met soon enough among all. */
+#define SMALL_GROUP 5000
+
 /* Parameters of the text, by what they are bound to. */
 enum parameter {
     AFTER = 1,
@@ -55,13 +58,36 @@ static void condition(struct where *where, bool wanted, const char *text)
     }
 }
 
-void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql)
+/* Whether the alerts of the group's devices are looked for device by device. */
+static int group_is_small(sqlite3 *db, const char *group, bool *is_small)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db,
+        "SELECT count(*) FROM (SELECT 1 FROM device_states WHERE group_name = ?1 LIMIT ?2)", -1, &s,
+        NULL);
+
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(s, 1, group, -1, SQLITE_STATIC);
+        sqlite3_bind_int(s, 2, SMALL_GROUP + 1);
+        code = sqlite3_step(s);
+        *is_small = code == SQLITE_ROW && sqlite3_column_int(s, 0) <= SMALL_GROUP;
+    }
+    sqlite3_finalize(s);
+    return vd_sqlite_error(code);
+}
+
+int vd_alert_where(sqlite3 *db, const struct vd_alert_filter *filter, struct vd_buf *sql)
 {
     const bool open = is_open(filter);
+    bool by_members = false;
+    const int error =
+        filter->group != NULL && filter->device_id == NULL && filter->changed_after == 0
+        ? group_is_small(db, filter->group, &by_members)
+        : VD_OK;
     /* Who follows changes asks for the last few: behind a + no other index is gone by. */
     struct where where = {sql, " WHERE ", filter->changed_after > 0 ? " AND +" : " AND "};
 
-    vd_buf_append_text(sql, open_index(filter));
+    vd_buf_append_text(sql, by_members ? " INDEXED BY alerts_by_device" : open_index(filter));
     condition(&where, filter->changed_after > 0, "change > ?1");
     condition(&where, filter->device_id != NULL, "device_id = ?2");
     condition(&where, filter->type != NULL, "type = ?3");
@@ -82,9 +108,12 @@ void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql)
         "instr(lower(display_name || ' ' || device_id || ' ' || subject || ' ' || description),"
         " lower(?10)) > 0");
     condition(&where, filter->day != 0, "day = ?11");
-    condition(&where, filter->group != NULL,
+    condition(&where, by_members,
+        "device_id IN (SELECT d.device_id FROM device_states AS d WHERE d.group_name = ?12)");
+    condition(&where, filter->group != NULL && !by_members,
         "EXISTS (SELECT 1 FROM device_states AS d WHERE d.device_id = alerts.device_id"
         " AND d.group_name = ?12)");
+    return error != VD_OK ? error : sql->error;
 }
 
 /* A parameter that the text does not name is not one of the statement's. */

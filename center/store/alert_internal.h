@@ -39,8 +39,9 @@ const char *vd_alert_severity_of_rank(int rank);
 /* Lower-case hexadecimal digits and hyphens as ids are written, 4 of them at least. */
 bool vd_alert_is_id_prefix(const char *text);
 
-/* Appends " WHERE ..." for the filter, but for its limit, right behind "FROM alerts". */
-void vd_alert_where(const struct vd_alert_filter *filter, struct vd_buf *sql);
+/* Appends " WHERE ..." for the filter, but for its limit, right behind "FROM alerts"; `db` tells how large its group is. */
+VD_NODISCARD int vd_alert_where(
+    sqlite3 *db, const struct vd_alert_filter *filter, struct vd_buf *sql);
 /* Binds what that text names; the filter must outlive the statement's run. */
 void vd_alert_bind_filter(const struct vd_alert_filter *filter, sqlite3_stmt *statement);
 

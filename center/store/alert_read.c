@@ -182,10 +182,10 @@ static int query(struct vd_alert_store *store, const char *head,
     int error;
 
     vd_buf_append_text(&sql, head);
-    vd_alert_where(filter, &sql);
+    error = vd_alert_where(store->reader, filter, &sql);
     vd_buf_printf(&sql, "%s LIMIT %u", tail,
         (unsigned)(filter->limit != 0 ? filter->limit : VD_ALERT_LIST_DEFAULT));
-    error = array == NULL ? VD_E_NOMEM : sql.error;
+    error = array == NULL ? VD_E_NOMEM : error != VD_OK ? error : sql.error;
     if (error == VD_OK) {
         error = vd_sqlite_error(
             sqlite3_prepare_v2(store->reader, (const char *)sql.data, (int)sql.length, &s, NULL));

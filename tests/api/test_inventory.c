@@ -349,12 +349,29 @@ static void test_inventory__open_alerts(void **state)
 }
 
 /* Alerts of the devices that are in a group now, also of open ones, which come off an index of their own. */
-static void test_inventory__alerts_of_a_group(void **state)
+/* So many devices that its alerts are looked for among all. */
+static void make_large(const char *group)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof sql,
+        "INSERT INTO device_states(device_id, group_name, presence, heard_slot, body)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+        " SELECT 'more-' || i, '%s', 0, 0, x'' FROM n",
+        group);
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(vd_sqlite_run(store->writer, sql), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+}
+
+static void expect_alerts_of_a_group(bool is_large)
 {
     const json_t *alerts;
 
-    (void)state;
     put_fleet();
+    if (is_large) {
+        make_large("lab");
+    }
     raise_alert(1, "pump-1", "High", now_ms);
     raise_alert(2, "pump-2", "Low", now_ms);
     raise_alert(3, "tap-1", "High", now_ms);
@@ -369,6 +386,18 @@ static void test_inventory__alerts_of_a_group(void **state)
     assert_int_equal(json_array_size(alerts), 1);
     assert_int_equal(
         json_array_size(json_object_get(ask("/alert-groups", "group=nobody", 200), "groups")), 0);
+}
+
+static void test_inventory__alerts_of_a_group(void **state)
+{
+    (void)state;
+    expect_alerts_of_a_group(false);
+}
+
+static void test_inventory__alerts_of_a_large_group(void **state)
+{
+    (void)state;
+    expect_alerts_of_a_group(true);
 }
 
 static void test_inventory__a_row(void **state)
@@ -653,6 +682,7 @@ int main(void)
         STORE_TEST(test_inventory__groups_are_counted),
         STORE_TEST(test_inventory__open_alerts),
         STORE_TEST(test_inventory__alerts_of_a_group),
+        STORE_TEST(test_inventory__alerts_of_a_large_group),
         STORE_TEST(test_inventory__a_row),
         STORE_TEST(test_inventory__faults),
         STORE_TEST(test_inventory__a_device),
