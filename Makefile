@@ -9,7 +9,7 @@ help:
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make tsan    the tests in which threads meet, with ThreadSanitizer'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-portal for one part'
+	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make screenshots  pictures of every page of the portal, into build/screenshots'
 	@echo 'make figures measure the device module and write docs/figures.md; hub-figures: the hub, docs/hub-figures.md'

@@ -17,6 +17,7 @@
 #include "cli/data_dir.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
+#include "lib/fleet.h"
 #include "lib/secret.h"
 
 #define DEVICES_DEFAULT 100000
@@ -89,6 +90,12 @@ static void add_windows(struct vd_device_state *state)
     }
 }
 
+/* One in 500 in a small group, one in 25 in one that is not. */
+static const char *group_of(unsigned n)
+{
+    return n % 500 == 5 ? "lab" : n % 25 == 10 ? "yard" : VD_FLEET_GROUP_DEFAULT;
+}
+
 static void add_state(struct vd_alert_store *store, unsigned n, int64_t now_ms)
 {
     const enum vd_presence presence = presence_of(n);
@@ -111,6 +118,7 @@ static void add_state(struct vd_alert_store *store, unsigned n, int64_t now_ms)
     state->heard_address = vd_address_from_ipv4((const uint8_t[]){198, 51, 100, (uint8_t)n});
     add_windows(state);
     vd_device_state_write(state, &out);
+    must(vd_device_state_set_group(state, group_of(n)) == VD_OK, "a group");
     row.device_id = id;
     row.group = state->group;
     row.heard_ms = state->heard_ms;
@@ -231,7 +239,7 @@ static void ask(const struct vd_api *api, const char *name, const char *path, co
 static void ask_all(const struct vd_api *api)
 {
     ask(api, "inventory", "/inventory", NULL);
-    ask(api, "inventory_middle", "/inventory", "after=0:meter-050000&limit=1000");
+    ask(api, "inventory_next", "/inventory", "after=0:meter-005000&limit=1000");
     ask(api, "inventory_search", "/inventory", "search=meter-05");
     ask(api, "inventory_silent", "/inventory", "state=silent");
     ask(api, "inventory_refused_longest", "/inventory", "state=refused&sort=lastHeard");
@@ -239,7 +247,14 @@ static void ask_all(const struct vd_api *api)
     ask(api, "inventory_longest", "/inventory", "sort=lastHeard");
     ask(api, "inventory_latest", "/inventory", "sort=-lastHeard");
     ask(api, "inventory_alerts", "/inventory", "sort=openAlerts");
-    ask(api, "device", "/inventory/meter-050001", NULL);
+    ask(api, "device", "/inventory/meter-005001", NULL);
+    ask(api, "alerts", "/alerts", "limit=50");
+    ask(api, "alerts_small_group", "/alerts", "group=lab&limit=50");
+    ask(api, "alerts_small_group_resolved", "/alerts", "group=lab&state=Resolved&limit=50");
+    ask(api, "alerts_small_group_high", "/alerts", "group=lab&severity=High&limit=50");
+    ask(api, "alerts_group", "/alerts", "group=yard&limit=50");
+    ask(api, "alerts_group_open", "/alerts", "group=yard&state=Open&limit=50");
+    ask(api, "alerts_of_nobody", "/alerts", "group=nobody&limit=50");
     ask(api, "overview", "/overview", NULL);
 }
 
