@@ -36,6 +36,9 @@ export async function serve(role: Role, answers: Service['answers']): Promise<Se
         service.asked.push(asked);
         const found = service.answers[`${asked.method} ${path.split('?')[0] ?? ''}`];
         const answer = await (typeof found === 'function' ? (found as (a: Asked) => Answer)(asked) : found);
+        if (answer instanceof Response) {
+            return answer;
+        }
         if (answer instanceof Fault) {
             return Response.json({ error: { code: answer.code, message: answer.message } }, { status: answer.status });
         }

@@ -3,6 +3,7 @@
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { onTopics, type Topic } from './events';
+import { parseExact } from './json';
 
 const BASE = '/portal';
 
@@ -97,7 +98,7 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 }
 
 async function json<T>(response: Response): Promise<T> {
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    return (response.status === 204 ? undefined : parseExact(await response.text())) as T;
 }
 
 /** The session that the browser's cookie has; null: there is none. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Numbers, sizes and times as people read them: times in the viewer's zone, UTC beside.
 
+import { isLong } from './json';
+
 const LOCALE = 'en';
 
 const plain = new Intl.NumberFormat(LOCALE);
@@ -13,7 +15,8 @@ const local = new Intl.DateTimeFormat(LOCALE, {
 const localDay = new Intl.DateTimeFormat(LOCALE, { month: 'short', day: 'numeric' });
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto', style: 'short' });
 
-export const number = (value: number): string => plain.format(value);
+/** One that is too long for a number is kept as text (lib/json.ts). */
+export const number = (value: number): string => plain.format(isLong(value) ? BigInt(value) : value);
 /** 1,234 becomes 1.2K. */
 export const compact = (value: number): string => (value < 10000 ? plain.format(value) : short.format(value));
 /** 0 to 1. */

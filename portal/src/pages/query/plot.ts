@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From rows and the word behind `render` to what is drawn.
 
+import { isLong } from '../../lib/json';
 import type { QueryResult } from '../../lib/types';
 import { cellText } from './cell';
 
@@ -31,6 +32,9 @@ const SPAN = /^(-?)(?:(\d+)\.)?(\d\d):(\d\d):(\d\d(?:\.\d+)?)$/;
 function numberOf(value: unknown): number | null {
     if (typeof value === 'number') {
         return value;
+    }
+    if (isLong(value)) {
+        return Number(value);
     }
     const parts = typeof value === 'string' ? SPAN.exec(value) : null;
     if (!parts) {
