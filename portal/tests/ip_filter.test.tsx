@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { render, screen, within } from '@testing-library/preact';
+import { render, screen, waitFor, within } from '@testing-library/preact';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { forgetAnswers } from '../src/lib/api';
@@ -107,7 +107,7 @@ describe('the tab', () => {
         await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Save' }));
         await screen.findByText(/Somebody else has changed the filter/);
         await user.click(screen.getByRole('button', { name: 'Show theirs, and discard mine' }));
-        expect((await screen.findByLabelText<HTMLInputElement>('Name of rule 2')).value).toBe('plant');
+        await waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Name of rule 2').value).toBe('plant'); });
     });
 
     it('is only looked at by a reader', async () => {

@@ -18,6 +18,7 @@ export const PAGES = [
     ['settings-data', '/settings/data'],
     ['settings-notifications', '/settings/notifications'],
     ['settings-access', '/settings/access'],
+    ['settings-policies', '/settings/policies'],
     ['settings-certificates', '/settings/certificates'],
     ['settings-ip-filter', '/settings/ip-filter'],
     ['settings-diagnostics', '/settings/diagnostics'],

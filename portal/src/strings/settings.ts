@@ -9,6 +9,7 @@ import { deadLetters } from './settings/dead_letters';
 import { diagnostics } from './settings/diagnostics';
 import { ipFilter } from './settings/ip_filter';
 import { notifications } from './settings/notifications';
+import { policies } from './settings/policies';
 import { service } from './settings/service';
 
 export const settings = {
@@ -18,6 +19,7 @@ export const settings = {
         data: 'Data',
         notifications: 'Notifications',
         access: 'Access',
+        policies: 'Policies',
         certificates: 'Certificates',
         'ip-filter': 'IP filter',
         diagnostics: 'Diagnostic settings',
@@ -25,5 +27,5 @@ export const settings = {
         audit: 'Audit trail',
         service: 'Service',
     },
-    audit, data, notifications, access, certificates, ipFilter, diagnostics, deadLetters, service,
+    audit, data, notifications, access, policies, certificates, ipFilter, diagnostics, deadLetters, service,
 };

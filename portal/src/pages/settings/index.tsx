@@ -14,6 +14,7 @@ import { DeadLetters } from './dead_letters';
 import { Diagnostics } from './diagnostics';
 import { IpFilter } from './ip_filter';
 import { Notifications } from './notifications';
+import { Policies } from './policies';
 import { Service } from './service';
 import './settings.css';
 
@@ -25,6 +26,7 @@ const TABS: Record<Tab, (props: { id: string | undefined }) => JSX.Element> = {
     data: Data,
     notifications: Notifications,
     access: Access,
+    policies: Policies,
     certificates: Certificates,
     'ip-filter': IpFilter,
     diagnostics: Diagnostics,
