@@ -61,6 +61,38 @@ describe('rules', () => {
         await close();
     });
 
+    it('are proposed from what the group did, looked at, and saved by nobody but the user', async () => {
+        const name = `proposed-${process.pid.toString()}`;
+        const pump = await newDevice(`pump-${process.pid.toString()}`);
+        await run('group', 'assign', name, pump.id);
+        await report(pump, [{ remote: '198.51.100.5' }, { remote: '203.0.113.9' }]);
+        await until(async () => {
+            const rows = await vedette('query', '--sql', `SELECT count(*) FROM SecurityIoTRawEvent WHERE DeviceId = '${pump.id}' AND RawEventName = 'NetworkActivity'`);
+            return rows.rows[0][0] >= 2;
+        }, 'the flows in the query tables');
+        pump.close();
+        const { page, close } = await openAs(browser, 'contributor');
+        const rulesOf = async () => (await vedette('group', 'list')).groups.find((one) => one.name === name);
+        await go(page, `/groups/${name}`);
+        await page.getByRole('button', { name: 'Propose from what they did' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByText('From 2 flows of 1 device.').waitFor();
+        await dialog.getByText('Nothing is saved by this.').waitFor();
+        await dialog.getByRole('checkbox', { name: /203\.0\.113\.9/ }).uncheck();
+        await dialog.getByRole('button', { name: 'Take 1 entry into the editor' }).click();
+        await dialog.waitFor({ state: 'detached' });
+        const list = page.getByRole('region', { name: 'Allowed addresses' }).getByLabel('Addresses, one a line');
+        assert.match(await list.inputValue(), /^198\.51\.100\.5(\/32)?$/);
+        await page.getByText('1 finding on 1 device').waitFor(); // that which was not taken
+        assert.equal(await rulesOf(), undefined);
+        await page.getByRole('button', { name: 'Save rules' }).click();
+        await page.getByText('Saved. The rules hold from now on.').waitFor();
+        const saved = (await rulesOf()).properties.allowlistRules.find((one) => one.ruleType === 'ConnectionToIpNotAllowed');
+        assert.deepEqual([saved.isEnabled, saved.allowlistValues.length], [true, 1]);
+        assert.match(saved.allowlistValues[0], /^198\.51\.100\.5/);
+        await close();
+    });
+
     it('are only looked at by a reader', async () => {
         const { page, close } = await openAs(browser, 'reader');
         await go(page, `/groups/${group}`);

@@ -38,6 +38,33 @@ describe('settings', () => {
         await owner.close();
     });
 
+    it('make a policy, show its keys, make one anew, and delete it', async () => {
+        const { page, close } = await openAs(browser, 'owner');
+        const name = unique('back-end');
+        await go(page, '/settings/policies');
+        await page.getByRole('button', { name: 'New policy …' }).click();
+        const dialog = page.getByRole('dialog', { name: 'New policy' });
+        await dialog.getByLabel('Name', { exact: true }).fill(name);
+        await dialog.getByRole('checkbox', { name: /Talk to devices/ }).uncheck();
+        await dialog.getByRole('checkbox', { name: /Read identities/ }).check();
+        await dialog.getByRole('button', { name: 'Create' }).click();
+        const keys = page.getByRole('dialog', { name: `Keys of ${name}` });
+        const first = await keys.locator('code').first().innerText();
+        const made = await vedette('policy', 'show', name);
+        assert.deepEqual([made.primaryKey, made.rights], [first, 'RegistryRead']);
+        await keys.getByRole('button', { name: 'New primary key …' }).click();
+        await page.getByRole('button', { name: 'Make it anew' }).click();
+        await page.getByText('Made anew.').waitFor();
+        const second = await keys.locator('code').first().innerText();
+        assert.notEqual(second, first);
+        assert.equal((await vedette('policy', 'show', name)).primaryKey, second);
+        await keys.getByRole('button', { name: 'Done' }).click();
+        await page.getByRole('button', { name: `Delete policy ${name}` }).click();
+        await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+        await page.getByRole('row').filter({ hasText: name }).waitFor({ state: 'detached' });
+        await close();
+    });
+
     it('show why a message could not be read, and its body', async () => {
         const device = await newDevice(unique('garbled'));
         const { page, close } = await openAs(browser, 'contributor');

@@ -55,6 +55,7 @@ FILE_TEST(session)
 FILE_TEST(alerts)
 FILE_TEST(devices)
 FILE_TEST(groups)
+FILE_TEST(intel)
 FILE_TEST(query)
 FILE_TEST(settings)
 FILE_TEST(keyboard)
@@ -84,6 +85,7 @@ int main(void)
         cmocka_unit_test(test_portal_pages__alerts),
         cmocka_unit_test(test_portal_pages__devices),
         cmocka_unit_test(test_portal_pages__groups),
+        cmocka_unit_test(test_portal_pages__intel),
         cmocka_unit_test(test_portal_pages__query),
         cmocka_unit_test(test_portal_pages__settings),
         cmocka_unit_test(test_portal_pages__keyboard),
