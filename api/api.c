@@ -125,6 +125,7 @@ static const struct vd_api_route routes[] = {
     {"GET", "/audit-export", VD_ROLE_OWNER, VD_NEEDS_AUDIT, vd_api_audit_export},
     {"GET", "/status", VD_ROLE_READER, VD_NEEDS_ALERTS | VD_NEEDS_LOG | VD_NEEDS_STATE,
         vd_api_status},
+    {"GET", "/health", VD_ROLE_READER, 0, vd_api_health},
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

@@ -28,6 +28,7 @@
 #define VD_NEEDS_AUDIT     32U
 #define VD_NEEDS_ALL       63U
 
+struct vd_health;
 struct vd_notifier;
 
 struct vd_api;
@@ -64,9 +65,10 @@ struct vd_api {
     struct vd_audit *audit;              /* the audit trail; NULL likewise */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
     struct vd_query_limits query_limits;
-    vd_api_backup *backup; /* NULL: none can be written */
-    const char *data_dir;  /* that it is of */
-    int64_t started_ms;    /* UTC; 0: no service is running */
+    vd_api_backup *backup;    /* NULL: none can be written */
+    const char *data_dir;     /* that it is of */
+    int64_t started_ms;       /* UTC; 0: no service is running */
+    struct vd_health *health; /* NULL: no service is running */
 };
 
 /* Who asks. All zero: nobody, who may do nothing. */
@@ -246,6 +248,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /audit-export?since=         {"head","from","to"}: the first line of an exported file, and which records are in it
  * GET /audit-export?from=&to=      {"lines":[...],"next"}: lines from `from` on; next: null at the end
  * GET /status                      versions and counters
+ * GET /health                      {"live","ready","reasons":[{"code","text"}]}, as api/health.h judges; 503 where no service runs
  * /subscriptions/..., /providers/...   the management API (docs/management.md), in the caller's role and without headers
  */
 void vd_api_call(

@@ -165,5 +165,6 @@ vd_api_handler vd_api_audit_list;
 vd_api_handler vd_api_audit_get;
 vd_api_handler vd_api_audit_export;
 vd_api_handler vd_api_status;
+vd_api_handler vd_api_health;
 
 #endif

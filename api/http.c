@@ -266,10 +266,22 @@ static void on_request(struct evhttp_request *request, void *context)
     } else if (job->body_length > face->body_max_bytes) {
         vd_job_free(job);
         refuse(http, request, face, 413);
+    } else if (face->is_prompt) {
+        vd_job_run(job, false);
+        job_answer(job);
     } else if (!job_queue_up(http, job)) {
         vd_job_free(job);
         refuse(http, request, face, 503);
     }
+}
+
+static void on_beat(evutil_socket_t fd, short what, void *context)
+{
+    struct vd_http *http = context;
+
+    (void)fd;
+    (void)what;
+    vd_pulse_beat(&http->pulse);
 }
 
 static void *loop_main(void *context)
@@ -373,6 +385,8 @@ static int listen_open(
 
 static int server_setup(struct vd_http *http)
 {
+    const struct timeval beat = {VD_PULSE_MS / 1000, VD_PULSE_MS % 1000 * 1000L};
+
     http->log_refused.burst = LOG_BURST;
     http->base = event_base_new();
     http->server = http->base != NULL ? evhttp_new(http->base) : NULL;
@@ -387,6 +401,11 @@ static int server_setup(struct vd_http *http)
     if (http->wake == NULL || event_add(http->wake, NULL) != 0) {
         return VD_E_NOMEM;
     }
+    http->beat = event_new(http->base, -1, EV_PERSIST, on_beat, http);
+    if (http->beat == NULL || event_add(http->beat, &beat) != 0) {
+        return VD_E_NOMEM;
+    }
+    vd_pulse_beat(&http->pulse);
     evhttp_set_allowed_methods(http->server,
         EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH |
             EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS |
@@ -438,6 +457,9 @@ static void http_free(struct vd_http *http)
     }
     if (http->wake != NULL) {
         event_free(http->wake);
+    }
+    if (http->beat != NULL) {
+        event_free(http->beat);
     }
     if (http->wake_fd >= 0) {
         close(http->wake_fd);

@@ -126,6 +126,8 @@ struct vd_http_face {
     /* Headers of all its answers, refusals too, that do not say otherwise. Static. */
     const struct vd_http_pair *headers;
     size_t header_count;
+    /* `call` does not block: the loop's thread calls it, also while no worker is free. */
+    bool is_prompt;
 };
 
 /* ---- Connections that speak something else than HTTP from a request on ---- */
@@ -171,6 +173,15 @@ VD_NODISCARD int vd_http_start(
 
 /* The port that it listens on; 0 for a unix socket. */
 uint16_t vd_http_port(const struct vd_http *http);
+
+struct vd_http_beats {
+    int64_t loop_ms; /* the last beat of its loop, as in lib/pulse.h */
+    int64_t
+        waiting_since_ms; /* monotonic: since when the first of those that wait for a worker waits; 0: none does */
+};
+
+/* Any thread. */
+void vd_http_beats_get(struct vd_http *http, struct vd_http_beats *out);
 
 /*
  * Takes no more requests and waits for those under way, answered later or not, and until streams are closed, but no longer than timeout_ms. True: all ended, everything is

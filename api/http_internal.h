@@ -15,6 +15,7 @@
 #include "api/http_watch.h"
 #include "api/upgrade.h"
 #include "lib/log.h"
+#include "lib/pulse.h"
 
 #define VD_HTTP_WORKERS_MAX 64
 #define VD_HTTP_FACES_MAX   8
@@ -34,6 +35,7 @@ struct vd_http_later {
 struct job {
     struct vd_http_later later; /* first: a job is found by it */
     struct job *next;
+    int64_t queued_ms;              /* monotonic: when it was queued up last */
     struct evhttp_request *request; /* loop thread only; NULL once the client is gone */
     struct vd_http_watch *watch;    /* loop thread only: that the client goes */
     atomic_bool is_gone;            /* the client is, or takes no answer */
@@ -69,6 +71,8 @@ struct vd_http {
     struct vd_http_tls *tls; /* NULL on a unix socket */
     struct event *wake;      /* on wake_fd: answers are ready, or the end */
     int wake_fd;
+    struct event *beat;
+    struct vd_pulse pulse;
     struct vd_log_limit log_refused; /* the loop's */
     pthread_t loop;
     pthread_t workers[VD_HTTP_WORKERS_MAX];
@@ -107,6 +111,9 @@ void vd_http_stream_begin(struct vd_http_stream *stream, struct evhttp_request *
 
 /* Sends what was added to streams, and ends those that are closed. On the loop, when it was woken. */
 void vd_http_streams_run(struct vd_http *http);
+
+/* Calls the face, or what resumes it. */
+void vd_job_run(struct job *job, bool is_resumed);
 
 /* A thread that has faces answer; its argument is the server. */
 void *vd_http_worker(void *http);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /* ---- What faces use ---- */
@@ -71,6 +72,7 @@ void vd_http_content_free(struct vd_http_content *content)
 void vd_job_push(struct job_queue *queue, struct job *job)
 {
     job->next = NULL;
+    job->queued_ms = vd_clock_monotonic_ms();
     *queue->last = job;
     queue->last = &job->next;
     queue->count++;
@@ -243,7 +245,7 @@ static void job_call(struct job *job)
     }
 }
 
-static void job_run(struct job *job, bool is_resumed)
+void vd_job_run(struct job *job, bool is_resumed)
 {
     job->answer.status = 500;
     if (is_resumed) {
@@ -320,6 +322,14 @@ void vd_http_resume(struct vd_http_later *later)
     pthread_mutex_unlock(&http->lock);
 }
 
+void vd_http_beats_get(struct vd_http *http, struct vd_http_beats *out)
+{
+    out->loop_ms = vd_pulse_last_ms(&http->pulse);
+    pthread_mutex_lock(&http->lock);
+    out->waiting_since_ms = http->todo.first != NULL ? http->todo.first->queued_ms : 0;
+    pthread_mutex_unlock(&http->lock);
+}
+
 void *vd_http_worker(void *context)
 {
     struct vd_http *http = context;
@@ -332,7 +342,7 @@ void *vd_http_worker(void *context)
             const bool is_resumed = job->later.is_parked;
 
             pthread_mutex_unlock(&http->lock);
-            job_run(job, is_resumed);
+            vd_job_run(job, is_resumed);
             pthread_mutex_lock(&http->lock);
             job_put_down(http, job, is_resumed);
         } else if (http->stopping && http->parked == 0) {

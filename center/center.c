@@ -12,6 +12,7 @@
 #include "center/store/alert_act.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/pulse.h"
 
 #define RATE_MS 10000
 
@@ -26,6 +27,7 @@ struct vd_center {
     int64_t pruned_ms; /* monotonic */
     int64_t maintained_ms;
     pthread_t thread;
+    struct vd_pulse pulse;
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
     bool stopping;
@@ -248,6 +250,7 @@ static void *center_main(void *argument)
         const uint64_t from = center->ingest.stats.next_offset;
         int error;
 
+        vd_pulse_beat(&center->pulse);
         answer_call(center);
         error = center_turn(center);
         publish(center, error);
@@ -312,6 +315,7 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
         center->ingest.loader = center->loader;
         center->ingest.hunter = center->hunter;
         center->stats = center->ingest.stats;
+        vd_pulse_beat(&center->pulse);
         error = vd_error_from_errno(pthread_create(&center->thread, NULL, center_main, center));
     }
     if (error != VD_OK) {
@@ -327,6 +331,11 @@ void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)
     pthread_mutex_lock(&center->mutex);
     *out = center->stats;
     pthread_mutex_unlock(&center->mutex);
+}
+
+int64_t vd_center_beat_ms(const struct vd_center *center)
+{
+    return vd_pulse_last_ms(&center->pulse);
 }
 
 int vd_center_call(struct vd_center *center, void (*call)(void *context), void *context)

@@ -60,6 +60,8 @@ struct vd_center;
 /* Starts the center's thread. */
 VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
+/* The last beat of its thread, as in lib/pulse.h. Any thread; takes no lock. */
+int64_t vd_center_beat_ms(const struct vd_center *center);
 /* Has the center's thread call it between two batches, and waits for that: it takes no records meanwhile. For one caller at a
  * time, who may not be that thread. VD_E_CLOSED: the center is about to stop, and it was not called. */
 VD_NODISCARD int vd_center_call(

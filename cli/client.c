@@ -25,6 +25,13 @@
 /* The largest answer that is taken: a query's rows. */
 #define ANSWER_MAX_BYTES (512UL << 20)
 
+static long answer_timeout_s = ANSWER_TIMEOUT_S;
+
+void vd_client_set_timeout(long seconds)
+{
+    answer_timeout_s = seconds;
+}
+
 /* ---- Over the socket ---- */
 
 static size_t take_body(char *data, size_t size, size_t count, void *context)
@@ -48,7 +55,7 @@ static CURL *curl_for(const char *socket_path, const struct vd_api_request *requ
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a device may be called `..` */
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, answer_timeout_s);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
@@ -111,6 +118,8 @@ static int call_socket(const char *socket_path, const struct vd_api_request *req
         error = VD_E_NOT_FOUND;
     } else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) {
         error = VD_E_CLOSED;
+    } else if (code == CURLE_OPERATION_TIMEDOUT) {
+        error = VD_E_TIMEOUT;
     } else if (code != CURLE_OUT_OF_MEMORY) {
         error = VD_E_IO;
     }

@@ -17,6 +17,9 @@
 VD_NODISCARD int vd_client_call(const char *data_dir, const struct vd_api_request *request,
     struct vd_api_answer *answer, char *error_text, size_t error_size);
 
+/* Of the calls that follow: VD_E_TIMEOUT where the service does not answer so long. At first: longer than the longest query. */
+void vd_client_set_timeout(long seconds);
+
 /* The same, with faults of either kind said on stderr: the answer's JSON (of a 204: null), the caller's to free; NULL. */
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request);
 

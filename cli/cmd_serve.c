@@ -2,7 +2,6 @@
 /* `vedette serve`: hub, center and API in one process on the stores of a data directory. */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -10,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/fleet.h"
+#include "api/health.h"
 #include "api/http.h"
 #include "api/management/management.h"
 #include "api/metrics/metrics.h"
@@ -21,7 +21,8 @@
 #include "cli/backup/backup.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
-#include "cli/notify_ready.h"
+#include "cli/pki.h"
+#include "cli/serve_attend.h"
 #include "cli/serve_audit.h"
 #include "cli/serve_config.h"
 #include "cli/serve_portal.h"
@@ -115,6 +116,7 @@ struct service {
     struct vd_metrics metrics;
     struct vd_portal *portal;
     struct vd_http *https; /* NULL: off */
+    struct vd_health health;
 };
 
 /* ---- Before the start ---- */
@@ -303,12 +305,13 @@ static int start_center(struct service *service)
 static int start_local(struct service *service, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
-    const struct vd_http_face face = vd_api_face(&service->api);
+    const struct vd_http_face faces[] = {
+        vd_health_local_face(&service->health), vd_api_face(&service->api)};
     const struct vd_http_config config = {
         .unix_path = path,
         .workers = LOCAL_WORKERS,
-        .faces = &face,
-        .face_count = 1,
+        .faces = faces,
+        .face_count = sizeof faces / sizeof faces[0],
     };
 
     if (vd_data_path(service->dir, VD_FILE_SOCKET, path) != VD_OK) {
@@ -342,6 +345,7 @@ static void make_api(struct service *service)
         .data_dir = service->dir,
         .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
         .started_ms = vd_clock_utc_ms(),
+        .health = &service->health,
     };
     vd_detect_settings_of(&service->config, &service->api.detection);
     vd_config_scope(&service->config, &service->api.scope);
@@ -355,9 +359,9 @@ static void make_api(struct service *service)
 static int start_https_server(
     struct service *service, const struct vd_listen *listen, char *error_text, size_t error_size)
 {
-    const struct vd_http_face faces[] = {vd_metrics_face(&service->metrics),
-        vd_portal_face(service->portal), vd_management_face(service->management),
-        vd_service_face(service->backends)};
+    const struct vd_http_face faces[] = {vd_health_face(&service->health),
+        vd_metrics_face(&service->metrics), vd_portal_face(service->portal),
+        vd_management_face(service->management), vd_service_face(service->backends)};
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
     const struct vd_http_config config = {
@@ -372,11 +376,15 @@ static int start_https_server(
         .upgrade = {VD_HUB_WEBSOCKET_PATH, VD_HUB_WEBSOCKET_PROTOCOL, service->hub},
     };
     char text[VD_ADDRESS_TEXT_SIZE + 8];
+    int64_t until_ms = 0;
     int error;
 
     if (vd_data_path(service->dir, VD_FILE_SERVER, certificate) != VD_OK ||
         vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return VD_E_LIMIT;
+    }
+    if (vd_pki_valid_until(certificate, &until_ms) == VD_OK) {
+        vd_health_set_certificate(&service->health, until_ms);
     }
     error = vd_http_start(&config, &service->https, error_text, error_size);
     vd_listen_format(listen, listen->port, text);
@@ -520,15 +528,12 @@ static void say_ready(const struct service *service)
     }
     printf("\n");
     fflush(stdout);
-    vd_notify_ready();
 }
 
 int vd_cmd_serve(const struct vd_invocation *invocation)
 {
     struct service service = {.dir = invocation->data_dir, .lock = -1};
-    sigset_t ending;
     bool ended;
-    int number = 0;
     int error;
 
     if (!vd_data_dir_is_initialised(service.dir)) {
@@ -543,18 +548,16 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
     if (take_lock(&service) != VD_OK) {
         return VD_EXIT_FAILURE;
     }
-    /* Blocked before any thread starts: the signals wait for this thread's sigwait. */
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGINT);
-    sigaddset(&ending, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ending, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    vd_serve_signals_block();
+    vd_health_init(&service.health);
     error = start(&service);
     if (error == VD_OK) {
         vd_log(VD_LOG_INFO, "serve.started", "version=%s pid=%d", VD_VERSION, (int)getpid());
+        service.health.api = &service.api;
+        service.health.https = service.https;
+        service.health.local = service.local;
         say_ready(&service);
-        sigwait(&ending, &number);
-        vd_log(VD_LOG_INFO, "serve.stopping", "signal=%d", number);
+        vd_log(VD_LOG_INFO, "serve.stopping", "signal=%d", vd_serve_attend(&service.health));
     }
     ended = stop(&service);
     vd_log(VD_LOG_INFO, "serve.stopped", "requests_left=%d", ended ? 0 : 1);
@@ -563,6 +566,7 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         _exit(
             VD_EXIT_OK); /* every store survives a kill; the query that goes on was only reading */
     }
+    vd_health_release(&service.health);
     close(service.lock);
     return error == VD_OK ? VD_EXIT_OK : VD_EXIT_FAILURE;
 }

@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VD_EXIT_OK      0
-#define VD_EXIT_FAILURE 1
-#define VD_EXIT_USAGE   2
-#define VD_EXIT_CUT     3 /* of a query: what came was printed, and there is more */
+#define VD_EXIT_OK        0
+#define VD_EXIT_FAILURE   1
+#define VD_EXIT_USAGE     2
+#define VD_EXIT_CUT       3 /* of a query: what came was printed, and there is more */
+#define VD_EXIT_NOT_READY 3 /* of health: the service lives and is not ready */
+#define VD_EXIT_STUCK     4 /* of health: it does not live */
 
 /* Options that several commands share: a bit mask. */
 #define VD_TAKES_DATA_DIR 1U

@@ -104,6 +104,13 @@ static const struct vd_command commands[] = {
         .summary = "Shows the counters of the service.",
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .run = vd_cmd_status},
+    {.name = "health",
+        .summary = "Says whether the service lives and is ready.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .details =
+            "The exit status is 0 if it is ready, 3 if it lives and is not ready, 4 if a part of it is stuck, 1 if it does not run or\n"
+            "does not answer. docs/operate.md says what to do about each reason.\n",
+        .run = vd_cmd_health},
     {.name = "backup",
         .summary = "Writes a backup of all stores, while the service runs.",
         .arguments = "DEST",

@@ -10,6 +10,7 @@
 #include "hub/limits.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/pulse.h"
 
 struct half {
     struct vd_event_batch batch;
@@ -41,6 +42,7 @@ struct vd_committer {
 
     _Atomic uint64_t failures;
     _Atomic bool unwritable;
+    struct vd_pulse pulse;
 };
 
 static void half_clear(struct half *half)
@@ -54,23 +56,34 @@ static bool half_is_empty(const struct half *half)
     return half->batch.count == 0 && half->ack_count == 0;
 }
 
+static struct timespec time_in(int delay_ms)
+{
+    const int64_t until_ms = vd_clock_monotonic_ms() + delay_ms;
+
+    return (struct timespec){until_ms / 1000, until_ms % 1000 * 1000000L};
+}
+
 /* Sleeps until the time is over; false if the committer is stopping. Called with the lock. */
 static bool wait_to_retry(struct vd_committer *self, int delay_ms)
 {
-    struct timespec until;
+    const struct timespec until = time_in(delay_ms);
     int rc = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += delay_ms / 1000;
-    until.tv_nsec += (long)(delay_ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     while (!self->stopping && rc == 0) {
         rc = pthread_cond_timedwait(&self->changed, &self->lock, &until);
     }
     return !self->stopping;
+}
+
+/* Waits for something to write, or the end. Called with the lock. */
+static void wait_for_turn(struct vd_committer *self)
+{
+    while (self->turn != TURN_WRITING && !self->stopping) {
+        const struct timespec until = time_in(VD_PULSE_MS);
+
+        pthread_cond_timedwait(&self->changed, &self->lock, &until);
+        vd_pulse_beat(&self->pulse);
+    }
 }
 
 static void note_failure(struct vd_committer *self, int error)
@@ -101,6 +114,7 @@ static bool write_half(struct vd_committer *self)
 
     for (;;) {
         pthread_mutex_unlock(&self->lock);
+        vd_pulse_beat(&self->pulse);
         error = self->writing->batch.count > 0
             ? vd_event_log_append(self->log, 0, &self->writing->batch, &first)
             : VD_OK;
@@ -124,9 +138,7 @@ static void *committer_run(void *argument)
 
     pthread_mutex_lock(&self->lock);
     for (;;) {
-        while (self->turn != TURN_WRITING && !self->stopping) {
-            pthread_cond_wait(&self->changed, &self->lock);
-        }
+        wait_for_turn(self);
         if (self->turn != TURN_WRITING || !write_half(self)) {
             break;
         }
@@ -175,6 +187,7 @@ int vd_committer_start(struct vd_event_log *log, int wake_fd, struct vd_committe
             return VD_E_NOMEM;
         }
     }
+    vd_pulse_beat(&self->pulse);
     if (pthread_create(&self->thread, NULL, committer_run, self) != 0) {
         committer_free(self);
         return VD_E_IO;
@@ -267,6 +280,11 @@ uint64_t vd_committer_failures(const struct vd_committer *self)
 bool vd_committer_is_unwritable(const struct vd_committer *self)
 {
     return atomic_load(&self->unwritable);
+}
+
+int64_t vd_committer_beat_ms(const struct vd_committer *self)
+{
+    return vd_pulse_last_ms(&self->pulse);
 }
 
 void vd_committer_stop(struct vd_committer *self)

@@ -46,6 +46,9 @@ bool vd_committer_is_busy(struct vd_committer *committer);
 uint64_t vd_committer_failures(const struct vd_committer *committer);
 bool vd_committer_is_unwritable(const struct vd_committer *committer);
 
+/* Any thread: the last beat of its thread, as in lib/pulse.h; an append that hangs lets it grow old. */
+int64_t vd_committer_beat_ms(const struct vd_committer *committer);
+
 /* Ends the thread after the append that is under way; a batch that could not be written is dropped, nothing of it
  * was acknowledged. NULL is allowed. */
 void vd_committer_stop(struct vd_committer *committer);

@@ -201,6 +201,15 @@ static void on_hand_over(evutil_socket_t fd, short what, void *argument)
     vd_hub_settle(hub);
 }
 
+static void on_beat(evutil_socket_t fd, short what, void *argument)
+{
+    struct vd_hub *hub = argument;
+
+    (void)fd;
+    (void)what;
+    vd_pulse_beat(&hub->pulse);
+}
+
 static void on_accept_again(evutil_socket_t fd, short what, void *argument)
 {
     struct vd_hub *hub = argument;
@@ -377,6 +386,8 @@ static void begin_state(struct vd_hub *hub, struct vd_state *state)
 
 static int make_loop(struct vd_hub *hub)
 {
+    const struct timeval beat = timeval_of(VD_PULSE_MS);
+
     hub->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     hub->base = event_base_new();
     if (hub->wake_fd < 0 || hub->base == NULL) {
@@ -386,7 +397,9 @@ static int make_loop(struct vd_hub *hub)
     event_assign(&hub->hand_over, hub->base, -1, 0, on_hand_over, hub);
     evtimer_assign(&hub->accept_again, hub->base, on_accept_again, hub);
     evtimer_assign(&hub->stop_deadline, hub->base, on_stop_deadline, hub);
-    return event_add(&hub->wake, NULL) == 0 ? VD_OK : VD_E_IO;
+    event_assign(&hub->beat, hub->base, -1, EV_PERSIST, on_beat, hub);
+    vd_pulse_beat(&hub->pulse);
+    return event_add(&hub->wake, NULL) == 0 && event_add(&hub->beat, &beat) == 0 ? VD_OK : VD_E_IO;
 }
 
 static void *hub_run(void *argument)
@@ -564,28 +577,6 @@ void vd_hub_wake(struct vd_hub *hub)
 bool vd_hub_is_connected(struct vd_hub *hub, const char *device_id, const char *module_id)
 {
     return vd_presence_has(hub->presence, device_id, module_id);
-}
-
-void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out)
-{
-    *out = (struct vd_hub_stats){
-        .connects_accepted = atomic_load(&hub->connects_accepted),
-        .connects_refused = atomic_load(&hub->connects_refused),
-        .messages_telemetry = atomic_load(&hub->messages_telemetry),
-        .messages_security = atomic_load(&hub->messages_security),
-        .protocol_errors = atomic_load(&hub->protocol_errors),
-        .takeovers = atomic_load(&hub->takeovers),
-        .connects_limited = atomic_load(&hub->connects_limited),
-        .operations_lost = atomic_load(&hub->operations_lost),
-        .throttled = atomic_load(&hub->throttled),
-        .methods_answered = atomic_load(&hub->methods_answered),
-        .methods_unanswered = atomic_load(&hub->methods_unanswered),
-        .method_answers_ignored = atomic_load(&hub->method_answers_ignored),
-        .append_failures = vd_committer_failures(hub->committer),
-        .connections = atomic_load(&hub->connections),
-        .authenticated = atomic_load(&hub->authenticated),
-        .log_unwritable = vd_committer_is_unwritable(hub->committer) ? 1 : 0,
-    };
 }
 
 void vd_hub_stop(struct vd_hub *hub)

@@ -142,6 +142,15 @@ bool vd_hub_may_ask(struct vd_hub *hub, const char *device_id);
 
 void vd_hub_stats_get(struct vd_hub *hub, struct vd_hub_stats *out);
 
+/* The last beats of its threads, as in lib/pulse.h. */
+struct vd_hub_beats {
+    int64_t loop_ms;
+    int64_t committer_ms;
+};
+
+/* Any thread; takes no lock. */
+void vd_hub_beats_get(const struct vd_hub *hub, struct vd_hub_beats *out);
+
 /* Takes no more messages, acknowledges what is durable, closes all connections, ends the threads, frees. NULL is allowed. */
 void vd_hub_stop(struct vd_hub *hub);
 

@@ -21,6 +21,7 @@
 #include "hub/record.h"
 #include "hub/tls.h"
 #include "lib/log.h"
+#include "lib/pulse.h"
 
 struct connection;
 
@@ -64,6 +65,8 @@ struct vd_hub {
     struct event
         hand_over; /* made active with a batch's first record: runs after all that is readable now */
     struct event stop_deadline;
+    struct event beat;
+    struct vd_pulse pulse;
     int wake_fd;
     SSL_CTX *tls;
     struct vd_committer *committer;

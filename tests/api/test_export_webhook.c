@@ -103,7 +103,7 @@ static void set_receiver(int new_status, size_t new_lines_max, bool hangs)
 
 static int start_receiver(void)
 {
-    const struct vd_http_face face = {"/", NULL, 4u << 20, receive, refuse, NULL, NULL, 0};
+    const struct vd_http_face face = {"/", NULL, 4u << 20, receive, refuse, NULL, NULL, 0, false};
     const struct vd_http_config config = {
         .address = "127.0.0.1",
         .certificate_file = certificate,

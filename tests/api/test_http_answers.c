@@ -90,8 +90,8 @@ static int set_up(void **state)
 {
     static const struct vd_http_pair own[] = {{"x-face", "one"}, {"x-context", "nobody"}};
     const struct vd_http_face faces[] = {
-        {"/one", NULL, 1000, answer_call, refuse, "one", own, COUNT(own)},
-        {"/", NULL, 4000, answer_call, refuse, "rest", NULL, 0},
+        {"/one", NULL, 1000, answer_call, refuse, "one", own, COUNT(own), false},
+        {"/", NULL, 4000, answer_call, refuse, "rest", NULL, 0, false},
     };
     const struct vd_http_config config = {
         .address = "127.0.0.1",

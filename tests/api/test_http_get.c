@@ -217,7 +217,7 @@ static void test_http_get__urls(void **state)
 
 static int start_servers(void)
 {
-    const struct vd_http_face face = {"/", NULL, 1024, serve, refuse, NULL, NULL, 0};
+    const struct vd_http_face face = {"/", NULL, 1024, serve, refuse, NULL, NULL, 0, false};
     const struct vd_http_config config = {
         .address = "127.0.0.1",
         .certificate_file = certificate,

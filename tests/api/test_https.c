@@ -59,8 +59,8 @@ static void refuse(int status, struct vd_http_answer *answer)
 static void start_limited(int request_deadline_ms, uint32_t address_connects_per_s)
 {
     const struct vd_http_face faces[] = {
-        {"/one", NULL, 1000, echo, refuse, "one", NULL, 0},
-        {"/", NULL, BODY_MAX, echo, refuse, "rest", NULL, 0},
+        {"/one", NULL, 1000, echo, refuse, "one", NULL, 0, false},
+        {"/", NULL, BODY_MAX, echo, refuse, "rest", NULL, 0, false},
     };
     const struct vd_http_config config = {
         .address = "127.0.0.1",
@@ -485,7 +485,7 @@ static void test_https__handshake_rate(void **state)
 
 static void test_https__cannot_start(void **state)
 {
-    const struct vd_http_face face = {"", NULL, 1, echo, refuse, NULL, NULL, 0};
+    const struct vd_http_face face = {"", NULL, 1, echo, refuse, NULL, NULL, 0, false};
     struct vd_http_config config = {
         .address = "127.0.0.1",
         .certificate_file = certificate,

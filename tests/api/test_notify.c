@@ -184,7 +184,7 @@ static void make_certificates(const struct fixture *f)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    const struct vd_http_face face = {"/", NULL, 4u << 20, receive, refuse, NULL, NULL, 0};
+    const struct vd_http_face face = {"/", NULL, 4u << 20, receive, refuse, NULL, NULL, 0, false};
     struct vd_http_config config = {
         .address = "127.0.0.1", .workers = 4, .faces = &face, .face_count = 1};
     char reason[256];

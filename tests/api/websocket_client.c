@@ -25,7 +25,7 @@ static void no_refuse(int status, struct vd_http_answer *answer)
 
 void websocket_start(struct websocket_hub *f, int request_deadline_ms)
 {
-    const struct vd_http_face face = {"", NULL, 1000, no_call, no_refuse, NULL, NULL, 0};
+    const struct vd_http_face face = {"", NULL, 1000, no_call, no_refuse, NULL, NULL, 0, false};
     const struct vd_http_config config = {
         .address = "127.0.0.1",
         .certificate_file = f->hub->certificate,

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "lib/pulse.h"
 #include "tests/hub/live_hub.h"
 
 #define MANY 200
@@ -71,6 +72,32 @@ static void test_hub__durable(void **state)
     assert_int_equal(fault_log_count(&f->log), 51);
     tls_client_close(&client);
     tls_client_close(&other);
+}
+
+/* While an append hangs the committer does not beat, and the loop goes on to. */
+static void test_hub__beats(void **state)
+{
+    struct live_hub *f = *state;
+    struct vd_hub_beats first;
+    struct vd_hub_beats beats;
+    struct tls_client client;
+
+    live_start(f, &live_patient, 0);
+    vd_hub_beats_get(f->hub, &first);
+    assert_true(first.loop_ms > 0 && first.committer_ms > 0);
+    LIVE_AWAIT((vd_hub_beats_get(f->hub, &beats), beats.loop_ms > first.loop_ms));
+    LIVE_AWAIT((vd_hub_beats_get(f->hub, &beats), beats.committer_ms > first.committer_ms));
+    live_log_in(f, &client, "dev1");
+    fault_log_hold(&f->log, true);
+    live_publish(&client, LIVE_TOPIC, 1);
+    assert_true(fault_log_await_waiting(&f->log));
+    vd_hub_beats_get(f->hub, &first);
+    LIVE_AWAIT((vd_hub_beats_get(f->hub, &beats), beats.loop_ms > first.loop_ms + VD_PULSE_MS));
+    assert_int_equal(beats.committer_ms, first.committer_ms);
+    fault_log_hold(&f->log, false);
+    live_expect_puback(&client, 1);
+    LIVE_AWAIT((vd_hub_beats_get(f->hub, &beats), beats.committer_ms > first.committer_ms));
+    tls_client_close(&client);
 }
 
 static void test_hub__full_disk(void **state)
@@ -313,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE_TEST(test_hub__never_ending),
         LIVE_TEST(test_hub__durable),
+        LIVE_TEST(test_hub__beats),
         LIVE_TEST(test_hub__full_disk),
         LIVE_TEST(test_hub__gone_before_durable),
         LIVE_TEST(test_hub__backpressure),

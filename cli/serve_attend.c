@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The main thread of a service while it runs. */
+
+#include "cli/serve_attend.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "cli/manager.h"
+#include "lib/clock.h"
+
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+void vd_serve_signals_block(void)
+{
+    sigset_t set;
+
+    ending_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Once more, and it ends as by default: every store survives that. */
+static void release_signals(void)
+{
+    sigset_t set;
+
+    ending_signals(&set);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int vd_serve_attend(struct vd_health *health)
+{
+    struct vd_manager_watch watch;
+    sigset_t set;
+    int number = -1;
+
+    ending_signals(&set);
+    vd_manager_watch_begin(&watch);
+    vd_manager_ready();
+    while (number < 0) {
+        /* The watchdog may want its word more often than the facts change. */
+        const int64_t step_ms = watch.interval_ms > 0 && watch.interval_ms / 4 < VD_HEALTH_PROBE_MS
+            ? watch.interval_ms / 4
+            : VD_HEALTH_PROBE_MS;
+        const struct timespec step = {step_ms / 1000, step_ms % 1000 * 1000000L};
+
+        vd_health_probe(health);
+        vd_manager_watch_tick(&watch, vd_health_now(health), vd_clock_monotonic_ms());
+        number = sigtimedwait(&set, NULL, &step); /* -1: the time is over, or another signal */
+    }
+    vd_health_set_stopping(health);
+    vd_manager_stopping();
+    release_signals();
+    return number;
+}
