@@ -12,6 +12,7 @@ help:
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make screenshots  pictures of every page of the portal, into build/screenshots'
+	@echo 'make deb     the Debian packages, into build/packages'
 	@echo 'make figures measure the device module and write docs/figures.md; hub-figures: the hub, docs/hub-figures.md'
 
 check:
@@ -59,7 +60,10 @@ screenshots:
 	@cmake --build build/release -j $(JOBS) --target vedette portal -- --no-print-directory -s
 	@tools/screenshots
 
-clean:
-	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size
+deb:
+	@tools/deb build/packages
 
-.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures hub-figures screenshots clean
+clean:
+	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size build/packages
+
+.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures hub-figures screenshots deb clean
