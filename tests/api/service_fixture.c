@@ -148,7 +148,7 @@ int set_up(void **unused)
 int tear_down(void **unused)
 {
     static const char *const files[] = {"r.db", "s.db"};
-    static const char *const ends[] = {"", "-wal", "-shm"};
+    static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
 
     (void)unused;
     json_decref(answer.body);
