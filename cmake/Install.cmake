@@ -16,6 +16,7 @@ set_target_properties(vedette PROPERTIES
 install(TARGETS vedette RUNTIME COMPONENT vedette)
 install(FILES ${VD_DUCKDB_LIB} DESTINATION ${VD_PRIVATE_LIBDIR} COMPONENT vedette)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/portal/dist/ DESTINATION ${CMAKE_INSTALL_DATADIR}/vedette/portal COMPONENT vedette)
+install(DIRECTORY ${packaging}/grafana ${packaging}/prometheus DESTINATION ${CMAKE_INSTALL_DATADIR}/vedette COMPONENT vedette)
 install(FILES ${packaging}/vedette.service DESTINATION lib/systemd/system COMPONENT vedette)
 
 # Manuals and completion come from the tables by which the programs parse.
