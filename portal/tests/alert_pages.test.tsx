@@ -55,7 +55,7 @@ describe('an alert', () => {
         await serve('reader', { 'GET /alerts/a1': alert(), 'POST /query': noRows });
         render(<Alerts path={['a1']} />);
         await screen.findByText('It spoke to it.');
-        await screen.findByText('203.0.113.9:443');
+        await screen.findByText(/203\.0\.113\.9:443/);
         expect(screen.queryByRole('button', { name: 'Dismiss' })).toBeNull();
     });
 
@@ -75,6 +75,39 @@ describe('an alert', () => {
         const asked = service.asked.find((a) => a.path === '/alerts/a1/dismiss');
         expect(asked?.body).toEqual({ text: 'known pump', reason: 'Expected', ifChange: 12 });
         expect(asked?.csrf).toBe('c5rf');
+    });
+
+    it('says times and sizes of its sentences as people read them, and keeps UTC beside', async () => {
+        const start = '2026-11-28T14:52:02.000Z';
+        await serve('reader', {
+            'GET /alerts/a1': alert({
+                description: `Device pump/1 spoke between ${start} and 2026-11-28T14:53:02.000Z: 700000 bytes out, 1 bytes in.`,
+                evidence: [{ deviceConnectedSince: start, rawEventIds: ['r1', 'r2'], clockErrorMs: 90000 }], evidenceTotal: 1,
+            }),
+            'POST /query': noRows,
+        });
+        const { container } = render(<Alerts path={['a1']} />);
+        const sentence = (await screen.findByText(/Device pump\/1 spoke between/));
+        expect(sentence.textContent).toMatch(/: 684 KiB out, 1 B in\.$/);
+        expect(sentence.textContent).not.toMatch(/T14:52|000Z/);
+        const [first, second] = sentence.querySelectorAll('time');
+        expect(first?.title).toContain('2026-11-28 14:52:02 UTC');
+        expect(second?.textContent).toMatch(/^\d\d:53:02$/); // the day has been said
+        expect(within(sentence).getByText('684 KiB').title).toBe('700,000 bytes');
+        const facts = container.querySelector('li.evidence');
+        expect(facts?.querySelector('time')?.dateTime).toBe(start);
+        expect([...facts?.querySelectorAll('li') ?? []].map((item) => item.textContent)).toEqual(['r1', 'r2']);
+        expect(facts?.textContent).toContain('Clock error1 min 30 s');
+    });
+
+    it('shows a flow with both of its ends and sizes in a cell each', async () => {
+        await serve('reader', { 'GET /alerts/a1': alert(), 'POST /query': noRows });
+        render(<Alerts path={['a1']} />);
+        const row = within((await screen.findByText('10.0.0.1:4000')).closest('tr') as HTMLElement);
+        expect(row.getByText(/203\.0\.113\.9:443/).textContent).toBe('→ 203.0.113.9:443');
+        expect(row.getByTitle('2,048 bytes').textContent).toBe('2.0 KiB in');
+        expect(row.getByTitle('10 bytes').textContent).toBe('10 B out');
+        expect(row.getByText('TCP out').tagName).toBe('TD');
     });
 
     it('that somebody else changed is said to be so', async () => {

@@ -100,6 +100,22 @@ describe('an address', () => {
         expect(screen.getByRole('link', { name: 'Which devices talked to it?' }).getAttribute('href')).toContain('198.51.100.1');
     });
 
+    it('that is typed over takes the verdict on the last one with it', async () => {
+        window.history.replaceState(null, '', '/portal/intel?address=198.51.100.1');
+        await serve('reader', {
+            'GET /feeds': { feeds: [feed()] }, 'POST /query': noRows,
+            'GET /indicators': { address: '198.51.100.1', matches: indicator, indicators: [indicator] },
+        });
+        const user = userEvent.setup();
+        render(<Intel path={[]} />);
+        await screen.findByText('A flow to it raises an alert now.');
+        await user.clear(screen.getByLabelText('Address'));
+        await user.type(screen.getByLabelText('Address'), 'nope');
+        await user.click(screen.getByRole('button', { name: 'Test' }));
+        await screen.findByText('This is no IPv4 or IPv6 address.');
+        expect(screen.queryByText('A flow to it raises an alert now.')).toBeNull();
+    });
+
     it('that is none is not asked for', async () => {
         const service = await serve('reader', { 'GET /feeds': { feeds: [] }, 'POST /query': noRows });
         const user = userEvent.setup();

@@ -45,6 +45,22 @@ export function time(value: string | number | null | undefined): Date | undefine
 
 export const localTime = (date: Date): string => local.format(date);
 export const localDate = (date: Date): string => localDay.format(date);
+
+const sameYear = new Intl.DateTimeFormat(LOCALE, {
+    month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
+});
+const clockTime = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+
+/** As short as it can be: without the day where that is `beside`'s, without the year where that is the present one. */
+export function shortTime(date: Date, now: number, beside?: Date): string {
+    if (beside?.toDateString() === date.toDateString()) {
+        return clockTime.format(date);
+    }
+    return (date.getFullYear() === new Date(now).getFullYear() ? sameYear : local).format(date);
+}
+
+/** Hours and minutes of the viewer. */
+export const hourMinute = (date: Date): string => clockTime.format(date).slice(0, 5);
 export const utcTime = (date: Date): string => `${date.toISOString().replace('T', ' ').replace(/\.\d+Z$/, '')} UTC`;
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [

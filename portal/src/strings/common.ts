@@ -58,6 +58,7 @@ export const common = {
     more: 'More',
     rowsShown: (n: number) => `${n.toString()} shown`,
     openInQuery: 'Open in query',
+    scrollHint: 'There is more at the right: scroll sideways.',
     chartTable: 'The same as a table',
     readerOnly: 'Your role can look and not change.',
     severity: { High: 'High', Medium: 'Medium', Low: 'Low' },

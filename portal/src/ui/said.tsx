@@ -1,11 +1,33 @@
 // SPDX-License-Identifier: MIT
-// What the service says in a sentence, with the times in it as the viewer reads them.
+// What the service says in a sentence, with the times and sizes in it as the viewer reads them.
 
 import type { JSX } from 'preact';
-import { Time } from './ui';
+import { bytes, localTime, number, shortTime, time, utcTime } from '../lib/format';
 
-const TIMES = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+/** A time of UTC, or so many bytes. */
+const PARTS = /(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z|\b\d{1,15} bytes\b)/;
+
+/** A time of the viewer's zone, as short as it can be; hover gives the whole of it and UTC. */
+export function ShortTime({ at, beside }: { at: string; beside?: string | undefined }): JSX.Element {
+    const date = time(at);
+    return date ? (
+        <time class="nowrap" dateTime={date.toISOString()} title={`${localTime(date)}\n${utcTime(date)}`}>
+            {shortTime(date, Date.now(), time(beside))}
+        </time>
+    ) : <>{at}</>;
+}
+
+function Part({ text, beside }: { text: string; beside: string | undefined }): JSX.Element {
+    if (text.endsWith('Z')) {
+        return <ShortTime at={text} beside={beside} />;
+    }
+    const count = parseInt(text, 10);
+    return <span class="nowrap" title={`${number(count)} ${count === 1 ? 'byte' : 'bytes'}`}>{bytes(count)}</span>;
+}
 
 export function Said({ text }: { text: string }): JSX.Element {
-    return <>{text.split(TIMES).map((part, i) => (i % 2 === 1 ? <Time key={i} at={part} full /> : part))}</>;
+    const parts = text.split(PARTS);
+    // The day of a time is not said again in the times behind it.
+    const beside = (i: number) => parts.slice(0, i).filter((part, at) => at % 2 === 1 && part.endsWith('Z')).pop();
+    return <>{parts.map((part, i) => (i % 2 === 1 ? <Part key={i} text={part} beside={beside(i)} /> : part))}</>;
 }

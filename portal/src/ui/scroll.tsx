@@ -2,11 +2,13 @@
 // A part that scrolls where there is no room for it, by keyboard too.
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { t } from '../strings';
 
 export function Scroll(props: { label: string; class?: string; children: ComponentChildren }): JSX.Element {
     const { label, children } = props;
     const ref = useRef<HTMLDivElement>(null);
+    const [isWide, setWide] = useState(false);
     useEffect(() => {
         const element = ref.current;
         if (!element) {
@@ -14,6 +16,7 @@ export function Scroll(props: { label: string; class?: string; children: Compone
         }
         // It is a stop for the keyboard only while there is something to scroll.
         const measure = () => {
+            setWide(element.scrollWidth > element.clientWidth + 1);
             if (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight + 1) {
                 element.tabIndex = 0;
                 element.setAttribute('role', 'group');
@@ -31,5 +34,10 @@ export function Scroll(props: { label: string; class?: string; children: Compone
         }
         return () => { observer.disconnect(); };
     }, [label]);
-    return <div class={props.class ?? 'table-wrap'} ref={ref}>{children}</div>;
+    return (
+        <>
+            {isWide ? <p class="scroll-hint small muted">{t.scrollHint}</p> : null}
+            <div class={`${props.class ?? 'table-wrap'}${isWide ? ' is-wide' : ''}`} ref={ref}>{children}</div>
+        </>
+    );
 }

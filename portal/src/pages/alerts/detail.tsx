@@ -6,6 +6,7 @@ import { useGet } from '../../lib/api';
 import { href, Link } from '../../lib/router';
 import type { Alert, HistoryEntry, Technique } from '../../lib/types';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import { Badge, Card, CopyButton, Facts, Loaded, Notice, Page, Severity, Time } from '../../ui/ui';
 import { AlertActions } from './act';
 import { EvidenceCard } from './evidence';
@@ -23,17 +24,17 @@ function WhatHappened({ alert }: { alert: Alert }): JSX.Element {
     return (
         <Card title={s.summary}>
             <div class="stack">
-                <p class="lead">{alert.description}</p>
+                <p class="lead"><Said text={alert.description} /></p>
                 {alert.assessment ? (
                     <Notice tone="warn">
                         <strong>{s.looksLike}{': '}{t.alerts.verdicts[alert.assessment.verdict] ?? alert.assessment.verdict}</strong>
-                        <p>{alert.assessment.why}</p>
+                        <p><Said text={alert.assessment.why} /></p>
                     </Notice>
                 ) : null}
                 {alert.remediationSteps.length > 0 ? (
                     <div class="stack tight">
                         <h3>{s.toDo}</h3>
-                        <ol class="steps">{alert.remediationSteps.map((step) => <li key={step}>{step}</li>)}</ol>
+                        <ol class="steps">{alert.remediationSteps.map((step) => <li key={step}><Said text={step} /></li>)}</ol>
                     </div>
                 ) : null}
             </div>
@@ -51,7 +52,7 @@ function Details({ alert }: { alert: Alert }): JSX.Element {
     const facts: [string, JSX.Element | string][] = [
         [s.device, alert.deviceId === '' ? s.hub : <Link to={href(['devices', alert.deviceId])}>{alert.deviceId}</Link>],
         ...(alert.moduleId !== '' ? [[s.module, alert.moduleId] as [string, string]] : []),
-        [s.subject, alert.subject === '' ? t.none : alert.subject],
+        [s.subject, alert.subject === '' ? t.none : <Said key="subject" text={alert.subject} />],
         [s.first, <Time key="first" at={alert.startTime} full />],
         [s.when, <Time key="last" at={alert.endTime} full />],
         [s.count, s.repeats(alert.count)],

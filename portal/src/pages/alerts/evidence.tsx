@@ -2,11 +2,12 @@
 // The evidence: flows as a table, anything else as what it says.
 
 import type { JSX } from 'preact';
-import { bytes } from '../../lib/format';
+import { bytes, duration, number } from '../../lib/format';
 import { Link } from '../../lib/router';
 import type { Alert, Evidence } from '../../lib/types';
 import { t } from '../../strings';
-import { Card, Empty, Facts, Table, Time, type Column } from '../../ui/ui';
+import { Said, ShortTime } from '../../ui/said';
+import { Card, Empty, Facts, Table, type Column } from '../../ui/ui';
 import { queryLink } from './detail';
 
 const s = t.alerts;
@@ -20,19 +21,28 @@ function endpoint(address: unknown, port: unknown): string {
     return typeof port === 'number' && port > 0 ? `${host.includes(':') ? `[${host}]` : host}:${port.toString()}` : host;
 }
 
-const size = (value: unknown): string => (typeof value === 'number' ? bytes(value) : '');
+function Arrow({ of }: { of: string }): JSX.Element | null {
+    return of === 'In' || of === 'Out' ? <span aria-hidden="true">{of === 'In' ? '← ' : '→ '}</span> : null;
+}
+
+function Size({ name, of }: { name: string; of: unknown }): JSX.Element | null {
+    return typeof of === 'number' ? <div title={s.bytes(number(of))}>{bytes(of)}{' '}<span class="muted">{name}</span></div> : null;
+}
 
 const flowColumns: Column<Evidence>[] = [
-    { name: s.time, cell: (e) => <Time at={e.time} full /> },
-    { name: s.direction, cell: (e) => text(e['direction']) },
-    { name: s.protocol, cell: (e) => text(e['protocol']) },
-    { name: s.local, cell: (e) => <span class="mono wrap">{endpoint(e['localAddress'], e['localPort'])}</span> },
-    { name: s.remote, cell: (e) => <span class="mono wrap">{endpoint(e['remoteAddress'], e['remotePort'])}</span> },
-    { name: s.bytesIn, number: true, cell: (e) => size(e['bytesIn']) },
-    { name: s.bytesOut, number: true, cell: (e) => size(e['bytesOut']) },
+    { name: s.time, cell: (e) => <ShortTime at={text(e.time)} /> },
+    { name: s.flow, cell: (e) => `${text(e['protocol'])} ${text(e['direction']).toLowerCase()}` },
+    {
+        name: s.ends,
+        cell: (e) => (
+            <div class="ends mono">
+                <div>{endpoint(e['localAddress'], e['localPort'])}</div>
+                <div><Arrow of={text(e['direction'])} />{endpoint(e['remoteAddress'], e['remotePort'])}</div>
+            </div>
+        ),
+    },
+    { name: s.sizes, number: true, cell: (e) => <><Size name={s.in} of={e['bytesIn']} /><Size name={s.out} of={e['bytesOut']} /></> },
 ];
-
-const TIMES = /[tT]ime$/;
 
 /** A member as people read it: `clockErrorMs` becomes "Clock error ms". */
 export function words(member: string): string {
@@ -41,17 +51,24 @@ export function words(member: string): string {
 }
 
 function Value({ name, of }: { name: string; of: unknown }): JSX.Element {
-    if (TIMES.test(name) && typeof of === 'string') {
-        return <Time at={of} full />;
+    const look = /ids?$|address(es)?$/i.test(name) ? 'mono wrap' : 'wrap';
+    if (Array.isArray(of) && of.every((one) => typeof one !== 'object')) {
+        return <ul class="plain">{of.map((one, i) => <li key={i} class={look}><Said text={text(one)} /></li>)}</ul>;
     }
-    return <span class={/id$|address/i.test(name) ? 'mono wrap' : 'wrap'}>{text(of)}</span>;
+    if (/bytes/i.test(name) && typeof of === 'number') {
+        return <span title={s.bytes(number(of))}>{bytes(of)}</span>;
+    }
+    if (/ms$/i.test(name) && typeof of === 'number') {
+        return <>{duration(of)}</>;
+    }
+    return <span class={look}><Said text={text(of)} /></span>;
 }
 
 function Other({ of }: { of: Evidence }): JSX.Element {
     return (
         <li class="evidence">
             <Facts of={Object.entries(of).filter(([, value]) => value !== null)
-                .map(([name, value]) => [words(name), <Value key={name} name={name} of={value} />])} />
+                .map(([name, value]) => [words(typeof value === 'number' ? name.replace(/Ms$/, '') : name), <Value key={name} name={name} of={value} />])} />
         </li>
     );
 }

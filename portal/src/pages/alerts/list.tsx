@@ -7,6 +7,7 @@ import { useGet, withQuery } from '../../lib/api';
 import { go, href, Link, useParam, useRoute } from '../../lib/router';
 import type { Alert, AlertGroup } from '../../lib/types';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import {
     Badge, Button, Card, Empty, Loaded, Page, SearchField, SelectField, Severity, Table, Time, type Column, type Tone,
 } from '../../ui/ui';
@@ -74,7 +75,7 @@ const columns: Column<Alert>[] = [
         cell: (alert) => (
             <>
                 <Link to={href(['alerts', alert.id])}>{alert.displayName}</Link>
-                <div class="muted small wrap">{alert.subject}</div>
+                <div class="muted small wrap"><Said text={alert.subject} /></div>
             </>
         ),
     },
@@ -133,7 +134,7 @@ function groupColumns(filter: Record<string, string | undefined>): Column<AlertG
                     <Link to={href(['alerts'], {
                         ...filter, from: undefined, state: filter['state'] ?? 'any', type: group.alertType, cause: group.cause,
                     })}>{group.displayName}</Link>
-                    <div class="muted small wrap">{group.cause}</div>
+                    <div class="muted small wrap"><Said text={group.cause} /></div>
                 </>
             ),
         },

@@ -73,6 +73,10 @@ export function TestAddress(): JSX.Element {
     const [text, setText] = useState(address);
     const [wrong, setWrong] = useState(false);
     useEffect(() => { setText(address); }, [address]);
+    const write = (value: string) => {
+        setText(value);
+        setWrong(false);
+    };
     return (
         <Card title={s.test}>
             <div class="stack">
@@ -84,11 +88,11 @@ export function TestAddress(): JSX.Element {
                         setAddress(value);
                     }
                 }}>
-                    <TextField label={s.address} value={text} onInput={setText} placeholder="203.0.113.9" grow
+                    <TextField label={s.address} value={text} onInput={write} placeholder="203.0.113.9" grow
                         fault={wrong ? s.noAddress : undefined} />
                     <Button submit disabled={text.trim() === ''}>{s.testNow}</Button>
                 </form>
-                {address !== '' ? <Asked address={address} /> : null}
+                {address !== '' && text.trim() === address ? <Asked address={address} /> : null}
             </div>
         </Card>
     );

@@ -6,6 +6,7 @@ import { useGet, withQuery } from '../../lib/api';
 import { href, Link } from '../../lib/router';
 import type { AlertGroup } from '../../lib/types';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import { Card, Fault, Loading, Notice, Severity, Time } from '../../ui/ui';
 import type { Counts } from './types';
 
@@ -44,7 +45,7 @@ function Cause({ of }: { of: AlertGroup }): JSX.Element {
                 <Link class="strong" to={to}>{of.displayName}</Link>
                 <span class="muted small push"><Time at={of.endTime} /></span>
             </div>
-            <p class="wrap clamp">{of.description}</p>
+            <p class="wrap clamp"><Said text={of.description} /></p>
             <div class="small row">
                 <Devices of={of} />
                 {of.alerts > 1 ? <span class="muted">{s.alertsOpen(of.alerts)}</span> : null}

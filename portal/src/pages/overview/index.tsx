@@ -5,6 +5,7 @@ import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { useGet, withQuery } from '../../lib/api';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import { Loaded, Notice, Page } from '../../ui/ui';
 import { Attention } from './attention';
 import { Connect } from './connect';
@@ -24,7 +25,7 @@ function Whole({ data, visit, onSeen }: { data: OverviewData; visit: Visit; onSe
     return (
         <div class="stack">
             {data.notices.map((notice) => (
-                <Notice key={`${notice.code} ${notice.text}`} tone={TONES[notice.severity] ?? 'info'}>{notice.text}</Notice>
+                <Notice key={`${notice.code} ${notice.text}`} tone={TONES[notice.severity] ?? 'info'}><Said text={notice.text} /></Notice>
             ))}
             <div class="columns wide-left">
                 <div class="stack">

@@ -9,6 +9,7 @@ import { href, Link } from '../../lib/router';
 import type { Alert } from '../../lib/types';
 import { t } from '../../strings';
 import { Chart } from '../../ui/chart';
+import { Said } from '../../ui/said';
 import { Button, Card, Empty, Loaded, Severity, Stat, Time } from '../../ui/ui';
 import type { OverviewData } from './types';
 import type { Visit } from './visit';
@@ -53,7 +54,7 @@ function Line({ alert }: { alert: Alert }): JSX.Element {
             <Severity of={alert.severity} />
             <div>
                 <Link class="strong" to={href(['alerts', alert.id])}>{alert.displayName}</Link>
-                <p class="small wrap clamp">{alert.description}</p>
+                <p class="small wrap clamp"><Said text={alert.description} /></p>
             </div>
             <div class="small side">
                 {alert.deviceId === '' ? <span class="muted">{t.alerts.hub}</span>

@@ -7,6 +7,7 @@ import { href, Link } from '../../lib/router';
 import type { QueryResult } from '../../lib/types';
 import { t } from '../../strings';
 import { Dialog } from '../../ui/dialog';
+import { Scroll } from '../../ui/scroll';
 import { Button, CopyButton, Empty, Time } from '../../ui/ui';
 import { cellText, jsonOf, sortRows } from './cell';
 
@@ -103,7 +104,7 @@ export function ResultTable({ result }: { result: QueryResult }): JSX.Element {
     const shown = rows.slice(first, first + PAGE);
     return (
         <>
-            <div class="table-wrap results" role="region" aria-label={s.rows} tabIndex={0}>
+            <Scroll label={s.rows} class="table-wrap results">
                 <table class="plain-cells">
                     <caption class="visually-hidden">{s.results}</caption>
                     <Head result={result} sort={sort} setSort={(next) => {
@@ -122,7 +123,7 @@ export function ResultTable({ result }: { result: QueryResult }): JSX.Element {
                         ))}
                     </tbody>
                 </table>
-            </div>
+            </Scroll>
             <div class="pager">
                 <span class="muted small">{s.shown(first + 1, first + shown.length, result.rows.length)}</span>
                 {page > 0 ? <Button small onClick={() => { setPage(page - 1); }}>{s.previous}</Button> : null}

@@ -6,6 +6,7 @@ import { useGet } from '../../lib/api';
 import { number } from '../../lib/format';
 import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import { Card, Empty, Facts, Loaded, Notice, Page, Severity, Table, Time, type Column } from '../../ui/ui';
 import { FixCard } from './fix';
 import { StateBadge } from './list';
@@ -80,7 +81,7 @@ function How({ of: one }: { of: Recommendation }): JSX.Element {
     return (
         <Card title={active ? s.wrong : s.well}>
             <div class="stack">
-                {active ? <p class="lead">{one.description}</p> : <Notice tone="good">{one.description}</Notice>}
+                {active ? <p class="lead"><Said text={one.description} /></p> : <Notice tone="good"><Said text={one.description} /></Notice>}
                 {one.remediationSteps.length > 0 ? (
                     <div class="stack tight">
                         <h3>{active ? s.steps : s.stepsWhenWell}</h3>

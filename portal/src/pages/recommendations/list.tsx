@@ -5,6 +5,7 @@ import type { JSX } from 'preact';
 import { useGet } from '../../lib/api';
 import { href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
+import { Said } from '../../ui/said';
 import { Badge, Card, Empty, Loaded, Page, SelectField, Severity, Table, Time, type Column } from '../../ui/ui';
 import type { Recommendation } from './types';
 
@@ -20,7 +21,7 @@ const columns: Column<Recommendation>[] = [
         cell: (one) => (
             <>
                 <Link to={href(['recommendations', one.type])}>{one.displayName}</Link>
-                <div class="muted small wrap">{one.description}</div>
+                <div class="muted small wrap"><Said text={one.description} /></div>
             </>
         ),
     },
