@@ -544,6 +544,7 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         return VD_EXIT_FAILURE;
     }
     vd_log_set_level(service.config.log_level);
+    vd_log_set_json(service.config.log_json);
     raise_file_limit();
     if (take_lock(&service) != VD_OK) {
         return VD_EXIT_FAILURE;

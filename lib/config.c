@@ -22,8 +22,9 @@ enum property_type {
     PROPERTY_PATH_OR_OFF,   /* char [VD_CONFIG_PATH_SIZE] */
     PROPERTY_PATH_OR_SYSTEM,
     PROPERTY_PATH_OR_AUTO,
-    PROPERTY_URL_OR_OFF, /* char [VD_CONFIG_URL_SIZE] */
-    PROPERTY_LEVEL,      /* enum vd_log_level */
+    PROPERTY_URL_OR_OFF,   /* char [VD_CONFIG_URL_SIZE] */
+    PROPERTY_LEVEL,        /* enum vd_log_level */
+    PROPERTY_TEXT_OR_JSON, /* bool */
 };
 
 struct property {
@@ -128,6 +129,8 @@ static const struct property properties[] = {
         "`skipped` of `vedette status`."},
     {"log.level", PROPERTY_LEVEL, AT(log_level), "info", 0, 0, "",
         "What is logged on stderr: `error`, `warn`, `info` or `debug`, each with what stands before it."},
+    {"log.format", PROPERTY_TEXT_OR_JSON, AT(log_json), "text", 0, 0, "",
+        "How it is written, a line an event: `text` (`key=value`), or `json` (an object)."},
 };
 
 #define PROPERTIES (sizeof properties / sizeof properties[0])
@@ -334,6 +337,12 @@ static int property_parse(
         }
         memcpy(field, &level, sizeof level);
         return VD_OK;
+    case PROPERTY_TEXT_OR_JSON:
+        if (!vd_str_equal_text(value, "json") && !vd_str_equal_text(value, "text")) {
+            return VD_E_INVALID;
+        }
+        *(bool *)field = vd_str_equal_text(value, "json");
+        return VD_OK;
     }
     return VD_E_INVALID;
 }
@@ -377,6 +386,9 @@ static void allowed_text(const struct property *property, char *out, size_t size
         break;
     case PROPERTY_LEVEL:
         snprintf(out, size, "error, warn, info or debug");
+        break;
+    case PROPERTY_TEXT_OR_JSON:
+        snprintf(out, size, "text or json");
         break;
     }
 }

@@ -57,6 +57,7 @@ struct vd_config {
     char diagnostics_webhook_ca[VD_CONFIG_PATH_SIZE]; /* empty: the system's */
     uint32_t diagnostics_backlog_mib;
     enum vd_log_level log_level;
+    bool log_json; /* else text */
 };
 
 /* What is wrong: names the place, the key, the value and what is allowed. */

@@ -14,8 +14,11 @@ enum vd_log_level {
     VD_LOG_DEBUG,
 };
 
-/* Lines above `level` are left out. Set once, before threads start. Default: VD_LOG_INFO. */
+/* Lines above `level` are left out. Any thread. Default: VD_LOG_INFO. */
 void vd_log_set_level(enum vd_log_level level);
+
+/* Lines are JSON objects instead. Any thread. Default: false. */
+void vd_log_set_json(bool json);
 
 /* "error", "warn", "info" or "debug" to its level; false for anything else. */
 bool vd_log_level_from_text(const char *text, enum vd_log_level *level);
@@ -23,8 +26,10 @@ bool vd_log_level_from_text(const char *text, enum vd_log_level *level);
 /*
  * Writes `time=... level=... event=<event> <fields>` as one line with one write.
  * event   stable id, `area.what`, lower case
- * format  the fields, `key=value key="with spaces"`; control characters are written as \xNN
- * Any thread. The line is cut at 1,024 bytes.
+ * format  the fields, `key=value key="with spaces"`: names and quotes stand in the format. Values may be anything: one that is no
+ *         plain word is quoted, `"` and `\` get a backslash, control characters and bytes that are not UTF-8 become \xNN
+ * As JSON: {"time","level","event", fields}, a value without quotes in the format that is a whole number as such, all else as text.
+ * Any thread. A line is whole within 1,024 bytes: the value that does not fit is cut, the fields behind it are left out.
  */
 void vd_log(enum vd_log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
