@@ -3,16 +3,18 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { Component } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { forgetAnswers, loadSession, signOut, useGet, whenSignedOut, type Session } from './lib/api';
-import { onLiveness, startEvents, stopEvents, type Liveness } from './lib/events';
+import { announceReturn, onLiveness, startEvents, stopEvents, type Liveness } from './lib/events';
+import { useRetry } from './lib/retry';
 import { href, Link, useRoute, type Route } from './lib/router';
 import { setTheme, theme } from './lib/theme';
 import { pageOf } from './pages';
-import { SignIn } from './pages/sign_in';
+import { SignIn, SignInAgain } from './pages/sign_in';
 import { t } from './strings';
 import { Toasts } from './ui/dialog';
 import { Icon, type IconName } from './ui/icons';
+import { Lost } from './ui/lost';
 import { Button, Fault, Loading } from './ui/ui';
 
 const NAV: [segment: string, name: string, icon: IconName][] = [
@@ -40,9 +42,7 @@ function Brand(): JSX.Element {
 }
 
 /** Open alerts of high severity, beside the link to them. */
-function HighCount(): JSX.Element | null {
-    const { data } = useGet<{ alerts: { open: { High: number } } }>('/overview', ['alerts']);
-    const high = data?.alerts.open.High ?? 0;
+function HighCount({ of: high }: { of: number }): JSX.Element | null {
     return high > 0 ? (
         <span class="count"><span aria-hidden="true">{high}</span><span class="visually-hidden">{t.openAlerts(high)}</span></span>
     ) : null;
@@ -90,14 +90,14 @@ class Guard extends Component<{ path: string; children: ComponentChildren }, { e
     }
 }
 
-function Navigation({ route, session, open }: { route: Route; session: Session; open: boolean }): JSX.Element {
+function Navigation({ route, session, open, high }: { route: Route; session: Session; open: boolean; high: number }): JSX.Element {
     const section = route.path[0] ?? '';
     return (
         <nav class={open ? 'nav open' : 'nav'} id="nav" aria-label={t.mainNavigation}>
             <Brand />
             {NAV.map(([segment, name, icon]) => (
                 <Link key={segment} class="item" to={href(segment === '' ? [] : [segment])} current={section === segment}>
-                    <Icon name={icon} />{name}{segment === 'alerts' ? <HighCount /> : null}
+                    <Icon name={icon} />{name}{segment === 'alerts' ? <HighCount of={high} /> : null}
                 </Link>
             ))}
             <div class="foot">
@@ -112,12 +112,14 @@ function Navigation({ route, session, open }: { route: Route; session: Session; 
     );
 }
 
-function Frame({ session }: { session: Session }): JSX.Element {
+function Frame({ session, isOver }: { session: Session; isOver: boolean }): JSX.Element {
     const route = useRoute();
     const [open, setOpen] = useState(false);
     const main = useRef<HTMLElement>(null);
     const path = route.path.join('/');
     const first = useRef(true);
+    const { data } = useGet<{ alerts: { open: { High: number } } }>('/overview', ['alerts']);
+    const high = data?.alerts.open.High ?? 0;
 
     useEffect(() => {
         setOpen(false);
@@ -127,9 +129,12 @@ function Frame({ session }: { session: Session }): JSX.Element {
         first.current = false;
     }, [path]);
     useEffect(() => {
+        if (isOver) {
+            return undefined;
+        }
         startEvents();
         return stopEvents;
-    }, []);
+    }, [isOver]);
     return (
         <>
             <a class="skip" href="#main">{t.skip}</a>
@@ -137,10 +142,12 @@ function Frame({ session }: { session: Session }): JSX.Element {
                 <Button small kind="ghost" icon={open ? 'close' : 'menu'} label={t.menu} expanded={open}
                     onClick={() => { setOpen(!open); }} />
                 <Brand />
+                {high > 0 ? <Link class="push" to={href(['alerts'], { severity: 'High' })}><HighCount of={high} /></Link> : null}
             </header>
             <div class="frame">
-                <Navigation route={route} session={session} open={open} />
+                <Navigation route={route} session={session} open={open} high={high} />
                 <main id="main" ref={main} tabIndex={-1}>
+                    <Lost />
                     <Guard path={path}>{pageOf(route)}</Guard>
                 </main>
             </div>
@@ -153,20 +160,39 @@ export function App(): JSX.Element {
     const [session, setSession] = useState<Session | null | undefined>(undefined);
     const [error, setError] = useState<Error | undefined>(undefined);
     const [ended, setEnded] = useState(false);
-    const load = () => {
-        setError(undefined);
-        loadSession().then(setSession, (fault: unknown) => {
+    const [isOver, setOver] = useState(false);
+    const load = useCallback(() => {
+        loadSession().then((found) => {
+            setError(undefined);
+            setSession(found);
+        }, (fault: unknown) => {
             setError(fault instanceof Error ? fault : new Error(String(fault)));
         });
-    };
+    }, []);
+    useRetry(error, load);
     useEffect(() => {
-        whenSignedOut(() => {
-            forgetAnswers();
-            setEnded(true);
-            setSession(null);
+        whenSignedOut((over) => {
+            setOver(over);
+            if (!over) {
+                forgetAnswers();
+                setEnded(true);
+                setSession(null);
+            }
         });
         load();
     }, []);
+    /** What was being written stays where it is, if the same one goes on with it. */
+    const goOn = (before: Session, made: Session) => {
+        const isOther = made.name !== before.name || made.role !== before.role;
+        if (isOther) {
+            forgetAnswers();
+        }
+        setSession(made);
+        setOver(false);
+        if (!isOther) {
+            announceReturn();
+        }
+    };
     if (error) {
         return <main><Fault error={error} retry={load} /></main>;
     }
@@ -175,5 +201,10 @@ export function App(): JSX.Element {
     }
     return session === null
         ? <SignIn ended={ended} onSignedIn={setSession} />
-        : <Frame session={session} />;
+        : (
+            <>
+                <Frame key={`${session.role} ${session.name}`} session={session} isOver={isOver} />
+                {isOver ? <SignInAgain onSignedIn={(made) => { goOn(session, made); }} /> : null}
+            </>
+        );
 }

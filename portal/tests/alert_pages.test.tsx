@@ -46,7 +46,7 @@ describe('the list of alerts', () => {
         await screen.findByText('No alerts');
         service.answers['GET /alerts'] = new Fault(503, 'Busy', 'too many requests wait, try again');
         announce('alerts');
-        await screen.findByText(/too many requests wait/, {}, { timeout: 3000 });
+        await screen.findByText(/has more to do than it can at once\. It is tried again by itself/, {}, { timeout: 3000 });
     });
 });
 

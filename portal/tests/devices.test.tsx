@@ -90,7 +90,7 @@ describe('the inventory', () => {
         expect(window.location.search).toBe('?search=zz');
         service.answers['GET /inventory'] = new Fault(503, 'Busy', 'too many requests wait');
         announce('devices');
-        await screen.findByText(/too many requests wait/, {}, { timeout: 3000 });
+        await screen.findByText(/more to do than it can at once/, {}, { timeout: 3000 });
     });
 });
 

@@ -113,7 +113,7 @@ describe('the overview', () => {
         await screen.findByRole('link', { name: /Refused 5/ }, { timeout: 3000 });
         service.answers['GET /overview'] = new Fault(503, 'Busy', 'too many requests wait, try again');
         announce('devices');
-        await screen.findByText(/too many requests wait/, {}, { timeout: 3000 });
+        await screen.findByText(/more to do than it can at once/, {}, { timeout: 3000 });
         expect(screen.getByRole('link', { name: /Refused 5/ })).toBeTruthy();
     });
 

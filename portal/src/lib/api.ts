@@ -3,32 +3,13 @@
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { onTopics, type Topic } from './events';
+import { ApiError, type Place } from './fault';
 import { parseExact } from './json';
+import { useRetry } from './retry';
 
 const BASE = '/portal';
 
-/** A fault of the API, or of the way to it (status 0). */
-export class ApiError extends Error {
-    readonly status: number;
-    readonly code: string;
-    /** Where in a query's text it is; a query's faults have it. */
-    readonly place: Place | undefined;
-
-    constructor(status: number, code: string, message: string, place?: Place) {
-        super(message);
-        this.name = 'ApiError';
-        this.status = status;
-        this.code = code;
-        this.place = place;
-    }
-}
-
-export interface Place {
-    line: number;
-    column: number;
-    offset: number;
-    length: number;
-}
+export { ApiError, type Place } from './fault';
 
 export type Role = 'reader' | 'contributor' | 'owner';
 
@@ -43,10 +24,12 @@ export interface Session {
 }
 
 let session: Session | null = null;
-let onSignedOut: () => void = () => undefined;
+/** The service no longer takes the session. Who had it is still known, for what is on the page is theirs. */
+let isOver = false;
+let onSignedOut: (isOver: boolean) => void = () => undefined;
 
-/** Called when the service no longer takes the session. */
-export function whenSignedOut(call: () => void): void {
+/** Called when the service no longer takes the session (true), and after signing out. */
+export function whenSignedOut(call: (isOver: boolean) => void): void {
     onSignedOut = call;
 }
 
@@ -76,6 +59,13 @@ async function fault(response: Response): Promise<ApiError> {
     );
 }
 
+function sessionIsOver(): void {
+    if (session !== null && !isOver) {
+        isOver = true;
+        onSignedOut(true);
+    }
+}
+
 async function send(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
     try {
@@ -88,9 +78,8 @@ async function send(path: string, init: RequestInit): Promise<Response> {
     }
     if (!response.ok) {
         const made = await fault(response);
-        if (made.status === 401 && session !== null && !path.startsWith('/session')) {
-            session = null;
-            onSignedOut();
+        if (made.status === 401 && !path.startsWith('/session')) {
+            sessionIsOver();
         }
         throw made;
     }
@@ -105,13 +94,15 @@ async function json<T>(response: Response): Promise<T> {
 export async function loadSession(): Promise<Session | null> {
     try {
         session = await json<Session>(await send('/session', { method: 'GET' }));
+        isOver = false;
+        return session;
     } catch (error) {
-        session = null;
         if (!(error instanceof ApiError) || error.status !== 401) {
             throw error;
         }
+        sessionIsOver();
+        return null;
     }
-    return session;
 }
 
 export async function signIn(token: string): Promise<Session> {
@@ -130,7 +121,8 @@ export async function signIn(token: string): Promise<Session> {
 export async function signOut(): Promise<void> {
     await send('/session', { method: 'DELETE', headers: { 'X-Vedette-Csrf': session?.csrf ?? '' } });
     session = null;
-    onSignedOut();
+    isOver = false;
+    onSignedOut(false);
 }
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -245,6 +237,7 @@ export function useGet<T>(path: string | null, topics: Topic[] = []): Loaded<T> 
         );
         return () => { abort.abort(); };
     }, [path, turn]);
+    useRetry(state.path === path ? state.error : undefined, reload);
     useEffect(() => (key === '' ? undefined : onTopics(key.split(' ') as Topic[], reload)), [key, reload]);
 
     const own = state.path === path;

@@ -18,16 +18,25 @@ const TOPICS: Topic[] = [
 
 /** A page asks again at most so often; what comes meanwhile is one more time at the end. */
 const REST_MS = 1000;
+const AGAIN_MS = 5000;
+const CLOSED = 2; // of EventSource
 
 export type Liveness = 'off' | 'connecting' | 'live';
 
 const listeners = new Map<Topic, Set<() => void>>();
 const numbers = new Map<Topic, string>();
+const returns = new Set<() => void>();
 const watchers = new Set<(state: Liveness) => void>();
 let source: EventSource | null = null;
+let again: ReturnType<typeof setTimeout> | undefined;
+let wasLive = false;
+let aliveAt = Date.now();
 let liveness: Liveness = 'off';
 
 function setLiveness(state: Liveness): void {
+    if (liveness !== 'connecting') {
+        aliveAt = Date.now();
+    }
     liveness = state;
     for (const watcher of watchers) {
         watcher(state);
@@ -46,13 +55,44 @@ function changed(topic: Topic, number: string): void {
     }
 }
 
-/** Begins to listen; the browser connects again by itself. */
-export function startEvents(): void {
-    stopEvents();
+/** Until when the page was live; before it was ever: since when it is to be. */
+export const lastLive = (): Date => new Date(aliveAt);
+
+/** Called when the service answers again, or takes the session again. What it gives ends that. */
+export function onReturn(call: () => void): () => void {
+    returns.add(call);
+    return () => { returns.delete(call); };
+}
+
+export function announceReturn(): void {
+    for (const call of [...returns]) {
+        call();
+    }
+}
+
+function opened(): void {
+    const isBack = wasLive;
+    wasLive = true;
+    setLiveness('live');
+    if (isBack) {
+        announceReturn();
+    }
+}
+
+function failed(): void {
     setLiveness('connecting');
+    // The browser connects again by itself, but for answers that are faults.
+    if (source?.readyState === CLOSED) {
+        clearTimeout(again);
+        again = setTimeout(listen, AGAIN_MS);
+    }
+}
+
+function listen(): void {
+    source?.close();
     source = new EventSource('/portal/events');
-    source.onopen = () => { setLiveness('live'); };
-    source.onerror = () => { setLiveness('connecting'); };
+    source.onopen = opened;
+    source.onerror = failed;
     for (const topic of TOPICS) {
         source.addEventListener(topic, (event) => {
             changed(topic, (event as MessageEvent<string>).data);
@@ -60,7 +100,16 @@ export function startEvents(): void {
     }
 }
 
+/** Begins to listen. */
+export function startEvents(): void {
+    stopEvents();
+    setLiveness('connecting');
+    listen();
+}
+
 export function stopEvents(): void {
+    clearTimeout(again);
+    wasLive = false;
     source?.close();
     source = null;
     numbers.clear();

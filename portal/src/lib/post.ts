@@ -3,6 +3,7 @@
 
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { call, type Loaded } from './api';
+import { useRetry } from './retry';
 
 /**
  * Asks when path or body change, `delay` ms later; path null: not at all. What came for an earlier body stays in `data` while it
@@ -39,5 +40,6 @@ export function usePost<T>(path: string | null, body: unknown, delay = 0): Loade
             abort.abort();
         };
     }, [key, turn]);
+    useRetry(state.error, reload);
     return { data: state.data, error: state.error, loading: key !== null && state.key !== key, reload };
 }

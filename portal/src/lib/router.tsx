@@ -62,6 +62,11 @@ export function go(to: string, replace = false): void {
     tell();
 }
 
+/** As if the page were opened now. */
+export function loadAnew(): void {
+    window.location.reload();
+}
+
 export function useRoute(): Route {
     const [route, setRoute] = useState(current);
     useEffect(() => {

@@ -3,7 +3,10 @@
 
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { Route } from '../lib/router';
+import { loadSession } from '../lib/api';
+import { onReturn } from '../lib/events';
+import { loadAnew, type Route } from '../lib/router';
+import { t } from '../strings';
 import { Fault, Loading } from '../ui/ui';
 import { NotFound } from './not_found';
 import { Overview } from './overview';
@@ -35,7 +38,10 @@ function Later({ name, path }: { name: string; path: string[] }): JSX.Element {
                 loaded.set(name, page);
                 setTurn((n) => n + 1);
             },
-            (fault: unknown) => { setError(fault instanceof Error ? fault : new Error(String(fault))); }
+            (fault: unknown) => {
+                console.error(fault);
+                setError(new Error(t.faults.pageLoad));
+            }
         );
     };
     useEffect(() => {
@@ -43,8 +49,10 @@ function Later({ name, path }: { name: string; path: string[] }): JSX.Element {
             load();
         }
     }, [name]);
+    useEffect(() => (error ? onReturn(loadAnew) : undefined), [error]);
     if (error) {
-        return <Fault error={error} retry={load} />;
+        // Parts that a browser could not load stay missing until it begins anew; an update gives them other names, too.
+        return <Fault error={error} retry={() => { loadSession().then(loadAnew, () => undefined); }} />;
     }
     return Found ? <Found path={path} /> : <Loading />;
 }

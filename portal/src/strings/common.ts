@@ -18,6 +18,8 @@ export const common = {
     },
     openAlerts: (n: number) => `${n.toString()} open alerts of high severity`,
     live: { off: 'Not live', connecting: 'Reconnecting …', live: 'Live' },
+    lost: 'Not live: the service does not answer.',
+    asOf: (time: string) => `What stands here is as of ${time}. It is tried again by itself.`,
     theme: { toDark: 'Use dark colours', toLight: 'Use light colours' },
     signedInAs: (name: string, role: string) => `${name} (${role})`,
     signOut: 'Sign out',
@@ -32,6 +34,9 @@ export const common = {
     },
     faults: {
         unreachable: 'The service cannot be reached.',
+        busy: 'The service has more to do than it can at once.',
+        byItself: 'It is tried again by itself.',
+        pageLoad: 'This page could not be loaded from the service. It comes as soon as the service answers again.',
         retry: 'Try again',
         page: 'Something on this page went wrong.',
     },

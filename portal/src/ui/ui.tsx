@@ -3,7 +3,7 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
-import { ApiError } from '../lib/api';
+import { isAway, isBusy, isPassing } from '../lib/fault';
 import { ago, localTime, number, time, utcTime } from '../lib/format';
 import { Link } from '../lib/router';
 import { t } from '../strings';
@@ -135,10 +135,10 @@ export function Notice(props: { tone?: 'bad' | 'warn' | 'good' | 'info'; childre
 
 /** A fault in words, with what can be done about it. */
 export function Fault({ error, retry }: { error: Error; retry?: (() => void) | undefined }): JSX.Element {
-    const unreachable = error instanceof ApiError && error.status === 0;
     return (
         <Notice tone="bad">
-            {unreachable ? t.faults.unreachable : error.message}
+            {isAway(error) ? t.faults.unreachable : isBusy(error) ? t.faults.busy : error.message}
+            {retry && isPassing(error) ? ` ${t.faults.byItself}` : ''}
             {retry ? <> <Button small onClick={retry}>{t.faults.retry}</Button></> : null}
         </Notice>
     );
