@@ -54,6 +54,7 @@ describe('feeds', () => {
         await user.click(screen.getByRole('button', { name: 'Refresh bot net' }));
         await waitFor(() => { expect(service.asked.some((one) => one.path === '/feeds/bot%20net/refresh')).toBe(true); });
         expect(screen.queryByRole('button', { name: 'Refresh drop' })).toBeNull();
+        expect(screen.getByRole('columnheader', { name: 'Act' })).not.toBeNull();
     });
 
     it('are shown anew when they change; none is said to be so', async () => {
@@ -64,6 +65,7 @@ describe('feeds', () => {
         service.answers['GET /feeds'] = { feeds: [feed()] };
         announce('feeds');
         await screen.findByText('4 entries in use', {}, { timeout: 3000 });
+        expect(screen.queryByRole('columnheader', { name: 'Act' })).toBeNull(); // a reader acts on none
     });
 
     it('have their open alerts counted', async () => {

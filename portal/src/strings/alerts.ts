@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Words of the pages about alerts.
 
+import { actor } from './actor';
+
 export const alerts = {
     title: 'Alerts',
     list: 'Alerts, the newest first',
@@ -88,5 +90,5 @@ export const alerts = {
         guessed_credential: 'a guessed credential',
     } as Record<string, string>,
     aroundLabel: (device: string) => `Bytes of ${device} in and out around the alert`,
-    by: (actor: string) => `by ${actor}`,
+    by: (who: string) => `by ${actor(who)}`,
 };

@@ -78,7 +78,7 @@ export const groups = {
         ThresholdCustomAlertRule: 'Counts the flows in one report of a device.',
     } as Record<string, string>,
     saysAbove: (type: string, max: number) => `more than ${n(max)} ${counted[type] ?? 'of what it counts'}`,
-    saysBelow: (type: string, min: number) => `fewer than ${n(min)} ${counted[type] ?? 'of what it counts'}`,
+    saysBelow: (type: string, min: number) => `${min === 1 ? 'no' : `fewer than ${n(min)}`} ${counted[type] ?? 'of what it counts'}`,
     saysBoth: (type: string, min: number, max: number) => `fewer than ${n(min)} or more than ${n(max)} ${counted[type] ?? 'of what it counts'}`,
     saysWithin: (what: string, window: string) => `Alerts when a device has ${what} within ${window}.`,
     saysInReport: (what: string) => `Alerts when a device has ${what} in one report.`,

@@ -20,7 +20,7 @@ export const recommendations = {
     wrong: 'What is wrong',
     well: 'How it is',
     steps: 'What to do',
-    stepsWhenWell: 'What would be to do',
+    stepsWhenWell: 'What to do when it is not',
     fixTitle: 'Fix it from here',
     fix: 'Fix …',
     fixSubmit: 'Send this',

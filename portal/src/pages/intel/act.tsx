@@ -16,10 +16,15 @@ const s = t.intel;
 
 export const pathOf = (name: string): string => `/feeds/${encodeURIComponent(name)}`;
 
-/** Reads the feed's source again. What has none is read when its text comes. */
+/** Whether who is signed in may have it read again now. What has no source is read when its text comes. */
+export function canRefresh(feed: Feed): boolean {
+    return may('contributor') && sourceOf(feed.settings) !== 'text' && feed.settings.enabled !== false;
+}
+
+/** Reads the feed's source again. */
 export function RefreshButton({ feed, small = false }: { feed: Feed; small?: boolean }): JSX.Element | null {
     const { run, running } = useAction();
-    if (!may('contributor') || sourceOf(feed.settings) === 'text' || feed.settings.enabled === false) {
+    if (!canRefresh(feed)) {
         return null;
     }
     const refresh = () => run(async () => {

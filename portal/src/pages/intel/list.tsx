@@ -8,7 +8,7 @@ import { number } from '../../lib/format';
 import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { Badge, Button, Card, Empty, Loaded, Notice, Page, Severity, Table, Time, type Column, type Tone } from '../../ui/ui';
-import { RefreshButton } from './act';
+import { canRefresh, RefreshButton } from './act';
 import { FeedDialog } from './edit';
 import { inOrder, sourceOf, stateOf, type Feed, type State } from './feeds';
 import { Matches } from './matches';
@@ -69,8 +69,9 @@ const columns: Column<Feed>[] = [
     },
     { name: s.alerts, number: true, cell: (feed) => feed.settings.kind === 'exceptions' ? '' : number(feed.alerts) },
     { name: s.latest, cell: (feed) => feed.settings.kind === 'exceptions' ? '' : <Time at={feed.lastAlert} /> },
-    { name: s.acts, cell: (feed) => <RefreshButton feed={feed} small /> },
 ];
+
+const acts: Column<Feed> = { name: s.acts, cell: (feed) => <RefreshButton feed={feed} small /> };
 
 export function FeedList(): JSX.Element {
     const loaded = useGet<{ feeds: Feed[] }>('/feeds', ['feeds', 'alerts']);
@@ -85,7 +86,7 @@ export function FeedList(): JSX.Element {
                     ? <span class="muted small">{s.total(loaded.data.feeds.reduce((all, feed) => all + (stateOf(feed) === 'off' ? 0 : feed.report.used), 0))}</span> : null}>
                     <Loaded from={loaded}>
                         {({ feeds }) => (
-                            <Table caption={s.feeds} columns={columns} rows={inOrder(feeds)} rowKey={(feed) => feed.name}
+                            <Table caption={s.feeds} columns={feeds.some(canRefresh) ? [...columns, acts] : columns} rows={inOrder(feeds)} rowKey={(feed) => feed.name}
                                 empty={<Empty title={s.none}>{may('contributor') ? s.noneHow : s.noneWhy}</Empty>} />
                         )}
                     </Loaded>

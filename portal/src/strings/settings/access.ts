@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Words of the tab about tokens and roles.
 
+import { actor } from '../actor';
+
 export const access = {
     you: 'You',
     token: 'Token',
@@ -22,7 +24,7 @@ export const access = {
     noneText: 'Nobody can sign in from elsewhere.',
     name: 'Name',
     created: 'Made',
-    by: (who: string) => `by ${who}`,
+    by: (who: string) => `by ${actor(who)}`,
     expires: 'Expires',
     noExpiry: 'never',
     expired: 'Expired',

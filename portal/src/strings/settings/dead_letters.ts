@@ -21,7 +21,7 @@ export const deadLetters = {
     hub: 'the hub',
     replayAll: 'Replay these …',
     replayAllTitle: 'Replay these letters?',
-    replayAllText: (filtered: boolean) => `${filtered ? 'All that match the filter' : 'All'} and that no replay has taken are read once more, the oldest first.`,
+    replayAllText: (filtered: boolean) => `All letters ${filtered ? 'that match the filter and ' : ''}that no replay has taken are read once more, the oldest first.`,
     replayAllDone: (n: number) => n === 0 ? 'There was none to replay.' : `${n === 1 ? 'One is' : `${n.toString()} are`} read once more.`,
     notRunning: 'No service is running: they are read when it starts.',
     deleteAll: 'Delete these …',
