@@ -187,6 +187,15 @@ static void write_evidence(struct vd_buf *out, const struct vd_device_state *sta
     vd_buf_append(out, "}", 1);
 }
 
+/* A window that is left early was last seen when it was last counted in, not at its end to come. */
+static int64_t last_seen(const struct vd_window_rule *rule, const struct vd_window *window)
+{
+    const int64_t end_ms = (window->index + 1) * rule->window_ms - 1;
+    const bool is_early = window->count > rule->max && window->touched_ms < end_ms;
+
+    return is_early ? window->touched_ms : end_ms;
+}
+
 int vd_custom_window_report(const struct vd_device_state *state, const struct vd_window *window,
     const char *log_epoch, bool is_update, struct vd_findings *findings)
 {
@@ -195,8 +204,7 @@ int vd_custom_window_report(const struct vd_device_state *state, const struct vd
         .rule = &vd_rules_custom_windows[window->counter],
         .device_id = vd_str_from(state->device_id),
         .start_ms = window->index * rule->window_ms,
-        /* Its last moment: the day is that of the window's start and end alike. */
-        .end_ms = (window->index + 1) * rule->window_ms - 1,
+        .end_ms = last_seen(rule, window),
         .cause = vd_str_from(state->group),
         .is_update = is_update,
     };
@@ -209,7 +217,7 @@ int vd_custom_window_report(const struct vd_device_state *state, const struct vd
     finding.evidence_key = finding.start_ms;
     finding.day_ms = finding.start_ms;
     vd_time_format(finding.start_ms, start);
-    vd_time_format(finding.end_ms + 1, end);
+    vd_time_format(finding.start_ms + rule->window_ms, end);
     snprintf(finding.subject, sizeof finding.subject, "%s", state->group);
     describe(&description, state, window, start);
     write_evidence(&evidence, state, window, log_epoch, start, end);

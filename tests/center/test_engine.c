@@ -398,6 +398,49 @@ static void test_engine__a_changed_rule_applies_at_once(void **state)
     assert_int_equal(engine_count_alerts(f, D2C_TYPE, "d0"), 1);
 }
 
+static void expect_last_seen(struct engine_fixture *f, const char *device, int64_t expected_ms)
+{
+    json_t *alerts = engine_all_alerts(f);
+    char expected[VD_TIME_TEXT_SIZE];
+    const char *found = NULL;
+    const json_t *alert;
+    size_t i;
+
+    vd_time_format(expected_ms, expected);
+    json_array_foreach(alerts, i, alert)
+    {
+        if (strcmp(json_string_value(json_object_get(alert, "deviceId")), device) == 0) {
+            found = json_string_value(json_object_get(alert, "endTime"));
+        }
+    }
+    assert_non_null(found);
+    assert_string_equal(found, expected);
+    json_decref(alerts);
+}
+
+/* What is above a maximum is told while its window is open: its end is still to come, and nobody was seen then. */
+static void test_engine__last_seen_is_not_to_come(void **state)
+{
+    struct engine_fixture *f = *state;
+    const int64_t start = T0_MS / (5 * MINUTE_MS) * (5 * MINUTE_MS) + 5 * MINUTE_MS;
+
+    engine_set_rules(f, d2c_rules);
+    engine_pass_time(f, start - MINUTE_MS, start);
+    for (int i = 0; i < 3; i++) {
+        send(f, 0, start + 1000 * i);
+    }
+    engine_end_batch(f, true);
+    expect_last_seen(f, "d0", start + 2000);
+    engine_pass_time(f, start + 3000, start + 3 * MINUTE_MS);
+    send(f, 0, start + 3 * MINUTE_MS);
+    engine_end_batch(f, true);
+    expect_last_seen(f, "d0", start + 3 * MINUTE_MS);
+    engine_pass_time(f, start + 3 * MINUTE_MS, start + 5 * MINUTE_MS + LATENESS_MS);
+    engine_end_batch(f, true);
+    expect_last_seen(f, "d0", start + 3 * MINUTE_MS);
+    expect_last_seen(f, "d1", start + 5 * MINUTE_MS - 1); /* below the minimum: to its end */
+}
+
 /* A device is judged by a group's minimum from the first window that it was in from its beginning. */
 static void test_engine__a_changed_group_applies_from_then(void **state)
 {
@@ -606,6 +649,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(test_engine__windows_are_the_models),
         ENGINE_TEST(test_engine__a_changed_rule_applies_at_once),
+        ENGINE_TEST(test_engine__last_seen_is_not_to_come),
         ENGINE_TEST(test_engine__a_changed_group_applies_from_then),
         ENGINE_TEST(test_engine__no_minimum_over_a_gap),
         ENGINE_TEST(test_engine__lists_and_thresholds),
