@@ -172,7 +172,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  30 days), as center/backtest.h says. Nothing is stored
  * POST /groups/{id}/propose?days=  rules proposed from what the group's devices did in the last days (1 to 30, else 7): {"name",
  *                                  "properties" (complete, to be sent by PUT if they are liked),"changes":[{"ruleType","added":[],
- *                                  "removed":[],"why"}],"devices","flows","from","to"}. Nothing is stored
+ *                                  "removed":[],"why"}],"suspicious":[{"address","indicator","feed"}] (they were met, and a feed
+ *                                  names them: not proposed),"devices","flows","from","to"}. Nothing is stored
  * GET /notify                      {"sinks":[{"name","kind","settings","minSeverity","waiting","delivered","skipped","dead",
  *                                  "state","lastError","lastErrorTime"}]}: where alerts go
  * POST /notify                     {"name","kind","settings"[,"secret","minSeverity"]}, as center/notify/sink.h says; 201
@@ -247,7 +248,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /audit/{id}                  one record by its sequence
  * GET /audit-export?since=         {"head","from","to"}: the first line of an exported file, and which records are in it
  * GET /audit-export?from=&to=      {"lines":[...],"next"}: lines from `from` on; next: null at the end
- * GET /status                      versions and counters
+ * GET /status                      versions and counters, and "sinks" as GET /notify has them
  * GET /health                      {"live","ready","reasons":[{"code","text"}]}, as api/health.h judges; 503 where no service runs
  * /subscriptions/..., /providers/...   the management API (docs/management.md), in the caller's role and without headers
  */

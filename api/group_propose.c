@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "center/detect/address_text.h"
 #include "center/detect/group_rules.h"
+#include "center/store/feeds.h"
 #include "center/store/groups.h"
 #include "center/stored_flow.h"
 #include "lib/clock.h"
@@ -36,9 +37,12 @@ struct proposal {
     json_t *addresses; /* {address: true} */
     json_int_t flows;
     bool is_partial;
+    int error;
     json_t *properties; /* as they are */
     struct vd_group_rules *rules;
     json_t *added;
+    struct vd_indicator_set *indicators;
+    json_t *suspicious; /* [{"address","indicator","feed"}], which are not proposed */
 };
 
 /* ---- What they did ---- */
@@ -125,7 +129,63 @@ static void add_range(struct proposal *p, const struct vd_address *first, bool i
                           : "/64"));
 }
 
-/* Networks with many, and the others one by one. */
+/* Whether the range of `first` would let in what an indicator names, met or not. Of IPv6 what was met is looked at before. */
+static bool network_is_bad(const struct proposal *p, const struct vd_address *first)
+{
+    struct vd_address address = *first;
+    struct vd_indicator_match match;
+
+    for (int i = 0; vd_address_is_ipv4(first) && i < 256; i++) {
+        address.bytes[15] = (uint8_t)i;
+        if (vd_indicator_set_match(p->indicators, &address, p->to_ms, &match)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_suspicious(struct proposal *p, const struct vd_address *address)
+{
+    struct vd_indicator_match match;
+    char text[VD_ADDRESS_TEXT_SIZE];
+
+    if (!vd_indicator_set_match(p->indicators, address, p->to_ms, &match)) {
+        return false;
+    }
+    vd_address_format(address, !vd_address_is_ipv4(address), text);
+    (void)json_array_append_new(p->suspicious,
+        json_pack("{s:s, s:s, s:s}", "address", text, "indicator", match.text, "feed", match.feed));
+    return true;
+}
+
+/* Addresses of one network: as that if there are many and none of it is bad, or else one by one. */
+static void add_network(struct proposal *p, const struct vd_address *list, size_t count)
+{
+    const size_t known = json_array_size(p->suspicious);
+    bool *is_bad = calloc(count, sizeof *is_bad);
+    bool as_network;
+
+    if (is_bad == NULL) {
+        p->error = VD_E_NOMEM;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        is_bad[i] = is_suspicious(p, &list[i]);
+    }
+    as_network = count >= NETWORK_MIN && json_array_size(p->suspicious) == known &&
+        !network_is_bad(p, &list[0]);
+    if (as_network) {
+        add_range(p, &list[0], true);
+    }
+    for (size_t i = 0; i < count && !as_network; i++) {
+        if (!is_bad[i]) {
+            add_range(p, &list[i], false);
+        }
+    }
+    free(is_bad);
+}
+
+/* Network by network. */
 static void sum_up(struct proposal *p, const struct vd_address *list, size_t count)
 {
     for (size_t i = 0; i < count;) {
@@ -134,13 +194,7 @@ static void sum_up(struct proposal *p, const struct vd_address *list, size_t cou
         while (end < count && memcmp(&list[i], &list[end], network_bytes(&list[i])) == 0) {
             end++;
         }
-        if (end - i >= NETWORK_MIN) {
-            add_range(p, &list[i], true);
-        } else {
-            for (size_t k = i; k < end; k++) {
-                add_range(p, &list[k], false);
-            }
-        }
+        add_network(p, list + i, end - i);
         i = end;
     }
 }
@@ -169,7 +223,7 @@ static int find_added(struct proposal *p)
     qsort(list, count, sizeof *list, compare_addresses);
     sum_up(p, list, count);
     free(list);
-    return VD_OK;
+    return p->error;
 }
 
 /* ---- The answer ---- */
@@ -232,17 +286,21 @@ static json_t *proposal_json(const struct proposal *p)
 {
     const bool is_changed = json_array_size(p->added) > 0;
 
-    return json_pack("{s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:b}", "name", p->group, "properties",
-        is_changed ? proposed_document(p) : vd_group_rules_document(p->properties), "changes",
-        changes_json(p), "devices", (json_int_t)json_object_size(p->seen), "flows", p->flows,
-        "from", vd_api_time(p->from_ms), "to", vd_api_time(p->to_ms), "isPartial",
-        (int)p->is_partial);
+    return json_pack("{s:s, s:o, s:o, s:O, s:I, s:I, s:o, s:o, s:b}", "name", p->group,
+        "properties", is_changed ? proposed_document(p) : vd_group_rules_document(p->properties),
+        "changes", changes_json(p), "suspicious", p->suspicious, "devices",
+        (json_int_t)json_object_size(p->seen), "flows", p->flows, "from", vd_api_time(p->from_ms),
+        "to", vd_api_time(p->to_ms), "isPartial", (int)p->is_partial);
 }
 
 static int propose(struct proposal *p, const atomic_bool *is_gone, char problem[400])
 {
+    int64_t generation = 0;
     int error = read_rules(p, problem);
 
+    if (error == VD_OK) {
+        error = vd_feeds_load(p->api->alerts, false, p->to_ms, &generation, &p->indicators);
+    }
     if (error == VD_OK) {
         error = vd_fleet_each(p->api->fleet, take_member, p);
     }
@@ -267,6 +325,7 @@ void vd_api_group_propose(
     p.seen = json_object();
     p.addresses = json_object();
     p.added = json_array();
+    p.suspicious = json_array();
     error = propose(&p, args->is_gone, problem);
     if (error == VD_OK) {
         vd_api_reply(answer, 200, proposal_json(&p));
@@ -281,4 +340,6 @@ void vd_api_group_propose(
     json_decref(p.seen);
     json_decref(p.addresses);
     json_decref(p.added);
+    json_decref(p.suspicious);
+    vd_indicator_set_release(p.indicators);
 }

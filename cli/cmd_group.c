@@ -354,10 +354,16 @@ static void print_proposal(const json_t *proposal)
 {
     const json_t *changes = json_object_get(proposal, "changes");
     const json_t *change;
+    const json_t *suspicious = json_object_get(proposal, "suspicious");
     size_t i;
 
     if (json_array_size(changes) == 0) {
         puts("nothing to add: the rules allow all that the group did, or it did nothing");
+    }
+    json_array_foreach(suspicious, i, change)
+    {
+        printf("! %s is left out: the feed %s names %s\n", text_of(change, "address"),
+            text_of(change, "feed"), text_of(change, "indicator"));
     }
     json_array_foreach(changes, i, change)
     {

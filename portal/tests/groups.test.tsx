@@ -173,6 +173,7 @@ describe('a proposal', () => {
         const service = await open('contributor', {
             'POST /groups/pumps/propose': {
                 name: 'pumps', devices: 2, flows: 7, properties: properties(['192.0.2.0/24', '198.51.100.1', '203.0.113.66']),
+                suspicious: [{ address: '203.0.113.99', indicator: '203.0.113.96/28', feed: 'abuse' }],
                 changes: [{ ruleType: ALLOWED, added: ['198.51.100.1', '203.0.113.66'], removed: [], why: 'They spoke to it.' }],
             },
         });
@@ -181,6 +182,9 @@ describe('a proposal', () => {
         await user.click(await screen.findByRole('button', { name: 'Propose from what they did' }));
         const dialog = await screen.findByRole('dialog');
         await user.click(await within(dialog).findByRole('checkbox', { name: '+ 203.0.113.66' }));
+        within(dialog).getByText('203.0.113.99');
+        within(dialog).getByRole('link', { name: 'in the feed abuse' });
+        expect(within(dialog).queryByRole('checkbox', { name: '+ 203.0.113.99' })).toBeNull();
         await user.click(within(dialog).getByRole('button', { name: 'Take 1 entry into the editor' }));
         await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
         const area = (await rule('Allowed addresses')).getByLabelText('Addresses, one a line') as HTMLTextAreaElement;

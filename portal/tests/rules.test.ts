@@ -91,7 +91,7 @@ describe('a rule', () => {
 
 describe('a proposal', () => {
     const proposal: Proposal = {
-        devices: 2, flows: 9, properties: { allowlistRules: [{ ruleType: ALLOWED, isEnabled: true, allowlistValues: ['a', 'b', 'c'] }] },
+        devices: 2, flows: 9, suspicious: [], properties: { allowlistRules: [{ ruleType: ALLOWED, isEnabled: true, allowlistValues: ['a', 'b', 'c'] }] },
         changes: [{ ruleType: ALLOWED, added: ['b', 'c'], removed: ['z'], why: 'w' }],
     };
     const before = complete({ allowlistRules: [{ ruleType: ALLOWED, isEnabled: false, allowlistValues: ['a', 'z'] }] });

@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "api/fleet.h"
+#include "center/store/feeds.h"
 #include "center/store/groups.h"
 #include "lib/clock.h"
 #include "tests/api/service_fixture.h"
@@ -116,7 +117,7 @@ static void append_flow(const char *device, const char *remote, uint8_t opened_b
 /* What is proposed to be added, with blanks between. */
 static const char *added(void)
 {
-    static char text[512];
+    static char text[1024];
     const json_t *list =
         json_object_get(json_array_get(json_object_get(body, "changes"), 0), "added");
     const json_t *value;
@@ -174,6 +175,50 @@ static void test_propose__what_the_group_did(void **state)
     free(text);
 }
 
+static void put_feed(const char *lines)
+{
+    const struct vd_str text = vd_str_from(lines);
+    const struct vd_feed_put put = {.name = "abuse", .text = &text, .now_ms = vd_clock_utc_ms()};
+    struct vd_feed_report report;
+    char problem[VD_FEED_PROBLEM_SIZE];
+
+    assert_int_equal(vd_feeds_put(store, &put, &report, problem), VD_OK);
+}
+
+/* What a feed names is not proposed: neither by itself nor in a network, whether it was met or not. */
+static void test_propose__nothing_that_a_feed_names(void **state)
+{
+    const json_t *suspicious;
+    char address[40];
+    char *text;
+
+    (void)state;
+    make_device("pump-1", "pumps");
+    for (int i = 1; i <= 8; i++) {
+        snprintf(address, sizeof address, "203.0.113.%d", i);
+        append_flow("pump-1", address, 1, 1000);
+        snprintf(address, sizeof address, "198.51.100.%d", i);
+        append_flow("pump-1", address, 1, 1000);
+        snprintf(address, sizeof address, "192.0.2.%d", i);
+        append_flow("pump-1", address, 1, 1000);
+    }
+    put_feed("203.0.113.7\n198.51.100.200\n");
+    ask("POST", "/groups/pumps/propose", NULL, "", 200);
+    assert_string_equal(added(),
+        "192.0.2.0/24 198.51.100.1 198.51.100.2 198.51.100.3 198.51.100.4 198.51.100.5 "
+        "198.51.100.6 198.51.100.7 198.51.100.8 203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4 "
+        "203.0.113.5 203.0.113.6 203.0.113.8");
+    suspicious = json_object_get(body, "suspicious");
+    assert_int_equal(json_array_size(suspicious), 1);
+    text = json_dumps(json_array_get(suspicious, 0), JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(
+        text, "{\"address\":\"203.0.113.7\",\"feed\":\"abuse\",\"indicator\":\"203.0.113.7\"}");
+    free(text);
+    text = json_dumps(json_object_get(body, "properties"), 0);
+    assert_null(strstr(text, "203.0.113.7"));
+    free(text);
+}
+
 static void test_propose__nobody_and_faults(void **state)
 {
     (void)state;
@@ -188,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define PROPOSE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_stores, tear_down_stores)
         PROPOSE_TEST(test_propose__what_the_group_did),
+        PROPOSE_TEST(test_propose__nothing_that_a_feed_names),
         PROPOSE_TEST(test_propose__nobody_and_faults),
     };
 

@@ -156,6 +156,9 @@ export const groups = {
     proposeSpans: { 1: 'the last day', 7: 'the last 7 days', 14: 'the last 14 days', 30: 'the last 30 days' } as Record<string, string>,
     proposeBasis: (flows: number, devices: number) => `From ${many(flows, 'flow', 'flows')} of ${many(devices, 'device', 'devices')}.`,
     proposeCaution: 'What was already wrong in that time is among it: look at each entry before you take it. Nothing is saved by this.',
+    proposeSuspicious: (n: number) =>
+        `A feed of indicators names ${n === 1 ? 'this address' : `these ${n} addresses`}, which the devices connected to. ${n === 1 ? 'It is' : 'They are'} not proposed.`,
+    proposeFeed: (feed: string) => `in the feed ${feed}`,
     proposeNone: 'There is nothing to propose: what they did is allowed already, or they did nothing.',
     proposeAdd: 'Add',
     proposeRemove: 'Take out',

@@ -4,6 +4,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { usePost } from '../../lib/post';
+import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { FormDialog } from '../../ui/dialog';
 import { Button, Empty, Loaded, Notice, SelectField } from '../../ui/ui';
@@ -18,6 +19,8 @@ export interface Proposal {
     changes: Change[];
     devices: number;
     flows: number;
+    /** Met, but named by a feed: not proposed. */
+    suspicious: { address: string; indicator: string; feed: string }[];
 }
 
 /** An entry of a difference: "+" adds a value, "-" takes one out, "=" is the whole rule. */
@@ -102,6 +105,22 @@ function ChangeView({ change, chosen, onToggle }: { change: Change; chosen: Set<
     );
 }
 
+function Suspicious({ of }: { of: Proposal['suspicious'] }): JSX.Element | null {
+    return of.length === 0 ? null : (
+        <Notice tone="bad">
+            <p>{s.proposeSuspicious(of.length)}</p>
+            <ul class="bullets">
+                {of.map((one) => (
+                    <li key={one.address}>
+                        <span class="mono wrap">{one.address}</span>{' '}
+                        <Link to={href(['intel', one.feed])}>{s.proposeFeed(one.feed)}</Link>
+                    </li>
+                ))}
+            </ul>
+        </Notice>
+    );
+}
+
 export function ProposeDialog({ group, onClose, onTake }: {
     group: string; onClose: () => void; onTake: (take: (document: Document) => Document) => void;
 }): JSX.Element {
@@ -133,9 +152,15 @@ export function ProposeDialog({ group, onClose, onTake }: {
             }}>
             <SelectField label={s.proposeDays} value={days} onChange={setDays} options={Object.entries(s.proposeSpans)} />
             <Loaded from={proposed}>
-                {(data) => data.changes.length === 0 ? <Empty title={s.proposeNone}>{s.proposeBasis(data.flows, data.devices)}</Empty> : (
+                {(data) => data.changes.length === 0 ? (
+                    <div class="stack">
+                        <Suspicious of={data.suspicious} />
+                        <Empty title={s.proposeNone}>{s.proposeBasis(data.flows, data.devices)}</Empty>
+                    </div>
+                ) : (
                     <div class={proposed.loading ? 'stack busy' : 'stack'}>
                         <p>{s.proposeBasis(data.flows, data.devices)}</p>
+                        <Suspicious of={data.suspicious} />
                         <Notice tone="warn">{s.proposeCaution}</Notice>
                         <div class="row">
                             <Button small onClick={() => { choose(new Set(keys?.all)); }}>{s.proposeAll}</Button>
