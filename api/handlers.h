@@ -52,6 +52,9 @@ bool vd_api_may_set(
 /* Cuts a URL of settings, which may hold secrets, to its beginning. */
 void vd_api_hide_url(json_t *settings, const char *name);
 
+/* *sinks: what GET /notify lists, the caller's. */
+VD_NODISCARD int vd_api_sinks(const struct vd_api *api, json_t **sinks);
+
 /* Parameter `name` as text; NULL if it is absent. */
 const char *vd_api_param(const struct vd_api_args *args, const char *name);
 

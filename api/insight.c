@@ -196,6 +196,7 @@ void vd_api_status(
     bool running = api->started_ms != 0;
     uint64_t end = 0;
     uint64_t indicators = 0;
+    json_t *sinks = NULL;
     char resource[VD_RESOURCE_ID_SIZE];
     char portal[VD_PORTAL_URL_SIZE];
     json_t *status;
@@ -205,15 +206,18 @@ void vd_api_status(
     if (error == VD_OK) {
         error = vd_feeds_count(api->alerts, &indicators);
     }
+    if (error == VD_OK) {
+        error = vd_api_sinks(api, &sinks);
+    }
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, "the status");
         return;
     }
     vd_resource_hub_id(&api->scope, resource);
-    status = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "version", VD_VERSION, "host",
+    status = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:o}", "version", VD_VERSION, "host",
         api->host_name, "resourceId", resource, "running", (int)running, "uptimeSeconds",
         (json_int_t)(running ? (vd_clock_utc_ms() - api->started_ms) / 1000 : 0), "logEnd",
-        (json_int_t)end, "indicators", (json_int_t)indicators);
+        (json_int_t)end, "indicators", (json_int_t)indicators, "sinks", sinks);
     vd_portal_url(api, portal);
     if (status != NULL && portal[0] != '\0') {
         json_object_set_new(status, "portal", json_string(portal));

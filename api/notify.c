@@ -44,19 +44,26 @@ static void add_state(json_t *sink, const json_t *states)
     }
 }
 
+int vd_api_sinks(const struct vd_api *api, json_t **sinks)
+{
+    json_t *states = vd_notifier_json(api->notifier);
+    const int error = vd_sinks_list(api->alerts, sinks);
+
+    for (size_t i = 0; error == VD_OK && i < json_array_size(*sinks); i++) {
+        vd_api_hide_url(json_object_get(json_array_get(*sinks, i), "settings"), "url");
+        add_state(json_array_get(*sinks, i), states);
+    }
+    json_decref(states);
+    return error;
+}
+
 void vd_api_notify_list(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    json_t *states = vd_notifier_json(api->notifier);
     json_t *sinks = NULL;
-    int error = vd_sinks_list(api->alerts, &sinks);
+    const int error = vd_api_sinks(api, &sinks);
 
     (void)args;
-    for (size_t i = 0; error == VD_OK && i < json_array_size(sinks); i++) {
-        vd_api_hide_url(json_object_get(json_array_get(sinks, i), "settings"), "url");
-        add_state(json_array_get(sinks, i), states);
-    }
-    json_decref(states);
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, "the sinks");
         return;

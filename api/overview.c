@@ -15,6 +15,8 @@
 
 #define DAYS  30
 #define HOURS 24
+/* So many notifications are not sent in a moment. */
+#define MANY_WAIT 100
 
 /* What is put together: parts that fail end it. */
 struct overview {
@@ -165,12 +167,38 @@ static void note_feed(void *context, const struct vd_counted_row *row)
     }
 }
 
-static void note_sink(void *context, const struct vd_counted_row *row)
+static void note_sink(struct overview *o, const json_t *sink)
 {
-    if (row->numbers[3] > 0) {
-        note(context, "NotificationsDead", "Medium", "%.0f notifications to %s were given up.",
-            row->numbers[3], row->labels[0]);
+    const char *name = json_string_value(json_object_get(sink, "name"));
+    const char *state = json_string_value(json_object_get(sink, "state"));
+    const char *reason = json_string_value(json_object_get(sink, "lastError"));
+    const json_int_t waiting = json_integer_value(json_object_get(sink, "waiting"));
+    const json_int_t dead = json_integer_value(json_object_get(sink, "dead"));
+
+    if (state != NULL && strcmp(state, "failing") == 0) {
+        note(o, "NotificationsFailing", "Medium",
+            "Notifications to %s fail, and %" JSON_INTEGER_FORMAT " wait: %.200s.", name, waiting,
+            reason != NULL ? reason : "the reason is not known");
+    } else if (waiting >= MANY_WAIT) {
+        note(o, "NotificationsWait", "Low", "%" JSON_INTEGER_FORMAT " notifications to %s wait.",
+            waiting, name);
     }
+    if (dead > 0) {
+        note(o, "NotificationsDead", "Medium",
+            "%" JSON_INTEGER_FORMAT " notifications to %s were given up.", dead, name);
+    }
+}
+
+static int note_sinks(struct overview *o)
+{
+    json_t *sinks = NULL;
+    const int error = vd_api_sinks(o->api, &sinks);
+
+    for (size_t i = 0; error == VD_OK && i < json_array_size(sinks); i++) {
+        note_sink(o, json_array_get(sinks, i));
+    }
+    json_decref(sinks);
+    return error;
 }
 
 static int note_stores(struct overview *o)
@@ -180,7 +208,7 @@ static int note_stores(struct overview *o)
     int error = vd_counted_each(o->api->alerts, VD_COUNTED_FEEDS, note_feed, o);
 
     if (error == VD_OK) {
-        error = vd_counted_each(o->api->alerts, VD_COUNTED_SINKS, note_sink, o);
+        error = note_sinks(o);
     }
     if (error == VD_OK) {
         error = vd_feeds_count(o->api->alerts, &indicators);

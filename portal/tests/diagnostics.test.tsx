@@ -76,6 +76,12 @@ describe('the service', () => {
             [true, undefined], [false, undefined], [false, undefined], [false, 'diagnostics'], [false, 'dead-letters'],
         ]);
         expect(troubles({ ...status, exports: [] })).toEqual([]);
+        expect(troubles({ ...status, exports: [], sinks: [
+            { name: 'desk', waiting: 104, dead: 0, state: 'failing' }, { name: 'soc', waiting: 99, dead: 0, state: 'working' },
+            { name: 'slow', waiting: 100, dead: 1, state: 'working' },
+        ] }).map((one) => one.text)).toEqual([
+            'Notifications to desk fail; 104 wait.', '100 notifications to slow wait.', '1 notifications to slow were given up.',
+        ]);
     });
 
     it('shows versions and how long it has been running', async () => {

@@ -14,6 +14,7 @@
 #include "center/store/outbox.h"
 #include "center/store/sinks.h"
 #include "lib/clock.h"
+#include "lib/event_log.h"
 #include "tests/center/alerts.h"
 #include "tests/center/message.h"
 
@@ -21,6 +22,8 @@ struct fixture {
     char *folder;
     struct vd_alert_store *store;
     struct vd_notifier *notifier;
+    struct vd_event_log *log;
+    struct vd_state *hub_state;
     json_t *body; /* of the last answer */
 };
 
@@ -35,6 +38,10 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "%s/center.db", f->folder);
     assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
     vd_sinks_set_key(f->store, key);
+    snprintf(path, sizeof path, "%s/events.db", f->folder);
+    assert_int_equal(vd_event_log_sqlite_open(path, &f->log), VD_OK);
+    snprintf(path, sizeof path, "%s/state.db", f->folder);
+    assert_int_equal(vd_state_open(path, &f->hub_state), VD_OK);
     *state = f;
     return 0;
 }
@@ -45,6 +52,9 @@ static int tear_down(void **state)
 
     vd_notifier_stop(f->notifier);
     json_decref(f->body);
+    vd_state_stop(f->hub_state);
+    vd_state_close(f->hub_state);
+    vd_event_log_close(f->log);
     vd_alert_store_close(f->store);
     test_folder_remove(f->folder);
     free(f);
@@ -54,7 +64,11 @@ static int tear_down(void **state)
 static json_t *ask(
     struct fixture *f, const char *method, const char *path, const char *text, int status)
 {
-    const struct vd_api api = {.alerts = f->store, .notifier = f->notifier};
+    const struct vd_api api = {.alerts = f->store,
+        .notifier = f->notifier,
+        .log = f->log,
+        .state = f->hub_state,
+        .host_name = "hub"};
     const struct vd_api_request request = {.method = method,
         .path = path,
         .body = vd_str_from(text),
@@ -201,6 +215,50 @@ static void test_routes__the_list_says_how_they_do(void **state)
         text_at(json_array_get(json_object_get(f->body, "sinks"), 0), "lastError"), "not found");
 }
 
+/* The overview's notice with that code; NULL: it has none. */
+static const char *notice_of(struct fixture *f, const char *code)
+{
+    const json_t *notices = json_object_get(ask(f, "GET", "/overview", "", 200), "notices");
+    const json_t *notice;
+    size_t i;
+
+    json_array_foreach(notices, i, notice)
+    {
+        if (strcmp(text_at(notice, "code"), code) == 0) {
+            return text_at(notice, "text");
+        }
+    }
+    return NULL;
+}
+
+static void test_routes__the_overview_tells_of_sinks_that_fail(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t until_ms = vd_clock_monotonic_ms() + 20000;
+    const char *said = NULL;
+
+    assert_null(notice_of(f, "NotificationsFailing"));
+    (void)ask(f, "POST", "/notify",
+        "{\"name\":\"nowhere\",\"kind\":\"file\",\"settings\":{\"path\":\"/nonexistent/x\"}}", 201);
+    for (int i = 0; i < 99; i++) {
+        (void)ask(f, "POST", "/notify/nowhere/test", "", 204);
+    }
+    assert_null(notice_of(f, "NotificationsWait"));
+    (void)ask(f, "POST", "/notify/nowhere/test", "", 204);
+    assert_string_equal(notice_of(f, "NotificationsWait"), "100 notifications to nowhere wait.");
+    assert_int_equal(vd_notifier_start(f->store, &vd_notify_rhythm_default, &f->notifier), VD_OK);
+    while (said == NULL) {
+        assert_true(vd_clock_monotonic_ms() < until_ms);
+        said = notice_of(f, "NotificationsFailing");
+    }
+    assert_string_equal(said, "Notifications to nowhere fail, and 100 wait: not found.");
+    assert_null(notice_of(f, "NotificationsWait"));
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(ask(f, "GET", "/status", "", 200), "sinks"), 0),
+            "state"),
+        "failing");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_routes__##name, set_up, tear_down)
 
 int main(void)
@@ -212,6 +270,7 @@ int main(void)
         TEST(what_is_wrong_makes_no_sink),
         TEST(tests_and_letters),
         TEST(the_list_says_how_they_do),
+        TEST(the_overview_tells_of_sinks_that_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

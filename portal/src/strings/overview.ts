@@ -8,6 +8,7 @@ const devices = (n: number): string => (n === 1 ? '1 device' : `${number(n)} dev
 export const overview = {
     title: 'Overview',
     attention: 'Needs attention',
+    seeSinks: 'See notifications',
     allCauses: 'All causes',
     calmTitle: 'Nothing needs attention',
     calm: (reporting: number, total: number) =>

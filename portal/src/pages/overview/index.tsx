@@ -4,6 +4,7 @@
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { useGet, withQuery } from '../../lib/api';
+import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { Said } from '../../ui/said';
 import { Loaded, Notice, Page } from '../../ui/ui';
@@ -25,7 +26,10 @@ function Whole({ data, visit, onSeen }: { data: OverviewData; visit: Visit; onSe
     return (
         <div class="stack">
             {data.notices.map((notice) => (
-                <Notice key={`${notice.code} ${notice.text}`} tone={TONES[notice.severity] ?? 'info'}><Said text={notice.text} /></Notice>
+                <Notice key={`${notice.code} ${notice.text}`} tone={TONES[notice.severity] ?? 'info'}>
+                    <Said text={notice.text} />
+                    {notice.code.startsWith('Notifications') ? <>{' '}<Link to={href(['settings', 'notifications'])}>{t.overview.seeSinks}</Link></> : null}
+                </Notice>
             ))}
             <div class="columns wide-left">
                 <div class="stack">

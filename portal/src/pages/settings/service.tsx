@@ -15,6 +15,9 @@ const s = t.settings.service;
 /** So many records behind are a moment's work. */
 const BEHIND_MAX = 10000;
 
+/** So many notifications are not sent in a moment. */
+const MANY_WAIT = 100;
+
 type Part = Record<string, unknown> | undefined;
 
 const count = (part: Part, name: string): number => (typeof part?.[name] === 'number' ? part[name] : 0);
@@ -48,6 +51,16 @@ export function troubles(status: Status): Trouble[] {
     const failing = (status.exports ?? []).filter((one) => one.state === 'failing' || one.state === 'off');
     for (const setting of new Set(failing.map((one) => one.setting))) {
         found.push({ text: s.troubles.exports(setting), bad: false, to: 'diagnostics', name: s.seeExports });
+    }
+    for (const sink of status.sinks ?? []) {
+        if (sink.state === 'failing') {
+            found.push({ text: s.troubles.sinkFails(sink.name, number(sink.waiting)), bad: false, to: 'notifications', name: s.seeSinks });
+        } else if (sink.waiting >= MANY_WAIT) {
+            found.push({ text: s.troubles.sinkWaits(sink.name, number(sink.waiting)), bad: false, to: 'notifications', name: s.seeSinks });
+        }
+        if (sink.dead > 0) {
+            found.push({ text: s.troubles.sinkDead(sink.name, number(sink.dead)), bad: false, to: 'notifications', name: s.seeSinks });
+        }
     }
     if (letters > 0) {
         found.push({ text: s.troubles.deadLetters(number(letters)), bad: false, to: 'dead-letters', name: s.seeDeadLetters });

@@ -16,6 +16,8 @@ export interface ExportState {
     lastError?: string;
 }
 
+export interface SinkState { name: string; waiting: number; dead: number; state?: string; lastError?: string | null }
+
 type Counters = Record<string, number | boolean>;
 
 export interface Status {
@@ -34,6 +36,7 @@ export interface Status {
     queryTables?: TableState[];
     hunts?: Record<string, unknown> & { notStored?: { from: string; to: string | null }[] };
     exports?: ExportState[];
+    sinks?: SinkState[];
 }
 
 /** A path of the hub's resource group, from the hub's id: "/subscriptions/.../providers/..." */
