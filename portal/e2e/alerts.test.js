@@ -38,7 +38,7 @@ describe('alerts', () => {
         await report(device, [{ remote: LISTED }]);
         await page.getByRole('row').getByRole('link', { name: TITLE }).waitFor();
         assert.equal(await page.evaluate(() => globalThis.isTheSamePage), true);
-        await page.getByText(/open alerts of high severity/).waitFor({ state: 'attached' });
+        await page.getByRole('link', { name: /open alerts of high severity/ }).waitFor({ state: 'attached' });
         await close();
     });
 
