@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Backups without a service: what they hold, what damage is found, and that restore makes all or nothing. */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,62 +13,20 @@
 #include "cli/backup/manifest.h"
 #include "lib/str.h"
 #include "tests/cli/folder.h"
+#include "tests/cli/program.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static char output[65536]; /* of the last run, both streams */
-
-__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
-{
-    char command[1024];
-    va_list args;
-    FILE *stream;
-    int status;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    stream = popen(command, "r");
-    assert_non_null(stream);
-    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
-    status = pclose(stream);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-#define VEDETTE(words, ...) shell("'" VD_PROGRAM "' " words " 2>&1", __VA_ARGS__)
-
-static void assert_said(const char *text)
-{
-    if (strstr(output, text) == NULL) {
-        fail_msg("no \"%s\" in: %s", text, output);
-    }
-}
-
-static size_t entries(const char *path)
-{
-    struct dirent *entry;
-    size_t count = 0;
-    DIR *dir = opendir(path);
-
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL) {
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    }
-    closedir(dir);
-    return count;
-}
 
 /* A data directory with a device, a feed and a row of a day; and a backup of it, "saved". */
 static void make_backup(const struct folder *folder, const char *option)
 {
-    assert_int_equal(VEDETTE("init --hub-name hub.test --data-dir %s", folder->data), 0);
-    assert_int_equal(VEDETTE("device create one --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("init --hub-name hub.test --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device create one --data-dir %s", folder->data), 0);
     assert_int_equal(shell("echo 203.0.113.7 | '%s' intel import - --data-dir %s 2>&1", VD_PROGRAM,
                          folder->data),
         0);
     assert_int_equal(
-        VEDETTE("backup %s/saved %s --data-dir %s", folder->path, option, folder->data), 0);
+        vedette("backup %s/saved %s --data-dir %s", folder->path, option, folder->data), 0);
 }
 
 static void test_backup__holds_no_secret(void **state)
@@ -91,7 +47,7 @@ static void test_backup__holds_no_secret(void **state)
     assert_int_equal(about.st_mode & 07777, 0700);
     assert_int_equal(shell("grep -rl 'PRIVATE KEY' %s/saved", folder->path), 1);
     /* Nor is it written over. */
-    assert_int_equal(VEDETTE("backup %s/saved --data-dir %s", folder->path, folder->data), 1);
+    assert_int_equal(vedette("backup %s/saved --data-dir %s", folder->path, folder->data), 1);
     assert_said("exists already");
     assert_int_equal(entries(folder->path), 2);
 }
@@ -101,24 +57,24 @@ static void test_backup__restored(void **state)
     const struct folder *folder = *state;
 
     make_backup(folder, "");
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new", folder->path, folder->path), 1);
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new", folder->path, folder->path), 1);
     assert_said("--master-key");
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new/ --master-key %s/master.key",
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new/ --master-key %s/master.key",
                          folder->path, folder->path, folder->data),
         0);
-    assert_int_equal(VEDETTE("verify --data-dir %s/new", folder->path), 0);
+    assert_int_equal(vedette("verify --data-dir %s/new", folder->path), 0);
     assert_said("of 1 identities and 5 policies open");
     assert_int_equal(shell("cmp %s/new/server.key %s/server.key && cmp %s/new/ca.key %s/ca.key",
                          folder->path, folder->data, folder->path, folder->data),
         0);
-    assert_int_equal(VEDETTE("intel check 203.0.113.7 --data-dir %s/new", folder->path), 0);
+    assert_int_equal(vedette("intel check 203.0.113.7 --data-dir %s/new", folder->path), 0);
     assert_int_equal(shell("'%s' device show one --data-dir %s/new >%s/a && '%s' device show one "
                            "--data-dir %s >%s/b && cmp %s/a %s/b",
                          VD_PROGRAM, folder->path, folder->path, VD_PROGRAM, folder->data,
                          folder->path, folder->path, folder->path),
         0);
     /* Not over it. */
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new --master-key %s/master.key",
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new --master-key %s/master.key",
                          folder->path, folder->path, folder->data),
         1);
     assert_said("initialised already");
@@ -130,10 +86,10 @@ static void test_backup__with_the_master_key(void **state)
 
     make_backup(folder, "--with-master-key");
     assert_said("whoever has it");
-    assert_int_equal(VEDETTE("verify %s/saved", folder->path), 0);
+    assert_int_equal(vedette("verify %s/saved", folder->path), 0);
     assert_said("of 1 identities");
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
-    assert_int_equal(VEDETTE("verify --data-dir %s/new", folder->path), 0);
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
+    assert_int_equal(vedette("verify --data-dir %s/new", folder->path), 0);
 }
 
 /* Another record than the lost one has its offset, so it may not have its id. */
@@ -148,8 +104,8 @@ static void test_backup__gives_records_other_ids(void **state)
             folder->data),
         0);
     assert_int_equal(
-        VEDETTE("backup %s/again --with-master-key --data-dir %s", folder->path, folder->data), 0);
-    assert_int_equal(VEDETTE("restore %s/again --data-dir %s/new", folder->path, folder->path), 0);
+        vedette("backup %s/again --with-master-key --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(vedette("restore %s/again --data-dir %s/new", folder->path, folder->path), 0);
     assert_int_equal(shell("grep -q '\"high\":1' %s/new/exports.json", folder->path), 0);
     assert_int_equal(shell("grep -q 0123456789abcdef %s/new/exports.json", folder->path), 1);
 }
@@ -179,15 +135,15 @@ static void test_backup__damage_is_found(void **state)
             shell("rm -rf %s/bad && cp -r %s/saved %s/bad && cd %s/bad && %s", folder->path,
                 folder->path, folder->path, folder->path, cases[i].damage),
             0);
-        assert_int_equal(VEDETTE("verify %s/bad", folder->path), 1);
+        assert_int_equal(vedette("verify %s/bad", folder->path), 1);
         assert_said(cases[i].said);
-        assert_int_equal(VEDETTE("restore %s/bad --data-dir %s/new --master-key %s/master.key",
+        assert_int_equal(vedette("restore %s/bad --data-dir %s/new --master-key %s/master.key",
                              folder->path, folder->path, folder->data),
             1);
         assert_int_equal(entries(folder->path), 3); /* data, saved, bad */
     }
     assert_int_equal(
-        VEDETTE("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 0);
+        vedette("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 0);
 }
 
 /* What the manifest does not say: a file that was damaged before it was saved, a database of later make. */
@@ -211,7 +167,7 @@ static void test_backup__stores_are_read(void **state)
         assert_int_equal(shell("rm -rf %s/bad && cp -r %s %s/bad && cd %s/bad && %s", folder->path,
                              folder->data, folder->path, folder->path, cases[i].damage),
             0);
-        assert_int_equal(VEDETTE("verify --data-dir %s/bad", folder->path), 1);
+        assert_int_equal(vedette("verify --data-dir %s/bad", folder->path), 1);
         assert_said(cases[i].said);
     }
 }
@@ -221,11 +177,11 @@ static void test_backup__another_master_key(void **state)
     const struct folder *folder = *state;
 
     make_backup(folder, "");
-    assert_int_equal(VEDETTE("init --data-dir %s/other", folder->path), 0);
+    assert_int_equal(vedette("init --data-dir %s/other", folder->path), 0);
     assert_int_equal(
-        VEDETTE("verify %s/saved --master-key %s/other/master.key", folder->path, folder->path), 1);
+        vedette("verify %s/saved --master-key %s/other/master.key", folder->path, folder->path), 1);
     assert_said("another master key");
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new --master-key %s/other/master.key",
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new --master-key %s/other/master.key",
                          folder->path, folder->path, folder->path),
         1);
     assert_said("another master key");
@@ -239,9 +195,9 @@ static void test_backup__whole_or_not_at_all(void **state)
 
     make_backup(folder, "");
     assert_int_equal(shell("rm %s/server.pem", folder->data), 0);
-    assert_int_equal(VEDETTE("backup %s/again --data-dir %s", folder->path, folder->data), 1);
+    assert_int_equal(vedette("backup %s/again --data-dir %s", folder->path, folder->data), 1);
     assert_said("server.pem");
-    assert_int_equal(VEDETTE("backup %s/no/such --data-dir %s", folder->path, folder->data), 1);
+    assert_int_equal(vedette("backup %s/no/such --data-dir %s", folder->path, folder->data), 1);
     assert_int_equal(entries(folder->path), 2);
 }
 

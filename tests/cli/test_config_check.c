@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,41 +13,13 @@
 #include "cli/config_check.h"
 #include "lib/clock.h"
 #include "tests/cli/folder.h"
+#include "tests/cli/program.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static char output[65536]; /* of the last run, both streams */
-
-__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
-{
-    char command[1024];
-    va_list args;
-    FILE *stream;
-    int status;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    stream = popen(command, "r");
-    assert_non_null(stream);
-    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
-    status = pclose(stream);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-#define VEDETTE(words, ...) shell("'" VD_PROGRAM "' " words " 2>&1", __VA_ARGS__)
-
-static void assert_said(const char *text)
-{
-    if (strstr(output, text) == NULL) {
-        fail_msg("no \"%s\" in: %s", text, output);
-    }
-}
-
 static void make(const struct folder *folder)
 {
-    assert_int_equal(VEDETTE("init --hub-name hub.test --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("init --hub-name hub.test --data-dir %s", folder->data), 0);
 }
 
 static void test_check__what_init_makes_is_good(void **state)
@@ -56,9 +27,9 @@ static void test_check__what_init_makes_is_good(void **state)
     const struct folder *folder = *state;
 
     make(folder);
-    assert_int_equal(VEDETTE("config check --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("config check --data-dir %s", folder->data), 0);
     assert_said("no problems, 0 warnings");
-    assert_int_equal(VEDETTE("config chek --data-dir %s", folder->data), 2);
+    assert_int_equal(vedette("config chek --data-dir %s", folder->data), 2);
 }
 
 /* All of them, not only the first; serve says them too. */
@@ -77,11 +48,11 @@ static void test_check__each_line(void **state)
                            " >%s/vedette.conf",
                          folder->data),
         0);
-    assert_int_equal(VEDETTE("config check --data-dir %s", folder->data), 1);
+    assert_int_equal(vedette("config check --data-dir %s", folder->data), 1);
     for (size_t i = 0; i < COUNT(said); i++) {
         assert_said(said[i]);
     }
-    assert_int_equal(VEDETTE("serve --data-dir %s", folder->data), 1);
+    assert_int_equal(vedette("serve --data-dir %s", folder->data), 1);
     for (size_t i = 0; i < COUNT(said); i++) {
         assert_said(said[i]);
     }
@@ -123,19 +94,19 @@ static void test_check__files_and_contradictions(void **state)
                              folder->data, dir, dir, cases[i].damage),
             0);
         assert_int_equal(
-            VEDETTE("config check --data-dir %s/bad", dir), cases[i].is_warning ? 0 : 1);
+            vedette("config check --data-dir %s/bad", dir), cases[i].is_warning ? 0 : 1);
         assert_said(cases[i].said);
         if (cases[i].stops && strstr(cases[i].damage, "vedette.conf") == NULL) {
-            assert_int_equal(VEDETTE("serve --data-dir %s/bad", dir), 1);
+            assert_int_equal(vedette("serve --data-dir %s/bad", dir), 1);
         }
     }
     /* A file that is not in place yet, and settings beside it. */
     assert_int_equal(shell("echo query.timeout_s = 0 >%s/next.conf", folder->path), 0);
     assert_int_equal(
-        VEDETTE("config check --config %s/next.conf --data-dir %s", folder->path, folder->data), 1);
+        vedette("config check --config %s/next.conf --data-dir %s", folder->path, folder->data), 1);
     assert_said("next.conf, line 1: query.timeout_s = 0");
     assert_int_equal(
-        VEDETTE("config check --set query.timeout_s=0 --data-dir %s", folder->data), 1);
+        vedette("config check --set query.timeout_s=0 --data-dir %s", folder->data), 1);
     assert_said("--set: query.timeout_s = 0");
 }
 

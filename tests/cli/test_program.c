@@ -1,65 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The program itself: help everywhere, init whole or not at all, a database of a newer version. */
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/str.h"
 #include "tests/cli/folder.h"
+#include "tests/cli/program.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static char output[65536]; /* of the last run, both streams */
-
-/* Runs `vedette WORDS` by the shell; its exit status. */
-__attribute__((format(printf, 1, 2))) static int vedette(const char *format, ...)
-{
-    char words[512];
-    char command[1024];
-    va_list args;
-    FILE *stream;
-    int status;
-
-    va_start(args, format);
-    vsnprintf(words, sizeof words, format, args);
-    va_end(args);
-    snprintf(command, sizeof command, "'%s' %s 2>&1", VD_PROGRAM, words);
-    stream = popen(command, "r");
-    assert_non_null(stream);
-    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
-    status = pclose(stream);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void assert_said(const char *text)
-{
-    if (strstr(output, text) == NULL) {
-        fail_msg("no \"%s\" in: %s", text, output);
-    }
-}
-
-static size_t entries(const char *path)
-{
-    struct dirent *entry;
-    size_t count = 0;
-    DIR *dir = opendir(path);
-
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL) {
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    }
-    closedir(dir);
-    return count;
-}
 
 static void test_program__help_everywhere(void **state)
 {

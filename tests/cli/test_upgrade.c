@@ -9,46 +9,17 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/str.h"
 #include "tests/cli/folder.h"
+#include "tests/cli/program.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
 #define DAY        "analytics/2026-11-26.duckdb"
 #define SCRIPT_MAX 65536
-
-static char output[65536]; /* of the last run, both streams */
-
-__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
-{
-    char command[1024];
-    va_list args;
-    FILE *stream;
-    int status;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    stream = popen(command, "r");
-    assert_non_null(stream);
-    output[fread(output, 1, sizeof output - 1, stream)] = '\0';
-    status = pclose(stream);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-#define VEDETTE(words, ...) shell("'" VD_PROGRAM "' " words " 2>&1", __VA_ARGS__)
-
-static void assert_said(const char *text)
-{
-    if (strstr(output, text) == NULL) {
-        fail_msg("no \"%s\" in: %s", text, output);
-    }
-}
 
 static const char *read_script(const char *name)
 {
@@ -99,7 +70,7 @@ static void make_first_release(const struct folder *folder)
     char path[128];
     char script[32];
 
-    assert_int_equal(VEDETTE("init --hub-name hub.test --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("init --hub-name hub.test --data-dir %s", folder->data), 0);
     assert_int_equal(shell("cd %s && rm -rf ./*.db* analytics intel master.key exports.json && "
                            "mkdir -m 700 analytics && install -m 600 " VD_FIXTURES "/master.key .",
                          folder->data),
@@ -137,7 +108,7 @@ static void check_all(const char *data)
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
-        if (VEDETTE("%s --data-dir %s", cases[i].words, data) != 0) {
+        if (vedette("%s --data-dir %s", cases[i].words, data) != 0) {
             fail_msg("%s: %s", cases[i].words, output);
         }
         for (size_t j = 0; j < COUNT(cases[i].said); j++) {
@@ -154,22 +125,22 @@ static void test_upgrade__of_the_first_release(void **state)
     char path[128];
 
     make_first_release(folder);
-    assert_int_equal(VEDETTE("verify --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("verify --data-dir %s", folder->data), 0);
     assert_said("whole, format 1");
     check_all(folder->data);
     check_all(folder->data); /* opened once more, as it is now */
-    assert_int_equal(VEDETTE("verify --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("verify --data-dir %s", folder->data), 0);
     for (size_t i = 0; i < COUNT(now); i++) {
         assert_said(now[i]);
     }
     /* And it is backed up and restored like any other. */
     assert_int_equal(
-        VEDETTE("backup %s/saved --with-master-key --data-dir %s", folder->path, folder->data), 0);
-    assert_int_equal(VEDETTE("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
+        vedette("backup %s/saved --with-master-key --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
     snprintf(path, sizeof path, "%s/new", folder->path);
     check_all(path);
     /* The message to the device waits still. */
-    assert_int_equal(VEDETTE("device purge old --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device purge old --data-dir %s", folder->data), 0);
     assert_said("1");
 }
 
@@ -188,18 +159,18 @@ static void test_upgrade__of_a_later_release(void **state)
         snprintf(path, sizeof path, "%s/bad/%s", folder->path, databases[i]);
         run_sqlite(path, "PRAGMA user_version = 99");
         assert_int_equal(shell("cp %s %s/before", path, folder->path), 0);
-        assert_int_equal(VEDETTE("serve --data-dir %s/bad", folder->path), 1);
+        assert_int_equal(vedette("serve --data-dir %s/bad", folder->path), 1);
         assert_said(databases[i]);
         assert_said("version 99, written by a newer vedette");
-        assert_int_equal(VEDETTE("verify --data-dir %s/bad", folder->path), 1);
+        assert_int_equal(vedette("verify --data-dir %s/bad", folder->path), 1);
         assert_said("written by a newer vedette");
         assert_int_equal(shell("cmp %s %s/before", path, folder->path), 0);
     }
     snprintf(path, sizeof path, "%s/" DAY, folder->data);
     run_duckdb(path, "UPDATE vd_meta SET schema_version = 99");
-    assert_int_equal(VEDETTE("serve --data-dir %s", folder->data), 1);
+    assert_int_equal(vedette("serve --data-dir %s", folder->data), 1);
     assert_said("newer version");
-    assert_int_equal(VEDETTE("verify --data-dir %s", folder->data), 1);
+    assert_int_equal(vedette("verify --data-dir %s", folder->data), 1);
     assert_said("its tables are of version 99");
 }
 
