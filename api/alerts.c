@@ -61,6 +61,17 @@ static bool read_severity(
     return text == NULL;
 }
 
+static bool read_sort(
+    const char *text, struct vd_alert_filter *filter, struct vd_api_answer *answer)
+{
+    filter->by_severity = text != NULL && strcmp(text, "severity") == 0;
+    if (text != NULL && !filter->by_severity && strcmp(text, "newest") != 0) {
+        vd_api_fail(answer, 400, "InvalidParameter", "sort is to be newest or severity");
+        return false;
+    }
+    return true;
+}
+
 /* The filter that the parameters make; its texts are theirs. False: answered. */
 static bool read_filter(
     const struct vd_api_args *args, struct vd_alert_filter *filter, struct vd_api_answer *answer)
@@ -77,6 +88,7 @@ static bool read_filter(
     };
     if (!read_severity(vd_api_param(args, "severity"), filter, answer) ||
         !read_state(vd_api_param(args, "state"), filter, answer) ||
+        !read_sort(vd_api_param(args, "sort"), filter, answer) ||
         !param_time(args, "from", &filter->from_ms, answer) ||
         !param_time(args, "to", &filter->to_ms, answer) ||
         !vd_api_param_number(args, "changedAfter", INT64_MAX, 0, &filter->changed_after, answer) ||

@@ -148,9 +148,9 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /tokens                     {"name","role"[,"expiresInSeconds","createdBy"]}; 201, the token with its text, once. Who has
  *                                  a token of his own is named by that as the maker
  * DELETE /tokens/{id}              204
- * GET /alerts?{filter}&limit=&before=&changedAfter=
+ * GET /alerts?{filter}&limit=&before=&changedAfter=&sort=
  *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says; next: `before` of the next page,
- *                                  0 at the end. filter: device, type, cause, severity, state (Open: New or InProgress),
+ *                                  0 at the end. sort: newest (else), or severity, and then the newest. filter: device, type, cause, severity, state (Open: New or InProgress),
  *                                  from, to (times, of when it was raised), text, group (of devices that are in it now)
  * GET /alerts/{id}                 id or a prefix of it; with its history and its query (center/alert_query.h)
  * POST /alerts/{id}/start, /resolve, /reopen

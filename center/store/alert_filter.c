@@ -28,13 +28,18 @@ static bool is_open(const struct vd_alert_filter *filter)
     return filter->state != NULL && strcmp(filter->state, VD_ALERT_OPEN) == 0;
 }
 
-/* The planner would rather sort all open alerts, or read all of the severity. "": it knows best. */
-static const char *open_index(const struct vd_alert_filter *filter)
+/* The planner would rather sort all open alerts, or read all of the severity, also for one device. "": it knows best. */
+static const char *index_of(const struct vd_alert_filter *filter)
 {
+    const bool is_of_device =
+        filter->device_id != NULL && filter->changed_after == 0 && filter->day == 0;
     const bool is_plain = is_open(filter) && filter->changed_after == 0 &&
         filter->device_id == NULL && filter->type == NULL && filter->cause == NULL &&
         filter->day == 0;
 
+    if (is_of_device) {
+        return " INDEXED BY alerts_by_device";
+    }
     if (!is_plain) {
         return "";
     }
@@ -87,7 +92,7 @@ int vd_alert_where(sqlite3 *db, const struct vd_alert_filter *filter, struct vd_
     /* Who follows changes asks for the last few: behind a + no other index is gone by. */
     struct where where = {sql, " WHERE ", filter->changed_after > 0 ? " AND +" : " AND "};
 
-    vd_buf_append_text(sql, by_members ? " INDEXED BY alerts_by_device" : open_index(filter));
+    vd_buf_append_text(sql, by_members ? " INDEXED BY alerts_by_device" : index_of(filter));
     condition(&where, filter->changed_after > 0, "change > ?1");
     condition(&where, filter->device_id != NULL, "device_id = ?2");
     condition(&where, filter->type != NULL, "type = ?3");

@@ -35,6 +35,7 @@ VD_NODISCARD int vd_alert_set_state(struct vd_alert_store *store,
     "max(CASE severity WHEN 'High' THEN 3 WHEN 'Medium' THEN 2 WHEN 'Low' THEN 1 ELSE " \
     "0 END)"
 const char *vd_alert_severity_of_rank(int rank);
+#define VD_ALERT_RANKS 4
 
 /* Lower-case hexadecimal digits and hyphens as ids are written, 4 of them at least. */
 bool vd_alert_is_id_prefix(const char *text);

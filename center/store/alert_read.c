@@ -204,15 +204,69 @@ static int query(struct vd_alert_store *store, const char *head,
     return VD_OK;
 }
 
+static int list(struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
+{
+    return query(store, "SELECT " ALERT_COLUMNS " FROM alerts", filter,
+        filter->changed_after > 0 ? " ORDER BY change" : " ORDER BY number DESC", read_alerts,
+        alerts);
+}
+
+/* Where a page begins: the severity of the alert with that number. VD_E_NOT_FOUND: it is gone. */
+static int rank_of(struct vd_alert_store *store, int64_t number, int *rank)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(store->reader,
+        "SELECT " VD_ALERT_SEVERITY_RANK " FROM alerts WHERE number = ?1 GROUP BY number", -1, &s,
+        NULL);
+
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, number);
+        code = sqlite3_step(s);
+        *rank = code == SQLITE_ROW ? sqlite3_column_int(s, 0) : -1;
+    }
+    sqlite3_finalize(s);
+    return code == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(code);
+}
+
+/* One severity after the other, each off its index: all of them in one would have to be sorted. */
+static int list_by_severity(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
+{
+    struct vd_alert_filter part = *filter;
+    json_t *found = json_array();
+    int rank = VD_ALERT_RANKS - 1;
+    int error = filter->before > 0 ? rank_of(store, filter->before, &rank) : VD_OK;
+
+    part.limit = filter->limit != 0 ? filter->limit : VD_ALERT_LIST_DEFAULT;
+    while (error == VD_OK && rank >= 0 && part.limit > 0) {
+        json_t *more = NULL;
+
+        part.severity = vd_alert_severity_of_rank(rank--);
+        error = list(store, &part, &more);
+        part.limit -= (uint32_t)json_array_size(more);
+        part.before = 0;
+        if (error == VD_OK && json_array_extend(found, more) != 0) {
+            error = VD_E_NOMEM;
+        }
+        json_decref(more);
+    }
+    if (error != VD_OK) {
+        json_decref(found);
+        return error;
+    }
+    *alerts = found;
+    return VD_OK;
+}
+
 int vd_alert_store_list(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
 {
+    const bool by_severity =
+        filter->by_severity && filter->severity == NULL && filter->changed_after == 0;
     int error;
 
     pthread_mutex_lock(&store->read_mutex);
-    error = query(store, "SELECT " ALERT_COLUMNS " FROM alerts", filter,
-        filter->changed_after > 0 ? " ORDER BY change" : " ORDER BY number DESC", read_alerts,
-        alerts);
+    error = by_severity ? list_by_severity(store, filter, alerts) : list(store, filter, alerts);
     pthread_mutex_unlock(&store->read_mutex);
     return error;
 }

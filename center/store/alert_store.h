@@ -37,6 +37,9 @@ struct vd_alert_filter {
     int32_t day;       /* of its key, since 1970; 0: any */
     const char *group; /* of devices that are in this security group now */
     uint32_t among;    /* groups are made of the newest so many of the filter; 0: of all */
+    /* A list has the most severe first, and of these the newest; `before` is the last one's number all the same. Not for groups,
+     * nor with changed_after. */
+    bool by_severity;
 };
 
 /* The states New and InProgress. */

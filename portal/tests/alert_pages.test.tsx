@@ -33,11 +33,24 @@ describe('the list of alerts', () => {
         render(<Alerts path={[]} />);
         const link = await screen.findByRole('link', { name: 'pump/1' });
         expect(link.getAttribute('href')).toBe('/portal/devices/pump%2F1');
-        expect(service.asked[0]?.path).toBe('/alerts?state=Open&limit=50');
+        expect(service.asked[0]?.path).toBe('/alerts?state=Open&sort=severity&limit=50');
         service.answers['GET /alerts'] = { alerts: [alert({ id: 'a2', number: 8, displayName: 'A newer one' }), alert()], next: 0 };
         announce('alerts');
         const fresh = await screen.findByRole('link', { name: 'A newer one' }, { timeout: 3000 });
         expect(fresh.closest('tr')?.className).toBe('fresh');
+    });
+
+    it('has the most severe of the open ones first unless the URL says otherwise', async () => {
+        const user = userEvent.setup();
+        const service = await serve('reader', { 'GET /alerts': { alerts: [alert()], next: 7 } });
+        window.history.replaceState(null, '', '/portal/alerts?before=9');
+        render(<Alerts path={[]} />);
+        await user.selectOptions(await screen.findByRole('combobox', { name: 'Order' }), 'newest');
+        await waitFor(() => { expect(service.asked.at(-1)?.path).toBe('/alerts?state=Open&sort=newest&limit=50'); });
+        expect(window.location.search).toBe('?sort=newest');
+        await screen.findByRole('button', { name: 'Older' });
+        await user.selectOptions(screen.getByRole('combobox', { name: 'State' }), 'Resolved');
+        await waitFor(() => { expect(service.asked.at(-1)?.path).toBe('/alerts?state=Resolved&sort=newest&limit=50'); });
     });
 
     it('says that nothing matches, and what went wrong', async () => {

@@ -507,6 +507,71 @@ static void test_many__pages(void **state)
     assert_int_equal(seen, 240);
 }
 
+static int rank(const json_t *alert)
+{
+    static const char *const names[] = {"Informational", "Low", "Medium", "High"};
+    const char *severity = json_string_value(json_object_get(alert, "severity"));
+
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(severity, names[i]) == 0) {
+            return i;
+        }
+    }
+    fail_msg("no severity: %s", severity);
+    return -1;
+}
+
+/* The most severe first, of these the newest, whatever the page and the filter. */
+static void expect_by_severity(struct fixture *f, struct vd_alert_filter filter, size_t expected)
+{
+    size_t seen = 0;
+    size_t size;
+    int last_rank = 3;
+
+    filter.by_severity = true;
+    do {
+        json_t *alerts = NULL;
+        const json_t *alert;
+        size_t i;
+
+        assert_int_equal(vd_alert_store_list(f->store, &filter, &alerts), VD_OK);
+        size = json_array_size(alerts);
+        json_array_foreach(alerts, i, alert)
+        {
+            const json_int_t number = json_integer_value(json_object_get(alert, "number"));
+
+            assert_true(rank(alert) <= last_rank);
+            assert_true(rank(alert) < last_rank || filter.before == 0 || number < filter.before);
+            last_rank = rank(alert);
+            filter.before = number;
+        }
+        json_decref(alerts);
+        seen += size;
+    } while (size == filter.limit);
+    assert_int_equal(seen, expected);
+}
+
+static void test_many__by_severity(void **state)
+{
+    struct fixture *f = *state;
+    struct vd_alert_filter gone = {.before = 99999, .by_severity = true};
+    json_t *alerts = NULL;
+
+    make_many(f);
+    happen(f, &(struct found){5001, "new", "a", "Informational", 2000 * HOUR_MS});
+    happen(f, &(struct found){5002, "new", "a", "High", 2000 * HOUR_MS});
+    for (uint64_t n = 10; n <= 1200; n += 10) {
+        assert_int_equal(
+            act(f, n, &(struct vd_alert_act){.event = VD_ALERT_RESOLVE, .actor = "ann"}), VD_OK);
+    }
+    expect_by_severity(f, (struct vd_alert_filter){.limit = 7}, 1202);
+    expect_by_severity(f, (struct vd_alert_filter){.limit = 2000}, 1202);
+    expect_by_severity(f, (struct vd_alert_filter){.limit = 101, .state = VD_ALERT_OPEN}, 1082);
+    expect_by_severity(f, (struct vd_alert_filter){.limit = 3, .device_id = "new"}, 2);
+    expect_by_severity(f, (struct vd_alert_filter){.limit = 50, .severity = "High"}, 241);
+    assert_int_equal(vd_alert_store_list(f->store, &gone, &alerts), VD_E_NOT_FOUND);
+}
+
 static void test_many__bulk(void **state)
 {
     struct fixture *f = *state;
@@ -600,6 +665,7 @@ int main(void)
         TEST(test_many__filters),
         TEST(test_many__filters_of_open_alerts),
         TEST(test_many__pages),
+        TEST(test_many__by_severity),
         TEST(test_many__bulk),
         TEST(test_many__groups),
         TEST(test_many__old_ones_go),

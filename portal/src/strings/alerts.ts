@@ -6,6 +6,11 @@ import { actor } from './actor';
 export const alerts = {
     title: 'Alerts',
     list: 'Alerts, the newest first',
+    listBySeverity: 'Alerts, the most severe first',
+    sort: 'Order',
+    sorts: { severity: 'Severity, then newest', newest: 'Newest' },
+    firstPage: 'First page',
+    nextPage: 'Next page',
     group: 'One line for each cause',
     what: 'What',
     device: 'Device',
@@ -87,7 +92,7 @@ export const alerts = {
     verdicts: {
         renewal: 'a renewal', copied_credential: 'a copied credential', clock_skew: 'a wrong clock',
         expired_credential: 'an expired credential', replaced_credential: 'a replaced credential',
-        guessed_credential: 'a guessed credential',
+        guessed_credential: 'a guessed credential', repeated_attempts: 'repeated attempts',
     } as Record<string, string>,
     aroundLabel: (device: string) => `Bytes of ${device} in and out around the alert`,
     by: (who: string) => `by ${actor(who)}`,

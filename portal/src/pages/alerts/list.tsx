@@ -42,7 +42,24 @@ export function filterOf(params: URLSearchParams, now: number): Record<string, s
     return filter;
 }
 
+/** Other filters would have to look through all of a severity before the next one. */
+const NARROW = ['type', 'device', 'group', 'cause', 'text'];
+
+/** The order of the list and how to set it: without much of a filter the worst of what is open first, else the newest. */
+function useSort(): [string, (value: string) => void] {
+    const { params } = useRoute();
+    const isPlain = (params.get('state') ?? 'Open') === 'Open' && NARROW.every((name) => !params.has(name));
+    const [, setBefore] = useParam('before');
+    const [sort, setSort] = useParam('sort', isPlain ? 'severity' : 'newest');
+    return [sort, (value) => {
+        setBefore('');
+        setSort(value);
+    }];
+}
+
 function Filters(): JSX.Element {
+    const [sort, setSort] = useSort();
+    const [by] = useParam('by');
     const [severity, setSeverity] = useParam('severity');
     const [state, setState] = useParam('state', 'Open');
     const [from, setFrom] = useParam('from');
@@ -61,6 +78,7 @@ function Filters(): JSX.Element {
             <SelectField label={s.state} value={state} onChange={setState}
                 options={Object.entries(s.states).map(([value, name]) => [value === '' ? 'any' : value, name])} />
             <SelectField label={s.from} value={from} onChange={setFrom} options={Object.entries(s.times)} />
+            {by === 'cause' ? null : <SelectField label={s.sort} value={sort} onChange={setSort} options={Object.entries(s.sorts)} />}
             <SearchField label={s.text} value={text} onChange={setText} placeholder={s.textPlaceholder} />
             {chosen.filter(([, value]) => value !== '').map(([name, value, set]) => (
                 <Button key={name} icon="close" onClick={() => { set(''); }}>{name}{': '}{value}</Button>
@@ -92,12 +110,13 @@ const columns: Column<Alert>[] = [
 
 function One({ filter }: { filter: Record<string, string | undefined> }): JSX.Element {
     const [before, setBefore] = useParam('before');
-    const path = withQuery('/alerts', { ...filter, before, limit: PAGE });
+    const [sort] = useSort();
+    const path = withQuery('/alerts', { ...filter, sort, before, limit: PAGE });
     const loaded = useGet<{ alerts: Alert[]; next: number }>(path, before === '' ? ['alerts'] : []);
     // What was not there when this page was opened is new.
     const newest = useRef<number | undefined>(undefined);
     if (newest.current === undefined && loaded.data) {
-        newest.current = loaded.data.alerts[0]?.number ?? 0;
+        newest.current = Math.max(0, ...loaded.data.alerts.map((alert) => alert.number));
     }
     const fresh = (alert: Alert) => newest.current !== undefined && alert.number > newest.current;
     const anyFilter = Object.values(filter).some((value) => value !== undefined);
@@ -106,16 +125,16 @@ function One({ filter }: { filter: Record<string, string | undefined> }): JSX.El
             <Loaded from={loaded} lines={10}>
                 {(data) => (
                     <>
-                        <Table caption={s.list} columns={columns} rows={data.alerts} rowKey={(alert) => alert.id} fresh={fresh}
+                        <Table caption={sort === 'severity' ? s.listBySeverity : s.list} columns={columns} rows={data.alerts} rowKey={(alert) => alert.id} fresh={fresh}
                             empty={<Empty title={s.noneTitle}>{anyFilter ? s.none : s.noneEver}</Empty>} />
                         <div class="pager">
                             <span class="muted small">{t.rowsShown(data.alerts.length)}</span>
-                            {before !== '' ? <Button small onClick={() => { setBefore(''); }}>{t.newest}</Button> : null}
+                            {before !== '' ? <Button small onClick={() => { setBefore(''); }}>{sort === 'severity' ? s.firstPage : t.newest}</Button> : null}
                             {data.next > 0 ? (
                                 <Button small onClick={() => {
                                     setBefore(String(data.next));
                                     window.scrollTo(0, 0);
-                                }}>{t.older}</Button>
+                                }}>{sort === 'severity' ? s.nextPage : t.older}</Button>
                             ) : null}
                         </div>
                     </>
