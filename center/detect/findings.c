@@ -298,7 +298,10 @@ int vd_findings_add(struct vd_findings *f, const struct vd_finding *finding)
     }
     if (finding->assessment.length > 0) {
         alert->assessment = keep_text(f, finding->assessment);
-        if (alert->assessment == NULL) {
+        alert->repeated = finding->repeated.length > 0 ? keep_text(f, finding->repeated) : NULL;
+        alert->repeated_from = finding->repeated_from;
+        if (alert->assessment == NULL ||
+            (finding->repeated.length > 0 && alert->repeated == NULL)) {
             return VD_E_NOMEM;
         }
     }
@@ -416,6 +419,8 @@ static int store_alert(const struct vd_pending_alert *alert, struct vd_alert_sto
         .indicator_value = alert->first.indicator_value,
         .indicator_source = alert->first.indicator_source,
         .assessment = alert->assessment,
+        .repeated = alert->repeated,
+        .repeated_from = alert->repeated_from,
         .count = alert->count,
         .evidence = update_evidence,
         .replacement_count = alert->replacement_count,

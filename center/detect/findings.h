@@ -37,6 +37,8 @@ struct vd_finding {
     struct vd_str description; /* of the alert, should this be its first finding */
     struct vd_str evidence;    /* JSON object; empty, with is_update: none */
     struct vd_str assessment;  /* JSON object: what it looks like; empty: nothing is said */
+    struct vd_str repeated; /* likewise, once the alert counts `repeated_from`; empty: the same */
+    uint32_t repeated_from;
 };
 
 struct vd_pending_alert {
@@ -44,6 +46,8 @@ struct vd_pending_alert {
     struct vd_finding first;
     const char *description;
     const char *assessment; /* the latest; NULL: none was given */
+    const char *repeated;   /* that of the latest; NULL: the same */
+    uint32_t repeated_from;
     int64_t start_ms;
     int64_t end_ms;
     uint64_t count; /* without updates */

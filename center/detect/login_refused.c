@@ -78,6 +78,10 @@ const char *vd_login_verdict_why(enum vd_login_verdict verdict)
         [VD_VERDICT_GUESSED] =
             "It does not come from where the device is, and does not hold its credential: somebody tries to be this "
             "device. Consider an IP filter; the device's own credential is not known to be lost.",
+        [VD_VERDICT_REPEATED] =
+            "The device is, or was within two minutes, connected from the same address with a good credential, and one that is "
+            "not good has been tried from there again and again. Once or twice would be a renewal; this is not. Find out what else "
+            "runs on the device or sits behind its address, and, if nobody knows of it, consider an IP filter.",
     };
 
     return texts[verdict];
@@ -306,21 +310,32 @@ static void describe(struct vd_buf *out, const struct vd_observation *seen,
 }
 
 static int add(struct vd_findings *findings, struct vd_finding *finding, struct vd_str address,
-    const struct vd_buf *description, const struct vd_buf *evidence,
-    const struct vd_buf *assessment)
+    const struct vd_buf *description, const struct vd_buf *evidence, enum vd_login_verdict verdict)
 {
+    struct vd_buf assessment = {0};
+    struct vd_buf repeated = {0};
     char place[PLACE_SIZE];
     int error = description->error != VD_OK ? description->error : evidence->error;
 
+    write_assessment(&assessment, verdict);
+    if (verdict == VD_VERDICT_RENEWAL) {
+        write_assessment(&repeated, VD_VERDICT_REPEATED);
+        finding->repeated_from = VD_LOGIN_REPEATED;
+    }
     if (error == VD_OK) {
         error = place_of(address, place);
     }
     finding->apart = vd_str_from(error == VD_OK ? place : "");
     finding->description = (struct vd_str){(const char *)description->data, description->length};
     finding->evidence = (struct vd_str){(const char *)evidence->data, evidence->length};
-    finding->assessment = (struct vd_str){(const char *)assessment->data, assessment->length};
-    error = error == VD_OK ? assessment->error : error;
-    return error == VD_OK ? vd_findings_add(findings, finding) : error;
+    finding->assessment = (struct vd_str){(const char *)assessment.data, assessment.length};
+    finding->repeated = (struct vd_str){(const char *)repeated.data, repeated.length};
+    error = error == VD_OK ? assessment.error : error;
+    error = error == VD_OK ? repeated.error : error;
+    error = error == VD_OK ? vd_findings_add(findings, finding) : error;
+    vd_buf_release(&assessment);
+    vd_buf_release(&repeated);
+    return error;
 }
 
 static int report(const struct vd_rule *rule, const struct vd_detect_input *input,
@@ -336,7 +351,6 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
     };
     struct vd_buf description = {0};
     struct vd_buf evidence = {0};
-    struct vd_buf assessment = {0};
     struct vd_login_facts facts;
     char address[VD_ADDRESS_TEXT_SIZE];
     enum vd_login_verdict verdict;
@@ -348,11 +362,9 @@ static int report(const struct vd_rule *rule, const struct vd_detect_input *inpu
     snprintf(finding.subject, sizeof finding.subject, "%s", address);
     describe(&description, seen, fault, address);
     write_evidence(&evidence, input, &facts, verdict, address);
-    write_assessment(&assessment, verdict);
-    error = add(findings, &finding, seen->address, &description, &evidence, &assessment);
+    error = add(findings, &finding, seen->address, &description, &evidence, verdict);
     vd_buf_release(&description);
     vd_buf_release(&evidence);
-    vd_buf_release(&assessment);
     return error;
 }
 
@@ -369,17 +381,12 @@ static int reassess(
         .end_ms = device->refused_ms,
         .is_update = true,
     };
-    struct vd_buf assessment = {0};
     struct vd_buf nothing = {0};
     char address[VD_ADDRESS_TEXT_SIZE];
-    int error;
 
     vd_address_show_text(seen->address, input->settings->unmasked_addresses, address);
     snprintf(finding.subject, sizeof finding.subject, "%s", address);
-    write_assessment(&assessment, VD_VERDICT_RENEWAL);
-    error = add(findings, &finding, seen->address, &nothing, &nothing, &assessment);
-    vd_buf_release(&assessment);
-    return error;
+    return add(findings, &finding, seen->address, &nothing, &nothing, VD_VERDICT_RENEWAL);
 }
 
 static bool comes_back(const struct vd_detect_input *input, int fault)

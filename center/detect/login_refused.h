@@ -24,7 +24,8 @@ enum vd_login_fault {
     X(VD_VERDICT_EXPIRED, "expired_credential")   /* it is over, and nobody renews it */          \
     X(VD_VERDICT_REPLACED, "replaced_credential") /* the hub has another one than the device */   \
     X(VD_VERDICT_COPIED, "copied_credential")     /* somebody else holds what was the device's */ \
-    X(VD_VERDICT_GUESSED, "guessed_credential")   /* somebody else tries without it */
+    X(VD_VERDICT_GUESSED, "guessed_credential")   /* somebody else tries without it */            \
+    X(VD_VERDICT_REPEATED, "repeated_attempts")   /* beside the device, too often for a renewal */
 
 enum vd_login_verdict {
 #define VD_LOGIN_VERDICT_ENUM(name, text) name,
@@ -49,11 +50,14 @@ struct vd_login_facts {
 };
 
 #define VD_LOGIN_NEAR_MS 120000LL
+/* What looks like a renewal is none when it comes so often in one alert, which is of one day. */
+#define VD_LOGIN_REPEATED 3
 /* Addresses that alerts of a device tell apart: beyond, two of them share one. */
 #define VD_LOGIN_PLACES 1024
 /* A clock explains an end that it is wrong by, give or take. */
 #define VD_LOGIN_CLOCK_SLACK_MS 30000LL
 
+/* Of one refused login: never VD_VERDICT_REPEATED. */
 enum vd_login_verdict vd_login_judge(const struct vd_login_facts *facts);
 const char *vd_login_verdict_text(enum vd_login_verdict verdict);
 /* Why it looks so, and what to do first; static. */

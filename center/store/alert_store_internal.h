@@ -80,12 +80,12 @@
         " LIMIT 2")                                                                                                                                                    \
     X(ALERT_REPEAT,                                                                                                                                                    \
         "UPDATE alerts SET change = ?2, count = count + ?3, start_ms = min(start_ms, ?4),"                                                                             \
-        " end_ms = max(end_ms, ?5), assessment = coalesce(?6, assessment) WHERE number = ?1")                                                                          \
+        " end_ms = max(end_ms, ?5), assessment = coalesce(iif(count + ?3 >= ?7, ?8, NULL), ?6, assessment) WHERE number = ?1")                                         \
     X(EVIDENCE_ADD, "INSERT INTO evidence(alert, sequence, body, key) VALUES(?1, ?2, ?3, ?4)")                                                                         \
     X(EVIDENCE_REPLACE, "UPDATE evidence SET body = ?3 WHERE alert = ?1 AND key = ?2")                                                                                 \
     X(ALERT_CHANGE,                                                                                                                                                    \
         "UPDATE alerts SET change = ?2, start_ms = min(start_ms, ?3),"                                                                                                 \
-        " end_ms = max(end_ms, ?4), assessment = coalesce(?5, assessment) WHERE number = ?1")                                                                          \
+        " end_ms = max(end_ms, ?4), assessment = coalesce(iif(count >= ?6, ?7, NULL), ?5, assessment) WHERE number = ?1")                                              \
     X(RECOMMENDATION_GET, "SELECT is_active FROM recommendations WHERE type = ?1")                                                                                     \
     X(RECOMMENDATION_PUT,                                                                                                                                              \
         "INSERT INTO recommendations(type, is_active, since_ms, first_active_ms, evaluated_ms,"                                                                        \
@@ -331,7 +331,9 @@ struct vd_alert_update {
     const char *indicator_source;
     struct vd_str cause;
     const char *assessment; /* JSON; NULL: what was said before stays */
-    uint64_t count;         /* of findings; 0: only evidence that came before is replaced */
+    const char *repeated;   /* in its place once the alert counts `repeated_from`; NULL: the same */
+    uint32_t repeated_from;
+    uint64_t count; /* of findings; 0: only evidence that came before is replaced */
     /* Evidence `i` of the batch as JSON, with its key; NULL where it need not be kept. `count` of them. */
     const char *(*evidence)(const struct vd_alert_update *update, uint64_t i, int64_t *key);
     /* Evidence that replaces what came before with its key. `replacement_count` of them. */

@@ -96,7 +96,9 @@ static int add_alert(struct vd_alert_store *store, const struct vd_alert_update 
     sqlite3_bind_text(s, 17, u->indicator_value, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 18, u->indicator_source, -1, SQLITE_STATIC);
     vd_sqlite_bind_str(s, 19, u->cause);
-    sqlite3_bind_text(s, 20, u->assessment, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 20,
+        u->repeated != NULL && u->count >= u->repeated_from ? u->repeated : u->assessment, -1,
+        SQLITE_STATIC);
     sqlite3_bind_text(s, 21, vd_alert_state_text(is_suppressed ? VD_ALERT_DISMISSED : VD_ALERT_NEW),
         -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 22, is_suppressed ? suppressed_by : NULL, -1, SQLITE_STATIC);
@@ -118,6 +120,8 @@ static int repeat_alert(
     sqlite3_bind_int64(s, 4, u->start_ms);
     sqlite3_bind_int64(s, 5, u->end_ms);
     sqlite3_bind_text(s, 6, u->assessment, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 7, u->repeated_from);
+    sqlite3_bind_text(s, 8, u->repeated, -1, SQLITE_STATIC);
     return vd_alert_sql_run(store, VD_SQL_ALERT_REPEAT);
 }
 
@@ -182,6 +186,8 @@ static int change_alert(
     sqlite3_bind_int64(s, 3, u->start_ms);
     sqlite3_bind_int64(s, 4, u->end_ms);
     sqlite3_bind_text(s, 5, u->assessment, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 6, u->repeated_from);
+    sqlite3_bind_text(s, 7, u->repeated, -1, SQLITE_STATIC);
     return vd_alert_sql_run(store, VD_SQL_ALERT_CHANGE);
 }
 

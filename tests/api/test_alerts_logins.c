@@ -283,6 +283,32 @@ static void test_logins__a_renewal(void **state)
     assert_false(by_token(&client, NULL, "dev1", 'a', -60));
     judge();
     expect_alert(EXPIRED_TOKEN, "dev1", 2, "renewal");
+    /* A third time is no renewal, and a good login does not make it one. */
+    assert_false(by_token(&client, NULL, "dev1", 'a', -60));
+    judge();
+    expect_alert(EXPIRED_TOKEN, "dev1", 3, "repeated_attempts");
+    assert_true(by_token(&client, NULL, "dev1", 'a', 3600));
+    judge();
+    expect_alert(EXPIRED_TOKEN, "dev1", 3, "repeated_attempts");
+    leave(&client, "dev1");
+}
+
+/* Keys are tried from where the device is, within one batch. */
+static void test_logins__many_beside_the_device(void **state)
+{
+    struct tls_client device;
+    struct tls_client other;
+
+    (void)state;
+    live_start(hub, &live_patient, 0);
+    assert_true(by_token(&device, NULL, "dev1", 'a', 3600));
+    for (char key = 'p'; key < 'v'; key++) {
+        assert_false(by_token(&other, NULL, "dev1", key, 60));
+    }
+    judge();
+    expect_alert(INVALID_TOKEN, "dev1", 6, "repeated_attempts");
+    assert_string_equal(ingest_text(evidence_of(INVALID_TOKEN, "dev1", 0), "looksLike"), "renewal");
+    leave(&device, "dev1");
 }
 
 /* The device is connected while somebody else, with the same letters but the last in the address, shows an old token of it. */
@@ -400,6 +426,7 @@ int main(void)
         LOGIN_TEST(test_logins__good_ones_and_strangers_raise_nothing),
         LOGIN_TEST(test_logins__tokens),
         LOGIN_TEST(test_logins__a_renewal),
+        LOGIN_TEST(test_logins__many_beside_the_device),
         LOGIN_TEST(test_logins__a_copy),
         LOGIN_TEST(test_logins__certificates),
     };
