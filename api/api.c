@@ -11,6 +11,7 @@
 #include "api/local.h"
 #include "api/management/management.h"
 #include "lib/clock.h"
+#include "lib/sandbox.h"
 
 /* Identities with what they have. */
 #define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
@@ -412,6 +413,14 @@ bool vd_api_may_set(
         if (value != NULL && !json_is_null(value)) {
             vd_api_fail(answer, 403, "Forbidden",
                 "%s names a file of the service's machine: set it there, with `vedette`", files[i]);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const char *path = json_string_value(json_object_get(settings, files[i]));
+
+        if (path != NULL && !vd_sandbox_reaches(path)) {
+            vd_api_fail(answer, 403, "Forbidden", "%s " VD_SANDBOX_OUTSIDE, path);
             return false;
         }
     }

@@ -45,7 +45,8 @@ json_t *vd_api_days_gone(const struct vd_analytics_stats *stats);
 /* True if he is on this machine, whose files he may name. */
 bool vd_api_is_local(const struct vd_api_args *args);
 
-/* True unless the settings name a file and the caller is not on this machine; false: answered with 403. NULL is allowed. */
+/* True unless the settings name a file, and the caller is not on this machine or the file outside of what the service may use;
+ * false: answered with 403. NULL is allowed. */
 bool vd_api_may_set(
     const struct vd_api_args *args, const json_t *settings, struct vd_api_answer *answer);
 

@@ -8,6 +8,15 @@
 #include "center/store/raw_pauses.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/sandbox.h"
+
+static json_t *sandbox_json(void)
+{
+    const struct vd_sandbox *sandbox = vd_sandbox_state();
+
+    return json_pack("{s:b, s:b, s:b, s:b}", "noNewPrivileges", sandbox->no_new_privileges,
+        "noCoreDumps", sandbox->no_core, "systemCalls", sandbox->calls, "files", sandbox->files);
+}
 
 static json_t *hub_json(struct vd_hub *hub)
 {
@@ -221,6 +230,9 @@ void vd_api_status(
     vd_portal_url(api, portal);
     if (status != NULL && portal[0] != '\0') {
         json_object_set_new(status, "portal", json_string(portal));
+    }
+    if (status != NULL && running) {
+        json_object_set_new(status, "sandbox", sandbox_json());
     }
     if (status != NULL && api->hub != NULL) {
         json_object_set_new(status, "hub", hub_json(api->hub));

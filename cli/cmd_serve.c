@@ -26,6 +26,7 @@
 #include "cli/serve_audit.h"
 #include "cli/serve_config.h"
 #include "cli/serve_portal.h"
+#include "cli/serve_sandbox.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
 
@@ -551,6 +552,10 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
     }
     vd_serve_signals_block();
     vd_health_init(&service.health);
+    error = vd_serve_sandbox_enter(service.dir, &service.config);
+    if (error != VD_OK) {
+        return vd_cli_fail("%s: %s", service.dir, vd_error_text(error));
+    }
     error = start(&service);
     if (error == VD_OK) {
         vd_log(VD_LOG_INFO, "serve.started", "version=%s pid=%d", VD_VERSION, (int)getpid());

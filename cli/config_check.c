@@ -237,6 +237,24 @@ static void check_webhook_ca(struct checking *c)
     }
 }
 
+/* The service keeps only what is there when it starts. */
+static void check_sandbox_folders(struct checking *c)
+{
+    char folders[VD_CONFIG_FOLDERS_SIZE];
+    char text[VD_CONFIG_FOLDERS_SIZE + 64];
+    char *rest = folders;
+    struct stat status;
+    const char *folder;
+
+    memcpy(folders, c->config->security_folders, sizeof folders);
+    while ((folder = strsep(&rest, ":")) != NULL) {
+        if (folder[0] != '\0' && (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode))) {
+            snprintf(text, sizeof text, "%s is not a folder that is there", folder);
+            tell_setting(c, VD_GRADE_PROBLEM, "security.folders", text);
+        }
+    }
+}
+
 static void check_folders(struct checking *c)
 {
     struct stat status;
@@ -273,5 +291,6 @@ bool vd_config_check(const struct vd_config_source *source, struct vd_config *co
     check_server_certificate(&c);
     check_webhook_ca(&c);
     check_folders(&c);
+    check_sandbox_folders(&c);
     return c.is_startable;
 }

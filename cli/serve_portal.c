@@ -4,17 +4,15 @@
 #include "cli/serve_portal.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "cli/data_dir.h"
-
 /* Beside the folder of the program: as it is installed, and as it is built. */
-static const char *const beside[] = {"../share/vedette/portal", "../portal/dist"};
+static const char *const beside[VD_SERVE_PORTAL_FOLDERS] = {
+    "../share/vedette/portal", "../portal/dist"};
 
-#define BESIDE (sizeof beside / sizeof beside[0])
-
-/* The folders to look in; returns how many. */
-static size_t find_folders(const char *dir, const char *given, char paths[BESIDE][VD_PATH_SIZE])
+size_t vd_serve_portal_folders(
+    const char *dir, const char *given, char paths[VD_SERVE_PORTAL_FOLDERS][VD_PATH_SIZE])
 {
     char program[VD_PATH_SIZE / 2];
     ssize_t length;
@@ -29,10 +27,10 @@ static size_t find_folders(const char *dir, const char *given, char paths[BESIDE
     if (slash == NULL) {
         return 0;
     }
-    for (size_t i = 0; i < BESIDE; i++) {
+    for (size_t i = 0; i < VD_SERVE_PORTAL_FOLDERS; i++) {
         snprintf(paths[i], VD_PATH_SIZE, "%.*s/%s", (int)(slash - program), program, beside[i]);
     }
-    return BESIDE;
+    return VD_SERVE_PORTAL_FOLDERS;
 }
 
 int vd_serve_portal_open(const char *dir, const struct vd_config *config, struct vd_api *api,
@@ -40,14 +38,14 @@ int vd_serve_portal_open(const char *dir, const struct vd_config *config, struct
 {
     char key_file[VD_PATH_SIZE];
     uint8_t key[VD_MASTER_KEY_BYTES] = {0};
-    char paths[BESIDE][VD_PATH_SIZE];
-    const char *folders[BESIDE] = {paths[0], paths[1]};
+    char paths[VD_SERVE_PORTAL_FOLDERS][VD_PATH_SIZE];
+    const char *folders[VD_SERVE_PORTAL_FOLDERS] = {paths[0], paths[1]};
     const struct vd_portal_config portal = {
         .api = api,
         .management = management,
         .master_key = key,
         .folders = folders,
-        .folder_count = find_folders(dir, config->portal_directory, paths),
+        .folder_count = vd_serve_portal_folders(dir, config->portal_directory, paths),
     };
     int error = vd_data_path(dir, VD_FILE_MASTER_KEY, key_file);
 

@@ -22,9 +22,11 @@ enum property_type {
     PROPERTY_PATH_OR_OFF,   /* char [VD_CONFIG_PATH_SIZE] */
     PROPERTY_PATH_OR_SYSTEM,
     PROPERTY_PATH_OR_AUTO,
-    PROPERTY_URL_OR_OFF,   /* char [VD_CONFIG_URL_SIZE] */
-    PROPERTY_LEVEL,        /* enum vd_log_level */
-    PROPERTY_TEXT_OR_JSON, /* bool */
+    PROPERTY_URL_OR_OFF,      /* char [VD_CONFIG_URL_SIZE] */
+    PROPERTY_AUTO_OR_OFF,     /* bool */
+    PROPERTY_FOLDERS_OR_NONE, /* char [VD_CONFIG_FOLDERS_SIZE] */
+    PROPERTY_LEVEL,           /* enum vd_log_level */
+    PROPERTY_TEXT_OR_JSON,    /* bool */
 };
 
 struct property {
@@ -127,6 +129,14 @@ static const struct property properties[] = {
         "MiB",
         "Event log that is kept for sinks that do not take records. Beyond it the oldest is given up, counted as "
         "`skipped` of `vedette status`."},
+    {"security.sandbox", PROPERTY_AUTO_OR_OFF, AT(security_sandbox), "auto", 0, 0, "",
+        "What the service gives up when it starts, as far as the kernel lets it: files outside of the data directory and "
+        "`security.folders` (Landlock), system calls that it has no use for (seccomp), core dumps, new rights. "
+        "`off`: only to look for a fault."},
+    {"security.folders", PROPERTY_FOLDERS_OR_NONE, AT(security_folders), "none", 0, 0, "",
+        "Other folders that the service may read and write, with a colon between: for backups, files of notifications, feeds "
+        "that are watched, certificates. They have to be there when it starts. What lies below `/etc` and `/usr` can be read "
+        "anyway, and `diagnostics.folder` is one of them."},
     {"log.level", PROPERTY_LEVEL, AT(log_level), "info", 0, 0, "",
         "What is logged on stderr: `error`, `warn`, `info` or `debug`, each with what stands before it."},
     {"log.format", PROPERTY_TEXT_OR_JSON, AT(log_json), "text", 0, 0, "",
@@ -256,6 +266,20 @@ static bool is_path(struct vd_str value)
     return value.length > 0 && memchr(value.data, '\0', value.length) == NULL;
 }
 
+/* Absolute paths with a colon between. */
+static bool is_folders(struct vd_str value)
+{
+    bool begins = true;
+
+    for (size_t i = 0; i < value.length; i++) {
+        if ((begins && value.data[i] != '/') || value.data[i] == '\0') {
+            return false;
+        }
+        begins = value.data[i] == ':';
+    }
+    return !begins;
+}
+
 /* Of a URL only what can be told without a parser: its scheme, that it names a host, and that nothing hides in it. */
 static bool is_http_url(struct vd_str value)
 {
@@ -330,6 +354,14 @@ static int property_parse(
         return text_parse(value, "auto", is_path, field, VD_CONFIG_PATH_SIZE);
     case PROPERTY_URL_OR_OFF:
         return text_parse(value, "off", is_http_url, field, VD_CONFIG_URL_SIZE);
+    case PROPERTY_FOLDERS_OR_NONE:
+        return text_parse(value, "none", is_folders, field, VD_CONFIG_FOLDERS_SIZE);
+    case PROPERTY_AUTO_OR_OFF:
+        if (!vd_str_equal_text(value, "auto") && !vd_str_equal_text(value, "off")) {
+            return VD_E_INVALID;
+        }
+        *(bool *)field = vd_str_equal_text(value, "auto");
+        return VD_OK;
     case PROPERTY_LEVEL:
         if (vd_str_copy(value, word, sizeof word) != VD_OK ||
             !vd_log_level_from_text(word, &level)) {
@@ -383,6 +415,13 @@ static void allowed_text(const struct property *property, char *out, size_t size
     case PROPERTY_URL_OR_OFF:
         snprintf(
             out, size, "an http or https URL of at most %d bytes, or off", VD_CONFIG_URL_SIZE - 1);
+        break;
+    case PROPERTY_FOLDERS_OR_NONE:
+        snprintf(out, size, "paths that begin with / (at most %d bytes), or none",
+            VD_CONFIG_FOLDERS_SIZE - 1);
+        break;
+    case PROPERTY_AUTO_OR_OFF:
+        snprintf(out, size, "auto or off");
         break;
     case PROPERTY_LEVEL:
         snprintf(out, size, "error, warn, info or debug");

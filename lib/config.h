@@ -17,6 +17,8 @@
 /* Paths and URLs, with their NUL. */
 #define VD_CONFIG_PATH_SIZE 384
 #define VD_CONFIG_URL_SIZE  2048
+/* Folders, with a colon between. */
+#define VD_CONFIG_FOLDERS_SIZE 1024
 
 struct vd_listen {
     char address[VD_ADDRESS_TEXT_SIZE]; /* numeric IPv4 or IPv6 */
@@ -56,6 +58,8 @@ struct vd_config {
     char diagnostics_webhook[VD_CONFIG_URL_SIZE];     /* empty: off; may hold secrets */
     char diagnostics_webhook_ca[VD_CONFIG_PATH_SIZE]; /* empty: the system's */
     uint32_t diagnostics_backlog_mib;
+    bool security_sandbox;
+    char security_folders[VD_CONFIG_FOLDERS_SIZE]; /* empty: none */
     enum vd_log_level log_level;
     bool log_json; /* else text */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "center/notify/sink_internal.h"
+#include "lib/sandbox.h"
 #include "lib/sync.h"
 
 #define LAST_LINE_MAX (1 << 20)
@@ -134,12 +135,14 @@ static int file_write(const struct file *self, const struct vd_outbox_item *item
 static int file_deliver(struct vd_notify_sink *sink, const struct vd_outbox_item *item,
     struct vd_http_post_failure *failure)
 {
-    const int error = file_write((const struct file *)sink, item);
+    const struct file *self = (const struct file *)sink;
+    const int error = file_write(self, item);
 
     *failure = (struct vd_http_post_failure){0};
     if (error != VD_OK) {
         snprintf(failure->reason, sizeof failure->reason, "%s",
-            error == VD_E_CORRUPT           ? "the file does not end with a line of notifications"
+            !vd_sandbox_reaches(self->path) ? "the file " VD_SANDBOX_OUTSIDE
+                : error == VD_E_CORRUPT     ? "the file does not end with a line of notifications"
                 : error == VD_E_UNSUPPORTED ? "it is no regular file"
                                             : vd_error_text(error));
     }

@@ -16,6 +16,7 @@
 #include "cli/data_dir.h"
 #include "cli/data_make.h"
 #include "lib/clock.h"
+#include "lib/sandbox.h"
 #include "lib/secret.h"
 #include "lib/sync.h"
 
@@ -302,6 +303,11 @@ static int open_folder(struct writing *w)
     }
     if (lstat(w->wish->destination, &status) == 0) {
         return fail(w, VD_E_EXISTS, w->wish->destination);
+    }
+    if (!vd_sandbox_reaches(w->wish->destination)) {
+        snprintf(w->text, w->text_size, "%.400s " VD_SANDBOX_OUTSIDE, w->wish->destination);
+        w->folder[0] = '\0';
+        return VD_E_DENIED;
     }
     if (mkdtemp(w->folder) == NULL) {
         const int error = vd_error_from_errno(errno);

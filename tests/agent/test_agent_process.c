@@ -132,6 +132,8 @@ static void test_agent__key_does_not_show(void **state)
         temporary_await(f->log_path, "event=hub_connected");
         assert_false(proc_holds(f->agent, "cmdline", HUB_SERVER_KEY));
         assert_false(proc_holds(f->agent, "environ", HUB_SERVER_KEY));
+        assert_true(proc_holds(f->agent, "status", "NoNewPrivs:\t1\n"));
+        assert_true(proc_holds(f->agent, "status", "Seccomp:\t2\n"));
         assert_int_equal(kill(f->agent, SIGTERM), 0);
         assert_int_equal(agent_status(f->agent), 0);
         f->agent = 0;

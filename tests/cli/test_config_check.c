@@ -82,6 +82,8 @@ static void test_check__files_and_contradictions(void **state)
             "diagnostics.webhook_ca: without effect: diagnostics.webhook is off", false, false},
         {"echo diagnostics.webhook_ca = no.pem >>vedette.conf", "diagnostics.webhook_ca: not found",
             false, false},
+        {"echo security.folders = /tmp:/no/such >>vedette.conf",
+            "security.folders: /no/such is not a folder", false, false},
         {"touch diagnostics", "diagnostics.folder: not a folder", false, false},
     };
     const struct folder *folder = *state;

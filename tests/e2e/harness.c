@@ -155,14 +155,15 @@ void e2e_hub_init_as(struct e2e_hub *hub, const char *host_name, const char *nam
     snprintf(hub->ready, sizeof(hub->ready), "%s/%s.ready", folder, name);
     e2e_cli_ok(hub, E2E_ARGS("init", "--hub-name", host_name, "--san", address));
 
-    char configuration[128];
+    char configuration[256];
     char path[128];
     snprintf(path, sizeof(path), "%s/vedette.conf", hub->data);
     FILE *file = fopen(path, "a");
     assert_non_null(file);
     int length = snprintf(configuration, sizeof(configuration),
-        strchr(address, ':') != NULL ? "\nmqtt.listen = [%s]:%u\n" : "\nmqtt.listen = %s:%u\n",
-        address, port);
+        strchr(address, ':') != NULL ? "\nmqtt.listen = [%s]:%u\nsecurity.folders = %s\n"
+                                     : "\nmqtt.listen = %s:%u\nsecurity.folders = %s\n",
+        address, port, folder);
     assert_int_equal(fwrite(configuration, 1, (size_t)length, file), length);
     assert_int_equal(fclose(file), 0);
 }

@@ -74,6 +74,29 @@ static void test_config__paths_and_urls(void **state)
     assert_string_equal(config.diagnostics_webhook_ca, "");
 }
 
+static void test_config__sandbox(void **state)
+{
+    static const char *const wrong[] = {"security.folders=srv", "security.folders=/a:b",
+        "security.folders=/a:", "security.folders=:/a", "security.folders=/a::/b",
+        "security.folders=", "security.sandbox=on", "security.sandbox="};
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+
+    (void)state;
+    vd_config_defaults(&config);
+    assert_true(config.security_sandbox);
+    assert_string_equal(config.security_folders, "");
+    assert_int_equal(vd_config_set_pair(&config, "security.sandbox=off", &problem), VD_OK);
+    assert_int_equal(vd_config_set_pair(&config, "security.folders=/a b:/c", &problem), VD_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(vd_config_set_pair(&config, wrong[i], &problem), VD_E_INVALID);
+    }
+    assert_false(config.security_sandbox);
+    assert_string_equal(config.security_folders, "/a b:/c");
+    assert_int_equal(vd_config_set_pair(&config, "security.folders=none", &problem), VD_OK);
+    assert_string_equal(config.security_folders, "");
+}
+
 static void test_config__scope(void **state)
 {
     struct vd_config config;
@@ -396,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config__defaults),
         cmocka_unit_test(test_config__paths_and_urls),
+        cmocka_unit_test(test_config__sandbox),
         cmocka_unit_test(test_config__scope),
         cmocka_unit_test(test_config__file),
         cmocka_unit_test(test_config__faults),
