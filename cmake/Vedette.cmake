@@ -31,10 +31,20 @@ endif()
 if(VD_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+# Hardening; tests/hardened looks for it in the programs.
 if(NOT VD_SANITIZE AND NOT VD_FUZZ AND NOT VD_TSAN)
-    add_compile_definitions($<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
-    add_link_options(-Wl,-z,relro,-z,now)
+    # -U first: some compilers, and packaging, define another level.
+    add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
+        $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3> -fstack-clash-protection)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
+        add_compile_options(-fcf-protection)
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+        add_compile_options(-mbranch-protection=standard)
+    endif()
 endif()
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
