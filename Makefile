@@ -9,6 +9,7 @@ help:
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make tsan    the tests in which threads meet, with ThreadSanitizer'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make coverage  which lines the corpora and the unit tests reach'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make screenshots  pictures of every page of the portal, into build/screenshots'
@@ -40,6 +41,9 @@ tsan:
 fuzz:
 	@tools/fuzz $(FUZZ_SECONDS)
 
+coverage:
+	@tools/coverage
+
 bench: $(patsubst bench/%/run,bench-%,$(wildcard bench/*/run))
 	@tools/bench report
 
@@ -64,6 +68,6 @@ deb:
 	@tools/deb build/packages
 
 clean:
-	rm -rf build/release build/asan build/tsan build/fuzz build/bench build/size build/packages
+	rm -rf build/release build/asan build/tsan build/fuzz build/coverage build/bench build/size build/packages
 
-.PHONY: help check run test tsan fmt fmt-check lint fuzz bench size figures hub-figures screenshots deb clean
+.PHONY: help check run test tsan fmt fmt-check lint fuzz coverage bench size figures hub-figures screenshots deb clean

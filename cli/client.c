@@ -175,7 +175,8 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
             .host_name = host,
             .backup = vd_backup_of_api,
             .data_dir = data_dir,
-            .query_limits = {config.query_max_rows, config.query_timeout_s * 1000},
+            .query_limits = {.max_rows = config.query_max_rows,
+                .timeout_ms = config.query_timeout_s * 1000},
         };
         char resource_id[VD_RESOURCE_ID_SIZE];
         const struct vd_recorder recorder = {NULL, stores.log, resource_id};

@@ -344,7 +344,8 @@ static void make_api(struct service *service)
         .recorder = &service->recorder,
         .backup = vd_backup_of_api,
         .data_dir = service->dir,
-        .query_limits = {service->config.query_max_rows, service->config.query_timeout_s * 1000},
+        .query_limits = {.max_rows = service->config.query_max_rows,
+            .timeout_ms = service->config.query_timeout_s * 1000},
         .started_ms = vd_clock_utc_ms(),
         .health = &service->health,
     };

@@ -3,6 +3,7 @@
 option(VD_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(VD_TSAN "ThreadSanitizer" OFF)
 option(VD_FUZZ "libFuzzer targets (clang)" OFF)
+option(VD_COVERAGE "count the lines that run (gcov)" OFF)
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -31,8 +32,12 @@ endif()
 if(VD_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+if(VD_COVERAGE)
+    add_compile_options(--coverage -fprofile-update=atomic)
+    add_link_options(--coverage)
+endif()
 # Hardening; tests/hardened looks for it in the programs.
-if(NOT VD_SANITIZE AND NOT VD_FUZZ AND NOT VD_TSAN)
+if(NOT VD_SANITIZE AND NOT VD_FUZZ AND NOT VD_TSAN AND NOT VD_COVERAGE)
     # -U first: some compilers, and packaging, define another level.
     add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
         $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3> -fstack-clash-protection)
@@ -79,6 +84,8 @@ endfunction()
 
 # What `make tsan` builds and runs: the tests in which threads meet.
 add_custom_target(thread_tests)
+# What `make fuzz` builds.
+add_custom_target(fuzz_targets)
 
 # vd_test(name SOURCES ... LIBS ... [LABELS unit|e2e] [THREADS] [TIMEOUT seconds]): a cmocka program and its CTest entry;
 # THREADS: `make tsan` runs it
@@ -109,16 +116,19 @@ function(vd_test name)
     endif()
 endfunction()
 
-# vd_fuzz(name SOURCES ... LIBS ... CORPUS dir [DICTIONARY file]): libFuzzer with VD_FUZZ, else the corpus replayed by CTest
+# vd_fuzz(name SOURCES ... LIBS ... CORPUS dir [DICTIONARY file] [PARSES file...]): libFuzzer with VD_FUZZ, else the corpus
+# replayed by CTest. PARSES names, from the root, the parsers of which the corpora must reach nearly every line (tools/coverage).
 function(vd_fuzz name)
-    cmake_parse_arguments(A "" "CORPUS;DICTIONARY" "SOURCES;LIBS" ${ARGN})
+    cmake_parse_arguments(A "" "CORPUS;DICTIONARY" "SOURCES;LIBS;PARSES" ${ARGN})
     if(NOT BUILD_TESTING)
         return()
     endif()
+    set_property(GLOBAL APPEND PROPERTY VD_PARSERS ${A_PARSES})
     if(VD_FUZZ)
         add_executable(fuzz_${name} ${A_SOURCES})
         target_link_libraries(fuzz_${name} PRIVATE ${A_LIBS})
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzz_targets fuzz_${name})
         set_property(GLOBAL APPEND PROPERTY VD_FUZZERS "fuzz_${name}|${A_CORPUS}|${A_DICTIONARY}")
     else()
         add_executable(fuzz_${name} ${A_SOURCES} ${CMAKE_SOURCE_DIR}/fuzz/replay.c)

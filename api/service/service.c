@@ -221,11 +221,12 @@ static void act_call(struct vd_service *service, const struct vd_service_route *
 {
     char who[VD_NAME_MAX + 8];
     char right[VD_RIGHTS_TEXT_SIZE];
-    const struct vd_audit_request recorded = recorded_of(route, args->request, who, right);
+    struct vd_audit_request recorded;
     struct vd_audit_act act;
 
     vd_rights_format((uint32_t)route->right, right);
     snprintf(who, sizeof who, "policy:%s", args->policy);
+    recorded = recorded_of(route, args->request, who, right);
     if (vd_audit_act_begin(service->config.audit, &recorded, &act) != VD_OK) {
         vd_service_fail(answer, VD_FAULT_ServiceUnavailable, VD_AUDIT_UNAVAILABLE_TEXT);
         return;

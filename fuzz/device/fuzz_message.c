@@ -34,8 +34,8 @@ static void fill_flow(struct input *in, const struct asc_flow_table *t, unsigned
     t->ports[i] = next_number(in);
     bytes[ASC_IN] = next_number(in);
     bytes[ASC_OUT] = next_number(in);
-    kind = next_byte(in) % ASC_LOCALS << ASC_KIND_LOCAL;
-    kind |= next_byte(in) % 3;
+    kind = (unsigned)(next_byte(in) % ASC_LOCALS) << ASC_KIND_LOCAL;
+    kind |= next_byte(in) % 3u;
     if ((kind & ASC_KIND_PROTOCOL) == ASC_PROTOCOL_TCP) {
         kind |= next_byte(in) % 3u << ASC_KIND_OPENER;
     }
