@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +12,11 @@
 #include <unistd.h>
 
 #include "cli/data_dir.h"
+#include "lib/folder.h"
 #include "lib/str.h"
 #include "lib/sync.h"
 
 #define STAGING_PREFIX ".init-"
-
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
-{
-    (void)about;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
-void vd_data_remove_tree(const char *path)
-{
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
 
 /* ---- Where it comes to stand ---- */
 
@@ -45,7 +32,7 @@ static void remove_below(const char *dir, const char *name)
     char path[VD_PATH_SIZE];
 
     if (vd_data_path(dir, name, path) == VD_OK) {
-        vd_data_remove_tree(path);
+        vd_folder_remove(path);
     }
 }
 
@@ -158,7 +145,7 @@ static int make(const char *dir, bool absent, vd_data_fill *fill, void *context,
         snprintf(error_text, error_size, "%.900s: %s", dir, vd_error_text(error));
     }
     if (error != VD_OK || !absent) {
-        vd_data_remove_tree(staging);
+        vd_folder_remove(staging);
     }
     return error;
 }

@@ -22,7 +22,4 @@ VD_NODISCARD int vd_data_dir_trim(const char *given, char out[VD_PATH_SIZE]);
 VD_NODISCARD int vd_data_make(
     const char *dir, vd_data_fill *fill, void *context, char *error_text, size_t error_size);
 
-/* Removes a directory with all in it, as far as that goes. */
-void vd_data_remove_tree(const char *path);
-
 #endif

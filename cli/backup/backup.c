@@ -14,8 +14,8 @@
 #include "cli/backup/cut.h"
 #include "cli/backup/files.h"
 #include "cli/data_dir.h"
-#include "cli/data_make.h"
 #include "lib/clock.h"
+#include "lib/folder.h"
 #include "lib/sandbox.h"
 #include "lib/secret.h"
 #include "lib/sync.h"
@@ -339,7 +339,7 @@ int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out, 
         error = publish(&w);
     }
     if (error != VD_OK) {
-        vd_data_remove_tree(w.folder);
+        vd_folder_remove(w.folder);
     }
     return error;
 }

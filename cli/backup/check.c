@@ -17,10 +17,10 @@
 #include "cli/backup/backup.h"
 #include "cli/backup/files.h"
 #include "cli/data_dir.h"
-#include "cli/data_make.h"
 #include "hub/registry.h"
 #include "hub/state.h"
 #include "lib/event_log.h"
+#include "lib/folder.h"
 #include "lib/secret.h"
 
 /* What is read of a database's own report of damage. */
@@ -337,7 +337,7 @@ static int check_registry_keys(struct checking *c, const uint8_t key[VD_MASTER_K
     if (error == VD_OK) {
         error = open_all_keys(path, key, &identities, &policies);
     }
-    vd_data_remove_tree(folder);
+    vd_folder_remove(folder);
     if (error != VD_OK) {
         return say(c->checks, false, "keys", "the registry's do not open: %s",
             error == VD_E_DENIED ? "it is another master key" : vd_error_text(error));

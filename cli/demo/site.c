@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ftw.h>
 #include <linux/if_packet.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/demo/netns.h"
 #include "lib/clock.h"
+#include "lib/folder.h"
 
 #define PORT_MQTT 8883
 #define PORT_WEB  80
@@ -120,14 +120,6 @@ static bool make_folder(struct vd_site *site)
     snprintf(site->data, sizeof site->data, "%s/data", site->folder);
     snprintf(site->log, sizeof site->log, "%s/programs.log", site->folder);
     return true;
-}
-
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
-{
-    (void)about;
-    (void)kind;
-    (void)place;
-    return remove(path);
 }
 
 /* ---- Web servers ---- */
@@ -362,6 +354,6 @@ void vd_site_remove(struct vd_site *site, bool keep)
     if (keep) {
         printf("kept: %s\n", site->folder);
     } else {
-        nftw(site->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        vd_folder_remove(site->folder);
     }
 }

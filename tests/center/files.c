@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Known answers, files and folders for the tests of the center. */
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/folder.h"
 #include "tests/center/message.h"
 
 const char *test_vectors(void)
@@ -51,17 +51,9 @@ char *test_folder_new(void)
     return path;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 void test_folder_remove(char *path)
 {
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    vd_folder_remove(path);
     free(path);
 }
 

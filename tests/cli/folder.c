@@ -3,7 +3,6 @@
 
 #include "tests/cli/folder.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,7 @@
 
 #include "api/api.h"
 #include "cli/data_dir.h"
+#include "lib/folder.h"
 #include "lib/secret.h"
 
 int folder_set_up(void **state)
@@ -28,19 +28,11 @@ int folder_set_up(void **state)
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
-{
-    (void)about;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 int folder_tear_down(void **state)
 {
     const struct folder *folder = *state;
 
-    return nftw(folder->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return vd_folder_remove(folder->path);
 }
 
 void folder_open_stores(

@@ -4,7 +4,6 @@
 #include "tests/e2e/harness.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +16,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "lib/folder.h"
 
 #define START_MS      30000
 #define CLI_MS        30000
@@ -118,13 +119,6 @@ int e2e_begin(unsigned needs, const char *const *programs)
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    (void)status;
-    (void)at;
-    return type == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 int e2e_end(int failures)
 {
     e2e_processes_end(failures != 0);
@@ -132,7 +126,7 @@ int e2e_end(int failures)
     if (keep != NULL) {
         fprintf(stderr, "kept: %s\n", folder);
     } else {
-        nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        vd_folder_remove(folder);
     }
     return failures != 0;
 }

@@ -4,7 +4,6 @@
 #include "tests/hub/export_fixture.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/mount.h>
@@ -14,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "lib/folder.h"
 #include "lib/log.h"
 
 #define WAIT_MS 10000
@@ -43,14 +43,6 @@ int export_set_up(void **state)
         : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int export_tear_down(void **state)
 {
     struct export_fixture *f = *state;
@@ -60,7 +52,7 @@ int export_tear_down(void **state)
     vd_event_log_close(f->log);
     vd_registry_close(f->registry);
     umount(f->files); /* by a test that ended before it could */
-    result = nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    result = vd_folder_remove(f->folder);
     free(f);
     return result;
 }
