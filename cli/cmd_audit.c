@@ -7,21 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/duration.h"
-#include "cli/table.h"
+#include "cli/list.h"
 #include "lib/audit.h"
 #include "lib/clock.h"
 
 /* What a trail that does not verify ends with: not that it could not be looked at. */
 #define EXIT_BROKEN 3
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 /* ---- Listing ---- */
 
@@ -81,21 +75,20 @@ static void add_row(struct vd_table *table, const json_t *record)
 {
     char status[16];
 
-    snprintf(
-        status, sizeof status, "%d", (int)json_integer_value(json_object_get(record, "status")));
-    vd_table_add_number(table, json_integer_value(json_object_get(record, "sequence")));
-    vd_table_add(table, text_of(record, "time"));
-    vd_table_add(table, text_of(record, "who"));
-    vd_table_add(table, text_of(record, "address"));
-    vd_table_add(table, text_of(record, "via"));
-    vd_table_add(table, text_of(record, "method"));
+    snprintf(status, sizeof status, "%d", (int)vd_member_number(record, "status"));
+    vd_table_add_number(table, vd_member_number(record, "sequence"));
+    vd_table_add(table, vd_member_text(record, "time"));
+    vd_table_add(table, vd_member_text(record, "who"));
+    vd_table_add(table, vd_member_text(record, "address"));
+    vd_table_add(table, vd_member_text(record, "via"));
+    vd_table_add(table, vd_member_text(record, "method"));
     vd_table_add(table,
-        text_of(record, "resource") != NULL && text_of(record, "resource")[0] != '\0'
-            ? text_of(record, "resource")
-            : text_of(record, "path"));
-    vd_table_add(table, text_of(record, "outcome"));
+        vd_member_text(record, "resource") != NULL && vd_member_text(record, "resource")[0] != '\0'
+            ? vd_member_text(record, "resource")
+            : vd_member_text(record, "path"));
+    vd_table_add(table, vd_member_text(record, "outcome"));
     vd_table_add(table, strcmp(status, "0") != 0 ? status : "");
-    vd_table_add(table, text_of(record, "changed"));
+    vd_table_add(table, vd_member_text(record, "changed"));
 }
 
 static int audit_list(const struct vd_invocation *invocation)
@@ -129,9 +122,8 @@ static int audit_list(const struct vd_invocation *invocation)
             add_row(&table, record);
         }
         vd_table_print(&table, true);
-        if (json_integer_value(json_object_get(answer, "next")) > 0) {
-            printf("older ones: --before %lld\n",
-                (long long)json_integer_value(json_object_get(answer, "next")));
+        if (vd_member_number(answer, "next") > 0) {
+            printf("older ones: --before %lld\n", vd_member_number(answer, "next"));
         }
     }
     json_decref(answer);
@@ -240,7 +232,7 @@ static bool put_lines(
             puts(json_string_value(line));
         }
     }
-    *next = json_integer_value(json_object_get(answer, "next"));
+    *next = vd_member_number(answer, "next");
     json_decref(answer);
     return answer != NULL && good;
 }
@@ -263,10 +255,10 @@ static int audit_export(const struct vd_invocation *invocation)
     if (head == NULL) {
         return VD_EXIT_FAILURE;
     }
-    next = json_integer_value(json_object_get(head, "from"));
-    to = json_integer_value(json_object_get(head, "to"));
+    next = vd_member_number(head, "from");
+    to = vd_member_number(head, "to");
     if (invocation->output != VD_OUTPUT_CSV) {
-        puts(text_of(head, "head"));
+        puts(vd_member_text(head, "head"));
     }
     json_decref(head);
     good = true;

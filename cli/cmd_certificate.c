@@ -3,19 +3,13 @@
 
 #include <stdio.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
-#include "cli/table.h"
 #include "lib/secret.h"
 
 /* A file with one certificate in PEM: more than the hub takes. */
 #define FILE_MAX_BYTES (128 * 1024)
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 /* The answer for one certificate by its name; NULL (said on stderr) if that fails. `action`: "", "/code" ... */
 static json_t *call_certificate(const struct vd_invocation *invocation, const char *method,
@@ -63,7 +57,7 @@ static char *read_encoded(const char *path)
 
 static int print_certificate(const struct vd_invocation *invocation, json_t *certificate)
 {
-    const char *code = text_of(certificate, "verificationCode");
+    const char *code = vd_member_text(certificate, "verificationCode");
 
     if (certificate == NULL) {
         return VD_EXIT_FAILURE;
@@ -71,11 +65,11 @@ static int print_certificate(const struct vd_invocation *invocation, json_t *cer
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(certificate);
     } else {
-        printf("certificate        %s\n", text_of(certificate, "name"));
+        printf("certificate        %s\n", vd_member_text(certificate, "name"));
         printf("subject            ");
-        vd_print_safe(text_of(certificate, "subject"));
-        printf("\nthumbprint         %s\n", text_of(certificate, "thumbprint"));
-        printf("expires            %s\n", text_of(certificate, "expiry"));
+        vd_print_safe(vd_member_text(certificate, "subject"));
+        printf("\nthumbprint         %s\n", vd_member_text(certificate, "thumbprint"));
+        printf("expires            %s\n", vd_member_text(certificate, "expiry"));
         printf("verified           %s\n",
             json_is_true(json_object_get(certificate, "isVerified")) ? "yes" : "no");
         if (code != NULL) {
@@ -111,36 +105,24 @@ static int certificate_add(const struct vd_invocation *invocation)
     return print_certificate(invocation, answer);
 }
 
+static void add_certificate(struct vd_table *table, const json_t *certificate)
+{
+    vd_table_add(table, vd_member_text(certificate, "name"));
+    vd_table_add(table, json_is_true(json_object_get(certificate, "isVerified")) ? "yes" : "no");
+    vd_table_add(table, vd_member_text(certificate, "expiry"));
+    vd_table_add(table, vd_member_text(certificate, "subject"));
+}
+
 static int certificate_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"NAME", "VERIFIED", "EXPIRES", "SUBJECT"};
-    const struct vd_api_request request = {.method = "GET", .path = "/certificates"};
-    struct vd_table table = {.columns = columns, .column_count = 4};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *certificates = json_object_get(answer, "certificates");
-    const json_t *certificate;
-    size_t i;
+    static const struct vd_list list = {.rows = "certificates",
+        .columns = columns,
+        .column_count = 4,
+        .add = add_certificate,
+        .none = "no certificates; `vedette certificate add NAME FILE` adds one"};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(certificates);
-    } else if (json_array_size(certificates) == 0) {
-        puts("no certificates; `vedette certificate add NAME FILE` adds one");
-    } else {
-        json_array_foreach(certificates, i, certificate)
-        {
-            vd_table_add(&table, text_of(certificate, "name"));
-            vd_table_add(
-                &table, json_is_true(json_object_get(certificate, "isVerified")) ? "yes" : "no");
-            vd_table_add(&table, text_of(certificate, "expiry"));
-            vd_table_add(&table, text_of(certificate, "subject"));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/certificates");
 }
 
 static int certificate_show(const struct vd_invocation *invocation)

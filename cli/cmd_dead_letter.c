@@ -6,25 +6,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/list.h"
 #include "lib/clock.h"
 
 #define POLL_MS         100
 #define REPLAY_WAIT_MS  15000
 #define HEX_LINE_BYTES  16
 #define SHORT_TEXT_SIZE 24
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
 
 static void add_parameter(struct vd_buf *query, const char *name, const char *value)
 {
@@ -88,37 +77,27 @@ static json_t *call_letter(const struct vd_invocation *invocation, const char *m
 
 /* ---- list ---- */
 
+static void add_letter(struct vd_table *table, const json_t *letter)
+{
+    vd_table_add_number(table, vd_member_number(letter, "offset"));
+    vd_table_add(table, vd_member_text(letter, "time"));
+    vd_table_add(table, vd_member_text(letter, "deviceId"));
+    vd_table_add_number(table, vd_member_number(letter, "bodyBytes"));
+    vd_table_add(table, vd_member_text(json_object_get(letter, "replay"), "status"));
+    vd_table_add(table, vd_member_text(letter, "reason"));
+}
+
 static int letter_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {
         "OFFSET", "TIME (UTC)", "DEVICE", "BYTES", "REPLAY", "REASON"};
-    struct vd_table table = {.columns = columns, .column_count = 6};
-    json_t *answer = call(invocation, "GET", "", NULL, NULL);
-    const json_t *letters = json_object_get(answer, "deadLetters");
-    const json_t *letter;
-    size_t i;
+    static const struct vd_list list = {.rows = "deadLetters",
+        .columns = columns,
+        .column_count = 6,
+        .add = add_letter,
+        .none = "no dead letters"};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(letters);
-    } else if (json_array_size(letters) == 0) {
-        puts("no dead letters");
-    } else {
-        json_array_foreach(letters, i, letter)
-        {
-            vd_table_add_number(&table, number_of(letter, "offset"));
-            vd_table_add(&table, text_of(letter, "time"));
-            vd_table_add(&table, text_of(letter, "deviceId"));
-            vd_table_add_number(&table, number_of(letter, "bodyBytes"));
-            vd_table_add(&table, text_of(json_object_get(letter, "replay"), "status"));
-            vd_table_add(&table, text_of(letter, "reason"));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list(invocation, &list, call(invocation, "GET", "", NULL, NULL));
 }
 
 /* ---- show ---- */
@@ -170,45 +149,46 @@ static void print_replay(const json_t *replay)
         return;
     }
     if (json_object_get(replay, "reason") != NULL) {
-        snprintf(text, sizeof text, "refused again at %s", text_of(replay, "time"));
+        snprintf(text, sizeof text, "refused again at %s", vd_member_text(replay, "time"));
         print_field("replay", text);
-        print_field("", text_of(replay, "reason"));
+        print_field("", vd_member_text(replay, "reason"));
     } else {
         snprintf(text, sizeof text, "taken at %s: %lld events, %lld of them known already",
-            text_of(replay, "time"), number_of(replay, "events"), number_of(replay, "duplicates"));
+            vd_member_text(replay, "time"), vd_member_number(replay, "events"),
+            vd_member_number(replay, "duplicates"));
         print_field("replay", text);
     }
 }
 
 static void print_letter(const json_t *letter)
 {
-    const char *form = text_of(letter, "bodyForm");
+    const char *form = vd_member_text(letter, "bodyForm");
     json_t *properties = json_object_get(letter, "properties");
     const char *name;
     const json_t *value;
     char offset[SHORT_TEXT_SIZE];
 
-    snprintf(offset, sizeof offset, "%lld", number_of(letter, "offset"));
+    snprintf(offset, sizeof offset, "%lld", vd_member_number(letter, "offset"));
     print_field("offset", offset);
-    print_field("time", text_of(letter, "time"));
-    print_field("device", text_of(letter, "deviceId"));
-    print_field("module", text_of(letter, "moduleId"));
-    print_field("address", text_of(letter, "address"));
-    print_field("kind", text_of(letter, "kind"));
-    print_field("protocol", text_of(letter, "protocol"));
-    print_field("reason", text_of(letter, "reason"));
+    print_field("time", vd_member_text(letter, "time"));
+    print_field("device", vd_member_text(letter, "deviceId"));
+    print_field("module", vd_member_text(letter, "moduleId"));
+    print_field("address", vd_member_text(letter, "address"));
+    print_field("kind", vd_member_text(letter, "kind"));
+    print_field("protocol", vd_member_text(letter, "protocol"));
+    print_field("reason", vd_member_text(letter, "reason"));
     print_replay(json_object_get(letter, "replay"));
     json_object_foreach(properties, name, value)
     {
         print_field("property", name);
         print_field("", json_string_value(value));
     }
-    printf("\nBody, %lld bytes, as %s:\n", number_of(letter, "bodyBytes"),
+    printf("\nBody, %lld bytes, as %s:\n", vd_member_number(letter, "bodyBytes"),
         form != NULL ? form : "it is");
     if (form != NULL && strcmp(form, "hex") == 0) {
-        print_hex(text_of(letter, "body"));
+        print_hex(vd_member_text(letter, "body"));
     } else if (form != NULL && strcmp(form, "text") == 0) {
-        vd_print_safe(text_of(letter, "body"));
+        vd_print_safe(vd_member_text(letter, "body"));
         putchar('\n');
     } else {
         vd_print_json(json_object_get(letter, "body"));
@@ -244,7 +224,8 @@ static json_t *wait_for_mark(const struct vd_invocation *invocation, long long b
         json_t *letter = call_letter(invocation, "GET", "", NULL, NULL);
         const json_t *replay = json_object_get(letter, "replay");
 
-        if (letter == NULL || (json_is_object(replay) && number_of(replay, "offset") != before)) {
+        if (letter == NULL ||
+            (json_is_object(replay) && vd_member_number(replay, "offset") != before)) {
             return letter;
         }
         json_decref(letter);
@@ -266,11 +247,11 @@ static int tell_outcome(const struct vd_invocation *invocation, json_t *letter)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(replay);
     } else if (!is_refused) {
-        printf("taken: %lld events, %lld of them known already\n", number_of(replay, "events"),
-            number_of(replay, "duplicates"));
+        printf("taken: %lld events, %lld of them known already\n",
+            vd_member_number(replay, "events"), vd_member_number(replay, "duplicates"));
     }
     if (is_refused) {
-        vd_cli_fail("refused again: %s", text_of(replay, "reason"));
+        vd_cli_fail("refused again: %s", vd_member_text(replay, "reason"));
     }
     json_decref(letter);
     return is_refused ? VD_EXIT_FAILURE : VD_EXIT_OK;
@@ -280,7 +261,7 @@ static int replay_one(const struct vd_invocation *invocation)
 {
     json_t *letter = call_letter(invocation, "GET", "", NULL, NULL);
     const json_t *replay = json_object_get(letter, "replay");
-    const long long before = json_is_object(replay) ? number_of(replay, "offset") : -1;
+    const long long before = json_is_object(replay) ? vd_member_number(replay, "offset") : -1;
     json_t *answer = letter != NULL ? call_letter(invocation, "POST", "/replay", NULL, NULL) : NULL;
     const bool is_running = json_is_true(json_object_get(answer, "isRunning"));
     int status = answer != NULL ? VD_EXIT_OK : VD_EXIT_FAILURE;
@@ -310,7 +291,7 @@ static int replay_all(const struct vd_invocation *invocation)
         if (answer == NULL) {
             return VD_EXIT_FAILURE;
         }
-        queued += number_of(answer, "queued");
+        queued += vd_member_number(answer, "queued");
         has_more = json_is_integer(next);
         snprintf(from, sizeof from, "%lld", (long long)json_integer_value(next));
         json_decref(answer);
@@ -366,7 +347,7 @@ static int letter_delete(const struct vd_invocation *invocation)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(answer);
     } else {
-        printf("%lld deleted\n", number_of(answer, "deleted"));
+        printf("%lld deleted\n", vd_member_number(answer, "deleted"));
     }
     json_decref(answer);
     return VD_EXIT_OK;

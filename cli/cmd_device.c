@@ -3,14 +3,8 @@
 
 #include <stdio.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
+#include "cli/list.h"
 
 /* The path, and a parameter, each the caller's to release. False: no memory. */
 static bool make_target(const struct vd_invocation *invocation, const char *tail, const char *etag,
@@ -67,16 +61,16 @@ static void print_credentials(const json_t *device)
     const json_t *thumbprints = json_object_get(how, "x509Thumbprint");
 
     if (keys != NULL) {
-        printf("primary key        %s\n", text_of(keys, "primaryKey"));
-        printf("secondary key      %s\n", text_of(keys, "secondaryKey"));
-        printf("connection string  %s\n", text_of(device, "connectionString"));
+        printf("primary key        %s\n", vd_member_text(keys, "primaryKey"));
+        printf("secondary key      %s\n", vd_member_text(keys, "secondaryKey"));
+        printf("connection string  %s\n", vd_member_text(device, "connectionString"));
     } else if (thumbprints != NULL) {
         puts("authentication     by the thumbprint of its certificate");
-        print_thumbprint("primary            ", text_of(thumbprints, "primaryThumbprint"));
-        print_thumbprint("secondary          ", text_of(thumbprints, "secondaryThumbprint"));
+        print_thumbprint("primary            ", vd_member_text(thumbprints, "primaryThumbprint"));
+        print_thumbprint("secondary          ", vd_member_text(thumbprints, "secondaryThumbprint"));
     } else {
         printf("authentication     by a certificate of a verified CA, CN = %s\n",
-            text_of(device, "deviceId"));
+            vd_member_text(device, "deviceId"));
     }
 }
 
@@ -88,20 +82,19 @@ static int print_device(const struct vd_invocation *invocation, json_t *device)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(device);
     } else {
-        printf("device             %s\n", text_of(device, "deviceId"));
-        printf("status             %s, %s\n", text_of(device, "status"),
-            strcmp(text_of(device, "connectionState"), "Connected") == 0 ? "connected"
-                                                                         : "not connected");
-        if (text_of(device, "statusReason") != NULL) {
+        printf("device             %s\n", vd_member_text(device, "deviceId"));
+        printf("status             %s, %s\n", vd_member_text(device, "status"),
+            strcmp(vd_member_text(device, "connectionState"), "Connected") == 0 ? "connected"
+                                                                                : "not connected");
+        if (vd_member_text(device, "statusReason") != NULL) {
             printf("reason             ");
-            vd_print_safe(text_of(device, "statusReason"));
+            vd_print_safe(vd_member_text(device, "statusReason"));
             putchar('\n');
         }
-        printf("created            %s\n", text_of(device, "createdTime"));
-        printf("etag               %s\n", text_of(device, "etag"));
+        printf("created            %s\n", vd_member_text(device, "createdTime"));
+        printf("etag               %s\n", vd_member_text(device, "etag"));
         if (json_object_get(device, "messagesWaiting") != NULL) {
-            printf("messages waiting   %lld\n",
-                (long long)json_integer_value(json_object_get(device, "messagesWaiting")));
+            printf("messages waiting   %lld\n", vd_member_number(device, "messagesWaiting"));
         }
         print_credentials(device);
     }
@@ -196,14 +189,13 @@ static void add_heard(struct vd_table *table, const json_t *device)
     char alerts[64];
 
     snprintf(alerts, sizeof alerts, "%lld high, %lld medium, %lld low",
-        (long long)json_integer_value(json_object_get(open, "High")),
-        (long long)json_integer_value(json_object_get(open, "Medium")),
-        (long long)json_integer_value(json_object_get(open, "Low")));
-    vd_table_add(table, text_of(device, "deviceId"));
-    vd_table_add(table, text_of(device, "state"));
-    vd_table_add(table, text_of(device, "group"));
-    vd_table_add(table, text_of(device, "lastHeard"));
-    vd_table_add(table, text_of(device, "address"));
+        vd_member_number(open, "High"), vd_member_number(open, "Medium"),
+        vd_member_number(open, "Low"));
+    vd_table_add(table, vd_member_text(device, "deviceId"));
+    vd_table_add(table, vd_member_text(device, "state"));
+    vd_table_add(table, vd_member_text(device, "group"));
+    vd_table_add(table, vd_member_text(device, "lastHeard"));
+    vd_table_add(table, vd_member_text(device, "address"));
     vd_table_add(table, alerts);
 }
 
@@ -212,71 +204,40 @@ static int list_of_state(const struct vd_invocation *invocation, const char *sta
 {
     static const char *const columns[] = {
         "DEVICE", "STATE", "GROUP", "LAST HEARD", "ADDRESS", "OPEN ALERTS"};
+    static const struct vd_list list = {
+        .rows = "devices", .columns = columns, .column_count = 6, .add = add_heard};
     struct vd_api_request request = {.method = "GET", .path = "/inventory"};
-    struct vd_table table = {.columns = columns, .column_count = 6};
     struct vd_buf query = {0};
     char *encoded = vd_client_encode(state);
-    const json_t *device;
     json_t *answer;
-    size_t i;
 
     vd_buf_printf(&query, "limit=1000&state=%s", encoded != NULL ? encoded : "");
     free(encoded);
     request.query = query.error == VD_OK ? (const char *)query.data : NULL;
     answer = vd_client_json(invocation->data_dir, &request);
     vd_buf_release(&query);
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(json_object_get(answer, "devices"));
-    } else {
-        json_array_foreach(json_object_get(answer, "devices"), i, device)
-        {
-            add_heard(&table, device);
-        }
-        vd_table_print(&table, true);
-    }
-    if (json_is_string(json_object_get(answer, "next"))) {
-        fputs("vedette: there are more devices than are shown\n", stderr);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list(invocation, &list, answer);
+}
+
+static void add_device(struct vd_table *table, const json_t *device)
+{
+    vd_table_add(table, vd_member_text(device, "deviceId"));
+    vd_table_add(table, vd_member_text(device, "status"));
+    vd_table_add(
+        table, strcmp(vd_member_text(device, "connectionState"), "Connected") == 0 ? "yes" : "no");
+    vd_table_add(table, vd_member_text(device, "createdTime"));
 }
 
 static int list_all(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"DEVICE", "STATUS", "CONNECTED", "CREATED"};
-    const struct vd_api_request request = {.method = "GET", .path = "/devices"};
-    struct vd_table table = {.columns = columns, .column_count = 4};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *devices = json_object_get(answer, "devices");
-    const json_t *device;
-    size_t i;
+    static const struct vd_list list = {.rows = "devices",
+        .columns = columns,
+        .column_count = 4,
+        .add = add_device,
+        .none = "no devices; `vedette device create ID` makes one"};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(devices);
-    } else if (json_array_size(devices) == 0) {
-        puts("no devices; `vedette device create ID` makes one");
-    } else {
-        json_array_foreach(devices, i, device)
-        {
-            vd_table_add(&table, text_of(device, "deviceId"));
-            vd_table_add(&table, text_of(device, "status"));
-            vd_table_add(&table,
-                strcmp(text_of(device, "connectionState"), "Connected") == 0 ? "yes" : "no");
-            vd_table_add(&table, text_of(device, "createdTime"));
-        }
-        vd_table_print(&table, true);
-    }
-    if (json_is_true(json_object_get(answer, "truncated"))) {
-        fputs("vedette: there are more devices than are shown\n", stderr);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/devices");
 }
 
 static int device_list(const struct vd_invocation *invocation)

@@ -5,22 +5,11 @@
 #include <stdlib.h>
 
 #include "api/api.h"
-#include "cli/client.h"
 #include "cli/cmd_feed.h"
 #include "cli/commands.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
-#include "cli/table.h"
 #include "lib/secret.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
 
 /* Calls /feeds/{name}{tail}; `body` is taken over and may be NULL. NULL: the failure was told. */
 static json_t *call_feed(const struct vd_invocation *invocation, const char *method,
@@ -75,17 +64,18 @@ static void print_report(const json_t *report)
     size_t i;
 
     printf("%-17s %lld entries as %s: %lld used (%lld expired), %lld ignored, %lld refused\n",
-        "read", number_of(report, "read"), text_of(report, "format"), number_of(report, "used"),
-        number_of(report, "expired"), number_of(report, "ignored"), number_of(report, "refused"));
+        "read", vd_member_number(report, "read"), vd_member_text(report, "format"),
+        vd_member_number(report, "used"), vd_member_number(report, "expired"),
+        vd_member_number(report, "ignored"), vd_member_number(report, "refused"));
     json_array_foreach(json_object_get(report, "problems"), i, problem)
     {
-        const char *place = text_of(problem, "place");
+        const char *place = vd_member_text(problem, "place");
 
         if (place != NULL && place[0] != '\0') {
-            printf("             %s: %s\n", place, text_of(problem, "reason"));
+            printf("             %s: %s\n", place, vd_member_text(problem, "reason"));
         } else {
-            printf("             line %lld: %s\n", number_of(problem, "line"),
-                text_of(problem, "reason"));
+            printf("             line %lld: %s\n", vd_member_number(problem, "line"),
+                vd_member_text(problem, "reason"));
         }
     }
 }
@@ -96,13 +86,14 @@ static void print_source(const json_t *source)
     if (!json_is_object(source)) {
         return;
     }
-    print_member("next", text_of(source, "next") != NULL ? text_of(source, "next") : "now");
-    print_member("credential", text_of(source, "credential"));
-    print_member("etag", text_of(source, "etag"));
-    print_member("modified", text_of(source, "lastModified"));
-    print_member("added after", text_of(source, "addedAfter"));
-    if (number_of(source, "failures") > 0) {
-        printf("%-17s %lld in a row\n", "failures", number_of(source, "failures"));
+    print_member(
+        "next", vd_member_text(source, "next") != NULL ? vd_member_text(source, "next") : "now");
+    print_member("credential", vd_member_text(source, "credential"));
+    print_member("etag", vd_member_text(source, "etag"));
+    print_member("modified", vd_member_text(source, "lastModified"));
+    print_member("added after", vd_member_text(source, "addedAfter"));
+    if (vd_member_number(source, "failures") > 0) {
+        printf("%-17s %lld in a row\n", "failures", vd_member_number(source, "failures"));
     }
 }
 
@@ -115,7 +106,7 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
         return VD_EXIT_FAILURE;
     }
     if (!print_as_json(invocation, feed)) {
-        print_member("feed", text_of(feed, "name"));
+        print_member("feed", vd_member_text(feed, "name"));
         json_object_foreach(json_object_get(feed, "settings"), member, value)
         {
             char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
@@ -123,13 +114,13 @@ static int show(const struct vd_invocation *invocation, json_t *feed)
             print_member(member, text != NULL ? text : json_string_value(value));
             free(text);
         }
-        print_member("last read", text_of(feed, "lastSuccess"));
-        print_member("last try", text_of(feed, "lastAttempt"));
-        print_member("error", text_of(feed, "error"));
+        print_member("last read", vd_member_text(feed, "lastSuccess"));
+        print_member("last try", vd_member_text(feed, "lastAttempt"));
+        print_member("error", vd_member_text(feed, "error"));
         print_source(json_object_get(feed, "source"));
-        printf("%-17s %lld\n", "alerts", number_of(feed, "alerts"));
-        print_member("last alert", text_of(feed, "lastAlert"));
-        if (text_of(feed, "lastSuccess") != NULL) {
+        printf("%-17s %lld\n", "alerts", vd_member_number(feed, "alerts"));
+        print_member("last alert", vd_member_text(feed, "lastAlert"));
+        if (vd_member_text(feed, "lastSuccess") != NULL) {
             print_report(json_object_get(feed, "report"));
         }
     }
@@ -148,42 +139,36 @@ int vd_intel_refresh(const struct vd_invocation *invocation)
         invocation, call_feed(invocation, "POST", invocation->arguments[0], "/refresh", NULL));
 }
 
+static void add_feed(struct vd_table *table, const json_t *feed)
+{
+    const json_t *settings = json_object_get(feed, "settings");
+    const json_t *report = json_object_get(feed, "report");
+    const char *kind = vd_member_text(settings, "kind");
+
+    vd_table_add(table, vd_member_text(feed, "name"));
+    vd_table_add(table,
+        json_is_false(json_object_get(settings, "enabled")) ? "off"
+            : kind != NULL                                  ? kind
+                                                            : "indicators");
+    vd_table_add(table, vd_member_text(report, "format"));
+    vd_table_add_number(table, vd_member_number(report, "used"));
+    vd_table_add_number(table, vd_member_number(report, "expired"));
+    vd_table_add_number(table, vd_member_number(report, "refused"));
+    vd_table_add(table, vd_member_text(feed, "lastSuccess"));
+    vd_table_add(table, vd_member_text(feed, "error"));
+}
+
 int vd_intel_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {
         "FEED", "KIND", "FORMAT", "USED", "EXPIRED", "REFUSED", "LAST READ", "ERROR"};
-    const struct vd_api_request request = {.method = "GET", .path = "/feeds"};
-    struct vd_table table = {.columns = columns, .column_count = 8};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *feed;
-    size_t i;
+    static const struct vd_list list = {.rows = "feeds",
+        .columns = columns,
+        .column_count = 8,
+        .add = add_feed,
+        .is_answer_printed = true};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (!print_as_json(invocation, answer)) {
-        json_array_foreach(json_object_get(answer, "feeds"), i, feed)
-        {
-            const json_t *settings = json_object_get(feed, "settings");
-            const json_t *report = json_object_get(feed, "report");
-            const char *kind = text_of(settings, "kind");
-
-            vd_table_add(&table, text_of(feed, "name"));
-            vd_table_add(&table,
-                json_is_false(json_object_get(settings, "enabled")) ? "off"
-                    : kind != NULL                                  ? kind
-                                                                    : "indicators");
-            vd_table_add(&table, text_of(report, "format"));
-            vd_table_add_number(&table, number_of(report, "used"));
-            vd_table_add_number(&table, number_of(report, "expired"));
-            vd_table_add_number(&table, number_of(report, "refused"));
-            vd_table_add(&table, text_of(feed, "lastSuccess"));
-            vd_table_add(&table, text_of(feed, "error"));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/feeds");
 }
 
 /* ---- add and set ---- */
@@ -346,20 +331,20 @@ int vd_intel_remove(const struct vd_invocation *invocation)
 static void print_indicator(const json_t *match)
 {
     printf("  ");
-    vd_print_safe(text_of(match, "indicator"));
+    vd_print_safe(vd_member_text(match, "indicator"));
     printf(json_is_true(json_object_get(match, "isException")) ? "  exception of " : "  of ");
-    vd_print_safe(text_of(match, "feed"));
+    vd_print_safe(vd_member_text(match, "feed"));
     if (json_is_integer(json_object_get(match, "confidence"))) {
-        printf("  confidence %lld", number_of(match, "confidence"));
+        printf("  confidence %lld", vd_member_number(match, "confidence"));
     }
-    if (text_of(match, "validFrom") != NULL) {
-        printf("  from %s", text_of(match, "validFrom"));
+    if (vd_member_text(match, "validFrom") != NULL) {
+        printf("  from %s", vd_member_text(match, "validFrom"));
     }
-    if (text_of(match, "validUntil") != NULL) {
-        printf("  until %s", text_of(match, "validUntil"));
+    if (vd_member_text(match, "validUntil") != NULL) {
+        printf("  until %s", vd_member_text(match, "validUntil"));
     }
     printf("  ");
-    vd_print_safe(text_of(match, "description"));
+    vd_print_safe(vd_member_text(match, "description"));
     putchar('\n');
 }
 
@@ -385,7 +370,7 @@ int vd_intel_check(const struct vd_invocation *invocation)
     }
     if (!print_as_json(invocation, answer)) {
         match = json_object_get(answer, "matches");
-        printf("%s: %s\n", text_of(answer, "address"),
+        printf("%s: %s\n", vd_member_text(answer, "address"),
             json_is_object(match) ? "a flow to it raises an alert now" : "raises no alert now");
         json_array_foreach(json_object_get(answer, "indicators"), i, match)
         {

@@ -6,23 +6,12 @@
 
 #include "center/backtest.h"
 #include "center/detect/group_rules.h"
-#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
-#include "cli/table.h"
 
 #define RULES_MAX_BYTES (1 << 20)
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
 
 /* Calls /groups/{name}{tail}. NULL: the failure was told. */
 static json_t *call_group(const struct vd_invocation *invocation, const char *method,
@@ -90,10 +79,10 @@ static int group_list(const struct vd_invocation *invocation)
     }
     json_array_foreach(json_object_get(answer, "groups"), i, group)
     {
-        vd_table_add(&table, text_of(group, "name"));
+        vd_table_add(&table, vd_member_text(group, "name"));
         vd_table_add_number(&table, (long long)enabled_rules(group));
-        vd_table_add_number(&table, number_of(group, "deviceCount"));
-        json_object_del(counts, text_of(group, "name"));
+        vd_table_add_number(&table, vd_member_number(group, "deviceCount"));
+        json_object_del(counts, vd_member_text(group, "name"));
     }
     json_object_foreach(counts, name, count)
     {
@@ -115,11 +104,11 @@ static void add_limits(struct vd_table *table, const json_t *rule)
     if (values != NULL) {
         snprintf(limits, sizeof limits, "%zu values", json_array_size(values));
     } else {
-        snprintf(limits, sizeof limits, "%lld to %lld", number_of(rule, "minThreshold"),
-            number_of(rule, "maxThreshold"));
+        snprintf(limits, sizeof limits, "%lld to %lld", vd_member_number(rule, "minThreshold"),
+            vd_member_number(rule, "maxThreshold"));
     }
     vd_table_add(table, limits);
-    vd_table_add(table, text_of(rule, "timeWindowSize"));
+    vd_table_add(table, vd_member_text(rule, "timeWindowSize"));
 }
 
 static void add_note(struct vd_table *table, const char *type)
@@ -146,9 +135,9 @@ static void print_rules(const json_t *group)
             const json_t *rule = json_array_get(list, k);
 
             if (json_is_true(json_object_get(rule, "isEnabled"))) {
-                vd_table_add(&table, text_of(rule, "ruleType"));
+                vd_table_add(&table, vd_member_text(rule, "ruleType"));
                 add_limits(&table, rule);
-                add_note(&table, text_of(rule, "ruleType"));
+                add_note(&table, vd_member_text(rule, "ruleType"));
             }
         }
     }
@@ -171,13 +160,13 @@ static int group_show(const struct vd_invocation *invocation)
         return VD_EXIT_OK;
     }
     print_rules(group);
-    printf("\n%lld devices:", number_of(group, "deviceCount"));
+    printf("\n%lld devices:", vd_member_number(group, "deviceCount"));
     json_array_foreach(json_object_get(group, "devices"), i, device)
     {
         printf(" ");
-        vd_print_safe(text_of(device, "deviceId"));
+        vd_print_safe(vd_member_text(device, "deviceId"));
     }
-    if (number_of(group, "deviceCount") == 0) {
+    if (vd_member_number(group, "deviceCount") == 0) {
         printf(
             " none. A device is in the group that the tag SecurityGroup of its module azureiotsecurity names.");
     }
@@ -235,9 +224,9 @@ static int group_assign(const struct vd_invocation *invocation)
         vd_cli_fail("the names are to be text");
     }
     if (answer != NULL) {
-        vd_print_safe(text_of(answer, "deviceId"));
+        vd_print_safe(vd_member_text(answer, "deviceId"));
         printf(" is in the group ");
-        vd_print_safe(text_of(answer, "group"));
+        vd_print_safe(vd_member_text(answer, "group"));
         printf("\n");
     }
     free(encoded);
@@ -265,8 +254,8 @@ static void print_tallies(const json_t *list, const char *name, const char *colu
 
     json_array_foreach(list, i, one)
     {
-        vd_table_add(&table, text_of(one, name));
-        vd_table_add_number(&table, number_of(one, "findings"));
+        vd_table_add(&table, vd_member_text(one, name));
+        vd_table_add_number(&table, vd_member_number(one, "findings"));
     }
     if (json_array_size(list) > 0) {
         printf("\n");
@@ -281,28 +270,28 @@ static void print_result(const json_t *result)
     size_t i;
 
     printf("%lld findings on %zu devices from %s to %s; %lld devices are in the group now\n",
-        number_of(result, "findings"), json_array_size(json_object_get(result, "devices")),
-        text_of(result, "from"), text_of(result, "coveredUntil"),
-        number_of(result, "devicesInGroup"));
-    printf("read: %lld events, %lld records\n", number_of(result, "eventsRead"),
-        number_of(result, "recordsRead"));
+        vd_member_number(result, "findings"), json_array_size(json_object_get(result, "devices")),
+        vd_member_text(result, "from"), vd_member_text(result, "coveredUntil"),
+        vd_member_number(result, "devicesInGroup"));
+    printf("read: %lld events, %lld records\n", vd_member_number(result, "eventsRead"),
+        vd_member_number(result, "recordsRead"));
     if (json_is_true(json_object_get(result, "isPartial"))) {
-        printf("not all of it: the time was over at %s\n", text_of(result, "coveredUntil"));
+        printf("not all of it: the time was over at %s\n", vd_member_text(result, "coveredUntil"));
     }
     json_array_foreach(json_object_get(result, "notStored"), i, pause)
     {
         const char *to = json_string_value(json_object_get(pause, "to"));
 
         printf("raw events were not stored from %s to %s: nothing is known of then\n",
-            text_of(pause, "from"), to != NULL ? to : "now");
+            vd_member_text(pause, "from"), to != NULL ? to : "now");
     }
     print_tallies(json_object_get(result, "rules"), "alertType", "ALERT");
     print_tallies(json_object_get(result, "devices"), "deviceId", "DEVICE");
     json_array_foreach(json_object_get(result, "examples"), i, example)
     {
         printf(i == 0 ? "\nExamples:\n" : "");
-        printf("  %s  ", text_of(example, "time"));
-        vd_print_safe(text_of(example, "description"));
+        printf("  %s  ", vd_member_text(example, "time"));
+        vd_print_safe(vd_member_text(example, "description"));
         printf("\n");
     }
 }
@@ -362,15 +351,15 @@ static void print_proposal(const json_t *proposal)
     }
     json_array_foreach(suspicious, i, change)
     {
-        printf("! %s is left out: the feed %s names %s\n", text_of(change, "address"),
-            text_of(change, "feed"), text_of(change, "indicator"));
+        printf("! %s is left out: the feed %s names %s\n", vd_member_text(change, "address"),
+            vd_member_text(change, "feed"), vd_member_text(change, "indicator"));
     }
     json_array_foreach(changes, i, change)
     {
-        printf("%s\n", text_of(change, "ruleType"));
+        printf("%s\n", vd_member_text(change, "ruleType"));
         print_marked(json_object_get(change, "removed"), "-");
         print_marked(json_object_get(change, "added"), "+");
-        printf("%s\n", text_of(change, "why"));
+        printf("%s\n", vd_member_text(change, "why"));
     }
 }
 

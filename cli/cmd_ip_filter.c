@@ -3,14 +3,8 @@
 
 #include <stdio.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
+#include "cli/list.h"
 
 static json_t *get_filter(const struct vd_invocation *invocation)
 {
@@ -27,8 +21,7 @@ static int put_filter(const struct vd_invocation *invocation, json_t *answer)
     struct vd_api_request request = {.method = "PUT", .path = "/ip-filter", .query = query};
     json_t *stored;
 
-    snprintf(query, sizeof query, "etag=%lld",
-        (long long)json_integer_value(json_object_get(answer, "etag")));
+    snprintf(query, sizeof query, "etag=%lld", vd_member_number(answer, "etag"));
     request.body = vd_str_from(text != NULL ? text : "");
     stored = vd_client_json(invocation->data_dir, &request);
     free(text);
@@ -68,21 +61,21 @@ static int filter_list(const struct vd_invocation *invocation)
     }
     json_array_foreach(rules, i, rule)
     {
-        vd_table_add(&table, text_of(rule, "filterName"));
-        vd_table_add(&table, text_of(rule, "action"));
-        vd_table_add(&table, text_of(rule, "ipMask"));
+        vd_table_add(&table, vd_member_text(rule, "filterName"));
+        vd_table_add(&table, vd_member_text(rule, "action"));
+        vd_table_add(&table, vd_member_text(rule, "ipMask"));
     }
     json_array_foreach(json_object_get(sets, "ipRules"), i, rule)
     {
-        vd_table_add(&table, text_of(rule, "filterName"));
+        vd_table_add(&table, vd_member_text(rule, "filterName"));
         vd_table_add(&table, "Accept");
-        vd_table_add(&table, text_of(rule, "ipMask"));
+        vd_table_add(&table, vd_member_text(rule, "ipMask"));
     }
     vd_table_add(&table, "(all others)");
     vd_table_add(&table,
         json_is_object(sets) &&
-                (text_of(sets, "defaultAction") == NULL ||
-                    strcmp(text_of(sets, "defaultAction"), "Deny") == 0)
+                (vd_member_text(sets, "defaultAction") == NULL ||
+                    strcmp(vd_member_text(sets, "defaultAction"), "Deny") == 0)
             ? "Reject"
             : "Accept");
     vd_table_add(&table, "");
@@ -147,7 +140,7 @@ static int filter_remove(const struct vd_invocation *invocation)
     rules = rules_of(answer);
     json_array_foreach(rules, i, rule)
     {
-        if (strcmp(text_of(rule, "filterName"), invocation->arguments[0]) == 0) {
+        if (strcmp(vd_member_text(rule, "filterName"), invocation->arguments[0]) == 0) {
             json_array_remove(rules, i);
             return put_filter(invocation, answer);
         }

@@ -5,15 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
-#include "cli/table.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 /* Calls /{folder}/{first argument}{tail}. */
 static json_t *call(const struct vd_invocation *invocation, const char *method, const char *folder,
@@ -30,38 +24,29 @@ static json_t *call(const struct vd_invocation *invocation, const char *method, 
     return vd_client_json(invocation->data_dir, &request);
 }
 
+static void add_sink(struct vd_table *table, const json_t *sink)
+{
+    vd_table_add(table, vd_member_text(sink, "name"));
+    vd_table_add(table, vd_member_text(sink, "kind"));
+    vd_table_add(table, vd_member_text(sink, "minSeverity"));
+    vd_table_add(table, vd_member_text(sink, "state"));
+    vd_table_add_number(table, vd_member_number(sink, "waiting"));
+    vd_table_add_number(table, vd_member_number(sink, "delivered"));
+    vd_table_add_number(table, vd_member_number(sink, "dead"));
+    vd_table_add(table, vd_member_text(sink, "lastError"));
+}
+
 static int notify_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {
         "SINK", "KIND", "FROM", "STATE", "WAITING", "DELIVERED", "DEAD", "LAST ERROR"};
-    const struct vd_api_request request = {.method = "GET", .path = "/notify"};
-    struct vd_table table = {.columns = columns, .column_count = 8};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *sink;
-    size_t i;
+    static const struct vd_list list = {.rows = "sinks",
+        .columns = columns,
+        .column_count = 8,
+        .add = add_sink,
+        .is_answer_printed = true};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(answer);
-        json_decref(answer);
-        return VD_EXIT_OK;
-    }
-    json_array_foreach(json_object_get(answer, "sinks"), i, sink)
-    {
-        vd_table_add(&table, text_of(sink, "name"));
-        vd_table_add(&table, text_of(sink, "kind"));
-        vd_table_add(&table, text_of(sink, "minSeverity"));
-        vd_table_add(&table, text_of(sink, "state"));
-        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "waiting")));
-        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "delivered")));
-        vd_table_add_number(&table, json_integer_value(json_object_get(sink, "dead")));
-        vd_table_add(&table, text_of(sink, "lastError"));
-    }
-    vd_table_print(&table, true);
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/notify");
 }
 
 static int notify_add(const struct vd_invocation *invocation)
@@ -94,7 +79,7 @@ static int notify_add(const struct vd_invocation *invocation)
     request.body = vd_str_from(body != NULL ? body : "");
     answer = vd_client_json(invocation->data_dir, &request);
     if (answer != NULL) {
-        const char *made = text_of(answer, "secret");
+        const char *made = vd_member_text(answer, "secret");
 
         printf("%s gets what happens from now on; `vedette notify test %s` tries it\n", name, name);
         if (made != NULL) {
@@ -128,34 +113,25 @@ static int notify_test(const struct vd_invocation *invocation)
         "a test notification waits for it; `vedette notify list` shows whether it was taken");
 }
 
+static void add_dead(struct vd_table *table, const json_t *letter)
+{
+    vd_table_add_number(table, vd_member_number(letter, "number"));
+    vd_table_add(table, vd_member_text(letter, "sink"));
+    vd_table_add(table, vd_member_text(letter, "what"));
+    vd_table_add(table, vd_member_text(letter, "failed"));
+    vd_table_add(table, vd_member_text(letter, "reason"));
+}
+
 static int notify_dead(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"NUMBER", "SINK", "WHAT", "FAILED", "REASON"};
-    const struct vd_api_request request = {.method = "GET", .path = "/notify-dead"};
-    struct vd_table table = {.columns = columns, .column_count = 5};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *letter;
-    size_t i;
+    static const struct vd_list list = {.rows = "deadNotifications",
+        .columns = columns,
+        .column_count = 5,
+        .add = add_dead,
+        .is_answer_printed = true};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(answer);
-        json_decref(answer);
-        return VD_EXIT_OK;
-    }
-    json_array_foreach(json_object_get(answer, "deadNotifications"), i, letter)
-    {
-        vd_table_add_number(&table, json_integer_value(json_object_get(letter, "number")));
-        vd_table_add(&table, text_of(letter, "sink"));
-        vd_table_add(&table, text_of(letter, "what"));
-        vd_table_add(&table, text_of(letter, "failed"));
-        vd_table_add(&table, text_of(letter, "reason"));
-    }
-    vd_table_print(&table, true);
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/notify-dead");
 }
 
 static int notify_replay(const struct vd_invocation *invocation)

@@ -3,40 +3,22 @@
 
 #include <stdio.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/list.h"
 
-static const char *text_of(const json_t *object, const char *name)
+static void add_policy(struct vd_table *table, const json_t *policy)
 {
-    return json_string_value(json_object_get(object, name));
+    vd_table_add(table, vd_member_text(policy, "keyName"));
+    vd_table_add(table, vd_member_text(policy, "rights"));
 }
 
 static int policy_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"POLICY", "RIGHTS"};
-    const struct vd_api_request request = {.method = "GET", .path = "/policies"};
-    struct vd_table table = {.columns = columns, .column_count = 2};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *policies = json_object_get(answer, "policies");
-    const json_t *policy;
-    size_t i;
+    static const struct vd_list list = {
+        .rows = "policies", .columns = columns, .column_count = 2, .add = add_policy};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(policies);
-    } else {
-        json_array_foreach(policies, i, policy)
-        {
-            vd_table_add(&table, text_of(policy, "keyName"));
-            vd_table_add(&table, text_of(policy, "rights"));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/policies");
 }
 
 static int policy_print(const struct vd_invocation *invocation, json_t *policy)
@@ -47,11 +29,11 @@ static int policy_print(const struct vd_invocation *invocation, json_t *policy)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(policy);
     } else {
-        printf("policy             %s\n", text_of(policy, "keyName"));
-        printf("rights             %s\n", text_of(policy, "rights"));
-        printf("primary key        %s\n", text_of(policy, "primaryKey"));
-        printf("secondary key      %s\n", text_of(policy, "secondaryKey"));
-        printf("connection string  %s\n", text_of(policy, "connectionString"));
+        printf("policy             %s\n", vd_member_text(policy, "keyName"));
+        printf("rights             %s\n", vd_member_text(policy, "rights"));
+        printf("primary key        %s\n", vd_member_text(policy, "primaryKey"));
+        printf("secondary key      %s\n", vd_member_text(policy, "secondaryKey"));
+        printf("connection string  %s\n", vd_member_text(policy, "connectionString"));
     }
     json_decref(policy);
     return VD_EXIT_OK;

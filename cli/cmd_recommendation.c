@@ -4,43 +4,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/list.h"
 
-static const char *text_of(const json_t *object, const char *name)
+static void add_recommendation(struct vd_table *table, const json_t *one)
 {
-    return json_string_value(json_object_get(object, name));
+    vd_table_add(table, vd_member_text(one, "state"));
+    vd_table_add(table, vd_member_text(one, "severity"));
+    vd_table_add(table, vd_member_text(one, "type"));
+    vd_table_add(table, vd_member_text(one, "since"));
+    vd_table_add(table, vd_member_text(one, "description"));
 }
 
 static int recommendation_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"STATE", "SEVERITY", "TYPE", "SINCE", "DESCRIPTION"};
-    const struct vd_api_request request = {.method = "GET", .path = "/recommendations"};
-    struct vd_table table = {.columns = columns, .column_count = 5, .coloured_column = 1};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *one;
-    size_t i;
+    static const struct vd_list list = {.rows = "recommendations",
+        .columns = columns,
+        .column_count = 5,
+        .coloured_column = 1,
+        .add = add_recommendation,
+        .is_answer_printed = true};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(answer);
-        json_decref(answer);
-        return VD_EXIT_OK;
-    }
-    json_array_foreach(json_object_get(answer, "recommendations"), i, one)
-    {
-        vd_table_add(&table, text_of(one, "state"));
-        vd_table_add(&table, text_of(one, "severity"));
-        vd_table_add(&table, text_of(one, "type"));
-        vd_table_add(&table, text_of(one, "since"));
-        vd_table_add(&table, text_of(one, "description"));
-    }
-    vd_table_print(&table, true);
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/recommendations");
 }
 
 static void print_resources(const json_t *resources)
@@ -79,9 +65,10 @@ static int recommendation_show(const struct vd_invocation *invocation)
         json_decref(answer);
         return VD_EXIT_OK;
     }
-    printf("%s\n%s, %s since %s\n\n", text_of(answer, "displayName"), text_of(answer, "severity"),
-        text_of(answer, "state"), text_of(answer, "since"));
-    vd_print_safe(text_of(answer, "description"));
+    printf("%s\n%s, %s since %s\n\n", vd_member_text(answer, "displayName"),
+        vd_member_text(answer, "severity"), vd_member_text(answer, "state"),
+        vd_member_text(answer, "since"));
+    vd_print_safe(vd_member_text(answer, "description"));
     printf("\n");
     print_resources(json_object_get(answer, "resources"));
     printf("\nWhat to do:\n");

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "center/saved_query.h"
-#include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
-#include "cli/table.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -51,36 +50,27 @@ static const char *schedule_text(const json_t *query, char out[80])
     return json_is_null(json_object_get(json_object_get(query, "state"), "next")) ? "at rest" : out;
 }
 
+static void add_query(struct vd_table *table, const json_t *one)
+{
+    char schedule[80];
+
+    vd_table_add(table, text_of(one, "name"));
+    vd_table_add(table, text_of(one, "category"));
+    vd_table_add(table, schedule_text(one, schedule));
+    vd_table_add(table, text_of(json_object_get(one, "state"), "error"));
+    vd_table_add(table, text_of(one, "title"));
+}
+
 static int saved_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"NAME", "CATEGORY", "SCHEDULE", "PROBLEM", "TITLE"};
-    const struct vd_api_request request = {.method = "GET", .path = "/queries"};
-    struct vd_table table = {.columns = columns, .column_count = 5};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *one;
-    size_t i;
+    static const struct vd_list list = {.rows = "queries",
+        .columns = columns,
+        .column_count = 5,
+        .add = add_query,
+        .is_answer_printed = true};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(answer);
-        json_decref(answer);
-        return VD_EXIT_OK;
-    }
-    json_array_foreach(json_object_get(answer, "queries"), i, one)
-    {
-        char schedule[80];
-
-        vd_table_add(&table, text_of(one, "name"));
-        vd_table_add(&table, text_of(one, "category"));
-        vd_table_add(&table, schedule_text(one, schedule));
-        vd_table_add(&table, text_of(json_object_get(one, "state"), "error"));
-        vd_table_add(&table, text_of(one, "title"));
-    }
-    vd_table_print(&table, true);
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/queries");
 }
 
 static void print_state(const json_t *state)

@@ -5,20 +5,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
-#include "cli/table.h"
+#include "cli/list.h"
 #include "hub/registry.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 static const char *text_or(const json_t *object, const char *name, const char *otherwise)
 {
-    const char *text = text_of(object, name);
+    const char *text = vd_member_text(object, name);
 
     return text != NULL && text[0] != '\0' ? text : otherwise;
 }
@@ -53,14 +47,14 @@ static char *create_body(const char *name, const char *role, int64_t expires_s)
 
 static void print_created(const json_t *token)
 {
-    printf("token           %s\n", text_of(token, "token"));
-    printf("name            %s\n", text_of(token, "name"));
-    printf("role            %s\n", text_of(token, "role"));
+    printf("token           %s\n", vd_member_text(token, "token"));
+    printf("name            %s\n", vd_member_text(token, "name"));
+    printf("role            %s\n", vd_member_text(token, "role"));
     printf("expires         %s\n", text_or(token, "expires", "never"));
     printf("endpoint        %s\n", text_or(token, "endpoint", "off: set https.listen"));
-    printf("subscription    %s\n", text_of(token, "subscription"));
-    printf("resource group  %s\n", text_of(token, "resourceGroup"));
-    printf("hub             %s\n", text_of(token, "hub"));
+    printf("subscription    %s\n", vd_member_text(token, "subscription"));
+    printf("resource group  %s\n", vd_member_text(token, "resourceGroup"));
+    printf("hub             %s\n", vd_member_text(token, "hub"));
     puts("\nThe token is shown this once: keep it where nobody else reads it.");
 }
 
@@ -100,40 +94,28 @@ static int token_create(const struct vd_invocation *invocation)
     return VD_EXIT_OK;
 }
 
+static void add_token(struct vd_table *table, const json_t *token)
+{
+    vd_table_add(table, vd_member_text(token, "name"));
+    vd_table_add(table, vd_member_text(token, "role"));
+    vd_table_add(table, vd_member_text(token, "created"));
+    vd_table_add(table, text_or(token, "createdBy", "-"));
+    vd_table_add(table,
+        json_is_true(json_object_get(token, "isExpired")) ? "expired"
+                                                          : text_or(token, "expires", "never"));
+    vd_table_add(table, text_or(token, "lastUsed", "never"));
+}
+
 static int token_list(const struct vd_invocation *invocation)
 {
     static const char *const columns[] = {"NAME", "ROLE", "CREATED", "BY", "EXPIRES", "LAST USED"};
-    const struct vd_api_request request = {.method = "GET", .path = "/tokens"};
-    struct vd_table table = {.columns = columns, .column_count = 6};
-    json_t *answer = vd_client_json(invocation->data_dir, &request);
-    const json_t *tokens = json_object_get(answer, "tokens");
-    const json_t *token;
-    size_t i;
+    static const struct vd_list list = {.rows = "tokens",
+        .columns = columns,
+        .column_count = 6,
+        .add = add_token,
+        .none = "no tokens; `vedette token create --name NAME --role ROLE` makes one"};
 
-    if (answer == NULL) {
-        return VD_EXIT_FAILURE;
-    }
-    if (invocation->output == VD_OUTPUT_JSON) {
-        vd_print_json(tokens);
-    } else if (json_array_size(tokens) == 0) {
-        puts("no tokens; `vedette token create --name NAME --role ROLE` makes one");
-    } else {
-        json_array_foreach(tokens, i, token)
-        {
-            vd_table_add(&table, text_of(token, "name"));
-            vd_table_add(&table, text_of(token, "role"));
-            vd_table_add(&table, text_of(token, "created"));
-            vd_table_add(&table, text_or(token, "createdBy", "-"));
-            vd_table_add(&table,
-                json_is_true(json_object_get(token, "isExpired"))
-                    ? "expired"
-                    : text_or(token, "expires", "never"));
-            vd_table_add(&table, text_or(token, "lastUsed", "never"));
-        }
-        vd_table_print(&table, true);
-    }
-    json_decref(answer);
-    return VD_EXIT_OK;
+    return vd_cli_list_at(invocation, &list, "/tokens");
 }
 
 static int token_delete(const struct vd_invocation *invocation)
