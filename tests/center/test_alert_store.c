@@ -14,41 +14,7 @@
 #include "center/store/letters.h"
 #include "lib/clock.h"
 #include "tests/center/message.h"
-
-struct fixture {
-    char *folder;
-    char path[512];
-    struct vd_alert_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    assert_non_null(f);
-    f->folder = test_folder_new();
-    snprintf(f->path, sizeof f->path, "%s/center.db", f->folder);
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    vd_alert_store_close(f->store);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    vd_alert_store_close(f->store);
-    f->store = NULL;
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-}
+#include "tests/center/store_fixture.h"
 
 /* ---- Alerts ---- */
 
@@ -63,7 +29,7 @@ static const char *numbered_evidence(const struct vd_alert_update *update, uint6
 }
 
 /* Applies `count` findings, numbered from `first`, of the alert with id `number`. */
-static bool apply(struct fixture *f, uint64_t number, const char *device, uint64_t first,
+static bool apply(struct store_fixture *f, uint64_t number, const char *device, uint64_t first,
     uint64_t count, int64_t start_ms, int64_t end_ms)
 {
     struct vd_alert_update update = {
@@ -94,7 +60,7 @@ static bool apply(struct fixture *f, uint64_t number, const char *device, uint64
     return raised;
 }
 
-static json_t *list(struct fixture *f, struct vd_alert_filter filter)
+static json_t *list(struct store_fixture *f, struct vd_alert_filter filter)
 {
     json_t *alerts = NULL;
 
@@ -115,13 +81,13 @@ static void check_text_at(const json_t *alerts, size_t i, const char *key, const
 
 static void test_alerts__raise_and_repeat(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alerts;
     json_t *alert;
 
     assert_true(apply(f, 1, "dev", 0, 1, 5000, 6000));
     assert_false(apply(f, 1, "dev", 1, 2, 4000, 9000));
-    reopen(f);
+    store_reopen(f);
     alerts = list(f, (struct vd_alert_filter){0});
     assert_int_equal(json_array_size(alerts), 1);
     assert_int_equal(number_at(alerts, 0, "count"), 3);
@@ -152,7 +118,7 @@ static void test_alerts__raise_and_repeat(void **state)
 /* The first 16 and the latest 16, however the findings were cut into batches. */
 static void test_alerts__evidence_is_bounded(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     static const uint64_t cuts[] = {1, 7, 16, 31, 100};
 
     for (size_t c = 0; c < sizeof cuts / sizeof cuts[0]; c++) {
@@ -181,7 +147,7 @@ static void test_alerts__evidence_is_bounded(void **state)
 
 static void test_alerts__list_and_follow(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alerts;
 
     for (uint64_t n = 1; n <= 5; n++) {
@@ -209,7 +175,7 @@ static void test_alerts__list_and_follow(void **state)
 
 static void test_alerts__get_by_prefix(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alert = NULL;
 
     (void)apply(f, 0x10, "dev", 0, 1, 0, 0);
@@ -229,7 +195,7 @@ static void test_alerts__get_by_prefix(void **state)
 
 /* ---- Dead letters and seen events ---- */
 
-static void add_letter(struct fixture *f, uint64_t offset, const char *reason)
+static void add_letter(struct store_fixture *f, uint64_t offset, const char *reason)
 {
     struct vd_event record = {
         .kind = VD_EVENT_SECURITY,
@@ -246,7 +212,7 @@ static void add_letter(struct fixture *f, uint64_t offset, const char *reason)
 
 static void test_dead_letters__list(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *letters = NULL;
 
     add_letter(f, 7, "first");
@@ -271,7 +237,7 @@ static void test_dead_letters__list(void **state)
 
 static void test_dead_letters__oldest_go(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *letters = NULL;
     struct vd_event record = {.device_id = VD_STR_LITERAL("d")};
 
@@ -287,7 +253,7 @@ static void test_dead_letters__oldest_go(void **state)
     json_decref(letters);
 }
 
-static void seen_day(struct fixture *f, int64_t day, int32_t expected)
+static void seen_day(struct store_fixture *f, int64_t day, int32_t expected)
 {
     int32_t got = 0;
 
@@ -295,14 +261,14 @@ static void seen_day(struct fixture *f, int64_t day, int32_t expected)
     assert_int_equal(got, expected);
 }
 
-static int seen(struct fixture *f, uint64_t number, uint64_t *first)
+static int seen(struct store_fixture *f, uint64_t number, uint64_t *first)
 {
     struct vd_uuid key = test_uuid(number);
 
     return vd_event_seen_get(f->store, &key, first);
 }
 
-static void see(struct fixture *f, int32_t day, uint64_t number, uint64_t offset)
+static void see(struct store_fixture *f, int32_t day, uint64_t number, uint64_t offset)
 {
     struct vd_uuid key = test_uuid(number);
 
@@ -312,7 +278,7 @@ static void see(struct fixture *f, int32_t day, uint64_t number, uint64_t offset
 /* An event is remembered for its day and the next one. */
 static void test_event_seen__days(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint64_t first = 0;
 
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
@@ -362,7 +328,7 @@ static void test_event_seen__keys(void **state)
 
 static void test_file__rights(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct stat st;
 
     assert_int_equal(stat(f->path, &st), 0);
@@ -380,7 +346,7 @@ static void run_sql(const char *path, const char *sql)
 
 static void test_file__newer(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     vd_alert_store_close(f->store);
     f->store = NULL;
@@ -421,7 +387,7 @@ static void test_file__of_version_1(void **state)
         "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');"
         "INSERT INTO indicators VALUES('old list', x'01', x'02', '192.0.2.0/24', 3),"
         " ('old list', x'03', x'03', '2001:db8::7', 1), ('other', x'03', x'03', '192.0.2.9', 1);";
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alert = NULL;
     uint64_t offset = 0;
     char path[600];
@@ -460,7 +426,7 @@ static void test_file__of_version_1(void **state)
 
 static void test_file__of_another_program(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     char path[600];
     struct vd_alert_store *other = NULL;
     FILE *file;
@@ -481,7 +447,7 @@ static void test_file__of_another_program(void **state)
 }
 
 /* So many pages more than it has now. */
-static void allow_pages(struct fixture *f, int more)
+static void allow_pages(struct store_fixture *f, int more)
 {
     sqlite3_stmt *s = NULL;
     char sql[64];
@@ -497,7 +463,7 @@ static void allow_pages(struct fixture *f, int more)
 /* A file that may not grow refuses, keeps what it had, and takes more once it may. */
 static void test_file__full(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_event record = {.device_id = VD_STR_LITERAL("d")};
     char *body = calloc(1, 200000);
     json_t *letters = NULL;
@@ -523,7 +489,7 @@ static void test_file__full(void **state)
 
 int main(void)
 {
-#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, store_setup, store_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_alerts__raise_and_repeat),
         STORE_TEST(test_alerts__evidence_is_bounded),

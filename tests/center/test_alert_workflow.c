@@ -12,36 +12,9 @@
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
 #include "tests/center/message.h"
+#include "tests/center/store_fixture.h"
 
 #define HOUR_MS 3600000LL
-
-struct fixture {
-    char *folder;
-    char path[512];
-    struct vd_alert_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    assert_non_null(f);
-    f->folder = test_folder_new();
-    snprintf(f->path, sizeof f->path, "%s/center.db", f->folder);
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    vd_alert_store_close(f->store);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
 
 static const char *no_evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
 {
@@ -87,7 +60,7 @@ static bool apply(struct vd_alert_store *store, const struct found *found)
     return raised;
 }
 
-static bool happen(struct fixture *f, const struct found *found)
+static bool happen(struct store_fixture *f, const struct found *found)
 {
     bool raised;
 
@@ -107,7 +80,7 @@ static const char *id_of(uint64_t number)
     return text;
 }
 
-static int act(struct fixture *f, uint64_t id, const struct vd_alert_act *act)
+static int act(struct store_fixture *f, uint64_t id, const struct vd_alert_act *act)
 {
     json_t *alert = NULL;
     const int error = vd_alert_act(f->store, id_of(id), act, &alert);
@@ -117,7 +90,7 @@ static int act(struct fixture *f, uint64_t id, const struct vd_alert_act *act)
 }
 
 /* The alert's state as it is stored; the text is the one of the table. */
-static void expect_state(struct fixture *f, uint64_t id, const char *expected)
+static void expect_state(struct store_fixture *f, uint64_t id, const char *expected)
 {
     json_t *alert = NULL;
 
@@ -127,7 +100,8 @@ static void expect_state(struct fixture *f, uint64_t id, const char *expected)
 }
 
 /* Entry `i` of the alert's history, compared in its texts; NULL: it is to be null. */
-static void expect_entry(struct fixture *f, uint64_t id, size_t i, const char *const expected[6])
+static void expect_entry(
+    struct store_fixture *f, uint64_t id, size_t i, const char *const expected[6])
 {
     static const char *const names[] = {"actor", "event", "from", "to", "reason", "text"};
     json_t *alert = NULL;
@@ -200,7 +174,7 @@ static void test_states__texts(void **state)
 
 static void test_acts__work_and_history(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     happen(f, &(struct found){1, "d1", "a", NULL, 1000});
     assert_int_equal(
@@ -234,7 +208,7 @@ static void test_acts__work_and_history(void **state)
 
 static void test_acts__what_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     char *long_note = malloc(VD_ALERT_NOTE_MAX + 2);
     json_t *alert = NULL;
 
@@ -276,7 +250,7 @@ static void test_acts__what_is_refused(void **state)
 
 static void test_acts__history_is_bounded(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alert = NULL;
 
     happen(f, &(struct found){1, "d1", "a", NULL, 1000});
@@ -296,7 +270,7 @@ static void test_acts__history_is_bounded(void **state)
 
 /* ---- Dismissals ---- */
 
-static int dismiss(struct fixture *f, uint64_t id, int64_t until_ms, int64_t now_ms)
+static int dismiss(struct store_fixture *f, uint64_t id, int64_t until_ms, int64_t now_ms)
 {
     return act(f, id,
         &(struct vd_alert_act){.event = VD_ALERT_DISMISS,
@@ -309,7 +283,7 @@ static int dismiss(struct fixture *f, uint64_t id, int64_t until_ms, int64_t now
 
 static void test_dismissals__hold_until_their_end(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *alert = NULL;
 
     happen(f, &(struct found){1, "d1", "a", NULL, 1000});
@@ -342,7 +316,7 @@ static void test_dismissals__lifted_by_other_states(void **state)
 {
     static const enum vd_alert_event lifting[] = {
         VD_ALERT_START, VD_ALERT_RESOLVE, VD_ALERT_REOPEN};
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint64_t id = 1;
 
     for (size_t i = 0; i < sizeof lifting / sizeof lifting[0]; i++, id += 3) {
@@ -363,7 +337,7 @@ static void test_dismissals__lifted_by_other_states(void **state)
 
 static void test_dismissals__resolved_and_suppressed(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     happen(f, &(struct found){1, "d1", "a", NULL, 1000});
     happen(f, &(struct found){2, "d1", "a", NULL, VD_DAY_MS});
@@ -378,7 +352,7 @@ static void test_dismissals__resolved_and_suppressed(void **state)
 
 /* ---- Many ---- */
 
-static size_t count_of(struct fixture *f, struct vd_alert_filter filter)
+static size_t count_of(struct store_fixture *f, struct vd_alert_filter filter)
 {
     json_t *alerts = NULL;
     size_t count;
@@ -390,7 +364,7 @@ static size_t count_of(struct fixture *f, struct vd_alert_filter filter)
 }
 
 /* 1,200 alerts of 12 devices: every third of cause "a", every fifth High, one an hour. */
-static void make_many(struct fixture *f)
+static void make_many(struct store_fixture *f)
 {
     assert_int_equal(vd_alert_store_begin(f->store), VD_OK);
     for (uint64_t n = 1; n <= 1200; n++) {
@@ -406,7 +380,7 @@ static void make_many(struct fixture *f)
 
 static void test_many__filters(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     make_many(f);
     assert_int_equal(count_of(f, (struct vd_alert_filter){0}), VD_ALERT_LIST_DEFAULT);
@@ -452,7 +426,7 @@ static void test_many__filters_of_open_alerts(void **state)
         {{.changed_after = 1100, .severity = "High", .cause = "a"}, 3},
         {{.changed_after = 1100, .before = 1151, .type = "IoT_TiConnection"}, 45},
     };
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint64_t changed = 0;
 
     make_many(f);
@@ -479,7 +453,7 @@ static void test_many__filters_of_open_alerts(void **state)
 /* However many come meanwhile, each is on one page. */
 static void test_many__pages(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_alert_filter filter = {.limit = 70, .severity = "High"};
     size_t seen = 0;
 
@@ -522,7 +496,8 @@ static int rank(const json_t *alert)
 }
 
 /* The most severe first, of these the newest, whatever the page and the filter. */
-static void expect_by_severity(struct fixture *f, struct vd_alert_filter filter, size_t expected)
+static void expect_by_severity(
+    struct store_fixture *f, struct vd_alert_filter filter, size_t expected)
 {
     size_t seen = 0;
     size_t size;
@@ -553,7 +528,7 @@ static void expect_by_severity(struct fixture *f, struct vd_alert_filter filter,
 
 static void test_many__by_severity(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_alert_filter gone = {.before = 99999, .by_severity = true};
     json_t *alerts = NULL;
 
@@ -574,7 +549,7 @@ static void test_many__by_severity(void **state)
 
 static void test_many__bulk(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     const struct vd_alert_filter group = {.type = "IoT_TiConnection", .cause = "b"};
     uint64_t changed = 0;
 
@@ -599,7 +574,7 @@ static void test_many__bulk(void **state)
 
 static void test_many__groups(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     const struct vd_alert_filter all = {0};
     const struct vd_alert_filter of_device = {.device_id = "d1"};
     json_t *groups = NULL;
@@ -629,7 +604,7 @@ static void test_many__groups(void **state)
 
 static void test_many__old_ones_go(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint64_t removed = 0;
     uint64_t total = 0;
     json_t *alert = NULL;
@@ -652,7 +627,7 @@ static void test_many__old_ones_go(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states__whole_matrix),
         cmocka_unit_test(test_states__texts),

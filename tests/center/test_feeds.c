@@ -12,46 +12,12 @@
 #include "center/indicator_loader.h"
 #include "lib/clock.h"
 #include "tests/center/message.h"
+#include "tests/center/store_fixture.h"
 
 #define NOW INT64_C(1780272000000) /* 2026-06-01 */
 
-struct fixture {
-    char *folder;
-    char path[600];
-    struct vd_alert_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    assert_non_null(f);
-    f->folder = test_folder_new();
-    snprintf(f->path, sizeof f->path, "%s/center.db", f->folder);
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    vd_alert_store_close(f->store);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    vd_alert_store_close(f->store);
-    f->store = NULL;
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-}
-
 /* settings, text: NULL: none. */
-static int put(struct fixture *f, const char *name, const char *settings, const char *text,
+static int put(struct store_fixture *f, const char *name, const char *settings, const char *text,
     char problem[VD_FEED_PROBLEM_SIZE])
 {
     json_t *json = settings != NULL ? json_loads(settings, 0, NULL) : NULL;
@@ -68,7 +34,8 @@ static int put(struct fixture *f, const char *name, const char *settings, const 
     return error;
 }
 
-static void must_put(struct fixture *f, const char *name, const char *settings, const char *text)
+static void must_put(
+    struct store_fixture *f, const char *name, const char *settings, const char *text)
 {
     char problem[VD_FEED_PROBLEM_SIZE];
 
@@ -77,8 +44,8 @@ static void must_put(struct fixture *f, const char *name, const char *settings, 
     }
 }
 
-static void must_refuse(struct fixture *f, const char *name, const char *settings, const char *text,
-    const char *expected)
+static void must_refuse(struct store_fixture *f, const char *name, const char *settings,
+    const char *text, const char *expected)
 {
     char problem[VD_FEED_PROBLEM_SIZE];
 
@@ -87,7 +54,7 @@ static void must_refuse(struct fixture *f, const char *name, const char *setting
 }
 
 /* What a flow to the address would match now: "feed text confidence severity", or "-". */
-static void check(struct fixture *f, bool keep, const char *address, const char *expected)
+static void check(struct store_fixture *f, bool keep, const char *address, const char *expected)
 {
     struct vd_indicator_set *set = NULL;
     struct vd_indicator_line line;
@@ -105,7 +72,7 @@ static void check(struct fixture *f, bool keep, const char *address, const char 
     assert_string_equal(text, expected);
 }
 
-static int64_t generation_of(struct fixture *f)
+static int64_t generation_of(struct store_fixture *f)
 {
     int64_t generation = 0;
 
@@ -113,7 +80,7 @@ static int64_t generation_of(struct fixture *f)
     return generation;
 }
 
-static json_t *feed_of(struct fixture *f, const char *name)
+static json_t *feed_of(struct store_fixture *f, const char *name)
 {
     json_t *feeds = NULL;
     json_t *feed;
@@ -124,7 +91,7 @@ static json_t *feed_of(struct fixture *f, const char *name)
     return feed;
 }
 
-static size_t count_files(struct fixture *f)
+static size_t count_files(struct store_fixture *f)
 {
     char path[700];
     DIR *dir;
@@ -152,7 +119,7 @@ static void write_file(const char *path, const char *text)
 
 static void test_feeds__put_change_remove(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint64_t count = 0;
 
     must_put(f, "a", "{\"severity\":\"High\",\"confidence\":60}", "192.0.2.0/24 # bad\nx\n");
@@ -169,7 +136,7 @@ static void test_feeds__put_change_remove(void **state)
     assert_int_equal(count, 2);
     must_put(f, "ok", "{\"kind\":\"exceptions\",\"enabled\":false}", NULL);
     check(f, true, "192.0.2.7", "a 192.0.2.7 30 ");
-    reopen(f);
+    store_reopen(f);
     check(f, true, "198.51.100.1", "a 198.51.100.1 30 ");
     assert_int_equal(count_files(f), 2);
     assert_int_equal(vd_feeds_remove(f->store, "a"), VD_OK);
@@ -181,7 +148,7 @@ static void test_feeds__put_change_remove(void **state)
 /* Whatever is wrong, the feed has what it had. */
 static void test_feeds__wanted_categories(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     must_put(f, "rep", "{\"format\":\"suricata\"}", "192.0.2.1,5,39\n192.0.2.2,5,127\n");
     check(f, true, "192.0.2.1", "rep 192.0.2.1 31 ");
@@ -192,7 +159,7 @@ static void test_feeds__wanted_categories(void **state)
 
 static void test_feeds__refusals_change_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     int64_t generation;
 
     must_put(f, "a", "{\"minimumConfidence\":10}", "192.0.2.7\n");
@@ -220,7 +187,7 @@ static void test_feeds__refusals_change_nothing(void **state)
 
 static void test_feeds__file_is_read_when_it_changes(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     char path[700];
     char settings[800];
     json_t *feed;
@@ -263,7 +230,7 @@ static void test_feeds__file_is_read_when_it_changes(void **state)
 /* A set that is damaged is built again; one of the feeds that is, is left out. */
 static void test_feeds__damage(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     char path[700];
 
     must_put(f, "a", NULL, "192.0.2.1\n");
@@ -275,7 +242,7 @@ static void test_feeds__damage(void **state)
     check(f, true, "192.0.2.1", "a 192.0.2.1 255 ");
     snprintf(path, sizeof path, "%s/intel/feed-of-nobody", f->folder);
     write_file(path, "x");
-    reopen(f);
+    store_reopen(f);
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(count_files(f), 1);
 }
@@ -283,7 +250,7 @@ static void test_feeds__damage(void **state)
 /* The running thread hands over what is new, once. */
 static void test_feeds__loader(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_indicator_loader *loader = NULL;
     struct vd_indicator_set *set;
     int64_t generation = 0;
@@ -312,7 +279,7 @@ static void test_feeds__loader(void **state)
 
 int main(void)
 {
-#define FEED_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define FEED_TEST(test) cmocka_unit_test_setup_teardown(test, store_setup, store_teardown)
     const struct CMUnitTest tests[] = {
         FEED_TEST(test_feeds__put_change_remove),
         FEED_TEST(test_feeds__wanted_categories),

@@ -12,36 +12,9 @@
 #include "center/store/alert_store_internal.h"
 #include "center/store/letters.h"
 #include "tests/center/message.h"
+#include "tests/center/store_fixture.h"
 
-struct fixture {
-    char *folder;
-    char path[512];
-    struct vd_alert_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    assert_non_null(f);
-    f->folder = test_folder_new();
-    snprintf(f->path, sizeof f->path, "%s/center.db", f->folder);
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    vd_alert_store_close(f->store);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-static void add(struct fixture *f, uint64_t offset, const char *device, const char *reason,
+static void add(struct store_fixture *f, uint64_t offset, const char *device, const char *reason,
     struct vd_str properties, struct vd_str body)
 {
     const struct vd_event record = {
@@ -60,7 +33,7 @@ static void add(struct fixture *f, uint64_t offset, const char *device, const ch
     assert_int_equal(vd_alert_store_commit(f->store), VD_OK);
 }
 
-static void add_some(struct fixture *f)
+static void add_some(struct store_fixture *f)
 {
     const struct vd_letter_mark taken = {.replay_offset = 90, .time_ms = 1764000001000};
     const struct vd_str none = {"", 0};
@@ -76,7 +49,8 @@ static void add_some(struct fixture *f)
 }
 
 /* The offsets of the chosen letters, in their order. */
-static void check_chosen(struct fixture *f, const struct vd_letter_filter *filter, const char *want)
+static void check_chosen(
+    struct store_fixture *f, const struct vd_letter_filter *filter, const char *want)
 {
     json_t *letters = NULL;
     json_t *letter;
@@ -126,7 +100,7 @@ static void test_letters__chosen(void **state)
 
 static void test_letters__deleted(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     const struct vd_letter_filter of_a = {.device_id = "a", .reason = "empty"};
     const struct vd_letter_filter first = {.from = 5, .before = 6};
     uint64_t count = 0;
@@ -151,7 +125,7 @@ static const char *text_of(const json_t *object, const char *name)
 
 static void test_letters__facts(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *letter = NULL;
     json_t *properties;
 
@@ -200,7 +174,7 @@ static void test_letters__forms_of_the_body(void **state)
         {{"", 0}, VD_LETTER_AUTO, "text", "\"\""},
         {{"", 0}, VD_LETTER_HEX, "hex", "\"\""},
     };
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *letter = NULL;
@@ -220,7 +194,7 @@ static void test_letters__forms_of_the_body(void **state)
 /* The record comes back as it was, with bytes that are no text. */
 static void test_letters__read(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_buf text = {0};
     struct vd_event record;
 
@@ -268,7 +242,7 @@ static const char version_1[] =
 /* Its letters have neither address nor kind: they are devices' messages. */
 static void test_letters__of_version_1(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *letter = NULL;
     sqlite3 *db = NULL;
 
@@ -292,7 +266,7 @@ static void test_letters__of_version_1(void **state)
 
 int main(void)
 {
-#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, store_setup, store_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_letters__chosen),
         STORE_TEST(test_letters__deleted),

@@ -14,44 +14,9 @@
 #include "lib/clock.h"
 #include "tests/center/alerts.h"
 #include "tests/center/message.h"
+#include "tests/center/store_fixture.h"
 
-struct fixture {
-    char *folder;
-    char path[512];
-    struct vd_alert_store *store;
-};
-
-static void open_store(struct fixture *f)
-{
-    static const uint8_t key[VD_MASTER_KEY_BYTES] = {7, 1, 9};
-
-    assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
-    vd_sinks_set_key(f->store, key);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    assert_non_null(f);
-    f->folder = test_folder_new();
-    snprintf(f->path, sizeof f->path, "%s/center.db", f->folder);
-    open_store(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    vd_alert_store_close(f->store);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-static void act(struct fixture *f, uint64_t id, enum vd_alert_event event)
+static void act(struct store_fixture *f, uint64_t id, enum vd_alert_event event)
 {
     const struct vd_alert_act act = {.event = event,
         .actor = "test",
@@ -67,7 +32,7 @@ static void act(struct fixture *f, uint64_t id, enum vd_alert_event event)
     json_decref(alert);
 }
 
-static void add_sink(struct fixture *f, const char *name, const char *severity)
+static void add_sink(struct store_fixture *f, const char *name, const char *severity)
 {
     json_t *settings = json_pack("{s:s}", "url", "http://127.0.0.1/");
     const struct vd_sink_row row = {
@@ -78,7 +43,7 @@ static void add_sink(struct fixture *f, const char *name, const char *severity)
 }
 
 /* The next notification's "what/status" is the expected one. */
-static void expect_next(struct fixture *f, const char *sink, const char *expected)
+static void expect_next(struct store_fixture *f, const char *sink, const char *expected)
 {
     struct vd_outbox_item item;
     char got[80];
@@ -92,7 +57,7 @@ static void expect_next(struct fixture *f, const char *sink, const char *expecte
     vd_outbox_item_release(&item);
 }
 
-static void expect_end(struct fixture *f, const char *sink)
+static void expect_end(struct store_fixture *f, const char *sink)
 {
     struct vd_outbox_item item;
 
@@ -100,7 +65,7 @@ static void expect_end(struct fixture *f, const char *sink)
 }
 
 /* The member of the sink's row. */
-static json_int_t member_of(struct fixture *f, const char *sink, const char *name)
+static json_int_t member_of(struct store_fixture *f, const char *sink, const char *name)
 {
     json_t *sinks = NULL;
     const json_t *one;
@@ -120,7 +85,7 @@ static json_int_t member_of(struct fixture *f, const char *sink, const char *nam
 
 static void test_outbox__an_alert_is_told_as_it_was_then(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     test_alert_happen(f->store, 1, "High"); /* before there is any sink */
     add_sink(f, "a", "Informational");
@@ -146,7 +111,7 @@ static void test_outbox__an_alert_is_told_as_it_was_then(void **state)
 
 static void test_outbox__each_sink_has_its_own_place_and_severity(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     add_sink(f, "all", "Informational");
     add_sink(f, "high", "High");
@@ -165,15 +130,14 @@ static void test_outbox__each_sink_has_its_own_place_and_severity(void **state)
 
 static void test_outbox__an_attempt_without_a_result_goes_again_under_another_id(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_outbox_item first;
     struct vd_outbox_item second;
 
     add_sink(f, "a", "Low");
     test_alert_happen(f->store, 1, "High");
     assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS, &first), VD_OK);
-    vd_alert_store_close(f->store);
-    open_store(f);
+    store_reopen(f);
     assert_int_equal(vd_outbox_begin(f->store, "a", TEST_ALERT_MS + 5, &second), VD_OK);
     assert_int_equal(second.sequence, first.sequence);
     assert_string_not_equal(second.id, first.id);
@@ -188,7 +152,7 @@ static void test_outbox__an_attempt_without_a_result_goes_again_under_another_id
 
 static void test_outbox__a_sequence_is_never_used_again(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     struct vd_outbox_item item;
     int64_t sequence;
 
@@ -208,7 +172,7 @@ static void test_outbox__a_sequence_is_never_used_again(void **state)
 
 static void test_outbox__a_change_that_is_rolled_back_is_not_told(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
 
     add_sink(f, "a", "Low");
     test_alert_happen(f->store, 1, "High");
@@ -219,7 +183,7 @@ static void test_outbox__a_change_that_is_rolled_back_is_not_told(void **state)
     expect_end(f, "a");
 }
 
-static int64_t only_letter(struct fixture *f, const char *reason)
+static int64_t only_letter(struct store_fixture *f, const char *reason)
 {
     json_t *letters = NULL;
     const json_t *letter;
@@ -234,7 +198,7 @@ static int64_t only_letter(struct fixture *f, const char *reason)
     return number;
 }
 
-static void bury_next(struct fixture *f, const char *reason)
+static void bury_next(struct store_fixture *f, const char *reason)
 {
     struct vd_outbox_item item;
 
@@ -245,7 +209,7 @@ static void bury_next(struct fixture *f, const char *reason)
 
 static void test_outbox__dead_letters_are_replayed_and_discarded(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     int64_t number;
 
     add_sink(f, "a", "Low");
@@ -268,7 +232,7 @@ static void test_outbox__dead_letters_are_replayed_and_discarded(void **state)
 }
 
 /* Whether the file and its journal hold the text. */
-static bool is_stored(struct fixture *f, const char *text)
+static bool is_stored(struct store_fixture *f, const char *text)
 {
     bool found = false;
 
@@ -296,7 +260,7 @@ static bool is_stored(struct fixture *f, const char *text)
 static void test_outbox__secrets_are_sealed(void **state)
 {
     static const uint8_t other[VD_MASTER_KEY_BYTES] = {8};
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     uint8_t secret[VD_SINK_SECRET_MAX];
     size_t length = 0;
 
@@ -312,7 +276,7 @@ static void test_outbox__secrets_are_sealed(void **state)
 
 static void test_outbox__sinks_are_checked(void **state)
 {
-    struct fixture *f = *state;
+    struct store_fixture *f = *state;
     json_t *settings = json_object();
     struct vd_sink_row row = {"a", "webhook", settings, {"", 0}, "Low"};
 
@@ -331,7 +295,7 @@ static void test_outbox__sinks_are_checked(void **state)
 
 int main(void)
 {
-#define OUTBOX_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define OUTBOX_TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(test_outbox__an_alert_is_told_as_it_was_then),
         OUTBOX_TEST(test_outbox__each_sink_has_its_own_place_and_severity),
