@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make coverage  which lines the corpora and the unit tests reach'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
+	@echo 'make soak    a day of 10,000 devices in an hour (HOURS, DEVICES, SPEED: docs/soak.md)'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make screenshots  pictures of every page of the portal, into build/screenshots'
 	@echo 'make deb     the Debian packages, into build/packages'
@@ -50,6 +51,11 @@ bench: $(patsubst bench/%/run,bench-%,$(wildcard bench/*/run))
 bench-%:
 	@tools/bench $(if $(QUICK),--quick) $*
 
+soak:
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS) --target vedette bench_soak_fleet soak_clock bench_hub_registry -- --no-print-directory -s
+	@bench/soak/soak build/soak build/release
+
 size:
 	@tools/bench size
 
@@ -68,6 +74,6 @@ deb:
 	@tools/deb build/packages
 
 clean:
-	rm -rf build/release build/asan build/tsan build/fuzz build/coverage build/bench build/size build/packages
+	rm -rf build/release build/asan build/tsan build/fuzz build/coverage build/bench build/size build/soak build/packages
 
 .PHONY: help check run test tsan fmt fmt-check lint fuzz coverage bench size figures hub-figures screenshots deb clean
