@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/local.h"
 #include "center/alert_query.h"
+#include "center/limits.h"
 #include "center/store/alert_act.h"
 #include "lib/clock.h"
 
@@ -143,6 +144,32 @@ void vd_api_alert_groups(
     vd_api_reply(answer, 200, json_pack("{s:o}", "groups", groups));
 }
 
+void vd_api_alert_counts(
+    const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
+{
+    struct vd_alert_filter filter;
+    json_t *counts = NULL;
+    const json_t *count;
+    json_int_t sum = 0;
+    size_t i;
+    int error;
+
+    if (!read_filter(args, &filter, answer)) {
+        return;
+    }
+    error = vd_alert_store_count(api->alerts, &filter, &counts);
+    if (error != VD_OK) {
+        vd_api_fail_error(answer, error, "the number of alerts");
+        return;
+    }
+    json_array_foreach(counts, i, count)
+    {
+        sum += json_integer_value(json_object_get(count, "alerts"));
+    }
+    vd_api_reply(answer, 200,
+        json_pack("{s:o, s:b}", "counts", counts, "isPartial", sum == VD_ALERT_COUNT_MAX));
+}
+
 static void fail_ambiguous(struct vd_api_answer *answer, const char *id)
 {
     vd_api_fail(
@@ -173,6 +200,7 @@ static bool read_dismissal(
 {
     const char *reason = json_string_value(json_object_get(body, "reason"));
     const json_t *until = json_object_get(body, "until");
+    const json_t *suppress = json_object_get(body, "suppress");
     const int known = reason != NULL ? vd_alert_reason_parse(reason) : -1;
 
     if (known < 0) {
@@ -188,6 +216,12 @@ static bool read_dismissal(
             answer, 400, "InvalidBody", "until is to be a time such as 2026-11-24T07:44:03Z");
         return false;
     }
+    if (suppress != NULL &&
+        (!json_is_boolean(suppress) || (json_is_false(suppress) && act->until_ms != 0))) {
+        vd_api_fail(answer, 400, "InvalidBody", "suppress is to be true, or false without until");
+        return false;
+    }
+    act->until_ms = json_is_false(suppress) ? VD_ALERT_SUPPRESS_NONE : act->until_ms;
     return true;
 }
 

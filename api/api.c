@@ -70,6 +70,7 @@ static const struct vd_api_route routes[] = {
     {"POST", "/alerts/{id}/reopen", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_reopen},
     {"POST", "/alerts/{id}/notes", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_alert_note},
     {"GET", "/alert-groups", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_alert_groups},
+    {"GET", "/alert-counts", VD_ROLE_READER, VD_NEEDS_ALERTS, vd_api_alert_counts},
     {"GET", "/groups", VD_ROLE_READER, NEEDS_GROUPS, vd_api_group_list},
     {"GET", "/groups/{id}", VD_ROLE_READER, NEEDS_GROUPS, vd_api_group_get},
     {"PUT", "/groups/{id}", VD_ROLE_CONTRIBUTOR, VD_NEEDS_ALERTS, vd_api_group_put},

@@ -156,14 +156,16 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /alerts/{id}/start, /resolve, /reopen
  *                                  {["text","ifChange"]}; the alert. 409 in a state that it is not for; 412 if ifChange is
  *                                  not its change number any more
- * POST /alerts/{id}/dismiss        {"reason"[,"until","text","ifChange"]}: FalsePositive, Expected, Duplicate, Other. Later
- *                                  alerts of the same type, device, module and subject are dismissed until then, or for ever
+ * POST /alerts/{id}/dismiss        {"reason"[,"until","suppress","text","ifChange"]}: FalsePositive, Expected, Duplicate, Other.
+ *                                  Later alerts of the same type, device, module and subject are dismissed until then, or for
+ *                                  ever; with suppress false none are, and the alert is New again when it is found again
  * POST /alerts/{id}/notes          {"text"[,"ifChange"]}
  * POST /alerts?{filter}            {"action"} and what it takes as above: to all of the filter, which may not be empty, that
  *                                  are in a state for it; {"changed"}
  * GET /alert-groups?{filter}&limit=&among=
  *                                  {"groups":[...]}: by type and cause, the latest first, as center/store/alert_store.h says; among:
  *                                  of the newest so many alerts of the filter
+ * GET /alert-counts?{filter}       {"counts":[{"state","alerts"}],"isPartial"}; isPartial: there are more, which were not counted
  * GET /groups                      {"groups":[{"name","properties","deviceCount"}],"deviceCounts":{}}: device security groups
  *                                  with their rules; the counts are of all groups that twins name, with rules or without
  * GET, DELETE /groups/{id}         with "devices", at most 1,000 of them; 204
@@ -187,8 +189,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
  * GET /recommendations/{id}        one by its type, with its "history" and "fix": null or {"description","request":{"method",
  *                                  "path","body"}}: the request that removes the cause, for whoever wants it
- * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...]}, the newest first; reason: a piece of it; before,
- *                                  from: offsets
+ * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...],"count","open"}, the newest first; reason: a piece
+ *                                  of it; before, from: offsets; count: of device and reason, open: those that no replay has taken
  * GET /dead-letters/{offset}?body=auto|json|text|hex   one with its properties and body
  * POST /dead-letters/{offset}/replay   202 {"queued","isRunning","next"}: it is read once more, when the service runs; 409 AlreadyTaken
  * POST /dead-letters/replay?device=&reason=&from=   likewise of all that no replay has taken, the oldest first; "next" is the offset

@@ -54,17 +54,27 @@ void vd_api_dead_letter_list(
 {
     struct vd_letter_filter filter;
     json_t *letters = NULL;
+    uint64_t count = 0;
+    uint64_t open = 0;
     int error;
 
     if (!read_filter(args, 1000, &filter, answer)) {
         return;
     }
     error = vd_letters_list(api->alerts, &filter, &letters);
+    filter.before = 0;
+    filter.from = 0;
+    if (error == VD_OK) {
+        error = vd_letters_count(api->alerts, &filter, &count, &open);
+    }
     if (error != VD_OK) {
+        json_decref(letters);
         vd_api_fail_error(answer, error, "the dead letters");
         return;
     }
-    vd_api_reply(answer, 200, json_pack("{s:o}", "deadLetters", letters));
+    vd_api_reply(answer, 200,
+        json_pack("{s:o, s:I, s:I}", "deadLetters", letters, "count", (json_int_t)count, "open",
+            (json_int_t)open));
 }
 
 /* False: answered. */

@@ -119,6 +119,7 @@ vd_api_handler vd_api_token_delete;
 vd_api_handler vd_api_alert_list;
 vd_api_handler vd_api_alert_get;
 vd_api_handler vd_api_alert_groups;
+vd_api_handler vd_api_alert_counts;
 vd_api_handler vd_api_alert_start;
 vd_api_handler vd_api_alert_dismiss;
 vd_api_handler vd_api_alert_resolve;

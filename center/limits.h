@@ -47,6 +47,8 @@
 #define VD_ALERTS_APART_MAX 256
 /* Alerts a listing gives unless told. */
 #define VD_ALERT_LIST_DEFAULT 1000
+/* Alerts that are counted for a question before they are changed. */
+#define VD_ALERT_COUNT_MAX 10000
 /* Entries kept of an alert's history; the oldest go first. */
 #define VD_ALERT_HISTORY_MAX 1000
 /* Bytes of a note. */

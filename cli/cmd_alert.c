@@ -361,6 +361,7 @@ static const struct vd_option act_options[] = {
 static const struct vd_option dismiss_options[] = {
     {"reason", "REASON", "FalsePositive, Expected, Duplicate or Other"},
     {"for", "DURATION", "so long later ones are dismissed too: 12h, 30d; for ever unless given"},
+    {"once", NULL, "later ones are not dismissed"},
     {"note", "TEXT", "why, for the history"},
     VD_ALERT_FILTER_OPTIONS,
     {NULL, NULL, NULL},

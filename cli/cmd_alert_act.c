@@ -37,6 +37,9 @@ static char *act_body(const struct vd_invocation *invocation, const char *action
         vd_time_format(vd_clock_utc_ms() + seconds * 1000, until);
         (void)json_object_set_new(body, "until", json_string(until));
     }
+    if (body != NULL && vd_invocation_value(invocation, "once") != NULL) {
+        (void)json_object_set_new(body, "suppress", json_false());
+    }
     result = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     if (result == NULL) {

@@ -125,7 +125,8 @@ static int act_on(
     }
     if (act->event == VD_ALERT_DISMISS) {
         entry.reason = vd_alert_reason_text((int)act->reason);
-        entry.until_ms = act->until_ms;
+        /* One that ends as it begins holds for nothing. */
+        entry.until_ms = act->until_ms != VD_ALERT_SUPPRESS_NONE ? act->until_ms : act->now_ms;
     }
     error = vd_alert_next_change(store, &change);
     if (error == VD_OK) {
@@ -146,7 +147,7 @@ static int check_act(const struct vd_alert_act *act)
     const size_t length = act->text != NULL ? strnlen(act->text, VD_ALERT_NOTE_MAX + 1) : 0;
 
     if (length > VD_ALERT_NOTE_MAX || (act->event == VD_ALERT_NOTE && length == 0) ||
-        (act->event == VD_ALERT_DISMISS && act->until_ms != 0 && act->until_ms <= act->now_ms)) {
+        (act->event == VD_ALERT_DISMISS && act->until_ms > 0 && act->until_ms <= act->now_ms)) {
         return VD_E_LIMIT;
     }
     return VD_OK;

@@ -10,14 +10,16 @@
 /* Who reopens and suppresses by himself, in histories. */
 #define VD_ALERT_ACTOR_CENTER "vedette"
 
+#define VD_ALERT_SUPPRESS_NONE (-1)
+
 struct vd_alert_act {
     enum vd_alert_event event;   /* VD_ALERT_START to VD_ALERT_NOTE */
     const char *actor;           /* "local:root", the name of a token */
     enum vd_alert_reason reason; /* of VD_ALERT_DISMISS */
     const char *text;            /* up to 4,096 bytes of UTF-8; NULL: none; a note has one */
-    int64_t
-        until_ms; /* of VD_ALERT_DISMISS: alerts of the same type, device, module and subject that are raised before this
-                         time of UTC are dismissed too; 0: for ever */
+    /* Of VD_ALERT_DISMISS: alerts of the same type, device, module and subject that are raised before this time of UTC are
+     * dismissed too. 0: for ever; VD_ALERT_SUPPRESS_NONE: none are. */
+    int64_t until_ms;
     int64_t if_change; /* only if the alert has this change number; 0: whatever it has */
     int64_t now_ms;
 };

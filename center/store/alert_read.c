@@ -427,3 +427,35 @@ int vd_alert_store_groups(
     pthread_mutex_unlock(&store->read_mutex);
     return error;
 }
+
+/* ---- Counts ---- */
+
+static int read_counts(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+{
+    int code;
+
+    (void)store;
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        json_t *count = json_pack("{s:o, s:I}", "state", vd_sqlite_json_text(s, 0), "alerts",
+            (json_int_t)sqlite3_column_int64(s, 1));
+
+        if (json_array_append_new(array, count) != 0) {
+            return VD_E_NOMEM;
+        }
+    }
+    return vd_sqlite_error(code);
+}
+
+int vd_alert_store_count(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **counts)
+{
+    char tail[64];
+    int error;
+
+    snprintf(tail, sizeof tail, " LIMIT %d) GROUP BY status", VD_ALERT_COUNT_MAX);
+    pthread_mutex_lock(&store->read_mutex);
+    error = query(store, "SELECT status, count(*) FROM (SELECT status FROM alerts", filter, tail,
+        read_counts, counts);
+    pthread_mutex_unlock(&store->read_mutex);
+    return error;
+}

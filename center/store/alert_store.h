@@ -75,6 +75,11 @@ VD_NODISCARD int vd_alert_store_get(struct vd_alert_store *store, const char *id
 VD_NODISCARD int vd_alert_store_groups(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **groups);
 
+/* How many alerts of the filter are in each state. *counts: JSON array of {"state","alerts"}, the caller's; VD_ALERT_COUNT_MAX of
+ * them together: no more are looked at. */
+VD_NODISCARD int vd_alert_store_count(
+    struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **counts);
+
 /* Of its file. */
 extern const struct vd_sqlite_format vd_alert_store_format;
 

@@ -111,6 +111,30 @@ int vd_letters_list(
     return VD_OK;
 }
 
+int vd_letters_count(struct vd_alert_store *store, const struct vd_letter_filter *filter,
+    uint64_t *count, uint64_t *open)
+{
+    sqlite3_stmt *s = NULL;
+    int code;
+
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(store->reader,
+        "SELECT count(*), count(*) FILTER (WHERE replay_state <> 'Taken') FROM dead_letters"
+        " WHERE" CONDITION,
+        -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        bind_filter(s, filter);
+        code = sqlite3_step(s);
+    }
+    if (code == SQLITE_ROW) {
+        *count = (uint64_t)sqlite3_column_int64(s, 0);
+        *open = (uint64_t)sqlite3_column_int64(s, 1);
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    return vd_sqlite_error(code);
+}
+
 /* ---- One letter ---- */
 
 static json_t *properties_json(struct vd_str bag)

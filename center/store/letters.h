@@ -28,6 +28,10 @@ struct vd_letter_filter {
 VD_NODISCARD int vd_letters_list(
     struct vd_alert_store *store, const struct vd_letter_filter *filter, json_t **letters);
 
+/* *count: letters of the filter, whatever its limit and order; *open: those of them that no replay has taken. */
+VD_NODISCARD int vd_letters_count(struct vd_alert_store *store,
+    const struct vd_letter_filter *filter, uint64_t *count, uint64_t *open);
+
 enum vd_letter_form {
     VD_LETTER_AUTO, /* JSON if it is an object or array, else text if it is UTF-8 without control characters, else hex */
     VD_LETTER_JSON, /* null if it is none */

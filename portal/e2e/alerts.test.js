@@ -108,7 +108,7 @@ describe('alerts', () => {
         await settled(page);
         assert.match(page.url(), /cause=203\.0\.113\.66/);
         await page.getByLabel('All of these …').selectOption('resolve');
-        await page.getByRole('dialog').getByRole('button', { name: 'Resolve' }).click();
+        await page.getByRole('dialog').getByRole('button', { name: /^Resolve: \d+ alerts$/ }).click();
         await page.getByText(/^\d+ changed$/).waitFor();
         await until(async () => (await alertsOf(first.device.id))[0].status === 'Resolved', 'the first alert to be resolved');
         assert.equal((await alertsOf(second.device.id))[0].status, 'Resolved');

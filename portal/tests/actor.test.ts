@@ -15,6 +15,6 @@ it('less than one is none', () => {
 });
 
 it('what is replayed is said in a whole sentence', () => {
-    expect(t.settings.deadLetters.replayAllText(false)).toBe('All letters that no replay has taken are read once more, the oldest first.');
-    expect(t.settings.deadLetters.replayAllText(true)).toBe('All letters that match the filter and that no replay has taken are read once more, the oldest first.');
+    expect(t.settings.deadLetters.replayAllText(0)).toBe('They are read once more, the oldest first.');
+    expect(t.settings.deadLetters.replayAllText(1)).toBe('They are read once more, the oldest first. One that a replay has taken is left out.');
 });

@@ -63,6 +63,49 @@ describe('the list of alerts', () => {
     });
 });
 
+describe('all alerts of a filter', () => {
+    const counts = [{ state: 'New', alerts: 1500 }, { state: 'Resolved', alerts: 2 }];
+
+    it('are changed after it was said how many, and which', async () => {
+        window.history.replaceState(null, '', '/portal/alerts?severity=High&state=any&device=pump/1');
+        const service = await serve('contributor', {
+            'GET /alerts': { alerts: [alert()], next: 0 }, 'GET /alert-counts': { counts, isPartial: false }, 'POST /alerts': { changed: 1500 },
+        });
+        const user = userEvent.setup();
+        render(<Alerts path={[]} />);
+        await screen.findByRole('link', { name: 'Suspicious address' });
+        await user.selectOptions(screen.getByLabelText('All of these …'), 'resolve');
+        const dialog = within(await screen.findByRole('dialog', { name: 'Resolve' }));
+        await dialog.findByText('This is for 1,500 alerts:');
+        dialog.getByText('2 more match, and are in a state that this is not for.');
+        dialog.getByText('High');
+        dialog.getByText('pump/1');
+        await user.click(dialog.getByRole('button', { name: 'Resolve: 1,500 alerts' }));
+        await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+        expect(service.asked.filter(({ method }) => method === 'POST')).toMatchObject([
+            { path: '/alerts?severity=High&device=pump%2F1', body: { action: 'resolve' } },
+        ]);
+    });
+
+    it('are not if there are none that it is for', async () => {
+        await serve('contributor', { 'GET /alerts': { alerts: [alert()], next: 0 }, 'GET /alert-counts': { counts: [], isPartial: false } });
+        const user = userEvent.setup();
+        render(<Alerts path={[]} />);
+        await screen.findByRole('link', { name: 'Suspicious address' });
+        await user.selectOptions(screen.getByLabelText('All of these …'), 'start');
+        const dialog = within(await screen.findByRole('dialog'));
+        await dialog.findByText('This is for none of these alerts.');
+        expect(dialog.getByRole<HTMLButtonElement>('button', { name: 'Start work' }).disabled).toBe(true);
+    });
+
+    it('cannot be chosen where none is shown', async () => {
+        await serve('contributor', { 'GET /alerts': { alerts: [], next: 0 } });
+        render(<Alerts path={[]} />);
+        await screen.findByText('No alerts');
+        expect(screen.getByLabelText<HTMLSelectElement>('All of these …').disabled).toBe(true);
+    });
+});
+
 describe('an alert', () => {
     it('is only looked at by a reader', async () => {
         await serve('reader', { 'GET /alerts/a1': alert(), 'POST /query': noRows });

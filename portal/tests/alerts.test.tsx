@@ -24,9 +24,13 @@ describe('the end of a dismissal', () => {
     const now = new Date(Date.UTC(2026, 11, 31, 23, 59, 59));
 
     it('is the end of the day in UTC, so many days from now, or never', () => {
-        expect(dismissalEnd('today', now)).toBe('2027-01-01T00:00:00.000Z');
-        expect(dismissalEnd('7d', now)).toBe('2027-01-07T23:59:59.000Z');
-        expect(dismissalEnd('ever', now)).toBeUndefined();
+        expect(dismissalEnd('today', now)).toEqual({ until: '2027-01-01T00:00:00.000Z' });
+        expect(dismissalEnd('7d', now)).toEqual({ until: '2027-01-07T23:59:59.000Z' });
+        expect(dismissalEnd('ever', now)).toEqual({});
+    });
+
+    it('is its beginning if nothing is to be suppressed', () => {
+        expect(dismissalEnd('no', now)).toEqual({ suppress: false });
     });
 });
 

@@ -50,13 +50,27 @@ describe('dead letters', () => {
         expect(service.asked.map((a) => a.path)).toEqual(['/dead-letters/replay?device=pump-7', '/dead-letters/replay?device=pump-7&from=300']);
     });
 
+    it('are replayed after it was said how many, and which', async () => {
+        at('?device=pump-7');
+        await serve('contributor', { 'GET /dead-letters': { deadLetters: [letter()], count: 7, open: 5 } });
+        const user = userEvent.setup();
+        render(<Settings path={['dead-letters']} />);
+        await user.click(await screen.findByRole('button', { name: 'Replay these …' }));
+        const dialog = within(await screen.findByRole('dialog', { name: 'Replay 5 letters?' }));
+        dialog.getByText(/2 that a replay has taken are left out/);
+        dialog.getByText('pump-7');
+    });
+
     it('are deleted by the filter, and all of them only if that is said', async () => {
-        const service = await serve('contributor', { 'GET /dead-letters': { deadLetters: [letter()] }, 'DELETE /dead-letters': { deleted: 1 } });
+        const service = await serve('contributor', {
+            'GET /dead-letters': { deadLetters: [letter()], count: 1234, open: 0 }, 'DELETE /dead-letters': { deleted: 1234 },
+        });
         const user = userEvent.setup();
         render(<Settings path={['dead-letters']} />);
         await user.click(await screen.findByRole('button', { name: 'Delete these …' }));
         const dialog = await screen.findByRole('dialog');
-        within(dialog).getByText(/All letters are gone for good/);
+        within(dialog).getByRole('heading', { name: 'Delete 1,234 letters?' });
+        within(dialog).getByText('No filter is set: these are all that there are.');
         await user.click(within(dialog).getByRole('button', { name: 'Delete' }));
         await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
         expect(service.asked.find((a) => a.method === 'DELETE')?.path).toBe('/dead-letters?all=true');

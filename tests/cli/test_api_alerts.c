@@ -94,6 +94,38 @@ static void test_alerts__filters_and_pages(void **state)
     expect(400, "InvalidParameter", "GET", "/alerts", "from=yesterday", NULL);
 }
 
+/* "state alerts" of each state there is, in the order of their names, and + if there may be more. */
+static void check_counts(const char *query, const char *want)
+{
+    json_t *answer = call(200, "GET", "/alert-counts", query, NULL);
+    char got[128] = "";
+    size_t length = 0;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "counts"), i, one)
+    {
+        length += (size_t)snprintf(got + length, sizeof got - length, "%s %d,",
+            text_at(one, NULL, "state"), (int)json_integer_value(json_object_get(one, "alerts")));
+    }
+    assert_string_equal(got, want);
+    assert_true(json_is_false(json_object_get(answer, "isPartial")));
+    json_decref(answer);
+}
+
+static void test_alerts__counts(void **state)
+{
+    (void)state;
+    check_counts(NULL, "");
+    raise_three();
+    expect(200, NULL, "POST", "/alerts/" ID_1 "/resolve", NULL, "{}");
+    check_counts(NULL, "New 2,Resolved 1,");
+    check_counts("state=Open&limit=1", "New 2,");
+    check_counts("severity=Medium&text=suspicious", "New 1,Resolved 1,");
+    check_counts("device=d3", "");
+    expect(400, "InvalidParameter", "GET", "/alert-counts", "state=closed", NULL);
+}
+
 static void test_alerts__groups(void **state)
 {
     json_t *answer;
@@ -145,6 +177,27 @@ static void test_alerts__a_life(void **state)
     assert_int_equal(count("state=Resolved"), 1);
 }
 
+static void test_alerts__dismissed_once(void **state)
+{
+    json_t *answer;
+
+    (void)state;
+    raise_three();
+    expect(
+        200, NULL, "POST", "/alerts", "device=d2", "{\"action\":\"dismiss\",\"reason\":\"Other\"}");
+    expect(200, NULL, "POST", "/alerts/" ID_2 "/dismiss", NULL,
+        "{\"reason\":\"Duplicate\",\"suppress\":false}");
+    answer = call(200, "GET", "/alerts/" ID_2, NULL, NULL);
+    assert_string_equal(text_at(answer, NULL, "status"), "Dismissed");
+    json_decref(answer);
+    /* Found again, the same day and on another. */
+    raise_one(2, "d2", "Low", "192.0.2.1");
+    raise_one(4, "d2", "Low", "192.0.2.1");
+    raise_one(3, "d2", "Medium", "192.0.2.9");
+    check_counts("device=d2&state=Dismissed", "Dismissed 1,");
+    check_counts("device=d2&cause=192.0.2.1", "New 2,");
+}
+
 static void test_alerts__what_is_refused(void **state)
 {
     (void)state;
@@ -156,6 +209,10 @@ static void test_alerts__what_is_refused(void **state)
         "{\"reason\":\"Other\",\"until\":\"2020-01-01T00:00:00Z\"}");
     expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/dismiss", NULL,
         "{\"reason\":\"Other\",\"until\":7}");
+    expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/dismiss", NULL,
+        "{\"reason\":\"Other\",\"suppress\":\"no\"}");
+    expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/dismiss", NULL,
+        "{\"reason\":\"Other\",\"suppress\":false,\"until\":\"9000-01-01T00:00:00Z\"}");
     expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/notes", NULL, "{}");
     expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/notes", NULL, "{\"text\":1}");
     expect(400, "InvalidBody", "POST", "/alerts/" ID_1 "/start", NULL, "{\"ifChange\":\"1\"}");
@@ -187,8 +244,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_alerts__filters_and_pages),
+        TEST(test_alerts__counts),
         TEST(test_alerts__groups),
         TEST(test_alerts__a_life),
+        TEST(test_alerts__dismissed_once),
         TEST(test_alerts__what_is_refused),
         TEST(test_alerts__many_at_once),
     };

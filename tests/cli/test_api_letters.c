@@ -43,6 +43,16 @@ static size_t count_letters(const char *query)
     return count;
 }
 
+/* Whatever page of them is shown. */
+static void check_counted(const char *query, int count, int open)
+{
+    json_t *answer = call(200, "GET", "/dead-letters", query, NULL);
+
+    assert_int_equal(json_integer_value(json_object_get(answer, "count")), count);
+    assert_int_equal(json_integer_value(json_object_get(answer, "open")), open);
+    json_decref(answer);
+}
+
 static void test_letters__chosen_and_shown(void **state)
 {
     json_t *answer;
@@ -133,7 +143,10 @@ static void test_letters__replay(void **state)
     assert_int_equal(log_end(), end + 1);
     check_replay(end, 3, "a");
     assert_int_equal(count_letters(NULL), 1);
+    check_counted("before=1&limit=1", 1, 1);
     mark_taken(3);
+    check_counted(NULL, 1, 0);
+    check_counted("reason=other", 0, 0);
     expect(409, "AlreadyTaken", "POST", "/dead-letters/3/replay", NULL, NULL);
     assert_int_equal(log_end(), end + 1);
 }

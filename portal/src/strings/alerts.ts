@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Words of the pages about alerts.
 
+import { number } from '../lib/format';
 import { actor } from './actor';
 
 export const alerts = {
@@ -38,6 +39,14 @@ export const alerts = {
     byCause: 'Group by cause',
     inAll: (n: number) => `${n.toString()} changed`,
     actOnAll: 'All of these …',
+    alertCount: (n: number) => (n === 1 ? '1 alert' : `${number(n)} alerts`),
+    moreThan: (n: string) => `more than ${n} alerts`,
+    scopeAll: (count: string) => `This is for ${count}:`,
+    scopeNone: 'This is for none of these alerts.',
+    scopeOthers: (n: number) => (n === 1 ? '1 more matches, and is in a state that this is not for.'
+        : `${number(n)} more match, and are in a state that this is not for.`),
+    since: (time: string) => `since ${time}`,
+    actOn: (action: string, count: string) => `${action}: ${count}`,
     actions: { start: 'Start work', resolve: 'Resolve', dismiss: 'Dismiss', reopen: 'Reopen', note: 'Add note' },
     done: {
         start: 'In progress.', resolve: 'Resolved.', dismiss: 'Dismissed.', reopen: 'Open again.', note: 'Note added.',
@@ -50,7 +59,8 @@ export const alerts = {
     },
     suppress: 'Suppress the same on this device',
     suppressHint: 'Repeats are dismissed and still counted.',
-    until: { today: 'until the end of today (UTC)', '7d': 'for 7 days', '30d': 'for 30 days', ever: 'for ever' },
+    suppressNotHint: 'Found again, it is New again.',
+    until: { no: 'do not suppress', today: 'until the end of today (UTC)', '7d': 'for 7 days', '30d': 'for 30 days', ever: 'for ever' },
     summary: 'What happened',
     looksLike: 'What it looks like',
     why: 'Why',
@@ -88,7 +98,8 @@ export const alerts = {
         repeat: 'Happened again', expire: 'Suppression ended',
     } as Record<string, string>,
     raised: 'Raised',
-    untilTime: 'until',
+    untilTime: 'The same on this device suppressed until',
+    notSuppressed: 'The same on this device is not suppressed.',
     verdicts: {
         renewal: 'a renewal', copied_credential: 'a copied credential', clock_skew: 'a wrong clock',
         expired_credential: 'an expired credential', replaced_credential: 'a replaced credential',

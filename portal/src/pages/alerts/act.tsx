@@ -9,38 +9,42 @@ import type { Alert } from '../../lib/types';
 import { t } from '../../strings';
 import { FormDialog, toast } from '../../ui/dialog';
 import { Button, Field, SelectField } from '../../ui/ui';
+import { countOf, ScopeWords, useScope, type Filter } from './scope';
 
 export type Action = 'start' | 'resolve' | 'dismiss' | 'reopen' | 'note';
 
 const s = t.alerts;
 
-const FROM: Record<Exclude<Action, 'note'>, string[]> = {
+const FROM: Record<Action, string[]> = {
     start: ['New', 'Dismissed', 'Resolved'],
     resolve: ['New', 'InProgress', 'Dismissed'],
     dismiss: ['New', 'InProgress'],
     reopen: ['InProgress', 'Dismissed', 'Resolved'],
+    note: ['New', 'InProgress', 'Dismissed', 'Resolved'],
 };
 
-/** The end of a dismissal as the service takes it; undefined: never. */
-export function dismissalEnd(choice: string, now: Date): string | undefined {
+/** How long a dismissal holds, as the service takes it; nothing: for ever. */
+export function dismissalEnd(choice: string, now: Date): { until?: string; suppress?: false } {
     const end = new Date(now);
     switch (choice) {
+        case 'no':
+            return { suppress: false };
         case 'today':
             end.setUTCHours(24, 0, 0, 0);
-            return end.toISOString();
+            return { until: end.toISOString() };
         case '7d':
         case '30d':
             end.setUTCDate(end.getUTCDate() + parseInt(choice, 10));
-            return end.toISOString();
+            return { until: end.toISOString() };
         default:
-            return undefined;
+            return {};
     }
 }
 
 export interface Target {
     /** Where the action is posted: an alert's path, or the list with its filter. */
     alert?: Alert;
-    filter?: Record<string, string | undefined>;
+    filter?: Filter;
 }
 
 async function act(target: Target, action: Action, body: Record<string, unknown>): Promise<number> {
@@ -64,13 +68,13 @@ export function ActionDialog({ target, action, onClose, onDone }: {
     const [reason, setReason] = useState('FalsePositive');
     const [until, setUntil] = useState('today');
     const { run, running, error } = useAction();
+    const scope = useScope(target.filter ?? null, FROM[action]);
+    const isForNone = target.filter !== undefined && (scope.count ?? 0) === 0;
     const submit = async () => {
         const done = await run(async () => {
-            const end = action === 'dismiss' ? dismissalEnd(until, new Date()) : undefined;
             const changed = await act(target, action, {
                 ...(text.trim() === '' ? {} : { text: text.trim() }),
-                ...(action === 'dismiss' ? { reason } : {}),
-                ...(end === undefined ? {} : { until: end }),
+                ...(action === 'dismiss' ? { reason, ...dismissalEnd(until, new Date()) } : {}),
             });
             toast(target.alert ? s.done[action] : s.inAll(changed));
             announce('alerts');
@@ -82,13 +86,15 @@ export function ActionDialog({ target, action, onClose, onDone }: {
         }
     };
     return (
-        <FormDialog title={s.actions[action]} submit={s.actions[action]} running={running} error={words(error)}
-            disabled={action === 'note' && text.trim() === ''} onClose={onClose} onSubmit={() => { void submit(); }}>
+        <FormDialog title={s.actions[action]} running={running} error={words(error)}
+            submit={target.alert || isForNone ? s.actions[action] : s.actOn(s.actions[action], countOf(scope))}
+            disabled={isForNone || (action === 'note' && text.trim() === '')} onClose={onClose} onSubmit={() => { void submit(); }}>
+            {target.filter ? <ScopeWords scope={scope} filter={target.filter} /> : null}
             {action === 'dismiss' ? (
                 <>
                     <SelectField label={s.reason} value={reason} onChange={setReason} options={Object.entries(s.reasons)} />
                     <SelectField label={s.suppress} value={until} onChange={setUntil} options={Object.entries(s.until)}
-                        hint={s.suppressHint} />
+                        hint={until === 'no' ? s.suppressNotHint : s.suppressHint} />
                 </>
             ) : null}
             <Field label={s.noteText} hint={s.noteHint}>
@@ -107,7 +113,7 @@ export function AlertActions({ alert, onDone }: { alert: Alert; onDone: () => vo
     if (!may('contributor')) {
         return <span class="muted small">{t.readerOnly}</span>;
     }
-    const actions = (Object.keys(FROM) as (keyof typeof FROM)[]).filter((action) => FROM[action].includes(alert.status));
+    const actions = (Object.keys(FROM) as Action[]).filter((action) => action !== 'note' && FROM[action].includes(alert.status));
     return (
         <>
             {actions.map((action) => (
@@ -128,7 +134,7 @@ export function AlertActions({ alert, onDone }: { alert: Alert; onDone: () => vo
 }
 
 /** The same for all alerts of a filter. */
-export function BulkActions({ filter }: { filter: Record<string, string | undefined> }): JSX.Element | null {
+export function BulkActions({ filter, isEmpty }: { filter: Filter; isEmpty: boolean }): JSX.Element | null {
     const [open, setOpen] = useState<Action | null>(null);
     if (!may('contributor') || Object.values(filter).every((value) => value === undefined)) {
         return null;
@@ -136,7 +142,7 @@ export function BulkActions({ filter }: { filter: Record<string, string | undefi
     return (
         <>
             <label class="visually-hidden" for="bulk">{s.actOnAll}</label>
-            <select id="bulk" class="bulk" value=""
+            <select id="bulk" class="bulk" value="" disabled={isEmpty}
                 onChange={(event) => {
                     setOpen(event.currentTarget.value as Action);
                     event.currentTarget.value = '';

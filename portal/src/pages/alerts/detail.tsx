@@ -83,13 +83,20 @@ function Details({ alert }: { alert: Alert }): JSX.Element {
     );
 }
 
+/** How long a dismissal holds: one that ends with its own time holds for nothing. */
+function Until({ of: { until, time } }: { of: HistoryEntry }): JSX.Element | null {
+    return until === null ? null : (
+        <div class="small muted">{until === time ? s.notSuppressed : <>{s.untilTime}{' '}<Time at={until} full /></>}</div>
+    );
+}
+
 function Entry({ entry }: { entry: HistoryEntry }): JSX.Element {
     const reason = entry.reason === null ? '' : `: ${(s.reasons as Record<string, string>)[entry.reason] ?? entry.reason}`;
     return (
         <li>
             <div>
                 <div><strong>{s.events[entry.event] ?? entry.event}</strong>{reason}{' '}<span class="muted">{s.by(entry.actor)}</span>{' '}<Time at={entry.time} /></div>
-                {entry.until !== null ? <div class="small muted">{s.untilTime}{' '}<Time at={entry.until} full /></div> : null}
+                <Until of={entry} />
                 {entry.text !== null ? <div class="wrap">{entry.text}</div> : null}
             </div>
         </li>

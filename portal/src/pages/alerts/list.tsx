@@ -3,7 +3,7 @@
 
 import type { JSX } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
-import { useGet, withQuery } from '../../lib/api';
+import { useGet, withQuery, type Loaded as Got } from '../../lib/api';
 import { go, href, Link, useParam, useRoute } from '../../lib/router';
 import type { Alert, AlertGroup } from '../../lib/types';
 import { t } from '../../strings';
@@ -12,6 +12,7 @@ import {
     Badge, Button, Card, Empty, Loaded, Page, SearchField, SelectField, Severity, Table, Time, type Column, type Tone,
 } from '../../ui/ui';
 import { BulkActions } from './act';
+import type { Filter } from './scope';
 
 const s = t.alerts;
 const PAGE = 50;
@@ -27,9 +28,9 @@ export function StateBadge({ of }: { of: string }): JSX.Element {
 }
 
 /** The filter of the URL as the service takes it. A stretch of time begins on a full minute, so that it stays the same request. */
-export function filterOf(params: URLSearchParams, now: number): Record<string, string | undefined> {
+export function filterOf(params: URLSearchParams, now: number): Filter {
     const hours = HOURS[params.get('from') ?? ''];
-    const filter: Record<string, string | undefined> = {};
+    const filter: Filter = {};
     for (const name of FILTERS) {
         filter[name] = params.get(name) ?? undefined;
     }
@@ -108,11 +109,11 @@ const columns: Column<Alert>[] = [
     { name: s.when, cell: (alert) => <Time at={alert.endTime} /> },
 ];
 
-function One({ filter }: { filter: Record<string, string | undefined> }): JSX.Element {
+interface ListAnswer { alerts: Alert[]; next: number }
+
+function One({ filter, loaded }: { filter: Filter; loaded: Got<ListAnswer> }): JSX.Element {
     const [before, setBefore] = useParam('before');
     const [sort] = useSort();
-    const path = withQuery('/alerts', { ...filter, sort, before, limit: PAGE });
-    const loaded = useGet<{ alerts: Alert[]; next: number }>(path, before === '' ? ['alerts'] : []);
     // What was not there when this page was opened is new.
     const newest = useRef<number | undefined>(undefined);
     if (newest.current === undefined && loaded.data) {
@@ -144,7 +145,7 @@ function One({ filter }: { filter: Record<string, string | undefined> }): JSX.El
     );
 }
 
-function groupColumns(filter: Record<string, string | undefined>): Column<AlertGroup>[] {
+function groupColumns(filter: Filter): Column<AlertGroup>[] {
     return [
         {
             name: s.what,
@@ -166,8 +167,9 @@ function groupColumns(filter: Record<string, string | undefined>): Column<AlertG
     ];
 }
 
-function ByCause({ filter }: { filter: Record<string, string | undefined> }): JSX.Element {
-    const loaded = useGet<{ groups: AlertGroup[] }>(withQuery('/alert-groups', { ...filter, among: AMONG, limit: 200 }), ['alerts']);
+interface GroupsAnswer { groups: AlertGroup[] }
+
+function ByCause({ filter, loaded }: { filter: Filter; loaded: Got<GroupsAnswer> }): JSX.Element {
     return (
         <Card flush>
             <Loaded from={loaded} lines={10}>
@@ -185,16 +187,23 @@ export function AlertList(): JSX.Element {
     const [by, setBy] = useParam('by');
     const text = params.toString();
     const filter = useMemo(() => filterOf(params, Date.now()), [text]);
+    const [before] = useParam('before');
+    const [sort] = useSort();
+    const isByCause = by === 'cause';
+    const one = useGet<ListAnswer>(isByCause ? null : withQuery('/alerts', { ...filter, sort, before, limit: PAGE }),
+        before === '' ? ['alerts'] : []);
+    const causes = useGet<GroupsAnswer>(isByCause ? withQuery('/alert-groups', { ...filter, among: AMONG, limit: 200 }) : null, ['alerts']);
+    const isEmpty = (isByCause ? causes.data?.groups : one.data?.alerts)?.length === 0;
     return (
         <Page title={s.title} actions={
             <>
-                <BulkActions filter={filter} />
-                <Button pressed={by === 'cause'} onClick={() => { setBy(by === 'cause' ? '' : 'cause'); }}>{s.byCause}</Button>
+                <BulkActions filter={filter} isEmpty={isEmpty} />
+                <Button pressed={isByCause} onClick={() => { setBy(isByCause ? '' : 'cause'); }}>{s.byCause}</Button>
                 {text !== '' ? <Button onClick={() => { go(href(['alerts'])); }}>{t.clear}</Button> : null}
             </>
         }>
             <Filters />
-            {by === 'cause' ? <ByCause filter={filter} /> : <One filter={filter} />}
+            {isByCause ? <ByCause filter={filter} loaded={causes} /> : <One filter={filter} loaded={one} />}
         </Page>
     );
 }

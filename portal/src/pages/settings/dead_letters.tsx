@@ -10,7 +10,7 @@ import { href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
 import { Confirm } from '../../ui/confirm';
 import { toast } from '../../ui/dialog';
-import { Badge, Button, Card, Empty, Loaded, SearchField, Table, Time, type Column } from '../../ui/ui';
+import { Badge, Button, Card, Empty, Facts, Loaded, SearchField, Table, Time, type Column } from '../../ui/ui';
 import { DeadLetter } from './dead_letter';
 import { replayAll, type Filter, type Letter, type Replay } from './letters';
 
@@ -40,33 +40,44 @@ const columns: Column<Letter>[] = [
     { name: s.replayState, cell: (one) => <ReplayState of={one.replay} /> },
 ];
 
-function Bulk({ filter }: { filter: Filter }): JSX.Element {
+interface ListAnswer { deadLetters: Letter[]; count: number; open: number }
+
+/** The filter, each part with its name. */
+function FilterWords({ of }: { of: Filter }): JSX.Element {
+    const parts: [string, string | undefined][] = [[s.device, of.device], [s.reasonHint, of.reason]];
+    const set = parts.filter(([, value]) => value !== undefined);
+    return set.length === 0 ? <p>{s.noFilter}</p> : <Facts of={set} />;
+}
+
+function Bulk({ filter, counts }: { filter: Filter; counts: ListAnswer }): JSX.Element {
     const [asking, setAsking] = useState<'replay' | 'delete' | null>(null);
     const filtered = filter.device !== undefined || filter.reason !== undefined;
     const close = () => { setAsking(null); };
     return (
         <>
-            <Button onClick={() => { setAsking('replay'); }}>{s.replayAll}</Button>
+            <Button disabled={counts.open === 0} onClick={() => { setAsking('replay'); }}>{s.replayAll}</Button>
             <Button kind="danger" onClick={() => { setAsking('delete'); }}>{s.deleteAll}</Button>
             {asking === 'replay' ? (
-                <Confirm title={s.replayAllTitle} submit={s.replay} onClose={close} onDone={close}
+                <Confirm title={s.replayAllTitle(counts.open)} submit={s.replay} onClose={close} onDone={close}
                     act={async () => {
                         const { count, isRunning } = await replayAll(filter);
                         toast(isRunning ? s.replayAllDone(count) : s.notRunning);
                         announce('dead-letters');
                     }}>
-                    <p>{s.replayAllText(filtered)}</p>
+                    <p>{s.replayAllText(counts.count - counts.open)}</p>
+                    <FilterWords of={filter} />
                 </Confirm>
             ) : null}
             {asking === 'delete' ? (
-                <Confirm title={s.deleteAllTitle} submit={s.delete} danger onClose={close} onDone={close}
+                <Confirm title={s.deleteAllTitle(counts.count)} submit={s.delete} danger onClose={close} onDone={close}
                     act={async () => {
                         const { deleted } = await call<{ deleted: number }>('DELETE',
                             withQuery('/dead-letters', filtered ? { ...filter } : { all: true }));
                         toast(s.deleteAllDone(deleted));
                         announce('dead-letters');
                     }}>
-                    <p>{s.deleteAllText(filtered)}</p>
+                    <p>{s.deleteAllText}</p>
+                    <FilterWords of={filter} />
                 </Confirm>
             ) : null}
         </>
@@ -78,7 +89,7 @@ function List(): JSX.Element {
     const [reason, setReason] = useParam('reason');
     const [before, setBefore] = useParam('before');
     const filter: Filter = { device: device === '' ? undefined : device, reason: reason === '' ? undefined : reason };
-    const loaded = useGet<{ deadLetters: Letter[] }>(withQuery('/dead-letters', { ...filter, before, limit: PAGE }),
+    const loaded = useGet<ListAnswer>(withQuery('/dead-letters', { ...filter, before, limit: PAGE }),
         before === '' ? ['dead-letters'] : []);
     const letters = loaded.data?.deadLetters ?? [];
     const last = letters[letters.length - 1];
@@ -89,7 +100,7 @@ function List(): JSX.Element {
                 <SearchField label={s.device} value={device} onChange={setDevice} />
                 <SearchField label={s.reason} value={reason} onChange={setReason} placeholder={s.reasonHint} />
             </div>
-            <Card title={s.title} flush actions={may('contributor') && letters.length > 0 ? <Bulk filter={filter} /> : null}>
+            <Card title={s.title} flush actions={may('contributor') && loaded.data && letters.length > 0 ? <Bulk filter={filter} counts={loaded.data} /> : null}>
                 <Loaded from={loaded} lines={6}>
                     {() => (
                         <>

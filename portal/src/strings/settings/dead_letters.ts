@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Words of the tab about dead letters.
 
+import { number } from '../../lib/format';
+
+const letters = (n: number): string => (n === 1 ? '1 letter' : `${number(n)} letters`);
+
 export const deadLetters = {
     title: 'Messages that could not be read',
     text: 'They are kept with the reason: nothing is dropped without a trace. Replay them when the service has learnt to read them, after an update. What a device did wrong stays wrong: mend the device, and delete them.',
@@ -20,14 +24,16 @@ export const deadLetters = {
     notReplayed: 'not yet',
     hub: 'the hub',
     replayAll: 'Replay these …',
-    replayAllTitle: 'Replay these letters?',
-    replayAllText: (filtered: boolean) => `All letters ${filtered ? 'that match the filter and ' : ''}that no replay has taken are read once more, the oldest first.`,
+    replayAllTitle: (n: number) => `Replay ${letters(n)}?`,
+    replayAllText: (taken: number) => `They are read once more, the oldest first.${taken > 0
+        ? ` ${taken === 1 ? 'One that a replay has taken is' : `${number(taken)} that a replay has taken are`} left out.` : ''}`,
     replayAllDone: (n: number) => n === 0 ? 'There was none to replay.' : `${n === 1 ? 'One is' : `${n.toString()} are`} read once more.`,
     notRunning: 'No service is running: they are read when it starts.',
     deleteAll: 'Delete these …',
-    deleteAllTitle: 'Delete these letters?',
-    deleteAllText: (filtered: boolean) => `${filtered ? 'All that match the filter' : 'All letters'} are gone for good, replayed or not.`,
-    deleteAllDone: (n: number) => n === 1 ? 'One letter deleted.' : `${n.toString()} letters deleted.`,
+    deleteAllTitle: (n: number) => `Delete ${letters(n)}?`,
+    deleteAllText: 'They are gone for good, replayed or not.',
+    noFilter: 'No filter is set: these are all that there are.',
+    deleteAllDone: (n: number) => `${letters(n)} deleted.`,
     one: (offset: string) => `Letter ${offset}`,
     bad: 'Why it could not be read',
     details: 'Details',
