@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inventory in pages: orders, filters, counts, open alerts; and the overview's numbers. */
+/* The inventory in pages: orders, filters, counts, open alerts; and one device. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,81 +11,16 @@
 
 #include <cmocka.h>
 
-#include "api/api.h"
-#include "api/fleet.h"
 #include "center/detect/presence.h"
 #include "center/store/alert_act.h"
 #include "center/store/alert_store_internal.h"
-#include "center/store/coverage.h"
 #include "center/store/inventory.h"
 #include "center/store/recommendations.h"
 #include "lib/clock.h"
-#include "lib/event_log.h"
+#include "tests/api/inventory_fixture.h"
 #include "tests/api/service_fixture.h"
 
 #define HOUR_MS 3600000LL
-
-static struct vd_alert_store *store;
-static struct vd_event_log *event_log;
-static struct vd_analytics *analytics; /* NULL: not opened */
-static struct vd_api_fleet fleet;
-static char folder[64];
-static json_t *body;
-static int64_t now_ms;
-
-static int set_up_store(void **state)
-{
-    char path[96];
-
-    snprintf(folder, sizeof folder, "/tmp/vedette-inventory-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/alerts.db", folder);
-    assert_int_equal(vd_alert_store_open(path, &store), VD_OK);
-    snprintf(path, sizeof path, "%s/events.db", folder);
-    assert_int_equal(vd_event_log_sqlite_open(path, &event_log), VD_OK);
-    assert_int_equal(set_up(state), 0);
-    vd_api_fleet_init(&fleet, registry, hub_state);
-    now_ms = vd_clock_utc_ms();
-    return 0;
-}
-
-static int tear_down_store(void **state)
-{
-    char command[128];
-
-    json_decref(body);
-    body = NULL;
-    vd_analytics_close(analytics);
-    analytics = NULL;
-    vd_event_log_close(event_log);
-    vd_alert_store_close(store);
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    assert_int_equal(system(command), 0);
-    return tear_down(state);
-}
-
-static const json_t *ask(const char *path, const char *query, int status)
-{
-    const struct vd_api api = {
-        .registry = registry,
-        .state = hub_state,
-        .alerts = store,
-        .log = event_log,
-        .analytics = analytics,
-        .bus = &bus.base,
-        .fleet = &fleet.base,
-        .started_ms = 1,
-    };
-    const struct vd_api_request request = {
-        .method = "GET", .path = path, .query = query, .caller = vd_api_local_caller(NULL)};
-    struct vd_api_answer answered;
-
-    vd_api_call(&api, &request, &answered);
-    assert_int_equal(answered.status, status);
-    json_decref(body);
-    body = answered.body;
-    return body;
-}
 
 /* As the engine would have written it. */
 static void put(const char *id, const char *group, enum vd_presence presence, int64_t heard_ms)
@@ -118,14 +53,6 @@ static void put_fleet(void)
     put("tap-1", "lab", VD_PRESENCE_SILENT, now_ms - 200 * HOUR_MS);
     put("tap-2", "default", VD_PRESENCE_DISABLED, now_ms - 200 * HOUR_MS);
     put("tap-3", "default", VD_PRESENCE_REFUSED, now_ms - HOUR_MS);
-}
-
-static const char *evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)
-{
-    (void)update;
-    (void)i;
-    *key = 0;
-    return "{}";
 }
 
 /* That two identities share a credential, each under the name that it is listed by. */
@@ -169,33 +96,6 @@ static void test_inventory__groups_are_counted(void **state)
     assert_true(json_equal(counts, expected));
     json_decref(counts);
     json_decref(expected);
-}
-
-static void raise_alert(uint8_t number, const char *device, const char *severity, int64_t at_ms)
-{
-    struct vd_alert_update update = {
-        .type = "IoT_TiConnection",
-        .display_name = "Suspicious address",
-        .severity = severity,
-        .device_id = vd_str_from(device),
-        .module_id = VD_STR_LITERAL(""),
-        .subject = "s",
-        .start_ms = at_ms,
-        .end_ms = at_ms,
-        .generated_ms = at_ms,
-        .description = "d",
-        .remediation_json = "[]",
-        .techniques_json = "[]",
-        .cause = VD_STR_LITERAL("c"),
-        .count = 1,
-        .evidence = evidence,
-    };
-    bool raised = false;
-
-    update.id.bytes[15] = number;
-    assert_int_equal(vd_alert_store_begin(store), VD_OK);
-    assert_int_equal(vd_alert_store_apply(store, &update, &raised), VD_OK);
-    assert_int_equal(vd_alert_store_commit(store), VD_OK);
 }
 
 /* The ids of all pages of so many, with blanks between. */
@@ -438,15 +338,6 @@ static void test_inventory__faults(void **state)
 
 /* ---- One device ---- */
 
-static void make_identity(const char *id)
-{
-    struct vd_identity identity = {.enabled = true};
-
-    snprintf(identity.device_id, sizeof identity.device_id, "%s", id);
-    identity.primary_key.length = identity.secondary_key.length = 32;
-    assert_int_equal(vd_registry_create(registry, &identity), VD_OK);
-}
-
 static bool has_reason(const char *beginning)
 {
     const json_t *reason;
@@ -544,7 +435,7 @@ static void append_rows(void)
     char path[96];
     char reason[512];
 
-    snprintf(path, sizeof path, "%s/analytics", folder);
+    snprintf(path, sizeof path, "%s/analytics", store_folder);
     opened.folder = path;
     assert_int_equal(vd_analytics_duckdb_open(&opened, &analytics, reason, sizeof reason), VD_OK);
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -582,98 +473,6 @@ static void test_inventory__versions_and_coverage(void **state)
     assert_int_equal(json_array_size(json_object_get(body, "coverage")), 0);
 }
 
-/* ---- The overview ---- */
-
-static int64_t number(const char *part, const char *inner, const char *name)
-{
-    const json_t *json = json_object_get(body, part);
-
-    json = inner != NULL ? json_object_get(json, inner) : json;
-    assert_true(json_is_integer(json_object_get(json, name)));
-    return json_integer_value(json_object_get(json, name));
-}
-
-static void test_overview__alerts(void **state)
-{
-    char since[64] = "since=";
-    const json_t *day;
-
-    (void)state;
-    raise_alert(1, "pump-1", "High", now_ms - 40 * VD_DAY_MS);
-    raise_alert(2, "pump-1", "High", now_ms - 2 * VD_DAY_MS);
-    raise_alert(3, "pump-1", "Low", now_ms - 2 * VD_DAY_MS);
-    raise_alert(4, "", "Medium", now_ms - HOUR_MS / 1000);
-    (void)ask("/overview", NULL, 200);
-    assert_int_equal(number("alerts", NULL, "new"), 1);
-    assert_int_equal(number("alerts", "open", "High"), 2);
-    assert_int_equal(number("alerts", "open", "Medium"), 1);
-    assert_int_equal(number("alerts", "open", "Low"), 1);
-    day = json_array_get(json_object_get(json_object_get(body, "alerts"), "days"), 0);
-    assert_int_equal(json_integer_value(json_object_get(day, "High")), 1);
-    assert_int_equal(json_integer_value(json_object_get(day, "Low")), 1);
-    assert_int_equal(json_array_size(json_object_get(json_object_get(body, "alerts"), "days")), 2);
-    vd_time_format(now_ms - 3 * VD_DAY_MS, since + 6);
-    (void)ask("/overview", since, 200);
-    assert_int_equal(number("alerts", NULL, "new"), 3);
-    vd_time_format(now_ms + 1, since + 6);
-    (void)ask("/overview", since, 200);
-    assert_int_equal(number("alerts", NULL, "new"), 0);
-}
-
-static void test_overview__coverage(void **state)
-{
-    const struct vd_coverage some = {.devices = 2,
-        .counted = 100,
-        .overflowed = 20,
-        .malformed = 5,
-        .given_up = 10,
-        .withheld = 15};
-    const struct vd_coverage more = {.devices = 3, .counted = 75};
-    const int64_t hour = now_ms / VD_HOUR_MS;
-    const json_t *hours;
-
-    (void)state;
-    (void)ask("/overview", NULL, 200);
-    assert_true(json_is_null(json_object_get(json_object_get(body, "coverage"), "share")));
-    assert_int_equal(vd_alert_store_begin(store), VD_OK);
-    assert_int_equal(vd_coverage_add(store, hour - 30, &some), VD_OK); /* of the day before */
-    assert_int_equal(vd_coverage_add(store, hour - 1, &some), VD_OK);
-    assert_int_equal(vd_coverage_add(store, hour, &more), VD_OK);
-    assert_int_equal(vd_coverage_add(store, hour, &more), VD_OK);
-    assert_int_equal(vd_alert_store_commit(store), VD_OK);
-    (void)ask("/overview", NULL, 200);
-    assert_int_equal(number("coverage", NULL, "reportedPackets"), 75 + 150);
-    assert_int_equal(number("coverage", NULL, "overflowedPackets"), 20);
-    assert_int_equal(number("coverage", NULL, "mostDevices"), 6);
-    assert_true(json_real_value(json_object_get(json_object_get(body, "coverage"), "share")) >
-        225.0 / 275 - 1e-9);
-    hours = json_object_get(json_object_get(body, "coverage"), "hours");
-    assert_int_equal(json_array_size(hours), 2);
-    assert_int_equal(
-        json_integer_value(json_object_get(json_array_get(hours, 0), "missedPackets")), 50);
-}
-
-static void test_overview__ingest_and_notices(void **state)
-{
-    bool has_indicators_notice = false;
-    const json_t *notice;
-    size_t i;
-
-    (void)state;
-    (void)ask("/overview", NULL, 200);
-    assert_int_equal(number("ingest", NULL, "backlog"), 0);
-    assert_int_equal(number("ingest", NULL, "deadLetters"), 0);
-    assert_true(json_is_true(json_object_get(json_object_get(body, "ingest"), "storesRawEvents")));
-    json_array_foreach(json_object_get(body, "notices"), i, notice)
-    {
-        has_indicators_notice = has_indicators_notice ||
-            strcmp(json_string_value(json_object_get(notice, "code")), "NoIndicators") == 0;
-    }
-    assert_true(has_indicators_notice);
-}
-
-#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,9 +486,6 @@ int main(void)
         STORE_TEST(test_inventory__faults),
         STORE_TEST(test_inventory__a_device),
         STORE_TEST(test_inventory__versions_and_coverage),
-        STORE_TEST(test_overview__alerts),
-        STORE_TEST(test_overview__coverage),
-        STORE_TEST(test_overview__ingest_and_notices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
