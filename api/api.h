@@ -242,7 +242,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  days, the earliest first)},"devices":{counts as above},"recommendations":{"open":{"High","Medium",
  *                                  "Low"}},"coverage":{"reportedPackets","overflowedPackets","malformedPackets","givenUpPackets",
  *                                  "withheldPackets","share" (0 to 1; null: nothing was reported),"mostDevices" (that reported in one
- *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}]} of 24 hours,"ingest":{
+ *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}],"losses":[{"deviceId",
+ *                                  "missedPackets"}] (who lost most)} of 24 hours,"ingest":{
  *                                  "eventsPerSecond","backlog","lastEvent","deadLetters","refusedConnections","connections",
  *                                  "isStalled","storesRawEvents"},"notices":[{"code","severity","text"}]}
  * GET /audit?who=&what=&kind=&outcome=&from=&to=&limit=&before=   {"records":[...],"next"}: lib/audit.h; who, what: pieces of

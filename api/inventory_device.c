@@ -29,6 +29,7 @@ struct subject {
     enum vd_presence presence;
     bool group_has_rules;
     int64_t open[VD_OPEN_SEVERITIES];
+    int64_t missed_packets;  /* of the last day, as far as is known */
     json_t *recommendations; /* that name it */
     int64_t now_ms;
 };
@@ -125,6 +126,18 @@ static int read_recommendations(struct subject *s)
     return error;
 }
 
+static int read_losses(struct subject *s)
+{
+    json_t *losses = NULL;
+    const int error = vd_coverage_losses(s->api->alerts,
+        s->now_ms / VD_HOUR_MS - VD_COVERAGE_LOSS_HOURS + 1, s->identity.device_id, 1, &losses);
+
+    s->missed_packets =
+        json_integer_value(json_object_get(json_array_get(losses, 0), "missedPackets"));
+    json_decref(losses);
+    return error;
+}
+
 static int read_subject(struct subject *s, const char *device_id)
 {
     int error = vd_registry_get(s->api->registry, device_id, "", &s->identity);
@@ -139,6 +152,9 @@ static int read_subject(struct subject *s, const char *device_id)
     }
     if (error == VD_OK) {
         error = read_recommendations(s);
+    }
+    if (error == VD_OK) {
+        error = read_losses(s);
     }
     return error == VD_OK ? vd_inventory_open(s->api->alerts, device_id, s->open) : error;
 }
@@ -208,6 +224,14 @@ static json_t *reasons_json(const struct subject *s)
     }
     if (state->heard_ms != 0 && state->network_ms == 0) {
         add_reason(reasons, json_string("It has reported no network activity."));
+    }
+    if (s->missed_packets > 0) {
+        add_reason(reasons,
+            json_sprintf("%lld packet%s that it saw in the last 24 hours %s in no report: nobody "
+                         "knows what %s.",
+                (long long)s->missed_packets, s->missed_packets == 1 ? "" : "s",
+                s->missed_packets == 1 ? "is" : "are",
+                s->missed_packets == 1 ? "it was" : "they were"));
     }
     if (!s->group_has_rules) {
         add_reason(reasons, json_sprintf("Its group %s has no rules.", s->member.group));
@@ -326,8 +350,7 @@ static json_t *coverage_json(const struct subject *s)
         (void)json_array_append_new(days,
             json_pack("{s:s, s:I, s:I, s:I, s:o}", "day", day, "countedPackets",
                 (json_int_t)sum.counted, "reportedPackets", (json_int_t)vd_coverage_reported(&sum),
-                "missedPackets",
-                (json_int_t)(vd_coverage_wanted(&sum) - vd_coverage_reported(&sum)), "share",
+                "missedPackets", (json_int_t)vd_coverage_missed(&sum), "share",
                 vd_api_share(&sum)));
     }
     json_decref(rows);

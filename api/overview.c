@@ -15,6 +15,8 @@
 
 #define DAYS  30
 #define HOURS 24
+/* Devices whose losses are told. */
+#define LOSSES_SHOWN 5
 /* So many notifications are not sent in a moment. */
 #define MANY_WAIT 100
 
@@ -107,11 +109,6 @@ json_t *vd_api_share(const struct vd_coverage *coverage)
     return wanted > 0 ? json_real(share) : json_null();
 }
 
-static json_int_t missed(const struct vd_coverage *coverage)
-{
-    return (json_int_t)(vd_coverage_wanted(coverage) - vd_coverage_reported(coverage));
-}
-
 static void add_hour(void *context, int64_t hour, const struct vd_coverage *coverage)
 {
     struct hours *hours = context;
@@ -121,22 +118,26 @@ static void add_hour(void *context, int64_t hour, const struct vd_coverage *cove
     (void)json_array_append_new(hours->list,
         json_pack("{s:o, s:I, s:I, s:o, s:I}", "hour", vd_api_time(hour * VD_HOUR_MS),
             "reportedPackets", (json_int_t)vd_coverage_reported(coverage), "missedPackets",
-            missed(coverage), "share", vd_api_share(coverage), "devices",
+            (json_int_t)vd_coverage_missed(coverage), "share", vd_api_share(coverage), "devices",
             (json_int_t)coverage->devices));
 }
 
 static int coverage_json(const struct overview *o, json_t **json)
 {
     struct hours hours = {.list = json_array()};
-    const int error =
-        vd_coverage_each(o->api->alerts, o->now_ms / VD_HOUR_MS - HOURS + 1, add_hour, &hours);
+    const int64_t from_hour = o->now_ms / VD_HOUR_MS - HOURS + 1;
+    json_t *losses = NULL;
+    int error = vd_coverage_each(o->api->alerts, from_hour, add_hour, &hours);
 
-    *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "reportedPackets",
+    if (error == VD_OK) {
+        error = vd_coverage_losses(o->api->alerts, from_hour, NULL, LOSSES_SHOWN, &losses);
+    }
+    *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o*}", "reportedPackets",
         (json_int_t)vd_coverage_reported(&hours.sum), "overflowedPackets",
         (json_int_t)hours.sum.overflowed, "malformedPackets", (json_int_t)hours.sum.malformed,
         "givenUpPackets", (json_int_t)hours.sum.given_up, "withheldPackets",
         (json_int_t)hours.sum.withheld, "share", vd_api_share(&hours.sum), "mostDevices",
-        (json_int_t)hours.devices, "hours", hours.list);
+        (json_int_t)hours.devices, "hours", hours.list, "losses", losses);
     return error;
 }
 

@@ -70,6 +70,7 @@ static int count_coverage(struct vd_ingest *ingest, struct vd_ingest_batch *batc
     const int64_t hour = record->enqueued_ms / VD_HOUR_MS;
     const struct vd_device_state *device;
     struct vd_coverage more;
+    int error = VD_OK;
 
     if (!message->has_ledger || event != vd_security_message_event(message, 0)) {
         return VD_OK;
@@ -83,11 +84,15 @@ static int count_coverage(struct vd_ingest *ingest, struct vd_ingest_batch *batc
         .given_up = ledger->packets_given_up,
         .withheld = ledger->packets_withheld,
     };
-    if (hour / 24 != batch->day) { /* a replay of another day */
+    if (vd_coverage_missed(&more) > 0) {
+        error =
+            vd_coverage_add_loss(ingest->store, hour, record->device_id, vd_coverage_missed(&more));
+    }
+    if (error == VD_OK && hour / 24 != batch->day) { /* a replay of another day */
         return vd_coverage_add(ingest->store, hour, &more);
     }
     vd_coverage_sum(&batch->coverage[hour % 24], &more);
-    return VD_OK;
+    return error;
 }
 
 static int take_event(struct vd_ingest *ingest, struct vd_ingest_batch *batch, uint64_t offset,

@@ -161,6 +161,12 @@
         " devices = devices + ?2, counted = counted + ?3, overflowed = overflowed + ?4,"                                                                               \
         " malformed = malformed + ?5, given_up = given_up + ?6, withheld = withheld + ?7")                                                                             \
     X(COVERAGE_PRUNE, "DELETE FROM coverage_hours WHERE hour < ?1")                                                                                                    \
+    X(COVERAGE_LOSS_ADD,                                                                                                                                               \
+        "INSERT INTO coverage_losses VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET"                                                                                     \
+        " missed = missed + ?3")                                                                                                                                       \
+    X(COVERAGE_LOSS_PRUNE,                                                                                                                                             \
+        "DELETE FROM coverage_losses WHERE hour < ?3 OR (hour = ?1 AND device_id IN (SELECT"                                                                           \
+        " device_id FROM coverage_losses WHERE hour = ?1 ORDER BY missed DESC LIMIT -1 OFFSET ?2))")                                                                   \
     X(DEVICE_STATE_REMOVE, "DELETE FROM device_states WHERE device_id = ?1")                                                                                           \
     X(DEVICE_STATES, "SELECT device_id, body FROM device_states")                                                                                                      \
     X(OUTBOX_WANTED, "SELECT count(*) FROM notify_sinks")                                                                                                              \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A row an hour. */
+/* A row an hour, and one for each of its devices that lost most. */
 
 #include "center/store/coverage.h"
 
@@ -76,4 +76,65 @@ int64_t vd_coverage_reported(const struct vd_coverage *coverage)
 int64_t vd_coverage_wanted(const struct vd_coverage *coverage)
 {
     return coverage->counted + coverage->overflowed + coverage->malformed;
+}
+
+int64_t vd_coverage_missed(const struct vd_coverage *coverage)
+{
+    return vd_coverage_wanted(coverage) - vd_coverage_reported(coverage);
+}
+
+/* ---- By device ---- */
+
+int vd_coverage_add_loss(
+    struct vd_alert_store *store, int64_t hour, struct vd_str device_id, int64_t missed)
+{
+    sqlite3_stmt *s = vd_alert_sql(store, VD_SQL_COVERAGE_LOSS_ADD);
+    int error;
+
+    sqlite3_bind_int64(s, 1, hour);
+    vd_sqlite_bind_str(s, 2, device_id);
+    sqlite3_bind_int64(s, 3, missed);
+    error = vd_alert_sql_run(store, VD_SQL_COVERAGE_LOSS_ADD);
+    if (error == VD_OK) {
+        s = vd_alert_sql(store, VD_SQL_COVERAGE_LOSS_PRUNE);
+        sqlite3_bind_int64(s, 1, hour);
+        sqlite3_bind_int64(s, 2, VD_COVERAGE_LOSS_DEVICES);
+        sqlite3_bind_int64(s, 3, hour - VD_COVERAGE_LOSS_HOURS);
+        error = vd_alert_sql_run(store, VD_SQL_COVERAGE_LOSS_PRUNE);
+    }
+    return error;
+}
+
+int vd_coverage_losses(struct vd_alert_store *store, int64_t from_hour, const char *device_id,
+    uint32_t limit, json_t **losses)
+{
+    json_t *array = json_array();
+    sqlite3_stmt *s = NULL;
+    int code;
+
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(store->reader,
+        "SELECT device_id, sum(missed) AS missed FROM coverage_losses WHERE hour >= ?1"
+        " AND (?2 IS NULL OR device_id = ?2) GROUP BY device_id ORDER BY missed DESC, device_id"
+        " LIMIT ?3",
+        -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(s, 1, from_hour);
+        sqlite3_bind_text(s, 2, device_id, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3, limit);
+    }
+    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        json_t *loss = json_pack("{s:o, s:I}", "deviceId", vd_sqlite_json_text(s, 0),
+            "missedPackets", (json_int_t)sqlite3_column_int64(s, 1));
+
+        code = json_array_append_new(array, loss) == 0 ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    if (vd_sqlite_error(code) != VD_OK) {
+        json_decref(array);
+        return vd_sqlite_error(code);
+    }
+    *losses = array;
+    return VD_OK;
 }

@@ -4,13 +4,19 @@
 #ifndef VEDETTE_CENTER_STORE_COVERAGE_H
 #define VEDETTE_CENTER_STORE_COVERAGE_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "lib/error.h"
+#include "lib/str.h"
 
 #define VD_HOUR_MS 3600000LL
 /* Hours that are kept; the oldest go first. */
 #define VD_COVERAGE_HOURS_MAX (24 * 92)
+
+/* Losses are kept by device for so many hours, of so many devices an hour: those that lost most. */
+#define VD_COVERAGE_LOSS_HOURS   24
+#define VD_COVERAGE_LOSS_DEVICES 64
 
 struct vd_alert_store;
 
@@ -33,10 +39,21 @@ VD_NODISCARD int vd_coverage_add(
 VD_NODISCARD int vd_coverage_each(struct vd_alert_store *store, int64_t from_hour,
     void (*each)(void *context, int64_t hour, const struct vd_coverage *coverage), void *context);
 
+/* Adds to what the device lost in the hour, within the store's open transaction. */
+VD_NODISCARD int vd_coverage_add_loss(
+    struct vd_alert_store *store, int64_t hour, struct vd_str device_id, int64_t missed);
+
+/* *losses: JSON array of {"deviceId","missedPackets"} from `from_hour` on, who lost most first, `limit` of them; the caller's.
+ * device_id NULL: of any. Any thread. */
+VD_NODISCARD int vd_coverage_losses(struct vd_alert_store *store, int64_t from_hour,
+    const char *device_id, uint32_t limit, json_t **losses);
+
 void vd_coverage_sum(struct vd_coverage *sum, const struct vd_coverage *more);
 /* Packets that flows report: the counted ones without those given up or withheld; at least 0. */
 int64_t vd_coverage_reported(const struct vd_coverage *coverage);
 /* All that collectors were to report. */
 int64_t vd_coverage_wanted(const struct vd_coverage *coverage);
+/* Those of them that no flow reports. */
+int64_t vd_coverage_missed(const struct vd_coverage *coverage);
 
 #endif

@@ -205,6 +205,8 @@ static const char pages_2[] =
     "CREATE TABLE coverage_hours(hour INTEGER PRIMARY KEY, devices INTEGER NOT NULL,"
     " counted INTEGER NOT NULL, overflowed INTEGER NOT NULL, malformed INTEGER NOT NULL,"
     " given_up INTEGER NOT NULL, withheld INTEGER NOT NULL);"
+    "CREATE TABLE coverage_losses(hour INTEGER NOT NULL, device_id TEXT NOT NULL,"
+    " missed INTEGER NOT NULL, PRIMARY KEY(hour, device_id)) WITHOUT ROWID;"
     "CREATE TABLE alert_days(day INTEGER NOT NULL, severity TEXT NOT NULL, raised INTEGER NOT NULL,"
     " PRIMARY KEY(day, severity)) WITHOUT ROWID;"
     "INSERT INTO device_alerts(device_id, high, medium, low) SELECT device_id,"

@@ -115,7 +115,7 @@ describe('a device', () => {
     });
 
     it('that reports is said to, whatever else is wrong with it', async () => {
-        const fine = { state: 'reporting', refused: null, openAlerts: { High: 0, Medium: 0, Low: 0 } };
+        const fine = { state: 'reporting', refused: null, openAlerts: { High: 0, Medium: 0, Low: 0 }, coverage: [] };
         const service = await serve('reader', page({ ...fine, reasons: ['Its clock is 420 s ahead.'] }));
         render(<Devices path={['pump/1']} />);
         expect((await screen.findByText('It reports as usual.')).closest('.notice')?.className).toContain('good');
@@ -123,6 +123,14 @@ describe('a device', () => {
         service.answers['GET /inventory/pump%2F1'] = detail({ ...fine, reasons: [] });
         announce('devices');
         await screen.findByText('It reports, and nothing is wrong with it.', {}, { timeout: 3000 });
+    });
+
+    it('does not report as well as it could while much of what it saw is in no report', async () => {
+        const fine = { state: 'reporting', refused: null, openAlerts: { High: 0, Medium: 0, Low: 0 } };
+        await serve('reader', page({ ...fine, reasons: ['710 packets that it saw in the last 24 hours are in no report.'] }));
+        render(<Devices path={['pump/1']} />);
+        await screen.findByText(/710 packets that it saw/);
+        expect(screen.getByText('It reports as usual.').closest('.notice')?.className).toContain('warn');
     });
 
     it('is never fine while an alert about it is open or something is recommended for it', async () => {

@@ -85,6 +85,68 @@ static void test_overview__coverage(void **state)
         json_integer_value(json_object_get(json_array_get(hours, 0), "missedPackets")), 50);
 }
 
+/* The device's reason with that piece; NULL: it has none. */
+static const char *reason_with(const char *piece)
+{
+    const json_t *reason;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "reasons"), i, reason)
+    {
+        if (strstr(json_string_value(reason), piece) != NULL) {
+            return json_string_value(reason);
+        }
+    }
+    return NULL;
+}
+
+static int64_t losses_of(int64_t from_hour, const char *device_id)
+{
+    json_t *losses = NULL;
+    int64_t missed;
+
+    assert_int_equal(vd_coverage_losses(store, from_hour, device_id, 1, &losses), VD_OK);
+    missed = json_integer_value(json_object_get(json_array_get(losses, 0), "missedPackets"));
+    json_decref(losses);
+    return missed;
+}
+
+/* Losses of the last day by device: who lost most, and no more devices than that. */
+static void test_overview__losses(void **state)
+{
+    const int64_t hour = now_ms / VD_HOUR_MS;
+    const json_t *losses;
+    char id[24];
+
+    (void)state;
+    make_identity("pump-1");
+    assert_int_equal(vd_alert_store_begin(store), VD_OK);
+    assert_int_equal(
+        vd_coverage_add_loss(store, hour - 30, VD_STR_LITERAL("pump-2"), 100000), VD_OK);
+    for (int i = 0; i < VD_COVERAGE_LOSS_DEVICES; i++) {
+        snprintf(id, sizeof id, "other-%02d", i);
+        assert_int_equal(vd_coverage_add_loss(store, hour, vd_str_from(id), 10 + i), VD_OK);
+    }
+    assert_int_equal(vd_coverage_add_loss(store, hour - 1, VD_STR_LITERAL("pump-1"), 800), VD_OK);
+    assert_int_equal(vd_coverage_add_loss(store, hour, VD_STR_LITERAL("pump-1"), 400), VD_OK);
+    assert_int_equal(vd_coverage_add_loss(store, hour, VD_STR_LITERAL("pump-1"), 34), VD_OK);
+    assert_int_equal(vd_alert_store_commit(store), VD_OK);
+    (void)ask("/overview", NULL, 200);
+    losses = json_object_get(json_object_get(body, "coverage"), "losses");
+    assert_int_equal(json_array_size(losses), 5);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(losses, 0), "deviceId")), "pump-1");
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(losses, 0), "missedPackets")), 1234);
+    (void)ask("/inventory/pump-1", NULL, 200);
+    assert_string_equal(reason_with("1234 packets"),
+        "1234 packets that it saw in the last 24 hours are in no report: nobody knows what they "
+        "were.");
+    assert_int_equal(losses_of(hour, "other-00"), 0); /* who lost least is let go */
+    assert_int_equal(losses_of(hour, "other-01"), 11);
+    assert_int_equal(losses_of(0, "pump-2"), 0);
+}
+
 static void test_overview__ingest_and_notices(void **state)
 {
     bool has_indicators_notice = false;
@@ -109,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_overview__alerts),
         STORE_TEST(test_overview__coverage),
+        STORE_TEST(test_overview__losses),
         STORE_TEST(test_overview__ingest_and_notices),
     };
 

@@ -317,6 +317,7 @@ static void test_ours__coverage_is_summed_once(void **state)
 {
     struct ingest_fixture *f = *state;
     struct vd_coverage sum = {0};
+    json_t *losses = NULL;
 
     for (unsigned round = 0; round < 3; round++) {
         f->ingest.stores_raw_events = round != 0;
@@ -333,6 +334,12 @@ static void test_ours__coverage_is_summed_once(void **state)
     assert_int_equal(sum.overflowed, 4 * 5);
     assert_int_equal(vd_coverage_wanted(&sum), 4 * 26);
     assert_int_equal(vd_coverage_reported(&sum), 4 * 15);
+    assert_int_equal(vd_coverage_losses(f->store, 0, NULL, 5, &losses), VD_OK);
+    assert_int_equal(json_array_size(losses), 1);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(losses, 0), "missedPackets")),
+        4 * (26 - 15));
+    json_decref(losses);
     memset(&sum, 0, sizeof sum);
     assert_int_equal(
         vd_coverage_each(f->store, INGEST_T0_MS / VD_HOUR_MS + 1, add_coverage, &sum), VD_OK);

@@ -3,6 +3,7 @@
 
 import { number, percent } from '../lib/format';
 
+const packets = (n: number): string => (n === 1 ? '1 packet' : `${number(n)} packets`);
 const devices = (n: number): string => (n === 1 ? '1 device' : `${number(n)} devices`);
 
 export const overview = {
@@ -49,8 +50,9 @@ export const overview = {
     coverageOf: 'of the traffic was reported in the last 24 hours',
     coverageNone: 'No device has said in the last 24 hours how much traffic it saw.',
     coverageWhole: (n: number) => `Every packet that devices told of is in a reported flow: nothing that they saw is hidden from the detections. At most ${devices(n)} told so in one hour.`,
-    coverageLost: (n: number, missed: number) =>
-        `${number(missed)} packets that devices saw are in no reported flow. What these were is not known. At most ${devices(n)} told so in one hour.`,
+    coverageLost: (missed: number) => `${packets(missed)} that devices saw are in no reported flow: what they were is not known.`,
+    coverageLosers: 'Most of them, by device:',
+    packets,
     coverageWhy: {
         overflowedPackets: (n: number) => `${number(n)} did not fit into a device’s table of flows (a larger table or shorter interval helps)`,
         malformedPackets: (n: number) => `${number(n)} were malformed`,

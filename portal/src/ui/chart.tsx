@@ -67,10 +67,26 @@ function around(times: number[]): [number, number] | undefined {
     return [first - half, last + half];
 }
 
+const DAY_S = 86400;
+const HALF_HOUR_S = 1800;
+
+/** The axis below; undefined: from the first to the last. One place alone has some room around it, or the axis would span years. */
+export function rangeOf({ range, times, kind, numbers, days }: ChartProps): [number, number] | undefined {
+    const only = times.length === 1 ? times[0] : undefined;
+    if (range !== undefined) {
+        return range;
+    }
+    if (only !== undefined) {
+        const room = numbers !== undefined ? 1 : days ? DAY_S : HALF_HOUR_S;
+        return [only - room, only + room];
+    }
+    return kind === 'bars' ? around(times) : undefined;
+}
+
 function options(props: ChartProps, width: number): uPlot.Options {
     const bars = props.kind === 'bars';
     const unit = props.unit ?? compact;
-    const range = props.range ?? (bars ? around(props.times) : undefined);
+    const range = rangeOf(props);
     const axis = { stroke: property('--text-2'), grid: { stroke: property('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
     const series = props.series.map((one): uPlot.Series => ({
         label: one.name,
@@ -98,7 +114,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
             ...(bars ? series.reverse() : series),
         ],
         axes: [
-            { ...axis, grid: { show: false }, ...(props.days ? { values: (_: uPlot, splits: number[]) => splits.map((s) => localDate(new Date(s * 1000))), space: 70, incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 30 * 86400] } : {}) },
+            { ...axis, grid: { show: false }, ...(props.days ? { values: (_: uPlot, splits: number[]) => splits.map((s) => localDate(new Date(s * 1000))), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * DAY_S) } : {}) },
             { ...axis, size: 56, values: (_, splits) => splits.map((v) => unit(v)) },
         ],
     };

@@ -30,13 +30,17 @@ const TONES: Record<string, Tone> = {
 
 type Tone = 'bad' | 'warn' | 'good' | 'info';
 
-/** Of one that reports, what is open against it. */
-function toneOf({ state, openAlerts, recommendations }: DeviceDetail): Tone {
+/** From here on too much is missing to say that nothing happened. */
+const LOW_SHARE = 0.95;
+
+/** Of one that reports, what is open against it, and what it could not tell. */
+function toneOf({ state, openAlerts, recommendations, coverage }: DeviceDetail): Tone {
+    const share = coverage?.at(-1)?.share ?? 1;
     if (state !== 'reporting') {
         return TONES[state] ?? 'info';
     }
     return openAlerts.High > 0 ? 'bad'
-        : openAlerts.Medium > 0 || openAlerts.Low > 0 || recommendations.length > 0 ? 'warn' : 'good';
+        : openAlerts.Medium > 0 || openAlerts.Low > 0 || recommendations.length > 0 || share < LOW_SHARE ? 'warn' : 'good';
 }
 
 function alertsText(of: BySeverity): string | undefined {
@@ -118,9 +122,6 @@ function LatestAlerts({ id }: { id: string }): JSX.Element {
         </Card>
     );
 }
-
-/** From here on too much is missing to say that nothing happened. */
-const LOW_SHARE = 0.95;
 
 const coverageColumns: Column<CoverageDay>[] = [
     { name: s.day, cell: (day) => <span class="nowrap">{localDate(new Date(`${day.day}T12:00:00`))}</span> }, // a day of UTC, as it is called

@@ -15,6 +15,7 @@ const s = t.overview;
 const BEHIND = 20000;
 /** Hours are drawn if one of them is below this share: a straight line tells nothing. */
 const VISIBLE = 0.98;
+const DAY_S = 86400;
 
 /** A share as people read it: never 100 % while something is missing. */
 export function shareText(share: number): string {
@@ -29,8 +30,18 @@ function Meaning({ of }: { of: Coverage }): JSX.Element {
     }
     return (
         <>
-            <p>{s.coverageLost(of.mostDevices, sum)}</p>
+            <p>{s.coverageLost(sum)}</p>
             <ul class="bullets small">{missed.map((one) => <li key={one}>{s.coverageWhy[one](of[one])}</li>)}</ul>
+            {of.losses.length > 0 ? (
+                <>
+                    <p class="small muted">{s.coverageLosers}</p>
+                    <ul class="bullets small">
+                        {of.losses.map(({ deviceId, missedPackets }) => (
+                            <li key={deviceId} class="wrap"><Link to={href(['devices', deviceId])}>{deviceId}</Link>{': '}{s.packets(missedPackets)}</li>
+                        ))}
+                    </ul>
+                </>
+            ) : null}
         </>
     );
 }
@@ -38,6 +49,7 @@ function Meaning({ of }: { of: Coverage }): JSX.Element {
 export function CoverageCard({ of }: { of: Coverage }): JSX.Element {
     const hours = of.hours.filter((hour) => hour.share !== null);
     const times = useMemo(() => hours.map((hour) => new Date(hour.hour).getTime() / 1000), [of]);
+    const range = useMemo((): [number, number] => [Date.now() / 1000 - DAY_S, Date.now() / 1000], [of]);
     const series = useMemo(() => [{ name: s.share, color: '--chart-1', values: hours.map((hour) => hour.share) }], [of]);
     return (
         <Card title={s.coverage}>
@@ -46,7 +58,7 @@ export function CoverageCard({ of }: { of: Coverage }): JSX.Element {
                     <p><span class="figure">{shareText(of.share)}</span>{' '}{s.coverageOf}</p>
                     <Meaning of={of} />
                     {hours.some((hour) => (hour.share ?? 1) < VISIBLE) ? (
-                        <Chart label={s.coverageHours} times={times} series={series} kind="line" height={110} unit={percent} />
+                        <Chart label={s.coverageHours} times={times} range={range} series={series} kind="line" height={110} unit={percent} />
                     ) : null}
                 </div>
             )}

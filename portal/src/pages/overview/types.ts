@@ -15,6 +15,8 @@ export type Coverage = Record<(typeof MISSED)[number] | 'reportedPackets', numbe
     share: number | null;
     mostDevices: number;
     hours: { hour: string; share: number | null }[];
+    /** Who lost most, the most first: some of them. */
+    losses: { deviceId: string; missedPackets: number }[];
 };
 
 export interface Ingest {
