@@ -130,6 +130,9 @@ static const struct vd_api_route routes[] = {
     {"GET", "/health", VD_ROLE_READER, 0, vd_api_health},
 };
 
+/* "changed=" and a number. */
+#define NOTE_SIZE 40
+
 #define ROUTES (sizeof routes / sizeof routes[0])
 
 const struct vd_api_route *vd_api_routes(size_t *count)
@@ -227,12 +230,29 @@ static const char *fault_code(const struct vd_api_answer *answer)
     return json_string_value(json_object_get(json_object_get(answer->body, "error"), "code"));
 }
 
+/* What is noted of an act: the code of its fault, or how many it was for where the answer tells. */
+static const char *note_of(const struct vd_api_answer *answer, char text[NOTE_SIZE])
+{
+    static const char *const counts[] = {"changed", "deleted", "queued"};
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const json_t *count = json_object_get(answer->body, counts[i]);
+
+        if (json_is_integer(count)) {
+            snprintf(text, NOTE_SIZE, "%s=%lld", counts[i], (long long)json_integer_value(count));
+            return text;
+        }
+    }
+    return fault_code(answer);
+}
+
 /* Calls the handler as an act of the audit trail. */
 static void act_call(const struct vd_api_route *route, const struct vd_api *api,
     const struct vd_audit_request *recorded, const struct vd_api_args *args,
     struct vd_api_answer *answer, char id[VD_UUID_TEXT_SIZE])
 {
     struct vd_audit_act act;
+    char note[NOTE_SIZE];
 
     if (vd_audit_act_begin(api->audit, recorded, &act) != VD_OK) {
         vd_api_fail(answer, 503, VD_AUDIT_UNAVAILABLE_CODE, "%s", VD_AUDIT_UNAVAILABLE_TEXT);
@@ -241,7 +261,7 @@ static void act_call(const struct vd_api_route *route, const struct vd_api *api,
     memcpy(id, act.request, VD_UUID_TEXT_SIZE);
     route->handler(api, args, answer);
     if (!vd_audit_act_end_later(&act, args->later)) {
-        vd_audit_act_end(&act, answer->status, fault_code(answer));
+        vd_audit_act_end(&act, answer->status, note_of(answer, note));
     }
 }
 

@@ -194,10 +194,10 @@ int vd_audit_act_begin(
     return error;
 }
 
-void vd_audit_act_end(struct vd_audit_act *act, int status, const char *code)
+void vd_audit_act_end(struct vd_audit_act *act, int status, const char *note)
 {
     const struct vd_audit_entry entry = {
-        .status = status, .outcome = vd_audit_outcome(status), .note = code};
+        .status = status, .outcome = vd_audit_outcome(status), .note = note};
 
     if (act->audit != NULL) {
         (void)!vd_audit_end(act->audit, act->id, &entry); /* counted and logged; it stays open */

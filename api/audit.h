@@ -39,8 +39,8 @@ struct vd_audit_act {
 VD_NODISCARD int vd_audit_act_begin(
     struct vd_audit *audit, const struct vd_audit_request *request, struct vd_audit_act *act);
 
-/* It has ended with a status of HTTP, and the code of its fault (NULL: none); blocks for the disk. */
-void vd_audit_act_end(struct vd_audit_act *act, int status, const char *code);
+/* It has ended with a status of HTTP, and a note: the code of its fault, or words (NULL: none); blocks for the disk. */
+void vd_audit_act_end(struct vd_audit_act *act, int status, const char *note);
 
 /* The same once the request is answered, if that comes later (see vd_http_later; NULL: it does not). False: it is answered
  * already. */

@@ -4,6 +4,7 @@ import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { forgetAnswers } from '../src/lib/api';
 import { Settings } from '../src/pages/settings';
+import { Sentence } from '../src/pages/settings/audit_sentence';
 import { exportTrail, type AuditRecord } from '../src/pages/settings/audit_trail';
 import { serve, type Asked } from './server';
 
@@ -31,12 +32,42 @@ describe('the audit trail', () => {
         at('?who=ops&what=devices&kind=Change&outcome=Done');
         const service = await serve('owner', { 'GET /audit': { records: [record()], next: 0 }, 'GET /status': WHOLE });
         render(<Settings path={['audit']} />);
-        const link = await screen.findByRole('link', { name: 'DELETE /devices/pump-7' });
-        expect(link.getAttribute('href')).toBe('/portal/settings/audit/7');
-        screen.getByText('token:ops');
+        const link = await screen.findByRole('link', { name: 'pump-7' });
+        expect(link.getAttribute('href')).toBe('/portal/devices/pump-7');
+        expect(link.closest('tr')?.textContent).toContain('ops deleted the device pump-7');
+        expect(link.closest('tr')?.querySelector('td a')?.getAttribute('href')).toBe('/portal/settings/audit/7');
         screen.getByText('192.0.2.7');
         expect(service.asked.some((a) => a.path === '/audit?who=ops&what=devices&kind=Change&outcome=Done&limit=50')).toBe(true);
         expect(screen.queryByRole('alert')).toBeNull();
+    });
+
+    it.each<[string, Partial<AuditRecord>, string | undefined]>([
+        ['ops resolved 17 alerts', {
+            method: 'POST', path: '/alerts', resource: '/alerts', query: 'state=Open&severity=High', changed: 'action=resolve', note: 'changed=17',
+        }, '/portal/alerts?state=any&severity=High'],
+        ['ops tried to dismiss the alert 0123abcd', {
+            method: 'POST', path: '/alerts/{id}/dismiss', resource: '/alerts/0123abcd-9/dismiss', outcome: 'Refused',
+        }, undefined],
+        ['ops dismissed the alert 0123abcd', {
+            method: 'POST', path: '/alerts/{id}/dismiss', resource: '/alerts/0123abcd-9/dismiss',
+        }, '/portal/alerts/0123abcd-9'],
+        ['ops changed the rules of the group a b', {
+            method: 'PUT', path: 'subscriptions/{s}/providers/Microsoft.Security/deviceSecurityGroups/{n}',
+            resource: '/subscriptions/1/providers/Microsoft.Security/deviceSecurityGroups/a%20b',
+        }, '/portal/groups/a%20b'],
+        ['the policy service may have changed the twin of the device pump-1', {
+            who: 'policy:service', method: 'PATCH', path: 'twins/{d}/modules/{m}', resource: '/twins/pump-1/modules/m', outcome: 'Unknown',
+        }, '/portal/devices/pump-1'],
+        ['ops made the token alice', { method: 'POST', path: '/tokens', resource: '/tokens', changed: 'name=alice role=reader' }, '/portal/settings/access'],
+        ['ops deleted dead letters (1,234)', { path: '/dead-letters', resource: '/dead-letters', note: 'deleted=1234' }, undefined],
+        ['root on the server asked for PUT /new/thing', { who: 'local:root', method: 'PUT', path: '/new/{id}', resource: '/new/thing' }, undefined],
+        ['Somebody tried to sign in', { kind: 'SignIn', who: '', method: 'POST', path: '/session', outcome: 'Refused' }, undefined],
+    ])('says: %s', (sentence, more, to) => {
+        const { container } = render(<Sentence of={record(more)} />);
+        expect(container.textContent).toBe(sentence);
+        if (to !== undefined) {
+            expect(container.querySelector('a')?.getAttribute('href')).toBe(to);
+        }
     });
 
     it('is for owners', async () => {
@@ -53,7 +84,7 @@ describe('the audit trail', () => {
         });
         render(<Settings path={['audit']} />);
         expect((await screen.findByRole('alert')).textContent).toContain('record 3 was changed');
-        await screen.findByRole('link', { name: 'Audit trail found broken' });
+        await screen.findByRole('rowheader', { name: 'Audit trail found broken' });
     });
 
     it('goes on to older records, also where none was found yet', async () => {
@@ -65,7 +96,7 @@ describe('the audit trail', () => {
         at('?who=nobody');
         render(<Settings path={['audit']} />);
         await user.click(await screen.findByRole('button', { name: 'Look further back' }));
-        await screen.findByRole('link', { name: 'DELETE /devices/pump-7' });
+        await screen.findByRole('link', { name: 'pump-7' });
         expect(service.asked.some((a) => a.path === '/audit?who=nobody&before=900&limit=50')).toBe(true);
     });
 

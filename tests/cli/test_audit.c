@@ -175,6 +175,7 @@ static void test_audit__what_changed_without_secrets(void **state)
         "{\"credential\":{\"password\":\"hunter2\"},\"settings\":{\"name\":\"x\"}}");
     (void)ask(VD_ROLE_OWNER, "DELETE", "/dead-letters", "all=true&token=hunter2", NULL);
     expect_last("query", "all=true");
+    expect_last("note", "deleted=0");
     expect_nowhere("hunter2");
     expect_nowhere(key);
 }

@@ -12,6 +12,7 @@ import { toast } from '../../ui/dialog';
 import {
     Badge, Button, Card, Empty, Facts, Loaded, Notice, SearchField, SelectField, Stat, Table, Time, type Column, type Tone,
 } from '../../ui/ui';
+import { Sentence } from './audit_sentence';
 import { exportTrail, type AuditRecord, type AuditStatus } from './audit_trail';
 
 const s = t.settings.audit;
@@ -28,29 +29,17 @@ function Outcome({ of }: { of: AuditRecord }): JSX.Element {
     );
 }
 
-/** In words where there are some, else as it was asked. */
-function whatOf(record: AuditRecord): string {
-    if (record.kind === 'Program') {
-        return s.programs[record.path] ?? record.path;
-    }
-    if (record.kind === 'SignIn' && record.outcome === 'Done') {
-        return record.method === 'DELETE' ? s.signOut : s.signIn;
-    }
-    return `${record.method} ${record.resource}`;
-}
-
 const columns: Column<AuditRecord>[] = [
-    { name: s.time, cell: (one) => <Time at={one.time} /> },
-    { name: s.who, cell: (one) => <span class="wrap">{one.who !== '' ? one.who : <span class="muted">{s.nobody}</span>}</span> },
     {
         name: s.what,
         cell: (one) => (
             <span class="wrap">
-                <Link to={href(['settings', 'audit', one.sequence.toString()])}>{whatOf(one)}</Link>
+                <Sentence of={one} />
                 {one.changed !== '' ? <span class="muted small clamp">{one.changed}</span> : null}
             </span>
         ),
     },
+    { name: s.time, cell: (one) => <Link to={href(['settings', 'audit', one.sequence.toString()])}><Time at={one.time} /></Link> },
     { name: s.outcome, cell: (one) => <Outcome of={one} /> },
     { name: s.from, cell: (one) => one.address !== '' ? <span class="mono">{one.address}</span> : <span class="muted">{s.here}</span> },
 ];
@@ -142,7 +131,7 @@ function Detail({ id }: { id: string }): JSX.Element {
             <Loaded from={loaded} lines={8}>
                 {(one) => (
                     <div class="stack">
-                        <div class="row"><Outcome of={one} /><strong class="wrap">{whatOf(one)}</strong><Time at={one.time} full /></div>
+                        <div class="row"><Outcome of={one} /><span class="wrap"><Sentence of={one} /></span><Time at={one.time} full /></div>
                         {one.outcome in s.outcomeText ? <p>{s.outcomeText[one.outcome]}</p> : null}
                         <Facts of={(Object.entries(s.fields) as [keyof AuditRecord, string][])
                             .filter(([name]) => one[name] !== '' && one[name] !== 0)
