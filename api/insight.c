@@ -96,10 +96,11 @@ static json_t *hunts_json(const struct vd_api *api)
     json_t *json;
 
     vd_center_hunts_get(api->center, &s);
-    json = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I}", "done", (json_int_t)s.hunts, "isHunting",
-        (int)s.is_hunting, "lastTookMs", (json_int_t)s.took_ms, "lastAddresses",
-        (json_int_t)s.addresses, "alertsRaised", (json_int_t)s.alerts_raised, "alertsRepeated",
-        (json_int_t)s.alerts_repeated);
+    json = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)s.hunts,
+        "isHunting", (int)s.is_hunting, "lastTookMs", (json_int_t)s.took_ms, "lastAddresses",
+        (json_int_t)s.addresses, "lastFlows", (json_int_t)s.flows, "lastRaised",
+        (json_int_t)s.raised, "lastRepeated", (json_int_t)s.repeated, "alertsRaised",
+        (json_int_t)s.alerts_raised, "alertsRepeated", (json_int_t)s.alerts_repeated);
     set_time(json, "lastBegan", s.began_ms);
     if (vd_raw_pauses_list(api->alerts, now_ms - VD_HUNT_DAYS * VD_DAY_MS, now_ms + 1, &pauses) ==
         VD_OK) {

@@ -111,6 +111,9 @@ static void note(struct vd_hunter *hunter, const struct offer *offer, int error,
         hunter->stats.hunts++;
         hunter->stats.took_ms = took_ms;
         hunter->stats.addresses = result->addresses;
+        hunter->stats.flows = result->flows;
+        hunter->stats.raised = result->raised;
+        hunter->stats.repeated = result->repeated;
     }
     pthread_mutex_unlock(&hunter->mutex);
     if (error == VD_OK) {

@@ -11,9 +11,12 @@ struct vd_hunter;
 struct vd_hunter_stats {
     uint64_t hunts; /* done, since the start */
     bool is_hunting;
-    int64_t began_ms;       /* UTC, of the last one; 0: there was none */
-    int64_t took_ms;        /* of the last one that was done */
-    uint64_t addresses;     /* of the last one that was done */
+    int64_t began_ms;   /* UTC, of the last one; 0: there was none */
+    int64_t took_ms;    /* of the last one that was done */
+    uint64_t addresses; /* of the last one that was done, as what follows */
+    uint64_t flows;
+    uint64_t raised;
+    uint64_t repeated;
     uint64_t alerts_raised; /* by all of them, as what follows */
     uint64_t alerts_repeated;
 };

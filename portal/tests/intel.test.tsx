@@ -209,6 +209,19 @@ describe('a feed', () => {
         await waitFor(() => { expect(window.location.pathname).toBe('/portal/intel'); });
     });
 
+    it('tells what the search of stored flows for it found', async () => {
+        const hunts = { isHunting: true, lastBegan: '2026-11-28T10:00:00Z', lastFlows: 12, lastRaised: 2, lastRepeated: 7 };
+        const service = await serve('reader', { 'GET /feeds/drop': feed(), 'GET /status': { hunts } });
+        render(<Intel path={['drop']} />);
+        await screen.findByText(/are being searched/);
+        service.answers['GET /status'] = { hunts: { ...hunts, isHunting: false } };
+        announce('alerts');
+        await screen.findByText(/12 earlier contacts with listed addresses, 2 alerts raised, 7 contacts counted in alerts that were there\./, {}, { timeout: 3000 });
+        service.answers['GET /status'] = { hunts: { ...hunts, isHunting: false, lastFlows: 0 } };
+        announce('alerts');
+        await screen.findByText(/no earlier contact with what feeds listed/, {}, { timeout: 3000 });
+    });
+
     it('is only looked at by a reader', async () => {
         await serve('reader', { 'GET /feeds/drop': feed() });
         render(<Intel path={['drop']} />);

@@ -342,6 +342,8 @@ static void test_hunt__by_the_center(void **state)
         vd_center_stop(center);
         assert_int_equal(stats.alerts_raised, start == 0 ? 1 : 0);
         assert_int_equal(stats.alerts_repeated, 0);
+        assert_int_equal(stats.flows, 1);
+        assert_int_equal(stats.raised, stats.alerts_raised);
         assert_true(stats.hunts > 0);
         assert_int_equal(count_alerts(f), 1);
     }

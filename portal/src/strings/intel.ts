@@ -106,6 +106,12 @@ export const intel = {
     firstOf: (n: number, all: number) => `the first ${n.toString()} of ${all.toLocaleString('en')}`,
     emptyWhy: 'It was read, and nothing in it can be used. See that its format, its columns and the least confidence are right.',
     local: 'This feed names files of the server, so its settings are changed there:',
+    huntHint: 'Once it is read, the flows stored in the last 30 days are searched for its addresses: each device that talked to one of them earlier raises an alert, or counts in one that there is.',
+    hunting: 'The flows stored in the last 30 days are being searched for addresses that are new in feeds. What is found is raised as alerts at once.',
+    hunted: 'The flows stored in the last 30 days were searched last',
+    contacts: (flows: number, raised: number, repeated: number) => flows === 0 ? 'no earlier contact with what feeds listed.'
+        : `${count(flows, 'earlier contact', 'earlier contacts')} with listed addresses, ${raised === 0 && repeated === 0 ? 'all of them in alerts already.'
+            : `${count(raised, 'alert', 'alerts')} raised${repeated > 0 ? `, ${count(repeated, 'contact', 'contacts')} counted in alerts that were there` : ''}.`}`,
     noAlerts: 'No alert names this feed.',
     alertsRaised: (n: number) => `${count(n, 'alert names', 'alerts name')} this feed, the latest`,
     showAlerts: 'Show them',

@@ -11,6 +11,7 @@ import { Badge, Button, Card, CopyButton, Facts, Loaded, Notice, Page, Severity,
 import { pathOf, RefreshButton, RemoveButton, SwitchButton } from './act';
 import { FeedDialog } from './edit';
 import { isLocal, sourceOf, stateOf, type Feed } from './feeds';
+import { Hunt } from './hunt';
 import { StateBadge, Trouble } from './list';
 
 const s = t.intel;
@@ -118,6 +119,7 @@ function Whole({ feed, onGoing }: { feed: Feed; onGoing: (is: boolean) => void }
                         {feed.alerts > 0 ? <Link to={href(['query'], { q: alertsOf(feed.name) })}>{s.showAlerts}</Link> : null}
                     </Notice>
                 )}
+                {feed.settings.kind === 'exceptions' ? null : <Hunt />}
                 <div class="columns">
                     <Contents of={feed} />
                     <Origin of={feed} />

@@ -9,7 +9,7 @@ import { bytes } from '../../lib/format';
 import { go, href } from '../../lib/router';
 import { t } from '../../strings';
 import { FormDialog, toast } from '../../ui/dialog';
-import { Field, SelectField, TextField } from '../../ui/ui';
+import { Field, Notice, SelectField, TextField } from '../../ui/ui';
 import { pathOf } from './act';
 import { bodyOf, draftOf, hasCategories, hasColumns, isWhole, NAME, type Draft } from './draft';
 import type { Feed, Source } from './feeds';
@@ -128,6 +128,7 @@ export function FeedDialog({ of, names, onClose }: { of: Feed | undefined; names
                     onChange={(severity) => { set({ severity }); }} />
             ) : null}
             <Reading draft={draft} set={set} />
+            {draft.kind === 'indicators' ? <Notice>{s.huntHint}</Notice> : null}
         </FormDialog>
     );
 }
