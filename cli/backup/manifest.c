@@ -223,8 +223,12 @@ static bool read_entry(const json_t *json, struct vd_manifest_file *out)
 static int read_entries(
     const json_t *list, struct vd_manifest *out, char *error_text, size_t error_size)
 {
-    int error = json_is_array(list) ? VD_OK : VD_E_CORRUPT;
+    int error = VD_OK;
 
+    if (!json_is_array(list)) {
+        snprintf(error_text, error_size, "the list of its files is missing");
+        return VD_E_CORRUPT;
+    }
     for (size_t i = 0; error == VD_OK && i < json_array_size(list); i++) {
         struct vd_manifest_file file;
 

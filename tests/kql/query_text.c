@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "center/kql/lex.h"
+
 /* ---- Names and constants ---- */
 
 static bool is_identifier(struct vd_str name)
@@ -57,10 +59,24 @@ void kql_name_text(struct vd_str name, struct vd_buf *out)
     vd_buf_append_text(out, "]");
 }
 
+/* A name, and not a number, as it stands; it may begin with digits. */
+static bool is_word(struct vd_str name)
+{
+    struct vd_kql_problem problem;
+    struct vd_arena arena = {0};
+    struct vd_kql_lexer lexer = {.query = name, .arena = &arena, .problem = &problem};
+    struct vd_kql_token token;
+    const bool is_name = vd_kql_lex(&lexer, &token) == VD_OK && token.kind == VD_KQL_TOKEN_NAME;
+
+    vd_arena_release(&arena);
+    return is_name && token.text.length == name.length && name.data[0] != '!' &&
+        name.data[name.length - 1] != '~';
+}
+
 /* Where only a plain name can have stood. */
 void kql_word_text(struct vd_str name, struct vd_buf *out)
 {
-    if (is_identifier(name)) {
+    if (is_word(name)) {
         vd_buf_append(out, name.data, name.length);
     } else {
         kql_name_text(name, out);
