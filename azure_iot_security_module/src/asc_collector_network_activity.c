@@ -61,13 +61,12 @@ static const uint8_t flow_vtables[2][FLOW_VTABLE_BYTES] = {
 #define COMMON_BYTES_MAX 28u
 #define COMMON_BYTES_MIN 12u
 
-/* Bytes that one flow takes at most. */
-#define FLOW_MOST(words) \
-    (FLOW_BYTES(words) + FLOW_VTABLE_BYTES + COMMON_BYTES_MAX + ASC_VTABLE_BYTES_MAX)
+/* Bytes that one flow takes at most, once the vtable of such tables is there. */
+#define FLOW_MOST(words) (FLOW_BYTES(words) + COMMON_BYTES_MAX + ASC_VTABLE_BYTES_MAX)
 
-/* Bytes that one flow of IPv6 may take with its vector: kept free while flows of IPv4 are written, so
- * that each message takes some of both. */
-#define FLOW6_RESERVE (8u + FLOW_MOST(4u))
+/* Bytes that one flow of IPv6 may take with its vector and its vtable: kept free while flows of IPv4 are
+ * written, so that each message takes some of both. */
+#define FLOW6_RESERVE (8u + FLOW_VTABLE_BYTES + FLOW_MOST(4u))
 
 /* What is written of one family, and the flow at hand, which no packet changes. */
 struct flows {
