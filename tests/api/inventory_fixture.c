@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The stores of one test at a time, in a folder of their own, and an API over them. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 #include "api/fleet.h"
 #include "center/store/alert_store_internal.h"
 #include "lib/clock.h"
+#include "lib/folder.h"
 #include "tests/api/service_fixture.h"
 
 struct vd_alert_store *store;
@@ -41,16 +44,13 @@ int set_up_store(void **state)
 
 int tear_down_store(void **state)
 {
-    char command[128];
-
     json_decref(body);
     body = NULL;
     vd_analytics_close(analytics);
     analytics = NULL;
     vd_event_log_close(event_log);
     vd_alert_store_close(store);
-    snprintf(command, sizeof command, "rm -r '%s'", store_folder);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(vd_folder_remove(store_folder), VD_OK);
     return tear_down(state);
 }
 
