@@ -136,6 +136,8 @@ VD_NODISCARD int vd_device_window_open(struct vd_device_state *state, enum vd_co
 VD_NODISCARD int vd_window_add_distinct(struct vd_window *window, uint64_t digest, uint32_t max);
 /* Keeps what was counted as a sample, unless it is the last one again. */
 void vd_window_sample(struct vd_window *window, const struct vd_counted *counted);
+/* All of the device go. */
+void vd_device_windows_free(struct vd_device_state *state);
 /* Lets windows of the counter go for which `drop` says so. */
 void vd_device_windows_drop(struct vd_device_state *state, enum vd_counter counter,
     bool (*drop)(const struct vd_window *window, const void *context), const void *context);
