@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The manifest as JSON, and the list of what is in a folder. */
+/* The manifest as JSON. */
 
 #include "cli/backup/manifest.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cli/backup/files.h"
-#include "cli/data_dir.h"
 #include "lib/clock.h"
-#include "lib/sync.h"
 
 /* ---- Paths ---- */
 
@@ -51,11 +43,11 @@ static bool is_sha256(const char *text)
 
 /* ---- The list ---- */
 
-static int add(struct vd_manifest *manifest, const struct vd_manifest_file *file)
+int vd_manifest_add(struct vd_manifest *manifest, const struct vd_manifest_file *file)
 {
     struct vd_manifest_file *files;
 
-    if (manifest->count >= VD_MANIFEST_FILES_MAX) {
+    if (manifest->count >= VD_MANIFEST_FILES_MAX || !is_path(file->path)) {
         return VD_E_LIMIT;
     }
     if ((manifest->count & (manifest->count - 1)) == 0) {
@@ -68,77 +60,6 @@ static int add(struct vd_manifest *manifest, const struct vd_manifest_file *file
     }
     manifest->files[manifest->count++] = *file;
     return VD_OK;
-}
-
-static int collect_file(struct vd_manifest *manifest, const char *folder, const char *path)
-{
-    struct vd_manifest_file file = {0};
-    struct vd_file_sum sum;
-    char whole[VD_PATH_SIZE];
-    int error = is_path(path) ? vd_text_copy(path, file.path, sizeof file.path) : VD_E_LIMIT;
-
-    if (error == VD_OK) {
-        error = vd_data_path(folder, path, whole);
-    }
-    if (error == VD_OK) {
-        error = vd_file_sum_of(whole, true, &sum);
-    }
-    if (error != VD_OK) {
-        return error;
-    }
-    file.bytes = sum.bytes;
-    memcpy(file.sha256, sum.sha256, sizeof file.sha256);
-    return add(manifest, &file);
-}
-
-/* below: "" or the one folder within. */
-static int collect_folder(struct vd_manifest *manifest, const char *folder, const char *below)
-{
-    char whole[VD_PATH_SIZE];
-    char path[VD_PATH_SIZE];
-    struct dirent *entry;
-    int error = vd_data_path(folder, below, whole);
-    DIR *dir = error == VD_OK ? opendir(whole) : NULL;
-
-    if (dir == NULL) {
-        return error != VD_OK ? error : vd_error_from_errno(errno);
-    }
-    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        struct stat status;
-
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-            continue;
-        }
-        if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            error = vd_error_from_errno(errno);
-        } else if (S_ISDIR(status.st_mode) && below[0] == '\0') {
-            error = collect_folder(manifest, folder, name);
-        } else if (snprintf(path, sizeof path, "%s%s%s", below, below[0] != '\0' ? "/" : "",
-                       name) >= (int)sizeof path) {
-            error = VD_E_LIMIT;
-        } else {
-            error = collect_file(manifest, folder, path);
-        }
-    }
-    closedir(dir);
-    return error == VD_OK ? vd_sync_folder(whole) : error;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(
-        ((const struct vd_manifest_file *)a)->path, ((const struct vd_manifest_file *)b)->path);
-}
-
-int vd_manifest_collect(struct vd_manifest *manifest, const char *folder)
-{
-    int error = collect_folder(manifest, folder, "");
-
-    if (error == VD_OK && manifest->count > 0) {
-        qsort(manifest->files, manifest->count, sizeof *manifest->files, compare);
-    }
-    return error;
 }
 
 const struct vd_manifest_file *vd_manifest_find(
@@ -161,38 +82,39 @@ void vd_manifest_release(struct vd_manifest *manifest)
 
 /* ---- As JSON ---- */
 
-int vd_manifest_write(const struct vd_manifest *manifest, const char *folder)
+static json_t *files_json(const struct vd_manifest *manifest)
 {
-    char path[VD_PATH_SIZE];
-    char cut[VD_TIME_TEXT_SIZE];
-    char finished[VD_TIME_TEXT_SIZE];
     json_t *files = json_array();
-    json_t *json;
-    char *text;
-    int error = vd_data_path(folder, VD_MANIFEST_FILE, path);
 
-    for (size_t i = 0; error == VD_OK && i < manifest->count; i++) {
+    for (size_t i = 0; i < manifest->count; i++) {
         const struct vd_manifest_file *file = &manifest->files[i];
 
         if (json_array_append_new(files,
                 json_pack("{s:s, s:I, s:s}", "path", file->path, "bytes", (json_int_t)file->bytes,
                     "sha256", file->sha256)) != 0) {
-            error = VD_E_NOMEM;
+            json_decref(files);
+            return NULL;
         }
     }
+    return files;
+}
+
+char *vd_manifest_text(const struct vd_manifest *manifest)
+{
+    char cut[VD_TIME_TEXT_SIZE];
+    char finished[VD_TIME_TEXT_SIZE];
+    json_t *json;
+    char *text;
+
     vd_time_format(manifest->cut_ms, cut);
     vd_time_format(manifest->finished_ms, finished);
     json = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "format", VD_MANIFEST_FORMAT,
         "version", manifest->version, "hub", manifest->hub_name, "cut", cut, "finished", finished,
         "pauseMicroseconds", (json_int_t)manifest->pause_us, "hasMasterKey",
-        manifest->has_master_key ? 1 : 0, "files", files);
+        manifest->has_master_key ? 1 : 0, "files", files_json(manifest));
     text = json != NULL ? json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    if (error == VD_OK) {
-        error = text != NULL ? vd_file_write_new(path, text, strlen(text), 0600) : VD_E_NOMEM;
-    }
-    free(text);
     json_decref(json);
-    return error == VD_OK ? vd_sync_folder(folder) : error;
+    return text;
 }
 
 static bool read_time(const json_t *json, const char *name, int64_t *out)
@@ -237,7 +159,7 @@ static int read_entries(
             snprintf(error_text, error_size, "entry %zu of its files is not of the form", i + 1);
             error = VD_E_CORRUPT;
         } else {
-            error = add(out, &file);
+            error = vd_manifest_add(out, &file);
         }
     }
     return error;
@@ -289,30 +211,4 @@ int vd_manifest_parse(
     }
     *out = manifest;
     return VD_OK;
-}
-
-int vd_manifest_read(
-    const char *folder, struct vd_manifest *out, char *error_text, size_t error_size)
-{
-    char path[VD_PATH_SIZE];
-    char reason[256] = "";
-    char *text = malloc(VD_MANIFEST_MAX_BYTES);
-    size_t length = 0;
-    int error = text != NULL ? vd_data_path(folder, VD_MANIFEST_FILE, path) : VD_E_NOMEM;
-
-    if (error == VD_OK) {
-        error = vd_file_read_small(path, text, VD_MANIFEST_MAX_BYTES, &length);
-    }
-    if (error == VD_OK) {
-        error = vd_manifest_parse((struct vd_str){text, length}, out, reason, sizeof reason);
-    }
-    free(text);
-    if (error == VD_E_NOT_FOUND) {
-        snprintf(
-            error_text, error_size, "%.400s holds no " VD_MANIFEST_FILE ": not a backup", folder);
-    } else if (error != VD_OK) {
-        snprintf(error_text, error_size, "%.400s/" VD_MANIFEST_FILE ": %s", folder,
-            reason[0] != '\0' ? reason : vd_error_text(error));
-    }
-    return error;
 }

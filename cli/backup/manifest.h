@@ -38,10 +38,15 @@ struct vd_manifest {
     size_t count;
 };
 
+/* Adds a file: VD_E_LIMIT if there are too many, or none may have that name. */
+VD_NODISCARD int vd_manifest_add(struct vd_manifest *manifest, const struct vd_manifest_file *file);
+
 /* Lists all files below `folder` but the manifest, syncing each. The rest of *manifest is the caller's. VD_E_LIMIT: too many, or
  * a name that none may have. */
 VD_NODISCARD int vd_manifest_collect(struct vd_manifest *manifest, const char *folder);
 
+/* As JSON, the caller's to free. NULL without memory. */
+char *vd_manifest_text(const struct vd_manifest *manifest);
 /* Writes it into `folder`, durably. */
 VD_NODISCARD int vd_manifest_write(const struct vd_manifest *manifest, const char *folder);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A backup's manifest: what is taken leads nowhere out of the backup, and lists nothing twice. */
+/* A backup's manifest: what is taken leads nowhere out of the backup, lists nothing twice, and is written as it was read. */
 
 #include <stdlib.h>
 
@@ -11,6 +11,22 @@ static void check(bool holds)
     if (!holds) {
         abort();
     }
+}
+
+static void check_again(const struct vd_manifest *manifest)
+{
+    struct vd_manifest again = {0};
+    char reason[256];
+    char *text = vd_manifest_text(manifest);
+    char *second;
+
+    check(text != NULL);
+    check(vd_manifest_parse(vd_str_from(text), &again, reason, sizeof reason) == VD_OK);
+    second = vd_manifest_text(&again);
+    check(second != NULL && strcmp(text, second) == 0 && again.count == manifest->count);
+    vd_manifest_release(&again);
+    free(second);
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
@@ -35,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
         check(i == 0 || strcmp(manifest.files[i - 1].path, path) < 0);
         check(vd_manifest_find(&manifest, path) == &manifest.files[i]);
     }
+    check(vd_manifest_find(&manifest, "/") == NULL);
+    check_again(&manifest);
     vd_manifest_release(&manifest);
     return 0;
 }
