@@ -81,7 +81,19 @@ static void react(struct asc_mqtt *m)
     uint8_t out[64];
 
     (void)asc_mqtt_publish(m, "devices/device/messages/events/", 10, out, sizeof out);
+    (void)asc_mqtt_publish_once(m, "devices/device/messages/events/", 10, out, sizeof out);
     (void)asc_mqtt_ping(m, out, sizeof out);
+}
+
+/* It may leave whatever was read; why it was refused can be said. */
+static void leave(struct asc_mqtt *m)
+{
+    const bool was_open = m->state == ASC_MQTT_OPEN;
+    uint8_t out[4];
+
+    require(asc_mqtt_refusal_text(m->refusal)[0] != '\0');
+    require(asc_mqtt_disconnect(m, out, sizeof out) == (was_open ? 2u : 0u));
+    require(!was_open || m->state == ASC_MQTT_CLOSED);
 }
 
 static void run(struct run *r, uint8_t what, const uint8_t *data, size_t length, size_t piece)
@@ -127,5 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(memcmp(whole.events, pieces.events, whole.count) == 0);
     require(whole.received == pieces.received && whole.end.granted == pieces.end.granted);
     require(whole.end.state == pieces.end.state && whole.end.refusal == pieces.end.refusal);
+    leave(&whole.end);
     return 0;
 }

@@ -159,6 +159,16 @@ static void fuzz_body(struct vd_str body)
 
 /* ---- What is read back ---- */
 
+static void check_kinds(const struct vd_diagnostic_setting *setting)
+{
+    for (int i = 0; i < VD_EXPORT_KINDS_END; i++) {
+        enum vd_export_kind kind = VD_EXPORT_KINDS_END;
+
+        check(vd_export_kind_from_text(vd_export_kind_text((enum vd_export_kind)i), &kind));
+        check((int)kind == i && !vd_export_kind_from_text(setting->name, &kind));
+    }
+}
+
 static void fuzz_stored(struct vd_str text)
 {
     struct vd_diagnostic_setting settings[VD_DIAGNOSTIC_SETTINGS_MAX];
@@ -168,6 +178,7 @@ static void fuzz_stored(struct vd_str text)
         check(count <= VD_DIAGNOSTIC_SETTINGS_MAX);
         for (size_t i = 0; i < count; i++) {
             check(settings[i].categories >> VD_OPERATION_CATEGORIES_END == 0);
+            check_kinds(&settings[i]);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a client sends to the management API: `METHOD target` in the first line, If-Match in the second, then the body. */
 
+#include <arpa/inet.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <stdio.h>
@@ -147,6 +148,26 @@ static int setting_get(
     return value->error;
 }
 
+/* A filter lets in what its first fitting rule says, and what is written of it is read as the same rules. */
+static void check_filter(const struct vd_ip_filter *filter)
+{
+    struct vd_ip_filter again;
+    char problem[256];
+    json_t *json = vd_ip_filter_json(filter);
+
+    check(vd_ip_filter_read(&again, json, problem, sizeof problem) == VD_OK);
+    check(again.count == filter->count);
+    for (size_t i = 0; i < filter->count; i++) {
+        const uint32_t network = htonl(filter->rules[i].network);
+        const uint8_t *address = (const uint8_t *)&network;
+
+        check(again.rules[i].network == filter->rules[i].network);
+        check(i > 0 || vd_ip_filter_accepts(filter, address, 4) == filter->rules[0].accepts);
+    }
+    check(vd_ip_filter_accepts(filter, (const uint8_t *)"", 0) == filter->accepts_rest);
+    json_decref(json);
+}
+
 /* What is stored can be read: a filter that was taken is one. */
 static void check_setting(const char *name, struct vd_str value)
 {
@@ -155,8 +176,10 @@ static void check_setting(const char *name, struct vd_str value)
     json_t *json = json_loadb(value.data, value.length, 0, NULL);
 
     check(json_is_object(json));
-    check(strcmp(name, VD_IP_FILTER_SETTING) != 0 ||
-        vd_ip_filter_read(&filter, json, problem, sizeof problem) == VD_OK);
+    if (strcmp(name, VD_IP_FILTER_SETTING) == 0) {
+        check(vd_ip_filter_read(&filter, json, problem, sizeof problem) == VD_OK);
+        check_filter(&filter);
+    }
     json_decref(json);
 }
 

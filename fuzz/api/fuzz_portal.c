@@ -91,6 +91,7 @@ static void check_cookies(const char *header)
     struct vd_portal_session_claim claim;
     struct vd_portal_session session;
     char text[VD_PORTAL_SESSION_TEXT_SIZE];
+    char mac[VD_PORTAL_SESSION_MAC_SIZE];
     const bool has_form = vd_portal_session_parse(value, &claim) == VD_OK;
 
     check(value.length == 0 ||
@@ -108,6 +109,8 @@ static void check_cookies(const char *header)
         check(has_form && session.expires_s > NOW_MS / 1000);
         check(vd_portal_session_begin(&keys, &session.token, began_ms, &again, text) == VD_OK);
         check(vd_str_equal_text(value, text));
+        check(vd_portal_session_csrf(&keys, &session, mac) == VD_OK);
+        check(strcmp(mac, claim.mac) != 0); /* who has the one has not the other */
     }
 }
 

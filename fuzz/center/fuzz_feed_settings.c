@@ -28,6 +28,15 @@ static void check_settings(const struct vd_feed_settings *s)
     }
 }
 
+/* A name that may be is one of a file too. */
+static void check_name(const uint8_t *data, size_t length)
+{
+    char name[VD_FEED_NAME_MAX + 2] = "";
+
+    memcpy(name, data, length < sizeof name - 1 ? length : sizeof name - 1);
+    check(!vd_feed_name_is_valid(name) || (name[0] != '\0' && strchr(name, '/') == NULL));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     json_t *json = json_loadb((const char *)data, length, JSON_DECODE_ANY, NULL);
@@ -46,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     } else {
         check(error == VD_E_INVALID && problem[0] != '\0');
     }
+    check_name(data, length);
     vd_feed_settings_release(&first);
     json_decref(json);
     return 0;

@@ -31,6 +31,17 @@ static void check_rules(const struct vd_group_rules *rules)
     check_addresses(&rules->denied);
 }
 
+/* Each rule that is counted here is of a type that is judged here. */
+static void check_types(void)
+{
+    for (int i = 0; i < VD_COUNTERS_END; i++) {
+        bool applies = false;
+
+        assert(vd_rule_type_applies(vd_counter_rule_type((enum vd_counter)i), &applies) != NULL);
+        assert(applies);
+    }
+}
+
 /* The complete document says the same. */
 static void check_document(const json_t *properties, const struct vd_group_rules *rules)
 {
@@ -62,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (error == VD_OK) {
             check_rules(rules);
+            check_types();
             check_document(properties, rules);
         } else {
             assert(error == VD_E_INVALID && problem[0] != '\0');

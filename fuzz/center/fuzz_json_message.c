@@ -58,6 +58,31 @@ static void use(const struct vd_security_message *message)
     vd_raw_events_release(&rows);
 }
 
+/* The same when the device says that it is JSON, and never when it says that it is not. */
+static void check_content_type(struct vd_str body, int expected)
+{
+    static const struct {
+        const char *properties;
+        bool is_json;
+    } bags[] = {
+        {"", true},
+        {"$.ct=application%2fjson", true},
+        {"$.ct=application%2Fjson%3B%20charset%3Dutf-8", true},
+        {"$.ct=text%2Fplain", false},
+    };
+    struct vd_security_message message = {0};
+    char reason[VD_DECODE_REASON_SIZE];
+
+    for (size_t i = 0; i < sizeof bags / sizeof bags[0]; i++) {
+        const int error =
+            vd_device_message_decode(&message, vd_str_from(bags[i].properties), body, reason);
+
+        check(
+            !vd_json_message_is(body) || error == (bags[i].is_json ? expected : (int)VD_E_INVALID));
+    }
+    vd_security_message_release(&message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     static struct vd_security_message message;
@@ -68,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     check(error != VD_OK || !vd_json_message_is(body));
     reason[0] = '\0';
     error = vd_json_message_decode(&message, body, reason);
+    check_content_type(body, error);
     if (error == VD_OK) {
         check(vd_json_message_is(body));
         check(message.flows.count + message.ports.count <= VD_SECURITY_MESSAGE_ITEMS_MAX);

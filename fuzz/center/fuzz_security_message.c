@@ -59,7 +59,7 @@ static void use(const struct vd_security_message *message)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
-    static struct vd_security_message message;
+    struct vd_security_message message = {0};
     char reason[VD_DECODE_REASON_SIZE] = "";
     int error =
         vd_security_message_decode(&message, (struct vd_str){(const char *)data, length}, reason);
@@ -70,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     } else {
         check(error == VD_E_INVALID && reason[0] != '\0' && message.events.count == 0);
     }
+    vd_security_message_release(&message);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "center/intel/feed_format.h"
 #include "center/intel/taxii.h"
 #include "fuzz/replay.h"
+#include "lib/http_get.h"
 
 #define OBJECT(id, modified)                                                        \
     "{\"type\":\"indicator\",\"id\":\"indicator--" id "\",\"modified\":\"" modified \
@@ -43,6 +44,22 @@ static void check_again(struct vd_str bundle)
     vd_taxii_merge_free(merge);
 }
 
+/* The URL of the page behind is one, whatever the server calls it. */
+static void check_next(const struct vd_taxii_page *page)
+{
+    static const char *const collections[] = {
+        "https://h/c", "https://h/c/", "https://h/c/objects/"};
+
+    for (size_t i = 0; i < sizeof collections / sizeof collections[0]; i++) {
+        struct vd_buf url = {0};
+
+        vd_taxii_url(
+            collections[i], page->has_more ? "2026-01-01T00:00:00Z" : "", page->next, &url);
+        check(url.error == VD_OK && vd_http_url_problem((const char *)url.data, false) == NULL);
+        vd_buf_release(&url);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     const struct vd_str kept = VD_STR_LITERAL(
@@ -59,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     check(vd_taxii_merge_page(merge, first, &page, problem) == VD_OK);
     error = vd_taxii_merge_page(merge, (struct vd_str){(const char *)data, length}, &page, problem);
     check(error == VD_OK || (error == VD_E_INVALID && problem[0] != '\0'));
+    check_next(&page);
     write_bundle(merge, &out);
     check_again((struct vd_str){(const char *)out.data, out.length});
     vd_buf_release(&out);

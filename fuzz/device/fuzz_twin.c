@@ -16,6 +16,23 @@ static struct device_port port;
 static struct asc_module module;
 static struct asc_twin twin;
 
+/* What an entry names is let through. */
+static void check_allowed(const struct asc_twin_entry *entry)
+{
+    const struct asc_flow_view flow = {
+        .remote = entry->remote,
+        .address_bytes = entry->address_bytes,
+        .remote_port = entry->port[0],
+        .local_port = entry->port[1],
+        .protocol = entry->protocol == ASC_TWIN_ANY_PROTOCOL ? ASC_PROTOCOL_UDP
+                                                             : (enum asc_protocol)entry->protocol,
+    };
+    const struct asc_flow_view other = {.remote = entry->remote, .address_bytes = 0};
+
+    require(twin.allow.allows(&twin.allow, &flow), "an entry that does not allow what it names");
+    require(!twin.allow.allows(&twin.allow, &other), "an address of no family that is allowed");
+}
+
 static void check_values(const struct asc_settings *s)
 {
     const uint32_t intervals[] = {s->high_interval_s, s->medium_interval_s, s->low_interval_s};
@@ -32,6 +49,7 @@ static void check_values(const struct asc_settings *s)
         require(e->prefix_bits <= e->address_bytes * 8u, "a prefix longer than its address");
         require(e->protocol <= ASC_PROTOCOL_ICMP || e->protocol == ASC_TWIN_ANY_PROTOCOL,
             "an unknown protocol");
+        check_allowed(e);
     }
 }
 

@@ -28,6 +28,14 @@ static void check_sent(const struct vd_buf *sent)
     }
 }
 
+/* A packet that is not whole announces more than is there, and no more than may be. */
+static void check_announced(const struct vd_session *session, const uint8_t *data, size_t length)
+{
+    const size_t bytes = vd_session_packet_bytes(session, data, length);
+
+    check(bytes == 0 || (bytes > length && bytes <= VD_HUB_PACKET_MAX_BYTES));
+}
+
 /* What it records can be read again and is the client's own. */
 static void check_records(const struct vd_event_batch *records)
 {
@@ -55,6 +63,7 @@ static void feed(struct fake_host *fake, const uint8_t *data, size_t length, siz
         check(used <= end - start);
         check(fake->session.state != VD_SESSION_HANDSHAKING);
         start += used;
+        check_announced(&fake->session, data + start, end - start);
         if (fake->session.is_waiting) {
             fake_host_reply(fake);
             continue;
@@ -85,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     check_sent(&fake.sent);
     check_records(&fake.records);
     check(fake.claims <= 1 && fake.refusals <= 1);
+    check(vd_session_state_text(fake.session.state)[0] != '\0');
     fake_host_release(&fake);
     return 0;
 }

@@ -72,6 +72,35 @@ static void fuzz_method_answer(struct vd_str rest)
     check(vd_topic_read_method_answer(vd_str_from(again), &status, &rid) == VD_OK);
 }
 
+/* What goes to a device is on a topic that begins and ends as written. */
+static void check_devicebound(struct vd_str bag)
+{
+    static const char *const ids[] = {"dev1", "d+#"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct vd_buf topic = {0};
+
+        vd_topic_write_devicebound(&topic, ids[i], bag);
+        check(topic.error == VD_OK && topic.length > bag.length);
+        check(bag.length == 0 ||
+            memcmp(topic.data + topic.length - bag.length, bag.data, bag.length) == 0);
+        check(memchr(topic.data, '+', topic.length - bag.length) == NULL);
+        vd_buf_release(&topic);
+    }
+}
+
+/* What the hub says of desired properties it takes from no device. */
+static void check_desired(int64_t version)
+{
+    struct vd_buf topic = {0};
+    struct vd_str bag;
+
+    vd_topic_write_desired(&topic, version);
+    check(vd_topic_classify((struct vd_str){(const char *)topic.data, topic.length}, "dev1", "",
+              &bag) == VD_TOPIC_UNKNOWN);
+    vd_buf_release(&topic);
+}
+
 static void fuzz_topic(struct vd_str text)
 {
     struct vd_str bag = {"", 0};
@@ -83,7 +112,10 @@ static void fuzz_topic(struct vd_str text)
     }
     if (kind == VD_TOPIC_METHOD_ANSWER) {
         fuzz_method_answer(bag);
+    } else if (kind == VD_TOPIC_TELEMETRY) {
+        check_devicebound(bag);
     }
+    check_desired((int64_t)text.length);
     check(vd_topic_classify(text, "", "", &bag) != VD_TOPIC_TELEMETRY ||
         memchr(text.data, '/', text.length) != NULL);
 }

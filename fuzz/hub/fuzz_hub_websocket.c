@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A client's frames, read whole and cut at random places: both must come to the same. The first byte seeds the cuts. */
+/* A client's frames, read whole and cut at random places: both must come to the same. The first byte seeds the cuts. The same
+ * bytes as the key of a handshake; headers of our own frames say what a reader of them expects. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,38 @@ static void check_same(const struct vd_buf *a, const struct vd_buf *b)
     check(a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
 }
 
+/* A key of its form has one answer of one length. */
+static void check_accept(const uint8_t *data, size_t length)
+{
+    char key[64] = "";
+    char answer[VD_WEBSOCKET_ACCEPT_SIZE];
+
+    memcpy(key, data, length < sizeof key - 1 ? length : sizeof key - 1);
+    check(vd_websocket_accept(key, answer) != VD_OK ||
+        (strlen(key) == 24 && strlen(answer) == VD_WEBSOCKET_ACCEPT_SIZE - 1));
+}
+
+static void check_header(uint64_t length)
+{
+    uint8_t header[VD_WEBSOCKET_SERVER_HEADER_MAX];
+    const size_t size = vd_websocket_write_header(length, header);
+    uint64_t written = 0;
+
+    for (size_t i = 2; i < size; i++) {
+        written = written << 8 | header[i];
+    }
+    check(header[0] == 0x82 && (size == 2 ? header[1] : written) == length);
+}
+
+static void check_close(uint16_t code)
+{
+    struct vd_buf out = {0};
+
+    vd_websocket_write_close(code, &out);
+    check(out.length == 2U + out.data[1] && (out.length == 4) == (code != VD_WEBSOCKET_NO_CODE));
+    vd_buf_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     struct reading whole = {0};
@@ -89,6 +122,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     check_same(&whole.payload, &cut.payload);
     check_same(&whole.answers, &cut.answers);
     check_answers(&whole.answers, length);
+    check_accept(data, length);
+    check_header(whole.websocket.left);
+    check_close(whole.websocket.code);
     vd_buf_release(&whole.payload);
     vd_buf_release(&whole.answers);
     vd_buf_release(&cut.payload);

@@ -41,6 +41,22 @@ static X509 *next_certificate(struct vd_reader *reader)
     return reader->failed || der.length == 0 ? NULL : d2i_X509(NULL, &at, (long)der.length);
 }
 
+static bool is_known(const struct vd_peer_certificate *shown, const struct vd_identity *identity)
+{
+    return vd_x509_has_thumbprint(shown, identity->thumbprints);
+}
+
+static void check_thumbprints(const struct vd_peer_certificate *shown)
+{
+    struct vd_identity identity = {.thumbprints = {"", ""}};
+
+    check(!is_known(shown, &identity));
+    snprintf(identity.thumbprints[1], VD_THUMBPRINT_SIZE, "%s", shown->sha1);
+    check(is_known(shown, &identity));
+    snprintf(identity.thumbprints[0], VD_THUMBPRINT_SIZE, "%s", shown->sha256);
+    check(is_known(shown, &identity));
+}
+
 static void judge(const struct vd_peer_certificate *shown, X509 *anchor)
 {
     static struct memory_registry registry;
@@ -51,6 +67,7 @@ static void judge(const struct vd_peer_certificate *shown, X509 *anchor)
 
     memory_registry_init(&registry);
     check(strlen(shown->sha1) == 40 && strlen(shown->sha256) == 64);
+    check_thumbprints(shown);
     check(vd_x509_chain_check(shown, &registry.base, NOW_MS) == VD_E_DENIED);
     if (length > 0 && (size_t)length <= sizeof ca->der) {
         ca->der_length = (size_t)i2d_X509(anchor, &at);
