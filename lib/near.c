@@ -18,12 +18,13 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Letters that are to be changed, added, removed or exchanged with their neighbour. */
+/* Letters that are to be changed, added, removed or exchanged with their neighbour (all, or some more than DISTANCE_MAX). */
 static unsigned distance(struct vd_str a, struct vd_str b)
 {
     unsigned rows[3][LENGTH_MAX + 1];
 
-    if (a.length > LENGTH_MAX || b.length > LENGTH_MAX) {
+    if (a.length > LENGTH_MAX || b.length > LENGTH_MAX || a.length > b.length + DISTANCE_MAX ||
+        b.length > a.length + DISTANCE_MAX) {
         return DISTANCE_MAX + 1;
     }
     for (size_t i = 0; i <= a.length; i++) {
