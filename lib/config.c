@@ -32,7 +32,9 @@ enum property_type {
 struct property {
     const char *name;
     enum property_type type;
+    bool is_live; /* a reload takes it over; else the next start does */
     size_t offset;
+    size_t size;
     const char *initial;
     uint32_t min; /* of a number */
     uint32_t max;
@@ -40,7 +42,9 @@ struct property {
     const char *text;
 };
 
-#define AT(field) offsetof(struct vd_config, field)
+#define PLACE(field)   offsetof(struct vd_config, field), sizeof(((struct vd_config *)NULL)->field)
+#define AT(field)      false, PLACE(field)
+#define LIVE_AT(field) true, PLACE(field)
 
 static const struct property properties[] = {
     {"hub.name", PROPERTY_HOST, AT(hub_name), "localhost", 0, 0, "",
@@ -50,20 +54,22 @@ static const struct property properties[] = {
         "connections",
         "Open device connections at a time. One more is closed at once. Each needs a file descriptor: "
         "the service raises its own limit as far as the system lets it."},
-    {"hub.address_connects", PROPERTY_NUMBER, AT(hub_address_connects), "200", 0, 1000000,
+    {"hub.address_connects", PROPERTY_NUMBER, LIVE_AT(hub_address_connects), "200", 0, 1000000,
         "connections/s",
         "New connections a second from one IPv4 address or IPv6 /64, and likewise over HTTPS; after a rest ten seconds' "
         "worth at once. One more is closed at once. 0: no limit."},
-    {"hub.failed_logins", PROPERTY_NUMBER, AT(hub_failed_logins), "30", 0, 1000000, "logins/min",
+    {"hub.failed_logins", PROPERTY_NUMBER, LIVE_AT(hub_failed_logins), "30", 0, 1000000,
+        "logins/min",
         "Logins a minute that one device may fail from one address; further ones are refused unjudged. "
         "0: no limit."},
-    {"hub.device_logins", PROPERTY_NUMBER, AT(hub_device_logins), "300", 0, 1000000, "logins/min",
+    {"hub.device_logins", PROPERTY_NUMBER, LIVE_AT(hub_device_logins), "300", 0, 1000000,
+        "logins/min",
         "Logins a minute of one device or module; further ones are refused. 0: no limit."},
-    {"hub.device_messages", PROPERTY_NUMBER, AT(hub_device_messages), "1000", 0, 1000000,
+    {"hub.device_messages", PROPERTY_NUMBER, LIVE_AT(hub_device_messages), "1000", 0, 1000000,
         "messages/s",
         "Messages a second of one device or module; after a rest ten seconds' worth at once. One that sends "
         "more is read so slowly that it waits; nothing is lost. 0: no limit."},
-    {"hub.device_kib", PROPERTY_NUMBER, AT(hub_device_kib), "4096", 0, 1000000, "KiB/s",
+    {"hub.device_kib", PROPERTY_NUMBER, LIVE_AT(hub_device_kib), "4096", 0, 1000000, "KiB/s",
         "Likewise what one device or module may send, TLS included. 0: no limit."},
     {"mqtt.listen", PROPERTY_LISTEN, AT(mqtt_listen), "0.0.0.0:8883", 0, 0, "",
         "Address and port of the MQTT endpoint (TLS). Port 0 takes any free one."},
@@ -85,27 +91,27 @@ static const struct property properties[] = {
         "Memory that the query tables (DuckDB) may use."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
         "Threads that queries may use."},
-    {"analytics.max_mib", PROPERTY_NUMBER, AT(analytics_max_mib), "51200", 0, 1048576, "MiB",
+    {"analytics.max_mib", PROPERTY_NUMBER, LIVE_AT(analytics_max_mib), "51200", 0, 1048576, "MiB",
         "What the day files of the query tables may take; beyond it the oldest days go, but never the newest. 0: no limit."},
-    {"analytics.raw_events_days", PROPERTY_NUMBER, AT(analytics_raw_events_days), "30", 0, 36500,
-        "days", "How many days before this one are kept of `SecurityIoTRawEvent`; 0: all."},
-    {"analytics.diagnostics_days", PROPERTY_NUMBER, AT(analytics_diagnostics_days), "90", 0, 36500,
-        "days", "Likewise of `AzureDiagnostics`."},
-    {"analytics.activity_days", PROPERTY_NUMBER, AT(analytics_activity_days), "365", 0, 36500,
+    {"analytics.raw_events_days", PROPERTY_NUMBER, LIVE_AT(analytics_raw_events_days), "30", 0,
+        36500, "days", "How many days before this one are kept of `SecurityIoTRawEvent`; 0: all."},
+    {"analytics.diagnostics_days", PROPERTY_NUMBER, LIVE_AT(analytics_diagnostics_days), "90", 0,
+        36500, "days", "Likewise of `AzureDiagnostics`."},
+    {"analytics.activity_days", PROPERTY_NUMBER, LIVE_AT(analytics_activity_days), "365", 0, 36500,
         "days", "Likewise of `AzureActivity`."},
-    {"query.max_rows", PROPERTY_NUMBER, AT(query_max_rows), "10000", 1, 1000000, "rows",
+    {"query.max_rows", PROPERTY_NUMBER, LIVE_AT(query_max_rows), "10000", 1, 1000000, "rows",
         "Rows that a query gives at most, by `vedette query` and in the portal; over HTTPS it is 500000. What was cut off is said."},
-    {"query.timeout_s", PROPERTY_NUMBER, AT(query_timeout_s), "180", 1, 3600, "s",
+    {"query.timeout_s", PROPERTY_NUMBER, LIVE_AT(query_timeout_s), "180", 1, 3600, "s",
         "Time after which a query is ended."},
     {"detection.lateness_s", PROPERTY_NUMBER, AT(detection_lateness_s), "60", 0, 300, "s",
         "So long after a window of a custom alert has ended it is judged for its minimum: what devices report later counts for the "
         "maximum only."},
     {"detection.silent_hours", PROPERTY_NUMBER, AT(detection_silent_hours), "72", 0, 8760, "hours",
         "A device of which nothing has been heard for so long is reported as silent; 0: none is."},
-    {"alerts.keep_days", PROPERTY_NUMBER, AT(alerts_keep_days), "365", 0, 36500, "days",
+    {"alerts.keep_days", PROPERTY_NUMBER, LIVE_AT(alerts_keep_days), "365", 0, 36500, "days",
         "Alerts that were raised longer ago are removed, in whatever state, with their evidence and history; 0: none is "
         "for its age. Beyond 5,000,000 the oldest go."},
-    {"audit.keep_days", PROPERTY_NUMBER, AT(audit_keep_days), "365", 0, 36500, "days",
+    {"audit.keep_days", PROPERTY_NUMBER, LIVE_AT(audit_keep_days), "365", 0, 36500, "days",
         "Records of the audit trail that are older are removed, but never the newest 10,000; 0: none is for its age. Beyond "
         "2,000,000 the oldest go."},
     {"recommendation.large_range_prefix", PROPERTY_NUMBER, AT(recommendation_large_range_prefix),
@@ -137,9 +143,9 @@ static const struct property properties[] = {
         "Other folders that the service may read and write, with a colon between: for backups, files of notifications, feeds "
         "that are watched, certificates. They have to be there when it starts. What lies below `/etc` and `/usr` can be read "
         "anyway, and `diagnostics.folder` is one of them."},
-    {"log.level", PROPERTY_LEVEL, AT(log_level), "info", 0, 0, "",
+    {"log.level", PROPERTY_LEVEL, LIVE_AT(log_level), "info", 0, 0, "",
         "What is logged on stderr: `error`, `warn`, `info` or `debug`, each with what stands before it."},
-    {"log.format", PROPERTY_TEXT_OR_JSON, AT(log_json), "text", 0, 0, "",
+    {"log.format", PROPERTY_TEXT_OR_JSON, LIVE_AT(log_json), "text", 0, 0, "",
         "How it is written, a line an event: `text` (`key=value`), or `json` (an object)."},
 };
 
@@ -506,6 +512,53 @@ size_t vd_config_number(struct vd_str key)
     return i < PROPERTIES ? i : VD_CONFIG_PROPERTIES_MAX;
 }
 
+/* ---- Two configurations ---- */
+
+/* Texts may have the rest of a longer one behind their end. */
+static bool is_text(enum property_type type)
+{
+    return type != PROPERTY_NUMBER && type != PROPERTY_LISTEN && type != PROPERTY_LISTEN_OR_OFF &&
+        type != PROPERTY_AUTO_OR_OFF && type != PROPERTY_LEVEL && type != PROPERTY_TEXT_OR_JSON;
+}
+
+static bool property_equal(
+    const struct property *property, const struct vd_config *a, const struct vd_config *b)
+{
+    const void *one = (const char *)a + property->offset;
+    const void *other = (const char *)b + property->offset;
+
+    _Static_assert(sizeof(struct vd_listen) == VD_ADDRESS_TEXT_SIZE + sizeof(uint16_t),
+        "nothing between or behind what is compared");
+    return is_text(property->type) ? strcmp(one, other) == 0
+                                   : memcmp(one, other, property->size) == 0;
+}
+
+void vd_config_compare(
+    const struct vd_config *now, const struct vd_config *next, struct vd_config_difference *out)
+{
+    *out = (struct vd_config_difference){.live_count = 0};
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        if (property_equal(&properties[i], now, next)) {
+            continue;
+        }
+        if (properties[i].is_live) {
+            out->live[out->live_count++] = properties[i].name;
+        } else {
+            out->waiting[out->waiting_count++] = properties[i].name;
+        }
+    }
+}
+
+void vd_config_take_live(struct vd_config *config, const struct vd_config *next)
+{
+    for (size_t i = 0; i < PROPERTIES; i++) {
+        if (properties[i].is_live) {
+            memcpy((char *)config + properties[i].offset, (const char *)next + properties[i].offset,
+                properties[i].size);
+        }
+    }
+}
+
 /* ---- Documents ---- */
 
 bool vd_config_property_at(size_t i, struct vd_config_property *out)
@@ -515,45 +568,14 @@ bool vd_config_property_at(size_t i, struct vd_config_property *out)
     if (i >= PROPERTIES) {
         return false;
     }
-    *out = (struct vd_config_property){
-        .name = properties[i].name, .initial = properties[i].initial, .text = properties[i].text};
+    *out = (struct vd_config_property){.name = properties[i].name,
+        .initial = properties[i].initial,
+        .is_live = properties[i].is_live,
+        .text = properties[i].text};
     allowed_text(&properties[i], out->allowed, sizeof out->allowed);
     length = strlen(out->allowed);
     if (properties[i].unit[0] != '\0') {
         snprintf(out->allowed + length, sizeof out->allowed - length, " %s", properties[i].unit);
     }
     return true;
-}
-
-void vd_config_write_reference(FILE *out)
-{
-    struct vd_config_property p;
-
-    fputs(
-        "# Configuration\n\n"
-        "<!-- Generated by `vedette config --reference`; a test compares. -->\n\n"
-        "`vedette.conf` in the data directory holds one `key = value` a line; lines that start with `#` are "
-        "comments.\n`vedette serve --set key=value` overrides it. An unknown key, or a value that is not "
-        "allowed, stops the start. `vedette config check` says all\nthat is wrong, with certificates, keys and folders too.\n\n"
-        "| key | default | allowed | meaning |\n|---|---|---|---|\n",
-        out);
-    for (size_t i = 0; vd_config_property_at(i, &p); i++) {
-        fprintf(out, "| `%s` | `%s` | %s | %s |\n", p.name, p.initial, p.allowed, p.text);
-    }
-}
-
-void vd_config_write_file(FILE *out, const char *hub_name, const char *https_listen)
-{
-    fputs("# Configuration of Vedette; `vedette config --reference` explains each key.\n\n", out);
-    for (size_t i = 0; i < PROPERTIES; i++) {
-        const struct property *p = &properties[i];
-
-        if (p->type == PROPERTY_HOST) {
-            fprintf(out, "%s = %s\n", p->name, hub_name);
-        } else if (https_listen != NULL && strcmp(p->name, "https.listen") == 0) {
-            fprintf(out, "%s = %s\n", p->name, https_listen);
-        } else {
-            fprintf(out, "#%s = %s\n", p->name, p->initial);
-        }
-    }
 }

@@ -132,11 +132,26 @@ void vd_config_scope(const struct vd_config *config, struct vd_resource_scope *o
 /* True for a DNS name of letters, digits, hyphens and dots, as a certificate and a connection string can hold. */
 bool vd_host_name_is_valid(struct vd_str name);
 
+/* What differs between the configuration in force and another one: names of properties. */
+struct vd_config_difference {
+    const char *live[VD_CONFIG_PROPERTIES_MAX]; /* take effect in a running service */
+    size_t live_count;
+    const char *waiting[VD_CONFIG_PROPERTIES_MAX]; /* when it starts the next time */
+    size_t waiting_count;
+};
+
+void vd_config_compare(
+    const struct vd_config *now, const struct vd_config *next, struct vd_config_difference *out);
+
+/* Sets the properties that take effect in a running service as they are in *next; the others stay. */
+void vd_config_take_live(struct vd_config *config, const struct vd_config *next);
+
 /* A property as documents tell of it; what points lives as long as the program. */
 struct vd_config_property {
     const char *name;
     const char *initial;
     char allowed[128]; /* with its unit */
+    bool is_live;      /* takes effect in a running service by a reload */
     const char *text;  /* Markdown: words of code stand in backticks */
 };
 

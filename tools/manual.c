@@ -153,14 +153,14 @@ static void write_configuration(void)
         ".SH DESCRIPTION\n"
         "Lies in the data directory and holds one \\fIkey\\fP = \\fIvalue\\fP a line; lines that start with # are comments.\n"
         "\\fBvedette serve \\-\\-set\\fP \\fIkey\\fP=\\fIvalue\\fP overrides it. An unknown key, or a value that is not\n"
-        "allowed, stops the start.\n.SH KEYS\n",
+        "allowed, stops the start. \\fBvedette reload\\fP has a running service read it again.\n.SH KEYS\n",
         stdout);
     for (size_t i = 0; vd_config_property_at(i, &p); i++) {
         put_term(p.name, p.initial);
         put_text(p.text, true);
         fputs("\nAllowed: ", stdout);
         put_text(p.allowed, true);
-        fputs(".\n", stdout);
+        printf(". Takes effect on %s.\n", p.is_live ? "reload" : "the next start");
     }
     fputs(".SH SEE ALSO\n\\fBvedette\\fP(1)\n", stdout);
 }

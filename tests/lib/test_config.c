@@ -414,6 +414,82 @@ static void test_config__read(void **state)
     assert_int_equal(vd_config_read(&config, "/tmp", &problem), VD_E_IO);
 }
 
+static void set_all(struct vd_config *config, const char *const *pairs, size_t count)
+{
+    struct vd_config_problem problem = {""};
+
+    vd_config_defaults(config);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(vd_config_set_pair(config, pairs[i], &problem), VD_OK);
+    }
+}
+
+static void test_config__difference(void **state)
+{
+    static const char *const before[] = {"hub.name=a-long-name.example", "log.level=warn",
+        "mqtt.listen=127.0.0.1:8883", "alerts.keep_days=7"};
+    static const char *const after[] = {"hub.name=x", "hub.name=a-long-name.example",
+        "log.level=debug", "mqtt.listen=127.0.0.1:8884", "alerts.keep_days=7",
+        "security.sandbox=off", "query.max_rows=5"};
+    struct vd_config now;
+    struct vd_config next;
+    struct vd_config_difference difference;
+
+    (void)state;
+    set_all(&now, before, COUNT(before));
+    set_all(&next, before, COUNT(before));
+    vd_config_compare(&now, &next, &difference);
+    assert_int_equal(difference.live_count + difference.waiting_count, 0);
+    set_all(&next, after, COUNT(after));
+    vd_config_compare(&now, &next, &difference);
+    assert_int_equal(difference.live_count, 2);
+    assert_string_equal(difference.live[0], "query.max_rows");
+    assert_string_equal(difference.live[1], "log.level");
+    assert_int_equal(difference.waiting_count, 2);
+    assert_string_equal(difference.waiting[0], "mqtt.listen");
+    assert_string_equal(difference.waiting[1], "security.sandbox");
+    /* What is live is taken over; the rest waits, and is named again. */
+    vd_config_take_live(&now, &next);
+    assert_int_equal(now.log_level, VD_LOG_DEBUG);
+    assert_int_equal(now.query_max_rows, 5);
+    assert_int_equal(now.mqtt_listen.port, 8883);
+    vd_config_compare(&now, &next, &difference);
+    assert_int_equal(difference.live_count, 0);
+    assert_int_equal(difference.waiting_count, 2);
+}
+
+/* Every property is one or the other, and is told from itself alone. */
+static void test_config__each_difference(void **state)
+{
+    static const char *const others[] = {"1", "2", "x.example", "[::1]:1", "::1:1",
+        "11111111-1111-1111-1111-111111111111", "/x", "https://x/", "off", "json", "warn", "100"};
+    struct vd_config_property property;
+    struct vd_config now;
+    struct vd_config_problem problem = {""};
+
+    (void)state;
+    vd_config_defaults(&now);
+    for (size_t i = 0; vd_config_property_at(i, &property); i++) {
+        struct vd_config_difference difference = {.live_count = 0};
+
+        for (size_t k = 0; k < COUNT(others); k++) {
+            struct vd_config next = now;
+
+            if (strcmp(property.initial, others[k]) != 0 &&
+                vd_config_set(
+                    &next, vd_str_from(property.name), vd_str_from(others[k]), &problem) == VD_OK) {
+                vd_config_compare(&now, &next, &difference);
+                break;
+            }
+        }
+        if (difference.live_count + difference.waiting_count != 1 ||
+            strcmp(property.name, property.is_live ? difference.live[0] : difference.waiting[0]) !=
+                0) {
+            fail_msg("%s", property.name);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +508,8 @@ int main(void)
         cmocka_unit_test(test_config__written_file_has_https),
         cmocka_unit_test(test_config__reference_is_current),
         cmocka_unit_test(test_config__read),
+        cmocka_unit_test(test_config__difference),
+        cmocka_unit_test(test_config__each_difference),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
