@@ -13,6 +13,7 @@
 #include "lib/str.h"
 
 struct evkeyvalq;
+struct ssl_ctx_st;
 
 /* ---- A face: from a request to an answer, whatever it came over ---- */
 
@@ -173,6 +174,13 @@ VD_NODISCARD int vd_http_start(
 
 /* The port that it listens on; 0 for a unix socket. */
 uint16_t vd_http_port(const struct vd_http *http);
+
+/* Of a server on TLS: as vd_tls_server_put of hub/tls.h, with a context that asks clients for a certificate where the server upgrades;
+ * connections that come from now on see its certificates. Any thread. */
+bool vd_http_set_tls(struct vd_http *http, struct ssl_ctx_st *context);
+
+/* Likewise another address_connects_per_s. Any thread. */
+void vd_http_set_connects(struct vd_http *http, uint32_t address_connects_per_s);
 
 struct vd_http_beats {
     int64_t loop_ms; /* the last beat of its loop, as in lib/pulse.h */

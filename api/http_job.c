@@ -322,6 +322,16 @@ void vd_http_resume(struct vd_http_later *later)
     pthread_mutex_unlock(&http->lock);
 }
 
+bool vd_http_set_tls(struct vd_http *http, SSL_CTX *context)
+{
+    return vd_http_tls_put(http->tls, context);
+}
+
+void vd_http_set_connects(struct vd_http *http, uint32_t address_connects_per_s)
+{
+    vd_http_tls_set_connects(http->tls, address_connects_per_s);
+}
+
 void vd_http_beats_get(struct vd_http *http, struct vd_http_beats *out)
 {
     out->loop_ms = vd_pulse_last_ms(&http->pulse);

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -41,7 +42,7 @@ struct connection {
 };
 
 struct vd_http_tls {
-    SSL_CTX *context;
+    struct vd_tls_server server;
     struct evconnlistener *listener; /* NULL once it is freed */
     struct event *sweep;
     struct connection *connections;
@@ -50,7 +51,7 @@ struct vd_http_tls {
     size_t read_max_bytes;
     int request_deadline_ms;
     struct vd_limiter *handshakes; /* by address */
-    uint32_t address_connects_per_s;
+    atomic_uint address_connects_per_s;
     struct vd_log_limit log_rate;
     struct vd_log_limit log_slow;
     struct vd_log_limit log_full;
@@ -204,6 +205,8 @@ static int on_hello(SSL *ssl, int *alert, void *context)
     struct vd_http_tls *tls = context;
     struct connection *connection = SSL_get_ex_data(ssl, connection_index);
     const int64_t now_ms = vd_clock_monotonic_ms();
+    const unsigned limit = atomic_load(&tls->address_connects_per_s);
+    const struct vd_rate rate = vd_rate_by_second(limit);
     socklen_t length = sizeof connection->address;
     char address[INET6_ADDRSTRLEN];
     struct peer_key peer;
@@ -216,13 +219,14 @@ static int on_hello(SSL *ssl, int *alert, void *context)
     }
     connection->has_greeted = true;
     peer = vd_peer_key_of((const struct sockaddr *)&connection->address);
+    vd_limiter_set_rate(tls->handshakes, &rate);
     if (vd_limiter_take(tls->handshakes, peer.bytes, peer.length, now_ms)) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     if (vd_log_allowed(&tls->log_rate, now_ms, &held_back)) {
         address_of(connection, address);
-        vd_log(VD_LOG_WARN, "api.connect_rate", "address=%s limit=%u held_back=%u", address,
-            tls->address_connects_per_s, held_back);
+        vd_log(VD_LOG_WARN, "api.connect_rate", "address=%s limit=%u held_back=%u", address, limit,
+            held_back);
     }
     *alert = SSL_AD_USER_CANCELLED;
     return SSL_CLIENT_HELLO_ERROR;
@@ -261,7 +265,7 @@ static struct bufferevent *stream_new(struct event_base *base, void *context)
 {
     struct vd_http_tls *tls = context;
     struct connection *connection = calloc(1, sizeof *connection);
-    SSL *ssl = SSL_new(tls->context);
+    SSL *ssl = vd_tls_server_ssl(&tls->server);
     struct bufferevent *stream = NULL;
 
     if (connection != NULL && ssl != NULL) {
@@ -406,14 +410,17 @@ static int timer_start(struct vd_http_tls *tls, struct event_base *base)
     return tls->sweep != NULL && event_add(tls->sweep, &every) == 0 ? VD_OK : VD_E_NOMEM;
 }
 
-static int limit_start(struct vd_http_tls *tls, uint32_t address_connects_per_s)
+static int context_start(struct vd_http_tls *tls, const struct vd_http_tls_config *config,
+    char *error_text, size_t error_size)
 {
-    const struct vd_rate rate = vd_rate_by_second(address_connects_per_s);
+    SSL_CTX *context = NULL;
+    const int error = vd_tls_context_new(config->certificate_file, config->private_key_file,
+        config->wants_certificates, &context, error_text, error_size);
 
-    tls->address_connects_per_s = address_connects_per_s;
-    tls->handshakes = vd_limiter_new(VD_HUB_LIMITER_PLACES, &rate);
-    SSL_CTX_set_client_hello_cb(tls->context, on_hello, tls);
-    return tls->handshakes != NULL ? VD_OK : VD_E_NOMEM;
+    if (error == VD_OK) {
+        (void)vd_http_tls_put(tls, context);
+    }
+    return error;
 }
 
 int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *base,
@@ -421,8 +428,9 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     char *error_text, size_t error_size)
 {
     struct vd_http_tls *tls = calloc(1, sizeof *tls);
+    const struct vd_rate any = {0, 1, 0}; /* until the first client greets */
     const int on = 1;
-    int error = VD_E_NOMEM;
+    int error;
 
     pthread_once(&connection_index_once, connection_index_make);
     if (tls == NULL || connection_index < 0) {
@@ -437,16 +445,13 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     tls->log_slow.burst = LOG_BURST;
     tls->log_full.burst = LOG_BURST;
     tls->log_broken.burst = LOG_BURST;
-    error = vd_tls_context_new(
-        config->certificate_file, config->private_key_file, &tls->context, error_text, error_size);
-    if (error == VD_OK) {
-        error = limit_start(tls, config->address_connects_per_s);
-    }
+    vd_tls_server_init(&tls->server);
+    vd_http_tls_set_connects(tls, config->address_connects_per_s);
+    tls->handshakes = vd_limiter_new(VD_HUB_LIMITER_PLACES, &any);
+    error =
+        tls->handshakes != NULL ? context_start(tls, config, error_text, error_size) : VD_E_NOMEM;
     if (error == VD_OK) {
         error = timer_start(tls, base);
-    }
-    if (error == VD_OK && config->wants_certificates) {
-        error = vd_tls_ask_for_certificates(tls->context);
     }
     if (error != VD_OK) {
         vd_http_tls_free(tls);
@@ -462,6 +467,17 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     evconnlistener_set_error_cb(listener, on_accept_error);
     *out = tls;
     return VD_OK;
+}
+
+bool vd_http_tls_put(struct vd_http_tls *tls, SSL_CTX *context)
+{
+    SSL_CTX_set_client_hello_cb(context, on_hello, tls);
+    return vd_tls_server_put(&tls->server, context);
+}
+
+void vd_http_tls_set_connects(struct vd_http_tls *tls, uint32_t address_connects_per_s)
+{
+    atomic_store(&tls->address_connects_per_s, address_connects_per_s);
 }
 
 static void sweep_end(struct vd_http_tls *tls)
@@ -486,7 +502,7 @@ void vd_http_tls_free(struct vd_http_tls *tls)
         return;
     }
     sweep_end(tls);
-    SSL_CTX_free(tls->context);
+    vd_tls_server_release(&tls->server);
     vd_limiter_free(tls->handshakes);
     free(tls);
 }

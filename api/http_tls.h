@@ -41,6 +41,12 @@ VD_NODISCARD int vd_http_tls_new(const struct vd_http_tls_config *config, struct
     struct evhttp *server, struct evconnlistener *listener, struct vd_http_tls **out,
     char *error_text, size_t error_size);
 
+/* As vd_tls_server_put. Any thread. */
+bool vd_http_tls_put(struct vd_http_tls *tls, SSL_CTX *context);
+
+/* Another rate of handshakes, as of the configuration. Any thread. */
+void vd_http_tls_set_connects(struct vd_http_tls *tls, uint32_t address_connects_per_s);
+
 /* Call before evhttp_free, which frees the listener. NULL is allowed. */
 void vd_http_tls_listener_gone(struct vd_http_tls *tls);
 

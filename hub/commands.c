@@ -5,6 +5,7 @@
 
 #include "hub/connection.h"
 #include "hub/delivery.h"
+#include "hub/paces.h"
 #include "hub/session_reply.h"
 #include "lib/log.h"
 #include "lib/secret.h"
@@ -96,6 +97,15 @@ void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter)
     vd_hub_wake(hub);
 }
 
+void vd_hub_set_rates(struct vd_hub *hub, const struct vd_hub_rates *rates)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->next_rates = *rates;
+    hub->has_next_rates = true;
+    pthread_mutex_unlock(&hub->lock);
+    vd_hub_wake(hub);
+}
+
 void vd_hub_policies_changed(struct vd_hub *hub)
 {
     pthread_mutex_lock(&hub->lock);
@@ -154,6 +164,16 @@ static void take_ip_filter(struct vd_hub *hub)
             filter_out(&c->session);
         }
     }
+}
+
+static void take_rates(struct vd_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    if (hub->has_next_rates) {
+        vd_paces_set(hub, &hub->next_rates);
+        hub->has_next_rates = false;
+    }
+    pthread_mutex_unlock(&hub->lock);
 }
 
 /* Policies as they are now; one without rights is gone, or could not be read. */
@@ -256,6 +276,7 @@ void vd_commands_run(struct vd_hub *hub)
     struct command *command;
 
     take_ip_filter(hub);
+    take_rates(hub);
     take_policies(hub);
     pthread_mutex_lock(&hub->lock);
     STAILQ_CONCAT(&commands, &hub->commands);

@@ -6,7 +6,7 @@
 
 #include "hub/server.h"
 
-/* What hub/hub.h says of vd_hub_disconnect, _set_ip_filter, _policies_changed, _desired_changed and _c2d_waiting is here
+/* What hub/hub.h says of vd_hub_disconnect, _set_ip_filter, _set_rates, _policies_changed, _desired_changed and _c2d_waiting is here
  * too: any thread. */
 
 /* Does what was asked for, in that order. On the loop. */

@@ -42,7 +42,7 @@ static struct connection *begin(
         return NULL;
     }
     if (ssl == NULL) {
-        ssl = made = vd_tls_new(hub->tls, &c->wire);
+        ssl = made = vd_tls_new(&hub->tls, &c->wire);
     } else if (!vd_tls_move(ssl, &c->wire)) {
         ssl = NULL;
     }

@@ -325,6 +325,24 @@ static int open_listener(
     return VD_OK;
 }
 
+static int open_tls(
+    struct vd_hub *hub, const struct vd_hub_config *config, char *error_text, size_t error_size)
+{
+    SSL_CTX *context = NULL;
+    const int error = vd_tls_context_new(
+        config->certificate_file, config->private_key_file, true, &context, error_text, error_size);
+
+    if (error == VD_OK) {
+        (void)vd_tls_server_put(&hub->tls, context);
+    }
+    return error;
+}
+
+bool vd_hub_set_tls(struct vd_hub *hub, SSL_CTX *context)
+{
+    return vd_tls_server_put(&hub->tls, context);
+}
+
 /* Room for all connections and the rest of the process. Where the system refuses, accepting rests when they run out. */
 static void raise_file_limit(uint32_t connections)
 {
@@ -351,28 +369,6 @@ static int make_slots(struct vd_hub *hub)
         hub->slots[i].next_free = i + 1 < hub->max_connections ? i + 1 : NO_SLOT;
     }
     return VD_OK;
-}
-
-static struct vd_rate by_minute(uint32_t count)
-{
-    return (struct vd_rate){count, 60000, count};
-}
-
-static int make_limiters(struct vd_hub *hub, const struct vd_hub_rates *rates)
-{
-    const struct vd_rate by_address = vd_rate_by_second(rates->address_connects_per_s);
-    const struct vd_rate failures = by_minute(rates->failed_logins_per_min);
-    const struct vd_rate logins = by_minute(rates->identity_logins_per_min);
-
-    hub->address_connects_per_s = rates->address_connects_per_s;
-    hub->connects_by_address = vd_limiter_new(VD_HUB_LIMITER_PLACES, &by_address);
-    hub->failures = vd_limiter_new(VD_HUB_LIMITER_PLACES, &failures);
-    hub->logins = vd_limiter_new(VD_HUB_LIMITER_PLACES, &logins);
-    hub->message_rate = vd_rate_by_second(rates->identity_messages_per_s);
-    hub->byte_rate = vd_rate_by_second((uint64_t)rates->identity_kib_per_s * 1024);
-    return hub->connects_by_address != NULL && hub->failures != NULL && hub->logins != NULL
-        ? VD_OK
-        : VD_E_NOMEM;
 }
 
 static void begin_state(struct vd_hub *hub, struct vd_state *state)
@@ -437,12 +433,9 @@ static void hub_free(struct vd_hub *hub)
     if (hub->wake_fd >= 0) {
         close(hub->wake_fd);
     }
-    SSL_CTX_free(hub->tls);
+    vd_tls_server_release(&hub->tls);
     vd_calls_release(hub);
     vd_presence_free(hub->presence);
-    vd_limiter_free(hub->connects_by_address);
-    vd_limiter_free(hub->failures);
-    vd_limiter_free(hub->logins);
     vd_paces_release(hub);
     vd_arrivals_release(hub);
     vd_commands_release(hub);
@@ -479,6 +472,7 @@ static struct vd_hub *hub_new(const struct vd_hub_config *config, const struct v
     hub->log_connection.burst = VD_HUB_LOG_BURST;
     hub->log_limited.burst = VD_HUB_LOG_BURST;
     hub->log_methods.burst = VD_HUB_LOG_BURST;
+    vd_tls_server_init(&hub->tls);
     pthread_mutex_init(&hub->lock, NULL);
     STAILQ_INIT(&hub->commands);
     STAILQ_INIT(&hub->posts);
@@ -504,10 +498,7 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
     }
     error = self->host_name != NULL && self->resource_id != NULL ? make_slots(self) : VD_E_NOMEM;
     if (error == VD_OK) {
-        error = make_limiters(self, &config->rates);
-    }
-    if (error == VD_OK) {
-        error = vd_paces_start(self);
+        error = vd_paces_start(self, &config->rates);
     }
     if (error == VD_OK) {
         error = make_loop(self);
@@ -516,11 +507,7 @@ int vd_hub_start_timed(const struct vd_hub_config *config, const struct vd_hub_t
         error = vd_calls_start(self);
     }
     if (error == VD_OK) {
-        error = vd_tls_context_new(
-            config->certificate_file, config->private_key_file, &self->tls, error_text, error_size);
-    }
-    if (error == VD_OK) {
-        error = vd_tls_ask_for_certificates(self->tls);
+        error = open_tls(self, config, error_text, error_size);
     }
     if (error == VD_OK) {
         error = open_listener(self, config, error_text, error_size);

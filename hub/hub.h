@@ -13,6 +13,7 @@
 #include "lib/event_log.h"
 
 struct vd_operation;
+struct ssl_ctx_st;
 
 /* Limits on what one peer may do; 0: none. Whoever rested may do at once what ten seconds, or a minute, allow. */
 struct vd_hub_rates {
@@ -91,6 +92,12 @@ void vd_hub_disconnect(struct vd_hub *hub, const char *device_id, const char *mo
 /* Judges whoever connects by this filter, which is copied, and ends the connections that it refuses. Any thread; does not
  * wait. */
 void vd_hub_set_ip_filter(struct vd_hub *hub, const struct vd_ip_filter *filter);
+
+/* Limits everyone by these from now on; what was done before counts on. Any thread; does not wait. */
+void vd_hub_set_rates(struct vd_hub *hub, const struct vd_hub_rates *rates);
+
+/* As vd_tls_server_put, with a context that was made as the hub's own: connections that come from now on see its certificates. */
+bool vd_hub_set_tls(struct vd_hub *hub, struct ssl_ctx_st *context);
 
 /* Policies of the registry were changed: ends the connections that a policy let in which is gone, has lost the right or
  * has other keys. Any thread; does not wait. The loop reads each such policy once. */

@@ -112,6 +112,11 @@ void vd_limiter_free(struct vd_limiter *limiter)
     free(limiter);
 }
 
+void vd_limiter_set_rate(struct vd_limiter *limiter, const struct vd_rate *rate)
+{
+    limiter->rate = *rate;
+}
+
 static size_t set_of(const struct vd_limiter *self, uint64_t tag)
 {
     return (size_t)(tag & (self->sets - 1)) * WAYS;

@@ -59,6 +59,9 @@ struct vd_limiter *vd_limiter_new(uint32_t places, const struct vd_rate *rate);
 /* NULL is allowed. */
 void vd_limiter_free(struct vd_limiter *limiter);
 
+/* Another rate from now on; what was counted stays, as the time that it took at the rate before. */
+void vd_limiter_set_rate(struct vd_limiter *limiter, const struct vd_rate *rate);
+
 /* As vd_pace_take and vd_pace_may, for the one whom the key names. */
 bool vd_limiter_take(struct vd_limiter *limiter, const void *key, size_t length, int64_t now_ms);
 bool vd_limiter_may(

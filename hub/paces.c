@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two tables of paces by identity. A connection has its own meanwhile, which is exact, and costs no lock. */
+/* Tables of paces: by address, by client id, by identity. A connection has that of its identity meanwhile, which is exact, and costs
+ * no lock. */
 
 #include "hub/paces.h"
 
@@ -7,15 +8,49 @@
 
 #define KEY_MAX (2 * (VD_ID_MAX + 1))
 
-int vd_paces_start(struct vd_hub *hub)
+static struct vd_rate by_minute(uint32_t count)
 {
-    hub->message_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &hub->message_rate);
-    hub->byte_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &hub->byte_rate);
-    return hub->message_paces != NULL && hub->byte_paces != NULL ? VD_OK : VD_E_NOMEM;
+    return (struct vd_rate){count, 60000, count};
+}
+
+int vd_paces_start(struct vd_hub *hub, const struct vd_hub_rates *rates)
+{
+    const struct vd_rate none = {0, 1, 0};
+
+    hub->connects_by_address = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    hub->failures = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    hub->logins = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    hub->message_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    hub->byte_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    if (hub->connects_by_address == NULL || hub->failures == NULL || hub->logins == NULL ||
+        hub->message_paces == NULL || hub->byte_paces == NULL) {
+        return VD_E_NOMEM;
+    }
+    vd_paces_set(hub, rates);
+    return VD_OK;
+}
+
+void vd_paces_set(struct vd_hub *hub, const struct vd_hub_rates *rates)
+{
+    const struct vd_rate by_address = vd_rate_by_second(rates->address_connects_per_s);
+    const struct vd_rate failures = by_minute(rates->failed_logins_per_min);
+    const struct vd_rate logins = by_minute(rates->identity_logins_per_min);
+
+    hub->address_connects_per_s = rates->address_connects_per_s;
+    hub->message_rate = vd_rate_by_second(rates->identity_messages_per_s);
+    hub->byte_rate = vd_rate_by_second((uint64_t)rates->identity_kib_per_s * 1024);
+    vd_limiter_set_rate(hub->connects_by_address, &by_address);
+    vd_limiter_set_rate(hub->failures, &failures);
+    vd_limiter_set_rate(hub->logins, &logins);
+    vd_limiter_set_rate(hub->message_paces, &hub->message_rate);
+    vd_limiter_set_rate(hub->byte_paces, &hub->byte_rate);
 }
 
 void vd_paces_release(struct vd_hub *hub)
 {
+    vd_limiter_free(hub->connects_by_address);
+    vd_limiter_free(hub->failures);
+    vd_limiter_free(hub->logins);
     vd_limiter_free(hub->message_paces);
     vd_limiter_free(hub->byte_paces);
 }

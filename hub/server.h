@@ -68,7 +68,7 @@ struct vd_hub {
     struct event beat;
     struct vd_pulse pulse;
     int wake_fd;
-    SSL_CTX *tls;
+    struct vd_tls_server tls;
     struct vd_committer *committer;
     struct vd_state *state; /* NULL: nothing is kept of identities */
     uint32_t jobs;          /* that its writer has, */
@@ -115,6 +115,8 @@ struct vd_hub {
     size_t arrival_count;
     struct vd_ip_filter next_ip_filter;
     bool has_next_ip_filter;
+    struct vd_hub_rates next_rates;
+    bool has_next_rates;
     bool policies_changed;
     bool stop_asked;
     struct vd_method_request *method_queue; /* calls that are to begin, the oldest first */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 static BIO_METHOD *bio_method;
@@ -93,7 +92,7 @@ static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsign
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-int vd_tls_ask_for_certificates(SSL_CTX *context)
+static int ask_for_certificates(SSL_CTX *context)
 {
     static const unsigned char id[] = "vedette hub";
 
@@ -124,7 +123,7 @@ static int context_fail(
 }
 
 int vd_tls_context_new(const char *certificate_file, const char *private_key_file,
-    SSL_CTX **context, char *error_text, size_t error_size)
+    bool asks_clients, SSL_CTX **context, char *error_text, size_t error_size)
 {
     SSL_CTX *made;
 
@@ -150,9 +149,71 @@ int vd_tls_context_new(const char *certificate_file, const char *private_key_fil
         SSL_CTX_check_private_key(made) != 1) {
         return context_fail(made, "private key", private_key_file, error_text, error_size);
     }
+    if (asks_clients && ask_for_certificates(made) != VD_OK) {
+        SSL_CTX_free(made);
+        return VD_E_NOMEM;
+    }
     *context = made;
     return VD_OK;
 }
+
+/* ---- The context of new connections ---- */
+
+void vd_tls_server_init(struct vd_tls_server *server)
+{
+    pthread_mutex_init(&server->lock, NULL);
+    server->context = NULL;
+}
+
+void vd_tls_server_release(struct vd_tls_server *server)
+{
+    SSL_CTX_free(server->context);
+    server->context = NULL;
+    pthread_mutex_destroy(&server->lock);
+}
+
+/* The same leaf has the same key. */
+static bool shows_the_same(SSL_CTX *a, SSL_CTX *b)
+{
+    STACK_OF(X509) *one = NULL;
+    STACK_OF(X509) *other = NULL;
+    bool same = X509_cmp(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) == 0 &&
+        SSL_CTX_get0_chain_certs(a, &one) == 1 && SSL_CTX_get0_chain_certs(b, &other) == 1 &&
+        sk_X509_num(one) == sk_X509_num(other);
+
+    for (int i = 0; same && i < sk_X509_num(one); i++) {
+        same = X509_cmp(sk_X509_value(one, i), sk_X509_value(other, i)) == 0;
+    }
+    return same;
+}
+
+bool vd_tls_server_put(struct vd_tls_server *server, SSL_CTX *context)
+{
+    SSL_CTX *left = context;
+    bool is_new;
+
+    pthread_mutex_lock(&server->lock);
+    is_new = server->context == NULL || !shows_the_same(server->context, context);
+    if (is_new) {
+        left = server->context;
+        server->context = context;
+    }
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(left);
+    return is_new;
+}
+
+SSL *vd_tls_server_ssl(struct vd_tls_server *server)
+{
+    SSL *ssl;
+
+    pthread_mutex_lock(&server->lock);
+    ssl = SSL_new(server->context);
+    pthread_mutex_unlock(&server->lock);
+    return ssl;
+}
+
+/* ---- Connections ---- */
 
 bool vd_tls_move(SSL *ssl, struct vd_tls_wire *wire)
 {
@@ -167,9 +228,9 @@ bool vd_tls_move(SSL *ssl, struct vd_tls_wire *wire)
     return true;
 }
 
-SSL *vd_tls_new(SSL_CTX *context, struct vd_tls_wire *wire)
+SSL *vd_tls_new(struct vd_tls_server *server, struct vd_tls_wire *wire)
 {
-    SSL *ssl = SSL_new(context);
+    SSL *ssl = vd_tls_server_ssl(server);
 
     if (ssl == NULL || !vd_tls_move(ssl, wire)) {
         SSL_free(ssl);

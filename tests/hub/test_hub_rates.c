@@ -215,6 +215,25 @@ static void test_rates__bytes_wait_likewise(void **state)
     tls_client_close(&noisy);
 }
 
+/* Others while it runs: for who has used one up, and for who is connected. */
+static void test_rates__change(void **state)
+{
+    struct live_hub *f = *state;
+    struct vd_hub_rates next = {.identity_kib_per_s = 100};
+    struct tls_client client;
+
+    f->rates.identity_logins_per_min = 1;
+    live_start(f, &live_patient, 0);
+    assert_int_equal(connect_with(f, &client, "dev1", 'a'), VD_CONNACK_ACCEPTED);
+    assert_int_equal(try_login(f, "dev1", 'a'), VD_CONNACK_UNAVAILABLE);
+    vd_hub_set_rates(f->hub, &next);
+    assert_int_equal(try_login(f, "dev2", 'a'), VD_CONNACK_ACCEPTED);
+    assert_int_equal(try_login(f, "dev2", 'a'), VD_CONNACK_ACCEPTED);
+    assert_true(publish_many(&client, 12, 100 * 1024) >= 1000);
+    assert_true(live_stats(f).throttled > 0);
+    tls_client_close(&client);
+}
+
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
 
 int main(void)
@@ -227,6 +246,7 @@ int main(void)
         LIVE(test_rates__hold_from_one_connection_to_the_next),
         LIVE(test_rates__subscriptions_count),
         LIVE(test_rates__bytes_wait_likewise),
+        LIVE(test_rates__change),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,31 @@ static void test_limiter__made_up_keys_do_not_free_the_limited(void **state)
     vd_limiter_free(limiter);
 }
 
+/* What was counted stays: whoever was at the limit is so still, and recovers at the new rate. */
+static void test_limiter__another_rate(void **state)
+{
+    const struct vd_rate rate = {1, 1000, 3};
+    const struct vd_rate faster = {10, 1000, 30};
+    const struct vd_rate none = {0, 1, 0};
+    struct vd_limiter *limiter = vd_limiter_new(16, &none);
+
+    (void)state;
+    assert_non_null(limiter);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(vd_limiter_take(limiter, "a", 1, 1000));
+    }
+    vd_limiter_set_rate(limiter, &rate);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(vd_limiter_take(limiter, "a", 1, 1000));
+    }
+    assert_false(vd_limiter_take(limiter, "a", 1, 1000));
+    vd_limiter_set_rate(limiter, &faster);
+    assert_false(vd_limiter_take(limiter, "a", 1, 1000));
+    assert_true(vd_limiter_take(limiter, "a", 1, 1100));
+    assert_false(vd_limiter_take(limiter, "a", 1, 1100));
+    vd_limiter_free(limiter);
+}
+
 /* Spending goes on until a burst is passed, and then waits; what is remembered of another table counts the same. */
 static void test_limiter__spends_and_remembers(void **state)
 {
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_pace__a_clock_that_goes_back_locks_nobody_out),
         cmocka_unit_test(test_limiter__keeps_each_key_apart),
         cmocka_unit_test(test_limiter__made_up_keys_do_not_free_the_limited),
+        cmocka_unit_test(test_limiter__another_rate),
         cmocka_unit_test(test_limiter__spends_and_remembers),
         cmocka_unit_test(test_peer__is_an_address_or_a_network),
     };
