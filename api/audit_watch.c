@@ -16,8 +16,8 @@
 #define LOOK_MS 500
 
 struct vd_audit_watch {
-    struct vd_audit_watch_config config;
-    uint64_t told; /* problems that alerts were raised for */
+    struct vd_audit_watch_config config; /* keep_ms under the lock */
+    uint64_t told;                       /* problems that alerts were raised for */
     pthread_t thread;
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t changed;
@@ -97,11 +97,13 @@ static void compare_anchor(const struct vd_audit_watch *watch)
 
 static void cut(struct vd_audit_watch *watch)
 {
-    const int64_t before_ms =
-        watch->config.keep_ms > 0 ? vd_clock_utc_ms() - watch->config.keep_ms : 0;
+    int64_t before_ms;
     uint64_t removed = 0;
     int error = VD_OK;
 
+    pthread_mutex_lock(&watch->lock);
+    before_ms = watch->config.keep_ms > 0 ? vd_clock_utc_ms() - watch->config.keep_ms : 0;
+    pthread_mutex_unlock(&watch->lock);
     do {
         error = vd_audit_cut(watch->config.audit, before_ms, VD_AUDIT_KEEP_MIN, &removed);
     } while (error == VD_OK && removed > 0 && !rest(watch, VD_AUDIT_WATCH_REST_MS));
@@ -182,6 +184,13 @@ int vd_audit_watch_start(const struct vd_audit_watch_config *config, struct vd_a
     }
     *out = watch;
     return VD_OK;
+}
+
+void vd_audit_watch_set_keep(struct vd_audit_watch *watch, int64_t keep_ms)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->config.keep_ms = keep_ms;
+    pthread_mutex_unlock(&watch->lock);
 }
 
 void vd_audit_watch_stop(struct vd_audit_watch *watch)

@@ -28,6 +28,9 @@ struct vd_audit_watch;
 VD_NODISCARD int vd_audit_watch_start(
     const struct vd_audit_watch_config *config, struct vd_audit_watch **out);
 
+/* Keeps records so long from now on; 0: for ever. Any thread. */
+void vd_audit_watch_set_keep(struct vd_audit_watch *watch, int64_t keep_ms);
+
 /* Ends the thread, and keeps an anchor of what is there now. NULL is allowed. */
 void vd_audit_watch_stop(struct vd_audit_watch *watch);
 

@@ -23,7 +23,7 @@ struct vd_center {
     struct vd_hunter *hunter;
     struct vd_scheduler *scheduler;
     struct vd_alert_store *store;
-    int64_t alerts_keep_ms;
+    _Atomic int64_t alerts_keep_ms;
     int64_t pruned_ms; /* monotonic */
     int64_t maintained_ms;
     pthread_t thread;
@@ -145,7 +145,8 @@ static int step(struct vd_ingest *ingest)
 static int prune_alerts(struct vd_center *center)
 {
     const int64_t now_ms = vd_clock_utc_ms();
-    const int64_t before_ms = center->alerts_keep_ms > 0 ? now_ms - center->alerts_keep_ms : 0;
+    const int64_t keep_ms = center->alerts_keep_ms;
+    const int64_t before_ms = keep_ms > 0 ? now_ms - keep_ms : 0;
     const int64_t monotonic_ms = vd_clock_monotonic_ms();
     uint64_t removed = VD_ALERT_BULK_STEP;
     uint64_t total = 0;
@@ -324,6 +325,11 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
     }
     *out = center;
     return VD_OK;
+}
+
+void vd_center_set_alerts_keep(struct vd_center *center, int64_t keep_ms)
+{
+    center->alerts_keep_ms = keep_ms;
 }
 
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)

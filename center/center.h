@@ -59,6 +59,8 @@ struct vd_center;
 
 /* Starts the center's thread. */
 VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
+/* Keeps alerts so long from now on, as in the configuration. Any thread; does not wait. */
+void vd_center_set_alerts_keep(struct vd_center *center, int64_t keep_ms);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
 /* The last beat of its thread, as in lib/pulse.h. Any thread; takes no lock. */
 int64_t vd_center_beat_ms(const struct vd_center *center);

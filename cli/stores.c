@@ -171,10 +171,7 @@ static int open_analytics(const struct opening *o)
         .center_path = o->stores->alerts != NULL ? center : NULL,
         .memory_limit_mib = o->config->analytics_memory_mib,
         .threads = o->config->analytics_threads,
-        .keep_days = {[VD_ANALYTICS_RAW_EVENTS] = o->config->analytics_raw_events_days,
-            [VD_ANALYTICS_DIAGNOSTICS] = o->config->analytics_diagnostics_days,
-            [VD_ANALYTICS_ACTIVITY] = o->config->analytics_activity_days},
-        .max_bytes = (uint64_t)o->config->analytics_max_mib << 20,
+        .keep = vd_analytics_keep_of(o->config),
     };
     int error = vd_data_path(o->dir, VD_FILE_ANALYTICS, path);
 
@@ -241,5 +238,15 @@ void vd_detect_settings_of(const struct vd_config *config, struct vd_detect_sett
     *out = (struct vd_detect_settings){
         .lateness_ms = (int64_t)config->detection_lateness_s * 1000,
         .silent_after_ms = (int64_t)config->detection_silent_hours * 3600000,
+    };
+}
+
+struct vd_analytics_keep vd_analytics_keep_of(const struct vd_config *config)
+{
+    return (struct vd_analytics_keep){
+        .days = {[VD_ANALYTICS_RAW_EVENTS] = config->analytics_raw_events_days,
+            [VD_ANALYTICS_DIAGNOSTICS] = config->analytics_diagnostics_days,
+            [VD_ANALYTICS_ACTIVITY] = config->analytics_activity_days},
+        .max_bytes = (uint64_t)config->analytics_max_mib << 20,
     };
 }

@@ -36,4 +36,7 @@ void vd_stores_close(struct vd_stores *stores);
 /* What the configuration says about detections. */
 void vd_detect_settings_of(const struct vd_config *config, struct vd_detect_settings *out);
 
+/* Likewise of what is kept of the query tables. */
+struct vd_analytics_keep vd_analytics_keep_of(const struct vd_config *config);
+
 #endif

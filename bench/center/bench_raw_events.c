@@ -211,7 +211,7 @@ static uint64_t folder_bytes(const char *folder)
 static struct vd_analytics *open_at(const char *folder, uint64_t max_bytes)
 {
     const struct vd_duckdb_options options = {
-        .folder = folder, .resource_id = "/hub", .max_bytes = max_bytes};
+        .folder = folder, .resource_id = "/hub", .keep = {.max_bytes = max_bytes}};
     struct vd_analytics *analytics = NULL;
     char text[256] = "";
 

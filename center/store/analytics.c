@@ -32,6 +32,11 @@ int vd_analytics_maintain(struct vd_analytics *analytics, int64_t now_ms)
     return analytics->ops->maintain(analytics, now_ms);
 }
 
+void vd_analytics_set_keep(struct vd_analytics *analytics, const struct vd_analytics_keep *keep)
+{
+    analytics->ops->set_keep(analytics, keep);
+}
+
 void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out)
 {
     analytics->ops->stats(analytics, out);

@@ -117,6 +117,12 @@ struct vd_analytics_stats {
     int64_t last_for_size_ms; /* start of the latest of these; 0: none */
 };
 
+/* How long days are kept, and how much. */
+struct vd_analytics_keep {
+    uint32_t days[VD_ANALYTICS_KINDS]; /* before this one; 0: without limit */
+    uint64_t max_bytes;                /* of all day files; 0: without limit */
+};
+
 struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
@@ -153,6 +159,8 @@ struct vd_analytics_ops {
      * may, but never the newest. now_ms: UTC; 0 if it is not to be trusted: nothing goes for its age then.
      */
     int (*maintain)(struct vd_analytics *analytics, int64_t now_ms);
+    /* What maintain goes by the next time. Any thread. */
+    void (*set_keep)(struct vd_analytics *analytics, const struct vd_analytics_keep *keep);
     /* As the latest maintain found it. Any thread. */
     void (*stats)(struct vd_analytics *analytics, struct vd_analytics_stats *out);
     /* See vd_analytics_copy_begin. */
@@ -173,10 +181,9 @@ struct vd_duckdb_options {
     const char *resource_id; /* the hub's: value of AssociatedResourceId and the like */
     const char
         *center_path; /* of the alert store's file, made already; NULL: there are no alerts */
-    uint32_t memory_limit_mib;              /* 0: 512 */
-    uint32_t threads;                       /* 0: 2 */
-    uint32_t keep_days[VD_ANALYTICS_KINDS]; /* how many days before this one; 0: without limit */
-    uint64_t max_bytes;                     /* of all day files; 0: without limit */
+    uint32_t memory_limit_mib; /* 0: 512 */
+    uint32_t threads;          /* 0: 2 */
+    struct vd_analytics_keep keep;
 };
 
 /* Opens the DuckDB store; one process at a time (VD_E_BUSY). VD_E_NEWER, VD_E_CORRUPT, VD_E_FULL, VD_E_IO; the reason in
@@ -192,6 +199,7 @@ VD_NODISCARD int vd_analytics_query(struct vd_analytics *analytics, const char *
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
 uint32_t vd_analytics_queries_running(struct vd_analytics *analytics);
 VD_NODISCARD int vd_analytics_maintain(struct vd_analytics *analytics, int64_t now_ms);
+void vd_analytics_set_keep(struct vd_analytics *analytics, const struct vd_analytics_keep *keep);
 void vd_analytics_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out);
 /*
  * A copy of all day files as they are now, in three steps. Begin is quick, and for the thread that appends: it links what

@@ -181,12 +181,25 @@ static int duckdb_store_maintain(struct vd_analytics *analytics, int64_t now_ms)
     int error = ensure_working(store);
 
     if (error == VD_OK) {
+        pthread_mutex_lock(&store->stats_mutex);
+        store->keep = store->next_keep;
+        pthread_mutex_unlock(&store->stats_mutex);
         error = vd_duckdb_maintain(store, now_ms, text, sizeof text);
         if (error != VD_OK) {
             tell(store, "analytics.maintain_failed", text);
         }
     }
     return error;
+}
+
+static void duckdb_store_set_keep(
+    struct vd_analytics *analytics, const struct vd_analytics_keep *keep)
+{
+    struct vd_duckdb *store = duckdb_of(analytics);
+
+    pthread_mutex_lock(&store->stats_mutex);
+    store->next_keep = *keep;
+    pthread_mutex_unlock(&store->stats_mutex);
 }
 
 static void duckdb_store_stats(struct vd_analytics *analytics, struct vd_analytics_stats *out)
@@ -249,6 +262,7 @@ static const struct vd_analytics_ops duckdb_ops = {
     .query = duckdb_store_query,
     .queries_running = duckdb_store_queries_running,
     .maintain = duckdb_store_maintain,
+    .set_keep = duckdb_store_set_keep,
     .stats = duckdb_store_stats,
     .copy_begin = duckdb_store_copy_begin,
     .copy_finish = duckdb_store_copy_finish,
@@ -319,10 +333,7 @@ static struct vd_duckdb *store_new(const struct vd_duckdb_options *options)
     pthread_mutex_init(&store->queries_mutex, NULL);
     pthread_mutex_init(&store->stats_mutex, NULL);
     pthread_mutex_init(&store->copy.mutex, NULL);
-    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
-        store->keep_days[i] = options->keep_days[i];
-    }
-    store->max_bytes = options->max_bytes;
+    store->next_keep = options->keep;
     store->folder = strdup(options->folder);
     set_names(store, options);
     return store;

@@ -89,10 +89,10 @@ struct vd_duckdb {
     pthread_cond_t queries_changed;
     struct vd_duckdb_running running[VD_QUERIES_MAX];
     bool stopping;
-    uint32_t keep_days[VD_ANALYTICS_KINDS];
-    uint64_t max_bytes;
+    struct vd_analytics_keep keep; /* that the latest maintain goes by */
     pthread_mutex_t stats_mutex;
     struct vd_analytics_stats stats;
+    struct vd_analytics_keep next_keep;
     bool has_watchdog;
     pthread_t watchdog;
 };

@@ -124,7 +124,7 @@ static void tell_dropped(enum vd_log_level level, const char *why, const struct 
 static bool is_expired(const struct vd_duckdb *store, const struct vd_duckdb_day *day,
     enum vd_analytics_kind kind, int64_t now_ms)
 {
-    const uint32_t keep = store->keep_days[kind];
+    const uint32_t keep = store->keep.days[kind];
 
     return keep > 0 && now_ms > 0 && (int64_t)vd_time_day(now_ms) - day->day > (int64_t)keep;
 }
@@ -180,8 +180,8 @@ static int drop_for_size(struct vd_duckdb *store, char *text, size_t text_size)
 {
     int error = VD_OK;
 
-    while (error == VD_OK && store->max_bytes > 0 && store->day_count > 1 &&
-        all_bytes(store) > store->max_bytes) {
+    while (error == VD_OK && store->keep.max_bytes > 0 && store->day_count > 1 &&
+        all_bytes(store) > store->keep.max_bytes) {
         const struct vd_duckdb_day day = store->days[0];
 
         error = vd_duckdb_day_drop(store, 0, text, text_size);
@@ -228,7 +228,7 @@ static int rewrite_next(struct vd_duckdb *store, int64_t now_ms)
 
 static void publish(struct vd_duckdb *store, int64_t now_ms)
 {
-    struct vd_analytics_stats stats = {.max_bytes = store->max_bytes};
+    struct vd_analytics_stats stats = {.max_bytes = store->keep.max_bytes};
 
     for (size_t i = store->day_count; i > 0; i--) {
         const struct vd_duckdb_day *day = &store->days[i - 1];
@@ -247,7 +247,7 @@ static void publish(struct vd_duckdb *store, int64_t now_ms)
     }
     pthread_mutex_lock(&store->stats_mutex);
     for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
-        stats.keep_days[k] = store->keep_days[k];
+        stats.keep_days[k] = store->keep.days[k];
     }
     stats.days_for_size = store->stats.days_for_size;
     stats.last_for_size_ms = store->stats.last_for_size_ms;

@@ -256,7 +256,7 @@ static void test_doctor__days_that_went(void **unused)
         {.time_generated_ms = 1764000000000, .name = VD_STR_LITERAL("Heartbeat")},
         {.time_generated_ms = 1764086400000, .name = VD_STR_LITERAL("Heartbeat")},
     };
-    struct vd_duckdb_options options = {.resource_id = "/hub", .max_bytes = 1};
+    struct vd_duckdb_options options = {.resource_id = "/hub", .keep = {.max_bytes = 1}};
     char data[96];
     char text[256] = "";
 

@@ -11,12 +11,9 @@
 
 int analytics_open_at(struct analytics_fixture *f)
 {
-    struct vd_duckdb_options options = {
-        .folder = f->data, .resource_id = "/hubs/it's", .max_bytes = f->max_bytes};
+    const struct vd_duckdb_options options = {
+        .folder = f->data, .resource_id = "/hubs/it's", .keep = f->keep};
 
-    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
-        options.keep_days[i] = f->keep_days[i];
-    }
     return vd_analytics_duckdb_open(&options, &f->analytics, f->text, sizeof f->text);
 }
 

@@ -15,8 +15,7 @@ struct analytics_fixture {
     char *folder;
     char data[768];
     struct vd_analytics *analytics;
-    uint32_t keep_days[VD_ANALYTICS_KINDS];
-    uint64_t max_bytes;
+    struct vd_analytics_keep keep;
     char text[512]; /* what the last open or query said */
 };
 

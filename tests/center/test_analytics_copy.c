@@ -78,9 +78,9 @@ static void test_copy__keeps_days(void **state)
     const char *folder = NULL;
     char reason[400] = "";
 
-    f->keep_days[VD_ANALYTICS_RAW_EVENTS] = 1;
-    f->keep_days[VD_ANALYTICS_DIAGNOSTICS] = 1;
-    f->keep_days[VD_ANALYTICS_ACTIVITY] = 1;
+    f->keep.days[VD_ANALYTICS_RAW_EVENTS] = 1;
+    f->keep.days[VD_ANALYTICS_DIAGNOSTICS] = 1;
+    f->keep.days[VD_ANALYTICS_ACTIVITY] = 1;
     analytics_reopen(f);
     append(f, 0, 0);
     append(f, 1, ROWS);

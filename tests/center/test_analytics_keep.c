@@ -228,8 +228,8 @@ static void test_age__of_each_table(void **state)
     struct analytics_fixture *f = *state;
     const int64_t now_ms = ANALYTICS_DAY_0 + 5 * VD_DAY_MS;
 
-    f->keep_days[VD_ANALYTICS_RAW_EVENTS] = 2;
-    f->keep_days[VD_ANALYTICS_DIAGNOSTICS] = 4;
+    f->keep.days[VD_ANALYTICS_RAW_EVENTS] = 2;
+    f->keep.days[VD_ANALYTICS_DIAGNOSTICS] = 4;
     analytics_reopen(f);
     for (int day = 0; day < 6; day++) {
         append_day(f, day, (uint64_t)day + 10);
@@ -245,8 +245,8 @@ static void test_age__of_each_table(void **state)
         vd_time_day(ANALYTICS_DAY_0 + 3 * VD_DAY_MS) * VD_DAY_MS);
     assert_int_equal(stats_of(f).amounts[VD_ANALYTICS_RAW_EVENTS].rows, 3 * (DAY_ROWS + 1));
     /* Once all is past its time the file goes; the newest never does. */
-    f->keep_days[VD_ANALYTICS_ACTIVITY] = 4;
-    analytics_reopen(f);
+    f->keep.days[VD_ANALYTICS_ACTIVITY] = 4;
+    vd_analytics_set_keep(f->analytics, &f->keep);
     maintain(f, now_ms);
     assert_false(file_exists(f, "2025-11-24.2.duckdb"));
     assert_int_equal(count_of(f, "AzureActivity"), 5);
@@ -289,7 +289,7 @@ static void test_size__the_oldest_go(void **state)
     assert_true(stats.bytes > 0);
     assert_true(stats.amounts[VD_ANALYTICS_RAW_EVENTS].bytes > 0);
     assert_int_equal(stats.days_for_size, 0);
-    f->max_bytes = stats.bytes - 1;
+    f->keep.max_bytes = stats.bytes - 1;
     analytics_reopen(f);
     start_ms = vd_clock_monotonic_ms();
     maintain(f, 0);
@@ -299,8 +299,8 @@ static void test_size__the_oldest_go(void **state)
     stats = stats_of(f);
     assert_int_equal(stats.days_for_size, 1);
     assert_int_equal(stats.last_for_size_ms, vd_time_day(ANALYTICS_DAY_0) * VD_DAY_MS);
-    assert_true(stats.bytes <= f->max_bytes);
-    f->max_bytes = 1;
+    assert_true(stats.bytes <= f->keep.max_bytes);
+    f->keep.max_bytes = 1;
     analytics_reopen(f);
     maintain(f, 0);
     assert_int_equal(analytics_count_rows(f), DAY_ROWS + 1);
@@ -313,7 +313,7 @@ static void test_age__while_packing(void **state)
     struct analytics_fixture *f = *state;
 
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
-        f->keep_days[i] = 1;
+        f->keep.days[i] = 1;
     }
     analytics_reopen(f);
     append_day(f, 0, 10);
