@@ -42,6 +42,7 @@ static const struct vd_api_route routes[] = {
     {"GET", "/feedback", VD_ROLE_READER, VD_NEEDS_STATE, vd_api_feedback_list},
     {"DELETE", "/feedback", VD_ROLE_CONTRIBUTOR, VD_NEEDS_STATE, vd_api_feedback_forget},
     {"POST", "/backup", VD_ROLE_OWNER, VD_NEEDS_ALL, vd_api_backup_write},
+    {"POST", "/reload", VD_ROLE_OWNER, 0, vd_api_reload_run},
     {"GET", "/ip-filter", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_ip_filter_get},
     {"PUT", "/ip-filter", VD_ROLE_CONTRIBUTOR, VD_NEEDS_REGISTRY, vd_api_ip_filter_put},
     {"GET", "/certificates", VD_ROLE_READER, VD_NEEDS_REGISTRY, vd_api_certificate_list},

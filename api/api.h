@@ -44,6 +44,9 @@ struct vd_api_backup_wish {
 typedef int vd_api_backup(const struct vd_api *api, const struct vd_api_backup_wish *wish,
     json_t **out, char *error_text, size_t error_size);
 
+/* Has the service read its configuration again, as cli/serve_reload.h says. Any thread. */
+typedef int vd_api_reload(void *context, json_t **out, char *error_text, size_t error_size);
+
 /* What the handlers work on. Stores that no route called needs may be NULL. */
 struct vd_api {
     struct vd_registry *registry;
@@ -64,12 +67,18 @@ struct vd_api {
     const struct vd_recorder *recorder;  /* of the activity log; NULL: nothing is recorded */
     struct vd_audit *audit;              /* the audit trail; NULL likewise */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
-    struct vd_query_limits query_limits;
-    vd_api_backup *backup;    /* NULL: none can be written */
+    atomic_uint query_max_rows; /* set by vd_api_set_query_limits */
+    atomic_uint query_timeout_ms;
+    vd_api_backup *backup; /* NULL: none can be written */
+    vd_api_reload *reload; /* NULL: no service is running */
+    void *reload_context;
     const char *data_dir;     /* that it is of */
     int64_t started_ms;       /* UTC; 0: no service is running */
     struct vd_health *health; /* NULL: no service is running */
 };
+
+/* Of queries, rows and time; 0: as in struct vd_query_limits. Any thread. */
+void vd_api_set_query_limits(struct vd_api *api, uint32_t max_rows, uint32_t timeout_ms);
 
 /* Who asks. All zero: nobody, who may do nothing. */
 struct vd_api_caller {
@@ -132,6 +141,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * POST /backup                    {"directory"[,"withMasterKey"]}, of the owner on this machine; 201 {"directory","cut","files","bytes",
  *                                  "pauseMicroseconds","hasMasterKey"} when it is whole, minutes later; 409 while another is written, or
  *                                  if the directory exists
+ * POST /reload                    of the owner on this machine; {"changed":[],"needsRestart":[],"certificateUntil"}: names of properties of
+ *                                  the configuration, and of the certificate's file; 409 ReloadRefused: nothing was changed, and why
  * GET /ip-filter                   {"etag", "properties":{...}} as hub/ip_filter.h reads them
  * PUT /ip-filter?etag=             body: the properties; the same. With an etag: 412 if another is there
  * GET /certificates                {"certificates":[...]}, CA certificates that devices' certificates may lead to

@@ -99,6 +99,7 @@ vd_api_handler vd_api_feedback_list;
 vd_api_handler vd_api_feedback_forget;
 
 vd_api_handler vd_api_backup_write;
+vd_api_handler vd_api_reload_run;
 vd_api_handler vd_api_ip_filter_get;
 vd_api_handler vd_api_ip_filter_put;
 vd_api_handler vd_api_certificate_list;

@@ -49,7 +49,7 @@
     X(BEHIND, "center-behind", false, "The center is far behind the event log")                 \
     X(FOLDER, "folder-unwritable", false, "The data directory cannot be written")               \
     X(DISK, "disk-nearly-full", false, "The disk of the data directory is nearly full")         \
-    X(CERTIFICATE, "certificate-expired", false, "The server's certificate is has expired")     \
+    X(CERTIFICATE, "certificate-expired", false, "The server's certificate has expired")        \
     X(AUDIT, "audit-broken", false, "The audit trail does not verify")                          \
     X(AUDIT_PENDING, "audit-pending", false, "The audit trail was not verified yet")
 

@@ -136,6 +136,21 @@ static void add_members(
 
 /* ---- Running ---- */
 
+void vd_api_set_query_limits(struct vd_api *api, uint32_t max_rows, uint32_t timeout_ms)
+{
+    atomic_store(&api->query_max_rows, max_rows);
+    atomic_store(&api->query_timeout_ms, timeout_ms);
+}
+
+static struct vd_query_limits limits_of(const struct vd_api *api, const struct vd_api_args *args)
+{
+    return (struct vd_query_limits){
+        .max_rows = atomic_load(&api->query_max_rows),
+        .timeout_ms = atomic_load(&api->query_timeout_ms),
+        .is_unwanted = args->is_gone,
+    };
+}
+
 /* `body`: {["timespan","explain","check","parameters"]} */
 static void run_kql(const struct vd_api *api, const struct vd_api_args *args, struct vd_str text,
     const json_t *body, struct vd_api_answer *answer)
@@ -144,7 +159,7 @@ static void run_kql(const struct vd_api *api, const struct vd_api_args *args, st
     const bool is_check = json_is_true(json_object_get(body, "check"));
     struct parameters parameters = {.count = 0};
     struct vd_query query = {
-        .text = text, .now_ms = vd_clock_utc_ms(), .limits = api->query_limits};
+        .text = text, .now_ms = vd_clock_utc_ms(), .limits = limits_of(api, args)};
     struct vd_query_problem problem = {0};
     json_t *result = NULL;
     int error;
@@ -159,7 +174,6 @@ static void run_kql(const struct vd_api *api, const struct vd_api_args *args, st
         return;
     }
     add_members(api, body, text, &parameters);
-    query.limits.is_unwanted = args->is_gone;
     query.parameters = parameters.items;
     query.parameter_count = parameters.count;
     query.lacks_values = is_check;
@@ -182,12 +196,11 @@ static void run_kql(const struct vd_api *api, const struct vd_api_args *args, st
 static void run_sql(const struct vd_api *api, const struct vd_api_args *args, const json_t *sql,
     struct vd_api_answer *answer)
 {
-    struct vd_query_limits limits = api->query_limits;
+    const struct vd_query_limits limits = limits_of(api, args);
     char reason[400] = "";
     json_t *result = NULL;
     int error;
 
-    limits.is_unwanted = args->is_gone;
     error = vd_analytics_query(
         api->analytics, json_string_value(sql), &limits, &result, reason, sizeof reason);
     if (error == VD_E_INVALID) {

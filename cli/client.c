@@ -175,14 +175,13 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
             .host_name = host,
             .backup = vd_backup_of_api,
             .data_dir = data_dir,
-            .query_limits = {.max_rows = config.query_max_rows,
-                .timeout_ms = config.query_timeout_s * 1000},
         };
         char resource_id[VD_RESOURCE_ID_SIZE];
         const struct vd_recorder recorder = {NULL, stores.log, resource_id};
         const uid_t user = getuid();
         struct vd_api_request here = *request;
 
+        vd_api_set_query_limits(&api, config.query_max_rows, config.query_timeout_s * 1000);
         vd_detect_settings_of(&config, &api.detection);
         vd_config_scope(&config, &api.scope);
         vd_resource_hub_id(&api.scope, resource_id);

@@ -24,8 +24,10 @@
 #include "cli/pki.h"
 #include "cli/serve_attend.h"
 #include "cli/serve_audit.h"
+#include "cli/serve_bus.h"
 #include "cli/serve_config.h"
 #include "cli/serve_portal.h"
+#include "cli/serve_reload.h"
 #include "cli/serve_sandbox.h"
 #include "cli/stores.h"
 #include "lib/clock.h"
@@ -45,53 +47,6 @@ const struct vd_option vd_serve_options[] = {
     {NULL, NULL, NULL},
 };
 
-/* The bus of one process: its own hub is the only one. */
-struct local_bus {
-    struct vd_bus base;
-    struct vd_hub *hub;
-};
-
-static void local_disconnect(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    vd_hub_disconnect(((struct local_bus *)bus)->hub, device_id, module_id);
-}
-
-static bool local_is_connected(struct vd_bus *bus, const char *device_id, const char *module_id)
-{
-    return vd_hub_is_connected(((struct local_bus *)bus)->hub, device_id, module_id);
-}
-
-static int local_call_method(
-    struct vd_bus *bus, const struct vd_method_call *call, vd_method_done *done, void *context)
-{
-    return vd_hub_call_method(((struct local_bus *)bus)->hub, call, done, context);
-}
-
-static void local_desired_changed(struct vd_bus *bus, const char *device_id, const char *module_id,
-    int64_t version, struct vd_str change)
-{
-    vd_hub_desired_changed(((struct local_bus *)bus)->hub, device_id, module_id, version, change);
-}
-
-static void local_c2d_waiting(struct vd_bus *bus, const char *device_id)
-{
-    vd_hub_c2d_waiting(((struct local_bus *)bus)->hub, device_id);
-}
-
-static int local_record(struct vd_bus *bus, const struct vd_event *event)
-{
-    return vd_hub_append(((struct local_bus *)bus)->hub, event);
-}
-
-static const struct vd_bus_ops local_bus_ops = {
-    .disconnect = local_disconnect,
-    .is_connected = local_is_connected,
-    .call_method = local_call_method,
-    .desired_changed = local_desired_changed,
-    .c2d_waiting = local_c2d_waiting,
-    .record = local_record,
-};
-
 struct service {
     const char *dir;
     struct vd_config config;
@@ -106,7 +61,7 @@ struct service {
     struct vd_audit_watch *audit_watch;
     struct vd_center *center;
     struct vd_export *exporter;
-    struct local_bus bus;
+    struct vd_serve_bus bus;
     char host_name[VD_HOST_NAME_MAX + 8];
     char resource_id[VD_RESOURCE_ID_SIZE];
     struct vd_recorder recorder;
@@ -118,6 +73,7 @@ struct service {
     struct vd_portal *portal;
     struct vd_http *https; /* NULL: off */
     struct vd_health health;
+    struct vd_serve_reload reload;
 };
 
 /* ---- Before the start ---- */
@@ -163,6 +119,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     char key[VD_PATH_SIZE];
     struct vd_ip_filter filter;
     struct vd_resource_scope scope;
+    int64_t until_ms = 0;
     const struct vd_hub_config config = {
         .host_name = service->config.hub_name,
         .resource_id = service->resource_id,
@@ -173,20 +130,16 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         .max_connections = service->config.hub_max_connections,
         .ip_filter = &filter,
         .state = service->stores.state,
-        .rates =
-            {
-                .address_connects_per_s = service->config.hub_address_connects,
-                .failed_logins_per_min = service->config.hub_failed_logins,
-                .identity_logins_per_min = service->config.hub_device_logins,
-                .identity_messages_per_s = service->config.hub_device_messages,
-                .identity_kib_per_s = service->config.hub_device_kib,
-            },
+        .rates = vd_serve_rates_of(&service->config),
     };
     int error;
 
     if (vd_data_path(service->dir, VD_FILE_SERVER, certificate) != VD_OK ||
         vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return VD_E_LIMIT;
+    }
+    if (vd_pki_valid_until(certificate, &until_ms) == VD_OK) {
+        vd_health_set_certificate(&service->health, until_ms);
     }
     vd_config_scope(&service->config, &scope);
     vd_resource_hub_id(&scope, service->resource_id);
@@ -321,10 +274,25 @@ static int start_local(struct service *service, char *error_text, size_t error_s
     return vd_http_start(&config, &service->local, error_text, error_size);
 }
 
+static int reload(void *context, json_t **out, char *error_text, size_t error_size)
+{
+    return vd_serve_reload(context, out, error_text, error_size);
+}
+
+/* By a signal: what came of it is in the log. */
+static void reload_quietly(void *context)
+{
+    char error_text[1024];
+    json_t *outcome = NULL;
+
+    (void)!vd_serve_reload(context, &outcome, error_text, sizeof error_text);
+    json_decref(outcome);
+}
+
 /* What the faces work on. */
 static void make_api(struct service *service)
 {
-    service->bus = (struct local_bus){{&local_bus_ops}, service->hub};
+    vd_serve_bus_init(&service->bus, service->hub);
     vd_config_host(&service->config, vd_hub_port(service->hub), service->host_name);
     service->api = (struct vd_api){
         .registry = service->stores.registry,
@@ -344,11 +312,13 @@ static void make_api(struct service *service)
         .recorder = &service->recorder,
         .backup = vd_backup_of_api,
         .data_dir = service->dir,
-        .query_limits = {.max_rows = service->config.query_max_rows,
-            .timeout_ms = service->config.query_timeout_s * 1000},
+        .reload = reload,
+        .reload_context = &service->reload,
         .started_ms = vd_clock_utc_ms(),
         .health = &service->health,
     };
+    vd_api_set_query_limits(
+        &service->api, service->config.query_max_rows, service->config.query_timeout_s * 1000);
     vd_detect_settings_of(&service->config, &service->api.detection);
     vd_config_scope(&service->config, &service->api.scope);
     service->recorder = (struct vd_recorder){
@@ -378,15 +348,11 @@ static int start_https_server(
         .upgrade = {VD_HUB_WEBSOCKET_PATH, VD_HUB_WEBSOCKET_PROTOCOL, service->hub},
     };
     char text[VD_ADDRESS_TEXT_SIZE + 8];
-    int64_t until_ms = 0;
     int error;
 
     if (vd_data_path(service->dir, VD_FILE_SERVER, certificate) != VD_OK ||
         vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return VD_E_LIMIT;
-    }
-    if (vd_pki_valid_until(certificate, &until_ms) == VD_OK) {
-        vd_health_set_certificate(&service->health, until_ms);
     }
     error = vd_http_start(&config, &service->https, error_text, error_size);
     vd_listen_format(listen, listen->port, text);
@@ -449,6 +415,20 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     return error;
 }
 
+static void allow_reload(struct service *service)
+{
+    struct vd_serve_reload *reload = &service->reload;
+
+    reload->config = &service->config;
+    reload->stores = &service->stores;
+    reload->hub = service->hub;
+    reload->https = service->https;
+    reload->center = service->center;
+    reload->audit_watch = service->audit_watch;
+    reload->api = &service->api;
+    reload->health = &service->health;
+}
+
 static int start(struct service *service)
 {
     char error_text[1024] = "";
@@ -477,6 +457,7 @@ static int start(struct service *service)
         error = start_https(service, error_text, sizeof error_text);
     }
     if (error == VD_OK) {
+        allow_reload(service);
         error = start_local(service, error_text, sizeof error_text);
     }
     if (error != VD_OK) {
@@ -491,6 +472,7 @@ static bool stop(struct service *service)
     bool https_ended;
     bool api_ended;
 
+    vd_serve_reload_end(&service->reload);
     if (service->hub != NULL) {
         /* A caller who waits for a device would hold up the API. */
         vd_hub_refuse_methods(service->hub);
@@ -534,19 +516,21 @@ static void say_ready(const struct service *service)
 
 int vd_cmd_serve(const struct vd_invocation *invocation)
 {
-    struct service service = {.dir = invocation->data_dir, .lock = -1};
+    struct service service = {.dir = invocation->data_dir,
+        .lock = -1,
+        .reload = {.invocation = invocation, .lock = PTHREAD_MUTEX_INITIALIZER}};
     bool ended;
     int error;
 
+    vd_serve_hangup_block();
     if (!vd_data_dir_is_initialised(service.dir)) {
         return vd_cli_fail("%s is not a data directory: make one with `vedette init --data-dir %s`",
             service.dir, service.dir);
     }
-    if (!vd_serve_config_read(invocation, &service.config)) {
+    if (!vd_serve_config_read(invocation, &service.config, NULL)) {
         return VD_EXIT_FAILURE;
     }
-    vd_log_set_level(service.config.log_level);
-    vd_log_set_json(service.config.log_json);
+    vd_serve_log_by(&service.config);
     raise_file_limit();
     if (take_lock(&service) != VD_OK) {
         return VD_EXIT_FAILURE;
@@ -564,7 +548,8 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         service.health.https = service.https;
         service.health.local = service.local;
         say_ready(&service);
-        vd_log(VD_LOG_INFO, "serve.stopping", "signal=%d", vd_serve_attend(&service.health));
+        vd_log(VD_LOG_INFO, "serve.stopping", "signal=%d",
+            vd_serve_attend(&service.health, reload_quietly, &service.reload));
     }
     ended = stop(&service);
     vd_log(VD_LOG_INFO, "serve.stopped", "requests_left=%d", ended ? 0 : 1);

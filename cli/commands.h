@@ -59,6 +59,7 @@ int vd_cmd_device_query(const struct vd_invocation *invocation);
 int vd_cmd_method(const struct vd_invocation *invocation);
 int vd_cmd_query(const struct vd_invocation *invocation);
 int vd_cmd_health(const struct vd_invocation *invocation);
+int vd_cmd_reload(const struct vd_invocation *invocation);
 int vd_cmd_status(const struct vd_invocation *invocation);
 int vd_cmd_management(const struct vd_invocation *invocation);
 int vd_cmd_config(const struct vd_invocation *invocation);

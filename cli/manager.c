@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/log.h"
 
 #define MESSAGE_SIZE 512
@@ -56,11 +56,18 @@ void vd_manager_stopping(void)
 void vd_manager_reloading(void)
 {
     char message[MESSAGE_SIZE];
+    struct timespec now;
 
-    /* The manager compares it with its own clock to know a reload from an earlier one. */
-    snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
-        vd_clock_monotonic_ms() * 1000);
+    /* Exactly: the manager passes over a word that is older than its request. */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+        (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     tell(message);
+}
+
+void vd_manager_reloaded(void)
+{
+    tell("READY=1");
 }
 
 /* ---- The watchdog ---- */

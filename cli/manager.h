@@ -9,11 +9,12 @@
 
 #include "api/health.h"
 
-/* All of these do nothing unless the environment names the manager's socket. None blocks. The main thread. */
+/* All of these do nothing unless the environment names the manager's socket. None blocks. Any thread, but for the watch. */
 void vd_manager_ready(void);
 void vd_manager_stopping(void);
-/* A reload begins; vd_manager_ready ends it. */
+/* A reload begins and ends. */
 void vd_manager_reloading(void);
+void vd_manager_reloaded(void);
 
 /* The manager's watchdog, and what it was told last of the service's health. */
 struct vd_manager_watch {

@@ -16,7 +16,8 @@ static const struct vd_command commands[] = {
         .takes = VD_TAKES_DATA_DIR,
         .options = vd_serve_options,
         .details =
-            "Prints one line on stdout when it is ready; logs on stderr; ends on SIGINT or SIGTERM.\n",
+            "Prints one line on stdout when it is ready; logs on stderr; ends on SIGINT or SIGTERM; reads its\n"
+            "configuration again on SIGHUP.\n",
         .run = vd_cmd_serve},
     {.name = "device",
         .summary = "The identities that may connect.",
@@ -111,6 +112,13 @@ static const struct vd_command commands[] = {
             "The exit status is 0 if it is ready, 3 if it lives and is not ready, 4 if a part of it is stuck, 1 if it does not run or\n"
             "does not answer. docs/operate.md says what to do about each reason.\n",
         .run = vd_cmd_health},
+    {.name = "reload",
+        .summary = "Has the service read its configuration and certificate again.",
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
+        .details =
+            "Says what has changed, and what waits for a restart. If anything is wrong (`vedette config check`) nothing is changed, and\n"
+            "the exit status is 1. Connections that are open stay; new ones are shown the new certificate. SIGHUP does the same.\n",
+        .run = vd_cmd_reload},
     {.name = "backup",
         .summary = "Writes a backup of all stores, while the service runs.",
         .arguments = "DEST",

@@ -16,6 +16,15 @@ static void ending_signals(sigset_t *set)
     sigaddset(set, SIGTERM);
 }
 
+void vd_serve_hangup_block(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 void vd_serve_signals_block(void)
 {
     sigset_t set;
@@ -25,7 +34,7 @@ void vd_serve_signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Once more, and it ends as by default: every store survives that. */
+/* One that ends it once more does so as by default: every store survives that. */
 static void release_signals(void)
 {
     sigset_t set;
@@ -34,13 +43,17 @@ static void release_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-int vd_serve_attend(struct vd_health *health)
+int vd_serve_attend(struct vd_health *health, void (*reload)(void *context), void *context)
 {
+    const struct timespec at_once = {0, 0};
     struct vd_manager_watch watch;
+    sigset_t ending;
     sigset_t set;
     int number = -1;
 
-    ending_signals(&set);
+    ending_signals(&ending);
+    set = ending;
+    sigaddset(&set, SIGHUP);
     vd_manager_watch_begin(&watch);
     vd_manager_ready();
     while (number < 0) {
@@ -53,6 +66,11 @@ int vd_serve_attend(struct vd_health *health)
         vd_health_probe(health);
         vd_manager_watch_tick(&watch, vd_health_now(health), vd_clock_monotonic_ms());
         number = sigtimedwait(&set, NULL, &step); /* -1: the time is over, or another signal */
+        if (number == SIGHUP) {
+            reload(context);
+            /* Of several the lowest comes first: many of this one must not keep those that end it waiting. */
+            number = sigtimedwait(&ending, NULL, &at_once);
+        }
     }
     vd_health_set_stopping(health);
     vd_manager_stopping();

@@ -14,13 +14,17 @@
 /* The data directory, that of diagnostics, and each of the shortest in VD_CONFIG_FOLDERS_SIZE. */
 #define WRITES_MAX (2 + VD_CONFIG_FOLDERS_SIZE / 2)
 
+/* The certificate and its key. */
+#define CERTIFICATE_FILES 2
+
 struct paths {
     char folders[VD_CONFIG_FOLDERS_SIZE]; /* cut at the colons */
     char diagnostics[VD_PATH_SIZE];
     char webhook_ca[VD_PATH_SIZE];
     char portal[VD_SERVE_PORTAL_FOLDERS][VD_PATH_SIZE];
+    char *certificates[CERTIFICATE_FILES];
     const char *writes[WRITES_MAX];
-    const char *reads[VD_SERVE_PORTAL_FOLDERS + 4];
+    const char *reads[VD_SERVE_PORTAL_FOLDERS + CERTIFICATE_FILES + 3];
     struct vd_sandbox_wish wish;
 };
 
@@ -59,6 +63,24 @@ static int find_writes(struct paths *paths, const char *dir, const struct vd_con
     return VD_OK;
 }
 
+/* Where what replaces the certificate and its key comes to lie: beside the file that a link in the data directory leads to now. */
+static void find_certificates(struct paths *paths, const char *dir)
+{
+    static const char *const names[CERTIFICATE_FILES] = {VD_FILE_SERVER, VD_FILE_SERVER_KEY};
+    char path[VD_PATH_SIZE];
+
+    for (size_t i = 0; i < CERTIFICATE_FILES; i++) {
+        char *target = vd_data_path(dir, names[i], path) == VD_OK ? realpath(path, NULL) : NULL;
+        char *slash = target != NULL ? strrchr(target, '/') : NULL;
+
+        if (slash != NULL && slash != target) {
+            *slash = '\0';
+            add_read(paths, target);
+        }
+        paths->certificates[i] = target;
+    }
+}
+
 static int find_reads(struct paths *paths, const char *dir, const struct vd_config *config)
 {
     const size_t count = vd_serve_portal_folders(dir, config->portal_directory, paths->portal);
@@ -68,6 +90,7 @@ static int find_reads(struct paths *paths, const char *dir, const struct vd_conf
         add_read(paths, paths->portal[i]);
     }
     add_read(paths, paths->webhook_ca);
+    find_certificates(paths, dir);
     /* Where OpenSSL looks for authorities instead of the system's place. */
     add_read(paths, getenv("SSL_CERT_FILE"));
     add_read(paths, getenv("SSL_CERT_DIR"));
@@ -110,6 +133,9 @@ int vd_serve_sandbox_enter(const char *dir, const struct vd_config *config)
     if (error == VD_OK) {
         vd_sandbox_enter(&paths->wish);
         say(vd_sandbox_state());
+    }
+    for (size_t i = 0; i < CERTIFICATE_FILES; i++) {
+        free(paths->certificates[i]);
     }
     free(paths);
     return error;

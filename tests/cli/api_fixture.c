@@ -88,7 +88,8 @@ int set_up(void **state)
         .audit = stores.audit,
         .bus = &bus.base,
         .host_name = "hub.test:9883",
-        .query_limits = {.max_rows = 3, .timeout_ms = 10000},
+        .query_max_rows = 3,
+        .query_timeout_ms = 10000,
     };
     return 0;
 }

@@ -406,7 +406,7 @@ static void test_api_http__long_query(void **state)
     int fd;
 
     (void)state;
-    api.query_limits.timeout_ms = 6000;
+    api.query_timeout_ms = 6000;
     vd_buf_printf(
         &request, "POST /query HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s", sizeof body - 1, body);
     fd = connect_raw();

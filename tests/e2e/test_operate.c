@@ -162,6 +162,9 @@ static void test_operate__words_to_the_manager(void **state)
     await_word("READY=1");
     await_word("WATCHDOG=1");
     await_word("WATCHDOG=1");
+    assert_int_equal(kill(hub.pid, SIGHUP), 0);
+    await_word("RELOADING=1\nMONOTONIC_USEC=");
+    await_word("READY=1");
     e2e_hub_stop(&hub);
     await_word("STOPPING=1");
     close(manager);
