@@ -14,7 +14,7 @@
 #define MINUTE_MS     60000
 #define HOUR_MS       3600000
 #define CLOCK_KEPT_MS 3600000
-#define TRUST_MS      3600000
+#define TRUST_MS      VD_DAY_MS
 
 int vd_engine_new(
     const struct vd_detect_settings *settings, struct vd_fleet *fleet, struct vd_engine **out)
@@ -157,6 +157,11 @@ int vd_engine_advance(struct vd_engine *engine, int64_t now_ms, struct vd_findin
     }
     engine->is_running = true;
     if (engine->now_ms != 0 && step > VD_DAY_MS) {
+        if (!engine->settings.is_trial) {
+            vd_log(VD_LOG_WARN, "center.clock_ahead",
+                "from=%lld to=%lld effect=\"nothing is removed for its age for a day\"",
+                (long long)engine->now_ms, (long long)now_ms);
+        }
         engine->jumped_observed = engine->observed_ms;
         engine->has_jumped = true;
     }

@@ -61,8 +61,8 @@ VD_NODISCARD int vd_engine_advance(
 #define VD_ENGINE_GAP_MS 60000
 
 /*
- * Whether now_ms, which the hub's clock says, is not more than a day ahead of what was observed, and was not for an hour: a clock
- * that is wrong after a start is set soon.
+ * Whether now_ms, which the hub's clock says, is not more than a day ahead of what was observed, and was not for a day of
+ * service: what is removed for its age does not come back when the clock is set right.
  */
 bool vd_engine_trusts_time(const struct vd_engine *engine, int64_t now_ms);
 

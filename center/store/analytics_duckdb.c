@@ -89,16 +89,30 @@ static int ensure_working(struct vd_duckdb *store)
     return error;
 }
 
-/* The day whose file takes rows of `day`: never one before the newest. */
+static bool has_day(const struct vd_duckdb *store, int32_t day)
+{
+    for (size_t i = 0; i < store->day_count; i++) {
+        if (store->days[i].day == day) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The day whose file takes rows of `day`. A clock that is set right by less than a day or two goes on in the file that it wrote
+ * last; one that was years ahead leaves that behind. While there is a copy, files that are not the current one are linked. */
 static int32_t file_day(const struct vd_duckdb *store, int32_t day)
 {
-    if (store->day_count > 0 && store->days[store->day_count - 1].day > day) {
-        return store->days[store->day_count - 1].day;
+    const int32_t current =
+        store->day_count > 0 ? store->days[vd_duckdb_day_current(store)].day : day;
+
+    if (current == day + 1 || (vd_duckdb_copy_is_under_way(store) && has_day(store, day))) {
+        return current;
     }
     return day;
 }
 
-/* The newest day of which there are rows; of the clock where there are none. */
+/* The newest day of which there are rows; the current one where there are none: only the offset moves. */
 static int32_t day_of(const struct vd_duckdb *store, const struct vd_table_rows *rows)
 {
     int64_t newest_ms = INT64_MIN;
@@ -118,9 +132,25 @@ static int32_t day_of(const struct vd_duckdb *store, const struct vd_table_rows 
         newest_ms = rows->activities[rows->activity_count - 1].time_generated_ms;
     }
     if (newest_ms == INT64_MIN && store->day_count > 0) {
-        return store->days[store->day_count - 1].day; /* only the offset moves */
+        return store->days[vd_duckdb_day_current(store)].day;
     }
     return vd_time_day(newest_ms != INT64_MIN ? newest_ms : vd_clock_utc_ms());
+}
+
+/* The place of that day's file, made if there is none. A day that was past is not written anew while rows come to it. */
+static int take_day(
+    struct vd_duckdb *store, int32_t day, size_t *place, char *text, size_t text_size)
+{
+    int error;
+
+    if (store->rewrite.is_under_way && store->rewrite.from.day == day) {
+        vd_duckdb_rewrite_stop(store);
+    }
+    error = vd_duckdb_day_ensure(store, day, text, text_size);
+    for (size_t i = 0; error == VD_OK && i < store->day_count; i++) {
+        *place = store->days[i].day == day ? i : *place;
+    }
+    return error;
 }
 
 static int duckdb_store_append(
@@ -129,16 +159,15 @@ static int duckdb_store_append(
     struct vd_duckdb *store = duckdb_of(analytics);
     char text[VD_DUCKDB_TEXT_SIZE] = "";
     char catalog[32];
-    int32_t day;
+    size_t place = 0;
     int error = ensure_working(store);
 
     if (error != VD_OK) {
         return error;
     }
-    day = file_day(store, day_of(store, rows));
-    error = vd_duckdb_day_ensure(store, day, text, sizeof text);
+    error = take_day(store, file_day(store, day_of(store, rows)), &place, text, sizeof text);
     if (error == VD_OK) {
-        vd_duckdb_day_catalog(&store->days[store->day_count - 1], catalog);
+        vd_duckdb_day_catalog(&store->days[place], catalog);
         error = append_transaction(store, catalog, rows, next_offset, text, sizeof text);
         if (error != VD_OK) {
             recover(store, catalog);
@@ -148,6 +177,7 @@ static int duckdb_store_append(
         tell(store, "analytics.append_failed", text);
         return error;
     }
+    store->days[place].next_offset = next_offset;
     store->next_offset = next_offset;
     return VD_OK;
 }

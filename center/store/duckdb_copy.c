@@ -132,8 +132,9 @@ int vd_duckdb_copy_begin(struct vd_duckdb *store, char *text, size_t text_size)
     }
     copy->has_newest = false;
     for (size_t i = 0; error == VD_OK && i < store->day_count; i++) {
-        error = i + 1 < store->day_count ? link_day(store, &store->days[i], text, text_size)
-                                         : note_newest(store, &store->days[i], text, text_size);
+        error = i != vd_duckdb_day_current(store)
+            ? link_day(store, &store->days[i], text, text_size)
+            : note_newest(store, &store->days[i], text, text_size);
     }
     if (error != VD_OK) {
         (void)!remove_folder(copy->folder);

@@ -140,13 +140,22 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     return error;
 }
 
+size_t vd_duckdb_day_current(const struct vd_duckdb *store)
+{
+    size_t current = 0;
+
+    for (size_t i = 1; i < store->day_count; i++) {
+        current = store->days[i].next_offset >= store->days[current].next_offset ? i : current;
+    }
+    return current;
+}
+
 int vd_duckdb_day_attach(
-    struct vd_duckdb *store, const struct vd_duckdb_day *day, char *text, size_t text_size)
+    struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
 {
     char *path = vd_duckdb_day_path(store, day);
     char catalog[32];
     int64_t version = 0;
-    uint64_t next_offset = 0;
     int error = VD_E_NOMEM;
 
     vd_duckdb_day_catalog(day, catalog);
@@ -155,7 +164,7 @@ int vd_duckdb_day_attach(
     }
     free(path);
     if (error == VD_OK) {
-        error = read_meta(store, catalog, &version, &next_offset, text, text_size);
+        error = read_meta(store, catalog, &version, &day->next_offset, text, text_size);
     }
     if (error == VD_OK && version > VD_DUCKDB_DAY_VERSION) {
         snprintf(text, text_size,
@@ -166,8 +175,8 @@ int vd_duckdb_day_attach(
     if (error == VD_OK && version < VD_DUCKDB_DAY_VERSION) {
         error = vd_duckdb_day_migrate(store, catalog, version, text, text_size);
     }
-    if (error == VD_OK && next_offset > store->next_offset) {
-        store->next_offset = next_offset;
+    if (error == VD_OK && day->next_offset > store->next_offset) {
+        store->next_offset = day->next_offset;
     }
     return error;
 }
@@ -339,7 +348,7 @@ static int create_day(
 
 int vd_duckdb_day_ensure(struct vd_duckdb *store, int32_t day, char *text, size_t text_size)
 {
-    const struct vd_duckdb_day new_day = {.day = day};
+    struct vd_duckdb_day new_day = {.day = day};
     int error;
 
     for (size_t i = 0; i < store->day_count; i++) {

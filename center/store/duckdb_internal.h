@@ -16,7 +16,8 @@
 /* A day and the file that holds it. */
 struct vd_duckdb_day {
     int32_t day;
-    uint32_t generation; /* how often it was written anew; 0: as rows came */
+    uint32_t generation;  /* how often it was written anew; 0: as rows came */
+    uint64_t next_offset; /* of the log, when rows came to it last */
     bool is_measured;
     uint64_t bytes;
     struct vd_analytics_amount amounts[VD_ANALYTICS_KINDS];
@@ -120,9 +121,11 @@ void vd_duckdb_instance_close(struct vd_duckdb *store);
 /* Makes and attaches the file of `day` unless it is there, and makes the view take it in. */
 VD_NODISCARD int vd_duckdb_day_ensure(
     struct vd_duckdb *store, int32_t day, char *text, size_t text_size);
-/* Attaches a day's file, brought up to this version. */
+/* Attaches a day's file, brought up to this version, and notes its offset. */
 VD_NODISCARD int vd_duckdb_day_attach(
-    struct vd_duckdb *store, const struct vd_duckdb_day *day, char *text, size_t text_size);
+    struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size);
+/* The place of the day that rows came to last, which is the newest unless a clock went back; 0 where there is none. */
+size_t vd_duckdb_day_current(const struct vd_duckdb *store);
 /* Attaches a file; options: "" or more of them, ", ROW_GROUP_SIZE ...". */
 VD_NODISCARD int vd_duckdb_attach(duckdb_connection connection, const char *path,
     const char *catalog, const char *options, char *text, size_t text_size);

@@ -39,7 +39,8 @@ static int measure_table(struct vd_duckdb *store, struct vd_duckdb_day *day,
 static int measure_day(
     struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
 {
-    struct vd_duckdb_day measured = {.day = day->day, .generation = day->generation};
+    struct vd_duckdb_day measured = {
+        .day = day->day, .generation = day->generation, .next_offset = day->next_offset};
     uint64_t blocks = 0;
     int error = VD_OK;
 
@@ -65,16 +66,17 @@ static int measure_day(
     return VD_OK;
 }
 
-/* The newest grows; of the others some that were not measured yet. */
+/* The current one grows; of the others some that were not measured yet. */
 static int measure(struct vd_duckdb *store, char *text, size_t text_size)
 {
+    const size_t current = vd_duckdb_day_current(store);
     size_t measured = 0;
     int error = VD_OK;
 
     for (size_t i = store->day_count; error == VD_OK && i > 0; i--) {
         struct vd_duckdb_day *day = &store->days[i - 1];
 
-        if (i == store->day_count || (!day->is_measured && measured < MEASURE_MAX)) {
+        if (i - 1 == current || (!day->is_measured && measured < MEASURE_MAX)) {
             error = measure_day(store, day, text, text_size);
             measured++;
         }
@@ -121,12 +123,29 @@ static void tell_dropped(enum vd_log_level level, const char *why, const struct 
             day->amounts[VD_ANALYTICS_ACTIVITY].rows));
 }
 
+/* How many days ago rows came to it last. Its name says that, unless the clock was behind: it is no older than any day that was
+ * full before it came. What a clock that was ahead left tells nothing. */
+static int32_t age_of(const struct vd_duckdb *store, const struct vd_duckdb_day *day, int32_t today)
+{
+    int32_t last = day->day;
+
+    for (size_t i = 0; i < store->day_count; i++) {
+        const struct vd_duckdb_day *other = &store->days[i];
+
+        if (other->day > last && other->day <= today && other->next_offset < day->next_offset) {
+            last = other->day;
+        }
+    }
+    return today - last;
+}
+
 static bool is_expired(const struct vd_duckdb *store, const struct vd_duckdb_day *day,
     enum vd_analytics_kind kind, int64_t now_ms)
 {
     const uint32_t keep = store->keep.days[kind];
 
-    return keep > 0 && now_ms > 0 && (int64_t)vd_time_day(now_ms) - day->day > (int64_t)keep;
+    return keep > 0 && now_ms > 0 &&
+        (int64_t)age_of(store, day, vd_time_day(now_ms)) > (int64_t)keep;
 }
 
 /* Whether nothing of the day is to be kept; it was measured. */
@@ -146,15 +165,15 @@ static bool is_all_expired(
     return any && day->is_measured;
 }
 
-/* The newest day stays: it says how far the rows are. */
+/* The current day stays: it says how far the rows are. */
 static int drop_expired(struct vd_duckdb *store, int64_t now_ms, char *text, size_t text_size)
 {
     int error = VD_OK;
 
-    for (size_t i = 0; error == VD_OK && i + 1 < store->day_count;) {
+    for (size_t i = 0; error == VD_OK && i < store->day_count;) {
         const struct vd_duckdb_day day = store->days[i];
 
-        if (!is_all_expired(store, &day, now_ms)) {
+        if (i == vd_duckdb_day_current(store) || !is_all_expired(store, &day, now_ms)) {
             i++;
             continue;
         }
@@ -182,9 +201,10 @@ static int drop_for_size(struct vd_duckdb *store, char *text, size_t text_size)
 
     while (error == VD_OK && store->keep.max_bytes > 0 && store->day_count > 1 &&
         all_bytes(store) > store->keep.max_bytes) {
-        const struct vd_duckdb_day day = store->days[0];
+        const size_t oldest = vd_duckdb_day_current(store) == 0 ? 1 : 0;
+        const struct vd_duckdb_day day = store->days[oldest];
 
-        error = vd_duckdb_day_drop(store, 0, text, text_size);
+        error = vd_duckdb_day_drop(store, oldest, text, text_size);
         if (error == VD_OK) {
             tell_dropped(VD_LOG_WARN, "size", &day);
             pthread_mutex_lock(&store->stats_mutex);
@@ -218,8 +238,9 @@ static int rewrite_next(struct vd_duckdb *store, int64_t now_ms)
     if (store->rewrite.is_under_way || vd_clock_monotonic_ms() < store->rewrite_again_ms) {
         return VD_OK;
     }
-    for (size_t i = 0; i + 1 < store->day_count; i++) {
-        if (store->days[i].is_measured && needs_rewrite(store, &store->days[i], now_ms, keeps)) {
+    for (size_t i = 0; i < store->day_count; i++) {
+        if (i != vd_duckdb_day_current(store) && store->days[i].is_measured &&
+            needs_rewrite(store, &store->days[i], now_ms, keeps)) {
             return vd_duckdb_rewrite_start(store, &store->days[i], keeps);
         }
     }
@@ -235,7 +256,8 @@ static void publish(struct vd_duckdb *store, int64_t now_ms)
         bool keeps[VD_ANALYTICS_KINDS];
 
         stats.days_to_pack +=
-            i < store->day_count && needs_rewrite(store, day, now_ms, keeps) ? 1 : 0;
+            i - 1 != vd_duckdb_day_current(store) && needs_rewrite(store, day, now_ms, keeps) ? 1
+                                                                                              : 0;
         stats.bytes += day->bytes;
         for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
             stats.amounts[k].rows += day->amounts[k].rows;

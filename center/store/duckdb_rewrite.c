@@ -159,7 +159,7 @@ static void join(struct vd_duckdb_rewrite *r)
 /* The new file is whole: it takes the place of the old one. */
 static int replace(struct vd_duckdb *store, char *text, size_t text_size)
 {
-    const struct vd_duckdb_rewrite *r = &store->rewrite;
+    struct vd_duckdb_rewrite *r = &store->rewrite;
     char catalog[32];
     char sql[64];
     int error = vd_duckdb_day_attach(store, &r->to, text, text_size);

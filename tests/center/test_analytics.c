@@ -320,7 +320,7 @@ static bool day_file_exists(struct analytics_fixture *f, const char *day)
     return access(path, F_OK) == 0;
 }
 
-/* A file a day; a clock that goes back writes to the newest, so offsets never go back either. */
+/* A file a day; a clock that goes back over midnight writes on to the newest. */
 static void test_days__files(void **state)
 {
     struct analytics_fixture *f = *state;

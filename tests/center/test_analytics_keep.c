@@ -255,6 +255,33 @@ static void test_age__of_each_table(void **state)
     assert_int_equal(analytics_offset_of(f), 15);
 }
 
+/* Ten years ahead, right again, ten years behind, right again: nothing goes before its time, and nothing stays for what is ahead. */
+static void test_age__by_a_wrong_clock(void **state)
+{
+    static const int days[] = {0, 1, 3650, 2, -3650, 3};
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
+        f->keep.days[i] = 2;
+    }
+    analytics_reopen(f);
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        append_day(f, days[i], i + 10);
+    }
+    assert_true(file_exists(f, "2025-11-26.duckdb"));
+    analytics_reopen(f);
+    assert_int_equal(analytics_offset_of(f), 15);
+    pack(f, ANALYTICS_DAY_0 + 4 * VD_DAY_MS);
+    assert_int_equal(analytics_count_rows(f), 4 * (DAY_ROWS + 1)); /* without days 0 and 1 */
+    assert_true(file_exists(f, "2025-11-27.duckdb")); /* is not packed: rows come to it */
+    append_day(f, 4, 16);
+    pack(f, ANALYTICS_DAY_0 + 5 * VD_DAY_MS);
+    assert_int_equal(
+        analytics_count_rows(f), 3 * (DAY_ROWS + 1)); /* what came after day 2 is gone too */
+    assert_true(file_exists(f, "2025-11-27.1.duckdb"));
+    assert_int_equal(analytics_offset_of(f), 16);
+}
+
 /* ---- Size ---- */
 
 /* However few rows they are, and whether or not the day's file has them already: what stands on the disk is told. */
@@ -335,6 +362,7 @@ int main(void)
         ANALYTICS_TEST(test_packing__cut_off),
         ANALYTICS_TEST(test_packing__under_queries),
         ANALYTICS_TEST(test_age__of_each_table),
+        ANALYTICS_TEST(test_age__by_a_wrong_clock),
         ANALYTICS_TEST(test_size__of_few_rows),
         ANALYTICS_TEST(test_size__the_oldest_go),
         ANALYTICS_TEST(test_age__while_packing),
