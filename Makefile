@@ -9,6 +9,7 @@ help:
 	@echo 'make fmt     format the C      make lint   clang-tidy, cppcheck, shellcheck, format'
 	@echo 'make tsan    the tests in which threads meet, with ThreadSanitizer'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make faults  faults in the running service, all of them (an hour): killed at every commit point, bad disks, clocks, peers'
 	@echo 'make coverage  which lines the corpora and the unit tests reach'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
 	@echo 'make soak    a day of 10,000 devices in an hour (HOURS, DEVICES, SPEED: docs/soak.md)'
@@ -41,6 +42,11 @@ tsan:
 
 fuzz:
 	@tools/fuzz $(FUZZ_SECONDS)
+
+faults:
+	@cmake --preset asan >/dev/null
+	@cmake --build build/asan -j $(JOBS) -- --no-print-directory -s
+	@VEDETTE_FAULTS_ALL=1 ctest --preset asan -L faults --verbose
 
 coverage:
 	@tools/coverage
@@ -76,4 +82,4 @@ deb:
 clean:
 	rm -rf build/release build/asan build/tsan build/fuzz build/coverage build/bench build/size build/soak build/packages
 
-.PHONY: help check run test tsan fmt fmt-check lint fuzz coverage bench size figures hub-figures screenshots deb clean
+.PHONY: help check run test tsan fmt fmt-check lint fuzz faults coverage bench size figures hub-figures screenshots deb clean

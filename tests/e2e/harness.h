@@ -56,6 +56,8 @@ struct e2e_hub {
     const char *address; /* that it listens on */
     uint16_t port;       /* that it listens on now */
     uint16_t https_port; /* likewise for back ends; 0: it does not */
+    const char *const
+        *env; /* that it runs with, as struct e2e_start has it; NULL: the test's own */
     unsigned starts;
     pid_t pid; /* 0: not running */
 };
@@ -70,6 +72,8 @@ void e2e_hub_init_as(struct e2e_hub *hub, const char *host_name, const char *nam
 void e2e_hub_serve_https(const struct e2e_hub *hub);
 /* Starts `vedette serve` and waits until it says that it is ready. */
 void e2e_hub_start(struct e2e_hub *hub);
+/* Likewise, but it may also end instead: false then. */
+bool e2e_hub_try(struct e2e_hub *hub);
 /* SIGKILL. */
 void e2e_hub_kill(struct e2e_hub *hub);
 /* SIGTERM; fails the test unless it ends with 0 within ten seconds. */
