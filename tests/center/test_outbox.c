@@ -257,6 +257,21 @@ static bool is_stored(struct store_fixture *f, const char *text)
     return found;
 }
 
+/* However many wait for a receiver that fails: the center's transaction adds to them. */
+static void test_outbox__adding_does_not_read_what_waits(void **state)
+{
+    struct store_fixture *f = *state;
+
+    add_sink(f, "a", "Low");
+    for (uint64_t id = 1; id <= 20; id++) {
+        test_alert_happen(f->store, id, "High");
+    }
+    assert_int_equal(member_of(f, "a", "waiting"), 20);
+    assert_int_equal(sqlite3_stmt_status(vd_alert_sql(f->store, VD_SQL_OUTBOX_OLDEST),
+                         SQLITE_STMTSTATUS_FULLSCAN_STEP, 0),
+        0);
+}
+
 static void test_outbox__secrets_are_sealed(void **state)
 {
     static const uint8_t other[VD_MASTER_KEY_BYTES] = {8};
@@ -303,6 +318,7 @@ int main(void)
         OUTBOX_TEST(test_outbox__a_sequence_is_never_used_again),
         OUTBOX_TEST(test_outbox__a_change_that_is_rolled_back_is_not_told),
         OUTBOX_TEST(test_outbox__dead_letters_are_replayed_and_discarded),
+        OUTBOX_TEST(test_outbox__adding_does_not_read_what_waits),
         OUTBOX_TEST(test_outbox__secrets_are_sealed),
         OUTBOX_TEST(test_outbox__sinks_are_checked),
     };
