@@ -199,7 +199,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  {"alertType","displayName","canFire","why"}]}
  * GET /recommendations             {"recommendations":[...]}, as center/store/recommendations.h says
  * GET /recommendations/{id}        one by its type, with its "history" and "fix": null or {"description","request":{"method",
- *                                  "path","body"}}: the request that removes the cause, for whoever wants it
+ *                                  "path","body"},"then"}: the request that removes the cause, for whoever wants it, and what is
+ *                                  left to do after it, or null
  * GET /dead-letters?limit=&device=&reason=&before=&from=   {"deadLetters":[...],"count","open"}, the newest first; reason: a piece
  *                                  of it; before, from: offsets; count: of device and reason, open: those that no replay has taken
  * GET /dead-letters/{offset}?body=auto|json|text|hex   one with its properties and body
@@ -255,7 +256,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  "withheldPackets","share" (0 to 1; null: nothing was reported),"mostDevices" (that reported in one
  *                                  hour),"hours":[{"hour","reportedPackets","missedPackets","share","devices"}],"losses":[{"deviceId",
  *                                  "missedPackets"}] (who lost most)} of 24 hours,"ingest":{
- *                                  "eventsPerSecond","backlog","lastEvent","deadLetters","refusedConnections","connections",
+ *                                  "since" (the start: of the last message, and of refused connections),"messagesPerSecond" (of
+ *                                  devices),"backlog","lastMessage","deadLetters","refusedConnections","connections",
  *                                  "isStalled","storesRawEvents"},"notices":[{"code","severity","text"}]}
  * GET /audit?who=&what=&kind=&outcome=&from=&to=&limit=&before=   {"records":[...],"next"}: lib/audit.h; who, what: pieces of
  *                                  them; before: a sequence, "next" of the page before, 0 at the end. For owners, as all of these

@@ -302,10 +302,10 @@ static int ingest_json(struct overview *o, json_t **json)
         note(o, "LogUnwritable", "High",
             "The event log cannot be written: devices keep what they have to say.");
     }
-    *json = json_pack("{s:f, s:I, s:o, s:I, s:I, s:I, s:b, s:b}", "eventsPerSecond",
-        center.records_per_second, "backlog", (json_int_t)backlog, "lastEvent",
-        vd_api_time(center.last_record_ms), "deadLetters", (json_int_t)letters,
-        "refusedConnections", (json_int_t)hub.connects_refused, "connections",
+    *json = json_pack("{s:o, s:f, s:I, s:o, s:I, s:I, s:I, s:b, s:b}", "since",
+        vd_api_time(api->started_ms), "messagesPerSecond", center.messages_per_second, "backlog",
+        (json_int_t)backlog, "lastMessage", vd_api_time(center.last_message_ms), "deadLetters",
+        (json_int_t)letters, "refusedConnections", (json_int_t)hub.connects_refused, "connections",
         (json_int_t)hub.authenticated, "isStalled", (int)(center.stalled != 0), "storesRawEvents",
         (int)o->stores_raw_events);
     return error;

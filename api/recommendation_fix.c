@@ -5,10 +5,11 @@
 
 #include "hub/ip_filter.h"
 
-static json_t *fix_json(const char *description, const char *path, json_t *body)
+/* then: what is left to do after it; NULL: nothing. */
+static json_t *fix_json(const char *description, const char *path, json_t *body, const char *then)
 {
-    return json_pack("{s:s, s:{s:s, s:s, s:o}}", "description", description, "request", "method",
-        "PUT", "path", path, "body", body);
+    return json_pack("{s:s, s:{s:s, s:s, s:o}, s:s?}", "description", description, "request",
+        "method", "PUT", "path", path, "body", body, "then", then);
 }
 
 /* ---- The IP filter ---- */
@@ -54,7 +55,7 @@ static int fix_filter(const struct vd_api *api, json_t **fix)
         snprintf(path, sizeof path, "/ip-filter?etag=%llu", (unsigned long long)etag);
         *fix = fix_json("Refuses what no rule of the IP filter accepts. Devices and back ends at "
                         "other addresses, and all of IPv6, are shut out at once.",
-            path, closed(properties));
+            path, closed(properties), NULL);
     } else {
         *fix = json_null();
     }
@@ -75,10 +76,12 @@ static int fix_logs(const struct vd_api *api, json_t **fix)
         "?api-version=2021-05-01-preview",
         resource);
     *fix = fix_json("Makes a diagnostic setting that writes all categories of the hub's logs to a "
-                    "file in diagnostics.folder, for whatever ships files to another machine.",
+                    "file in diagnostics.folder on this machine. Having them on another machine is "
+                    "then still to be done.",
         path,
         json_pack("{s:{s:s, s:[{s:s, s:b}]}}", "properties", "storageAccountId", "file", "logs",
-            "categoryGroup", "allLogs", "enabled", 1));
+            "categoryGroup", "allLogs", "enabled", 1),
+        "Have the files in diagnostics.folder shipped to another machine.");
     return *fix != NULL ? VD_OK : VD_E_NOMEM;
 }
 

@@ -38,10 +38,10 @@ struct vd_center {
     } call;
     uint32_t callers; /* who wait for it */
     struct vd_center_stats stats;
-    /* What the rate is measured from: the number of records at two times, of the monotonic clock. */
+    /* What the rate is measured from: the number of security messages at two times, of the monotonic clock. */
     struct {
         int64_t ms;
-        uint64_t records;
+        uint64_t messages;
     } paces[2];
 };
 
@@ -80,12 +80,12 @@ static void measure_rate(struct vd_center *center)
 
         center->paces[0] = center->paces[1];
         center->paces[1].ms = now_ms;
-        center->paces[1].records = center->stats.records;
+        center->paces[1].messages = center->stats.messages;
         center->paces[0] = is_first ? center->paces[1] : center->paces[0];
     }
     if (now_ms > center->paces[0].ms) {
-        center->stats.records_per_second =
-            (double)(center->stats.records - center->paces[0].records) * 1000 /
+        center->stats.messages_per_second =
+            (double)(center->stats.messages - center->paces[0].messages) * 1000 /
             (double)(now_ms - center->paces[0].ms);
     }
 }

@@ -29,8 +29,8 @@ struct vd_center_stats {
     uint64_t devices_known;     /* that detections have state of, now */
     uint64_t devices_reporting; /* of them, heard of and not silent; looked at once a minute */
     uint64_t devices_silent;    /* likewise */
-    int64_t last_record_ms;     /* UTC: when the hub got the last record; 0: none since the start */
-    double records_per_second;  /* of the last 10 to 20 s */
+    int64_t last_message_ms;    /* UTC: when a device sent the last one; 0: none since the start */
+    double messages_per_second; /* security messages of the last 10 to 20 s */
     uint64_t next_offset;       /* all sinks are behind this one */
     uint32_t stalled;           /* 1 while a store cannot be written */
 };

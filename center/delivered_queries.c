@@ -5,6 +5,8 @@
 
 #include "center/saved_query.h"
 
+/* What a device tells late it did earlier: that is TimeStamp. A span is of when it came, for by that the tables are kept. */
+
 /* Flows of a device: reports of its collector, and connections that JSON messages tell of. */
 #define FLOWS               \
     "SecurityIoTRawEvent\n" \
@@ -31,8 +33,8 @@ static const struct vd_delivered_query delivered[] = {
         "| extend d = parse_json(EventDetails)\n"
         "| summarize Flows = count(), RemoteAddresses = dcount(tostring(d.RemoteAddress)),\n"
         "    BytesIn = sum(tolong(d.BytesIn)), BytesOut = sum(tolong(d.BytesOut))\n"
-        "    by TimeGenerated = bin(TimeGenerated, 1h)\n"
-        "| sort by TimeGenerated asc\n"
+        "    by Time = bin(TimeStamp, 1h)\n"
+        "| sort by Time asc\n"
         "| render timechart"},
     {"device-talkers", "Whom a device talks to",
         "Its remote addresses by bytes, with when each was seen first and last.", "Device",
@@ -40,7 +42,7 @@ static const struct vd_delivered_query delivered[] = {
         "| where TimeGenerated > ago(span) and DeviceId == device\n"
         "| extend d = parse_json(EventDetails)\n"
         "| summarize Flows = count(), Bytes = sum(tolong(d.BytesIn) + tolong(d.BytesOut)),\n"
-        "    FirstSeen = min(TimeGenerated), LastSeen = max(TimeGenerated)\n"
+        "    FirstSeen = min(TimeStamp), LastSeen = max(TimeStamp)\n"
         "    by Remote = tostring(d.RemoteAddress), Port = tostring(d.RemotePort),\n"
         "    Protocol = tostring(d.Protocol)\n"
         "| sort by Bytes desc, Flows desc"},
@@ -50,7 +52,7 @@ static const struct vd_delivered_query delivered[] = {
         "declare query_parameters(device: string, span: timespan = 1d);\n" FLOWS
         "| where DeviceId == device\n"
         "| extend " REMOTE "\n"
-        "| summarize FirstSeen = min(TimeGenerated), Flows = count() by Remote\n"
+        "| summarize FirstSeen = min(TimeStamp), Flows = count() by Remote\n"
         "| where FirstSeen > ago(span)\n"
         "| sort by FirstSeen desc"},
     {"device-refused-logins", "Refused logins of a device",
@@ -97,7 +99,7 @@ static const struct vd_delivered_query delivered[] = {
     {"fleet-rare-addresses", "Remote addresses that few devices talk to",
         "New within the span, and of at most three devices.", "Fleet",
         "declare query_parameters(span: timespan = 1d);\n" FLOWS "| extend " REMOTE "\n"
-        "| summarize FirstSeen = min(TimeGenerated), Flows = count(),\n"
+        "| summarize FirstSeen = min(TimeStamp), Flows = count(),\n"
         "    Devices = dcount(DeviceId), Who = make_set(DeviceId, 3) by Remote\n"
         "| where FirstSeen > ago(span) and Devices <= 3\n"
         "| sort by FirstSeen desc"},

@@ -316,8 +316,8 @@ static void add_counters(struct vd_center_stats *total, const struct vd_center_s
     total->alerts_raised += more->alerts_raised;
     total->alerts_repeated += more->alerts_repeated;
     total->raw_events_passed_over += more->raw_events_passed_over;
-    total->last_record_ms =
-        more->last_record_ms != 0 ? more->last_record_ms : total->last_record_ms;
+    total->last_message_ms =
+        more->last_message_ms != 0 ? more->last_message_ms : total->last_message_ms;
 }
 
 static void publish_detection(struct vd_ingest *ingest)

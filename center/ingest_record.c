@@ -364,11 +364,11 @@ int vd_ingest_take(struct vd_ingest *ingest, struct vd_ingest_batch *batch, uint
     int error = VD_OK;
 
     batch->counted.records += is_new ? 1 : 0;
-    batch->counted.last_record_ms = record->enqueued_ms;
     if (record->kind == VD_EVENT_REPLAY) {
         return take_replay(ingest, batch, offset, record);
     }
     if (record->kind == VD_EVENT_TELEMETRY || record->kind == VD_EVENT_SECURITY) {
+        batch->counted.last_message_ms = record->enqueued_ms;
         error = observe_message(ingest, batch, offset, record);
     }
     if (error == VD_OK && !is_new) {

@@ -23,8 +23,9 @@ static const char *const range_steps[] = {
     NULL,
 };
 static const char *const logs_steps[] = {
-    "Make a diagnostic setting that exports at least Connections and DeviceIdentityOperations to a file or a webhook outside of "
-    "this machine.",
+    "Make a diagnostic setting that exports at least Connections and DeviceIdentityOperations, to a webhook or to a file.",
+    "See that the records reach another machine: a webhook of one, or something that ships the file there. Else who takes this "
+    "machine takes its logs too.",
     NULL,
 };
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { dismissalEnd } from '../src/pages/alerts/act';
 import { words } from '../src/pages/alerts/evidence';
 import { filterOf } from '../src/pages/alerts/list';
-import { quote } from '../src/pages/alerts/surroundings';
+import { quote, surroundingsQuery } from '../src/pages/alerts/surroundings';
 
 describe('the filter of a URL', () => {
     const now = Date.UTC(2026, 10, 28, 10, 30, 45);
@@ -31,6 +31,17 @@ describe('the end of a dismissal', () => {
 
     it('is its beginning if nothing is to be suppressed', () => {
         expect(dismissalEnd('no', now)).toEqual({ suppress: false });
+    });
+});
+
+describe('what a device did around an alert', () => {
+    it('is looked for by its own time, also in what came hours later', () => {
+        const { text, timespan, range } = surroundingsQuery({
+            deviceId: 'pump-1', startTime: '2026-11-28T02:00:00.000Z', endTime: '2026-11-28T02:10:00.000Z', timeGenerated: '2026-11-28T10:00:00.000Z',
+        });
+        expect(text).toContain('TimeStamp between (datetime(2026-11-28T01:00:00.000Z) .. datetime(2026-11-28T03:10:00.000Z))');
+        expect(timespan).toBe('2026-11-28T01:00:00.000Z/2026-11-28T11:00:00.000Z');
+        expect(range).toEqual([Date.UTC(2026, 10, 28, 1) / 1000, Date.UTC(2026, 10, 28, 3, 10) / 1000]);
     });
 });
 

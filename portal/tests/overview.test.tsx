@@ -22,7 +22,7 @@ function overview(more: Partial<OverviewData> = {}): OverviewData {
         recommendations: { open: { High: 1, Medium: 0, Low: 2 } },
         coverage: { reportedPackets: 900, overflowedPackets: 60, malformedPackets: 0, givenUpPackets: 40, withheldPackets: 0, share: 0.9, mostDevices: 31, hours: [], losses: [{ deviceId: 'pump/1', missedPackets: 60 }] },
         ingest: {
-            eventsPerSecond: 12.34, backlog: 0, lastEvent: '2026-11-28T10:00:00Z', deadLetters: 2, refusedConnections: 7,
+            since: '2026-11-28T08:00:00Z', messagesPerSecond: 12.34, backlog: 0, lastMessage: '2026-11-28T10:00:00Z', deadLetters: 2, refusedConnections: 7,
             connections: 31, isStalled: false, storesRawEvents: true,
         },
         notices: [],
@@ -81,6 +81,17 @@ describe('the overview', () => {
         expect(screen.getByText(/60 did not fit/)).toBeTruthy();
         expect(screen.queryByText(/malformed/)).toBeNull();
         expect(screen.getByText('3 things to do about the hub')).toBeTruthy();
+    });
+
+    it('says since when it counts, and of a hub that nothing was sent to that there is no message', async () => {
+        await serve('reader', { ...answers, 'GET /overview': overview({ ingest: { ...overview().ingest, lastMessage: null, refusedConnections: 0 } }) });
+        render(<Overview />);
+        const card = await screen.findByRole('region', { name: 'Ingest' });
+        for (const name of ['Last message', 'Refused connections']) {
+            const value = within(card).getByText(name).nextElementSibling;
+            expect(value?.textContent).toMatch(/^none since the start, Nov 28, /);
+            expect(value?.querySelector('time')?.dateTime).toBe('2026-11-28T08:00:00.000Z');
+        }
     });
 
     it('says that nothing is wrong, and shows notices', async () => {

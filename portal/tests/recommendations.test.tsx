@@ -22,6 +22,7 @@ function one(more: Partial<Recommendation> = {}): Recommendation {
 const fix = {
     description: 'Adds a last rule that refuses the rest.',
     request: { method: 'PUT' as const, path: '/ip-filter?etag=3', body: { ipFilterRules: [{ filterName: 'rest', action: 'Reject', ipMask: '0.0.0.0/0' }] } },
+    then: null,
 };
 
 beforeEach(() => {
@@ -81,9 +82,23 @@ describe('a recommendation', () => {
         expect(service.asked.some((asked) => asked.method === 'PUT')).toBe(false);
         await user.click(within(dialog).getByRole('button', { name: 'Send this' }));
         await screen.findByText('Healthy now.', {}, { timeout: 4000 });
+        expect(screen.queryByText(/Still to be done/)).toBeNull();
         const asked = service.asked.find((a) => a.method === 'PUT');
         expect(asked?.path).toBe('/ip-filter?etag=3');
         expect(asked?.body).toEqual(fix.request.body);
+    });
+
+    it('is said to be healthy with what is left to do', async () => {
+        const service = await serve('contributor', { [`GET /recommendations/${TYPE}`]: one({ fix: { ...fix, then: 'Ship the file.' } }) });
+        service.answers['PUT /ip-filter'] = () => {
+            service.answers[`GET /recommendations/${TYPE}`] = one({ state: 'NotActive' });
+            return {};
+        };
+        const user = userEvent.setup();
+        render(<Recommendations path={[TYPE]} />);
+        await user.click(await screen.findByRole('button', { name: 'Fix …' }));
+        await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Send this' }));
+        await screen.findByText('Still to be done: Ship the file.', {}, { timeout: 4000 });
     });
 
     it('says why a fix was refused', async () => {

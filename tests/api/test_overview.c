@@ -158,6 +158,10 @@ static void test_overview__ingest_and_notices(void **state)
     assert_int_equal(number("ingest", NULL, "backlog"), 0);
     assert_int_equal(number("ingest", NULL, "deadLetters"), 0);
     assert_true(json_is_true(json_object_get(json_object_get(body, "ingest"), "storesRawEvents")));
+    assert_true(json_is_null(json_object_get(json_object_get(body, "ingest"), "lastMessage")));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(body, "ingest"), "since")),
+        "1970-01-01T00:00:00.001Z");
     json_array_foreach(json_object_get(body, "notices"), i, notice)
     {
         has_indicators_notice = has_indicators_notice ||

@@ -148,6 +148,7 @@ static const char *reference_snapshot(void)
     add_stream(f);
     ingest_run_all(f);
     assert_int_equal(f->ingest.stats.records, f->log.end);
+    assert_int_equal(f->ingest.stats.last_message_ms, INGEST_T0_MS + 86500000);
     assert_int_equal(f->ingest.stats.dead_letters, 7);
     assert_int_equal(f->ingest.stats.duplicates, 10);
     reference = snapshot(f);

@@ -29,6 +29,7 @@ export const recommendations = {
     fixSent: 'Sent. The service looks at the hub again.',
     fixReader: 'Your role cannot change this: ask a contributor or an owner.',
     fixHealthy: 'Healthy now.',
+    fixThen: 'Still to be done',
     fixWaiting: 'Sent. Waiting for the service to look again …',
     fixStill: 'It was sent, but the recommendation still stands. See what is wrong above.',
     concerned: 'What it is about',

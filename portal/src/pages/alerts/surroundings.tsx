@@ -20,21 +20,23 @@ export function quote(text: string): string {
     return `"${text.replace(/[\\"]/g, '\\$&').replace(/[\u0000-\u001f]/g, ' ')}"`;
 }
 
-/** Bytes of the device from an hour before the alert to an hour after it. */
-export function surroundingsQuery(alert: Alert): { text: string; timespan: string; range: [number, number] } {
+/** Bytes of the device from an hour before the alert to an hour after it, by its own time: what it tells late came until now. */
+export function surroundingsQuery(alert: Pick<Alert, 'deviceId' | 'startTime' | 'endTime' | 'timeGenerated'>): { text: string; timespan: string; range: [number, number] } {
     const first = new Date(alert.startTime).getTime() - HOUR_MS;
     const last = Math.min(new Date(alert.endTime).getTime(), first + 25 * HOUR_MS) + HOUR_MS;
+    const came = Math.max(last, new Date(alert.timeGenerated).getTime() + HOUR_MS);
     const bin = last - first > 6 * HOUR_MS ? '15m' : '1m';
     return {
         text: [
             'SecurityIoTRawEvent',
             `| where DeviceId == ${quote(alert.deviceId)} and RawEventName in ("NetworkActivity", "ConnectionCreate")`,
+            `| where TimeStamp between (datetime(${new Date(first).toISOString()}) .. datetime(${new Date(last).toISOString()}))`,
             '| extend d = parse_json(EventDetails)',
             '| summarize BytesIn = sum(tolong(d.BytesIn)), BytesOut = sum(tolong(d.BytesOut)), Remotes = dcount(tostring(d.RemoteAddress))',
-            `    by TimeGenerated = bin(TimeGenerated, ${bin})`,
-            '| sort by TimeGenerated asc',
+            `    by Time = bin(TimeStamp, ${bin})`,
+            '| sort by Time asc',
         ].join('\n'),
-        timespan: `${new Date(first).toISOString()}/${new Date(last).toISOString()}`,
+        timespan: `${new Date(first).toISOString()}/${new Date(came).toISOString()}`,
         range: [first / 1000, last / 1000],
     };
 }

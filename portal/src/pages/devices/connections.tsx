@@ -21,14 +21,15 @@ function column(result: QueryResult, name: string): unknown[] {
 }
 
 function Hours({ id, result, span }: { id: string; result: QueryResult; span: string }): JSX.Element {
-    const times = useMemo(() => column(result, 'TimeGenerated').map((at) => new Date(String(at)).getTime() / 1000), [result]);
+    const times = useMemo(() => column(result, 'Time').map((at) => new Date(String(at)).getTime() / 1000), [result]);
     const series = useMemo(() => [
         { name: s.bytesIn, color: '--chart-1', values: column(result, 'BytesIn').map((value) => Number(value ?? 0)) },
         { name: s.bytesOut, color: '--chart-2', values: column(result, 'BytesOut').map((value) => Number(value ?? 0)) },
     ], [result]);
+    // What came late was before the span.
     const range = useMemo((): [number, number] => {
         const now = Date.now() / 1000;
-        return [now - (SPAN_MS[span] ?? 0) / 1000, now];
+        return [Math.min(now - (SPAN_MS[span] ?? 0) / 1000, times[0] ?? now), now];
     }, [result, span]);
     return <Chart label={s.connectionsLabel(id)} times={times} range={range} series={series} kind="bars" unit={bytes} height={170} />;
 }

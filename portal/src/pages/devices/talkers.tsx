@@ -68,13 +68,13 @@ const columns: Column<Talker>[] = [
     { name: s.lastSeen, cell: (one) => <Time at={one.last} /> },
 ];
 
-function Plot({ id, talkers, span }: { id: string; talkers: Talker[]; span: string }): JSX.Element {
-    // Not before anything was seen: a young device would stand in one corner.
+function Plot({ id, talkers }: { id: string; talkers: Talker[] }): JSX.Element {
+    // From what was seen first: before the span, if it came late.
     const range = useMemo((): [number, number] => {
         const now = Date.now();
         const first = Math.min(...talkers.map((one) => one.first));
-        return [Math.max(now - (SPAN_MS[span] ?? DAY_MS), first - (now - first) * 0.05 - 60000), now];
-    }, [talkers, span]);
+        return [first - (now - first) * 0.05 - 60000, now];
+    }, [talkers]);
     const points = useMemo(() => [
         ...talkers.filter((one) => !one.isNew).slice(0, PLOTTED), ...talkers.filter((one) => one.isNew).slice(0, PLOTTED),
     ].map((one) => ({ name: one.remote, at: one.first, size: one.bytes, isMarked: one.isNew })), [talkers]);
@@ -104,7 +104,7 @@ export function Talkers({ id, span }: { id: string; span: string }): JSX.Element
                                 <span class="muted">{s.talkersAxes}</span>{' '}
                                 {isAllNew ? <span class="muted">{s.talkersAllNew}</span> : news > 0 ? <strong>{s.talkersNewCount(news)}</strong> : null}
                             </p>
-                            <Plot id={id} talkers={talkers} span={span} />
+                            <Plot id={id} talkers={talkers} />
                         </div>
                         <Table caption={s.talkers} columns={columns} rows={talkers.slice(0, SHOWN)} rowKey={(one) => one.remote} empty={null} />
                         {talkers.length > SHOWN ? (

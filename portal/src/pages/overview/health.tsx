@@ -7,6 +7,7 @@ import { number, percent } from '../../lib/format';
 import { href, Link } from '../../lib/router';
 import { t } from '../../strings';
 import { Chart } from '../../ui/chart';
+import { ShortTime } from '../../ui/said';
 import { Card, Facts, Notice, Time } from '../../ui/ui';
 import { MISSED, type Coverage, type Ingest } from './types';
 
@@ -66,15 +67,20 @@ export function CoverageCard({ of }: { of: Coverage }): JSX.Element {
     );
 }
 
+/** A count that begins anew with the service. */
+function Since({ what, since }: { what: string; since: string | null }): JSX.Element {
+    return <>{what}{since === null ? null : <>{' '}<span class="muted small">{s.sinceStart}{' '}<ShortTime at={since} /></span></>}</>;
+}
+
 export function IngestCard({ of }: { of: Ingest }): JSX.Element {
     const facts: [string, JSX.Element | string][] = [
-        [s.rate, s.perSecond(of.eventsPerSecond)],
+        [s.rate, s.perSecond(of.messagesPerSecond)],
         [s.backlog, s.records(of.backlog)],
-        [s.lastEvent, <Time key="last" at={of.lastEvent} />],
+        [s.lastMessage, of.lastMessage === null ? <Since key="last" what={t.none} since={of.since} /> : <Time key="last" at={of.lastMessage} />],
         [s.connections, s.devicesTotal(of.connections)],
         [s.deadLetters, of.deadLetters === 0 ? t.none
             : <Link key="dead" class="trouble" to={href(['settings', 'dead-letters'])}>{number(of.deadLetters)}</Link>],
-        [s.refused, of.refusedConnections === 0 ? t.none : number(of.refusedConnections)],
+        [s.refused, <Since key="refused" what={of.refusedConnections === 0 ? t.none : number(of.refusedConnections)} since={of.since} />],
     ];
     return (
         <Card title={s.ingest}>

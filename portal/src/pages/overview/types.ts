@@ -20,9 +20,11 @@ export type Coverage = Record<(typeof MISSED)[number] | 'reportedPackets', numbe
 };
 
 export interface Ingest {
-    eventsPerSecond: number;
+    /** When the service started; null: none runs. */
+    since: string | null;
+    messagesPerSecond: number;
     backlog: number;
-    lastEvent: string | null;
+    lastMessage: string | null;
     deadLetters: number;
     refusedConnections: number;
     connections: number;

@@ -63,10 +63,16 @@ type Stage = 'none' | 'asking' | 'waiting' | 'in vain';
 
 export function FixCard({ of: one, reload }: { of: Recommendation; reload: () => void }): JSX.Element | null {
     const [stage, setStage] = useState<Stage>('none');
-    const [sent, setSent] = useState(false);
+    const [sent, setSent] = useState<Fix | undefined>(undefined);
     const active = one.state === 'Active';
     if (!active) {
-        return sent ? <div role="status"><Notice tone="good">{s.fixHealthy}</Notice></div> : null;
+        return sent ? (
+            <div role="status">
+                <Notice tone={sent.then === null ? 'good' : 'warn'}>
+                    {s.fixHealthy}{sent.then === null ? null : <>{' '}<strong>{s.fixThen}{': '}{sent.then}</strong></>}
+                </Notice>
+            </div>
+        ) : null;
     }
     if (stage === 'waiting') {
         return <Waiting reload={reload} onEnd={() => { setStage('in vain'); }} />;
@@ -87,7 +93,7 @@ export function FixCard({ of: one, reload }: { of: Recommendation; reload: () =>
             {stage === 'asking' ? (
                 <FixDialog fix={fix} onClose={() => { setStage((now) => (now === 'asking' ? 'none' : now)); }}
                     onDone={() => {
-                        setSent(true);
+                        setSent(fix);
                         setStage('waiting');
                     }} />
             ) : null}

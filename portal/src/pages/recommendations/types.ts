@@ -15,6 +15,8 @@ export interface Resource {
 export interface Fix {
     description: string;
     request: { method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'; path: string; body?: unknown };
+    /** What is left to do after it. */
+    then: string | null;
 }
 
 export interface Recommendation {
