@@ -202,8 +202,8 @@ static void add_presence(const struct subject *s, json_t *reasons)
     case VD_PRESENCE_LATE:
         vd_time_format(s->state->message_ms, time);
         add_reason(reasons,
-            json_sprintf("Its last message came at %s; its pauses use to be %lld s at the longest.",
-                time, (long long)((s->state->pace_ms + 999) / 1000)));
+            json_sprintf("Its last message came at %s; its longest usual pause is %lld s.", time,
+                (long long)((s->state->pace_ms + 999) / 1000)));
         break;
     case VD_PRESENCE_REPORTING:
     case VD_PRESENCES_END:

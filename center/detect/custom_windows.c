@@ -109,7 +109,7 @@ static const char *const nouns[VD_COUNTERS_END] = {
     [VD_COUNT_UNAUTHORIZED] = "unauthorized operations",
 };
 
-/* "5 minutes", "1 day". */
+/* "5 minutes", "day". */
 static void put_length(struct vd_buf *out, int64_t ms)
 {
     static const struct {
@@ -121,8 +121,11 @@ static void put_length(struct vd_buf *out, int64_t ms)
     while (i < 3 && ms % units[i].ms != 0) {
         i++;
     }
-    vd_buf_printf(
-        out, "%" PRId64 " %s%s", ms / units[i].ms, units[i].name, ms / units[i].ms == 1 ? "" : "s");
+    if (ms != units[i].ms) {
+        vd_buf_printf(out, "%" PRId64 " %ss", ms / units[i].ms, units[i].name);
+    } else {
+        vd_buf_append_text(out, units[i].name);
+    }
 }
 
 static void describe(struct vd_buf *out, const struct vd_device_state *state,
@@ -131,12 +134,16 @@ static void describe(struct vd_buf *out, const struct vd_device_state *state,
     const struct vd_window_rule *rule = &state->rules->windows[window->counter];
     const bool is_over = window->count > rule->max;
 
-    vd_buf_printf(out, "Device %s had %s than %" PRIu32 " %s in the ", state->device_id,
-        is_over ? "more" : "fewer", is_over ? rule->max : rule->min, nouns[window->counter]);
+    if (!is_over && rule->min == 1) {
+        vd_buf_printf(out, "Device %s had no %s in the ", state->device_id, nouns[window->counter]);
+    } else {
+        vd_buf_printf(out, "Device %s had %s than %" PRIu32 " %s in the ", state->device_id,
+            is_over ? "more" : "fewer", is_over ? rule->max : rule->min, nouns[window->counter]);
+    }
     put_length(out, rule->window_ms);
     vd_buf_printf(out, " from %s. The rule of its group %s allows %" PRIu32 " to %" PRIu32 ".",
         start, state->group, rule->min, rule->max);
-    if (window->count == 0) {
+    if (window->count == 0 && rule->min > 1) {
         vd_buf_append_text(out, " There was none.");
     }
 }

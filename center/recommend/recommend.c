@@ -109,10 +109,11 @@ static void judge_ranges(const struct vd_posture *posture,
     if (state->is_active) {
         snprintf(state->description, sizeof state->description,
             "%" PRIu64
-            " accept rules of the IP filter cover a /%u or more; the widest covers %" PRIu64
+            " accept rule%s of the IP filter cover%s a /%u or more; the widest covers %" PRIu64
             " addresses (/%" JSON_INTEGER_FORMAT ").",
-            state->resource_count, settings->large_range_prefix, (uint64_t)1 << (32 - widest),
-            widest);
+            state->resource_count, state->resource_count == 1 ? "" : "s",
+            state->resource_count == 1 ? "s" : "", settings->large_range_prefix,
+            (uint64_t)1 << (32 - widest), widest);
     } else {
         snprintf(state->description, sizeof state->description,
             "No accept rule of the IP filter covers a /%u or more.", settings->large_range_prefix);

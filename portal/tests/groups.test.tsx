@@ -155,6 +155,8 @@ describe('the rules of a group', () => {
         const service = await serve('contributor', { 'GET /groups': { groups: [], deviceCounts: {} }, 'GET /inventory': inventory, 'POST /groups/new%20one/test': trial, 'PUT /groups/new%20one': {} });
         const user = userEvent.setup();
         render(<Groups path={['new one']} />);
+        await screen.findByText('There is no group "new one"');
+        await user.click(screen.getByRole('button', { name: 'Make rules for it' }));
         await screen.findByText(/has no rules yet/);
         const calls = await rule('Method calls');
         await user.click(calls.getByRole('checkbox'));

@@ -5,13 +5,13 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { ApiError, call, may, useAction, useGet } from '../../lib/api';
 import { announce } from '../../lib/events';
-import { go, href, Link } from '../../lib/router';
+import { go, href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
 import { FormDialog, toast } from '../../ui/dialog';
-import { Badge, Button, Card, Fault, Loading, Notice, Page } from '../../ui/ui';
+import { Badge, Button, Card, Empty, Fault, Loading, Notice, Page } from '../../ui/ui';
 import { useDraft, type Editing } from './draft';
 import { RuleEditor, RuleWords } from './editor';
-import type { GroupInfo, GroupsAnswer } from './list';
+import { DEFAULT, type GroupInfo, type GroupsAnswer } from './list';
 import { Members } from './members';
 import { ProposeDialog } from './propose';
 import {
@@ -195,7 +195,20 @@ export function groupOf(answer: GroupsAnswer, name: string): GroupInfo {
         ?? { name, properties: null, deviceCount: answer.deviceCounts[name] ?? 0 };
 }
 
+/** No device is in it, and it has no rules: a name in a URL. */
+function NoGroup({ name, onMake }: { name: string; onMake: () => void }): JSX.Element {
+    return (
+        <Page title={name} parent={{ to: href(['groups']), name: s.title }}>
+            <Empty title={s.noSuch(name)}>
+                <p>{s.noSuchWhy}</p>
+                {may('contributor') ? <Button onClick={onMake}>{s.makeIt}</Button> : null}
+            </Empty>
+        </Page>
+    );
+}
+
 export function GroupPage({ name }: { name: string }): JSX.Element {
+    const [asNew, setNew] = useParam('new');
     const loaded = useGet<GroupsAnswer>('/groups', ['groups']);
     if (!loaded.data) {
         return (
@@ -204,10 +217,14 @@ export function GroupPage({ name }: { name: string }): JSX.Element {
             </Page>
         );
     }
+    const group = groupOf(loaded.data, name);
+    if (group.properties === null && group.deviceCount === 0 && name !== DEFAULT && asNew === '') {
+        return <NoGroup name={name} onMake={() => { setNew('1'); }} />;
+    }
     return (
         <>
             {loaded.error ? <Fault error={loaded.error} retry={loaded.reload} /> : null}
-            <Whole group={groupOf(loaded.data, name)} reload={loaded.reload} />
+            <Whole group={group} reload={loaded.reload} />
         </>
     );
 }

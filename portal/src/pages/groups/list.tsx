@@ -12,7 +12,7 @@ import { Badge, Button, Card, Empty, Loaded, Page, Table, TextField, type Column
 import { complete, enabledCount, judged, nameOf, type Document } from './rules';
 
 const s = t.groups;
-const DEFAULT = 'default';
+export const DEFAULT = 'default';
 
 export interface GroupInfo {
     name: string;
@@ -64,7 +64,7 @@ function NewGroup({ onClose }: { onClose: () => void }): JSX.Element {
     const [name, setName] = useState('');
     return (
         <FormDialog title={s.createTitle} submit={s.goOn} running={false} error={undefined} disabled={name.trim() === ''} onClose={onClose}
-            onSubmit={() => { go(href(['groups', name.trim()])); }}>
+            onSubmit={() => { go(href(['groups', name.trim()], { new: '1' })); }}>
             <TextField label={s.name} value={name} onInput={setName} hint={s.createHint} required autofocus />
         </FormDialog>
     );
