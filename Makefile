@@ -12,7 +12,7 @@ help:
 	@echo 'make faults  faults in the running service, all of them (an hour): killed at every commit point, bad disks, clocks, peers'
 	@echo 'make coverage  which lines the corpora and the unit tests reach'
 	@echo 'make bench   all benchmarks (10 minutes; QUICK=1: 2); bench-device, bench-hub, bench-api, bench-portal for one part'
-	@echo 'make soak    a day of 10,000 devices in an hour (HOURS, DEVICES, SPEED: docs/soak.md)'
+	@echo 'make soak    a day of 10,000 devices in 100 minutes (HOURS, DEVICES, SPEED: docs/soak.md)'
 	@echo 'make size    bytes of the device module: code, constants, RAM, stack, messages'
 	@echo 'make screenshots  pictures of every page of the portal, into build/screenshots'
 	@echo 'make deb     the Debian packages, into build/packages'

@@ -23,8 +23,14 @@
 #define TOKEN_LIFE_S 43200
 /* Devices are switched on within this. */
 #define START_MS 3000000
+/* Connections that are being opened at a time. */
+#define OPENING_MIN 4u
+#define OPENING_MAX 64u
 /* How soon a device that may not open its connection yet asks again. */
 #define TURN_MS 1000
+
+/* How many may be opened now: with more than the machine can serve in time all of them would be late, and come again. */
+static unsigned opening_max = OPENING_MIN;
 
 /* ---- What the module asks of its port ---- */
 
@@ -118,19 +124,39 @@ static bool is_between(enum asc_linux_hub_state state)
         state == ASC_LINUX_HUB_GREETING;
 }
 
-/* Steps the connection, unless it would open one more than may be opened at a time. */
+/* One more after as many as may be opened came through, half as many after one that did not. */
+static void adapt_opening(bool came_through)
+{
+    static unsigned through;
+
+    if (!came_through) {
+        opening_max = opening_max / 2 > OPENING_MIN ? opening_max / 2 : OPENING_MIN;
+        through = 0;
+    } else if (++through >= opening_max) {
+        opening_max += opening_max < OPENING_MAX ? 1 : 0;
+        through = 0;
+    }
+}
+
+/* Steps the connection, unless it would open one more than may be opened now. */
 static uint32_t step_hub(struct device *d)
 {
     uint32_t wait_ms;
     bool is_opening;
 
     if (asc_linux_hub_state(d->hub) == ASC_LINUX_HUB_WAITING &&
-        fleet_counts.opening >= FLEET_OPENING_MAX) {
+        fleet_counts.opening >= opening_max) {
         return TURN_MS + day_random(d, TURN_MS);
     }
     wait_ms = asc_linux_hub_step(d->hub);
     is_opening = is_between(asc_linux_hub_state(d->hub));
-    fleet_counts.refused += d->is_attacker && d->is_opening && !is_opening;
+    if (d->is_opening && !is_opening) {
+        if (d->is_attacker) {
+            fleet_counts.refused++;
+        } else {
+            adapt_opening(asc_linux_hub_state(d->hub) == ASC_LINUX_HUB_ONLINE);
+        }
+    }
     fleet_counts.opening += (unsigned)is_opening - (unsigned)d->is_opening;
     d->is_opening = is_opening;
     return wait_ms;
@@ -175,6 +201,8 @@ static void turn(evutil_socket_t fd, short what, void *context)
 
     (void)what;
     if (cut_off_s != 0) {
+        fleet_counts.opening -= d->is_opening;
+        d->is_opening = false;
         next_turn(d, -1, 0, (cut_off_s - now_s) * 1000);
         return;
     }

@@ -11,9 +11,6 @@
 #include "azure_iot_security_module/inc/security_module.h"
 #include "azure_iot_security_module/ports/linux/asc_linux_hub.h"
 
-/* Connections that are being opened at a time: both sides of all of them share one machine, and on a busy one more of them
- * would all be late, and come again. */
-#define FLEET_OPENING_MAX 6u
 /* Latencies are counted by ms of the machine's time up to this. */
 #define FLEET_LATENCY_MAX 1000u
 
