@@ -137,13 +137,14 @@ describe('an alert', () => {
         const start = '2026-11-28T14:52:02.000Z';
         await serve('reader', {
             'GET /alerts/a1': alert({
-                description: `Device pump/1 spoke between ${start} and 2026-11-28T14:53:02.000Z: 700000 bytes out, 1 bytes in.`,
+                description: `By local:root: Device pump/1 spoke between ${start} and 2026-11-28T14:53:02.000Z: 700000 bytes out, 1 bytes in.`,
                 evidence: [{ deviceConnectedSince: start, rawEventIds: ['r1', 'r2'], clockErrorMs: 90000 }], evidenceTotal: 1,
             }),
             'POST /query': noRows,
         });
         const { container } = render(<Alerts path={['a1']} />);
         const sentence = (await screen.findByText(/Device pump\/1 spoke between/));
+        expect(sentence.textContent).toMatch(/^By root on the server: Device/);
         expect(sentence.textContent).toMatch(/: 684 KiB out, 1 B in\.$/);
         expect(sentence.textContent).not.toMatch(/T14:52|000Z/);
         const [first, second] = sentence.querySelectorAll('time');

@@ -10,7 +10,7 @@ import { parts } from '../src/pages/overview/fleet';
 import { shareText } from '../src/pages/overview/health';
 import type { OverviewData } from '../src/pages/overview/types';
 import { beginVisit, markSeen } from '../src/pages/overview/visit';
-import { rangeOf } from '../src/ui/chart';
+import { rangeOf, timeLabels } from '../src/ui/chart';
 import { Fault, serve, type Asked } from './server';
 
 const HOUR = 3600000;
@@ -179,6 +179,12 @@ describe('an axis', () => {
         expect(rangeOf({ label: '', times: [3], series, numbers: 'n' })).toEqual([2, 4]);
         expect(rangeOf({ label: '', times: [1, 2], series })).toBeUndefined();
         expect(rangeOf({ label: '', times: [1], series, range: [0, 9] })).toEqual([0, 9]);
+    });
+
+    it('says the time of day, and the day where it begins', () => {
+        const at = (...time: [number, number, number]) => new Date(2026, 10, ...time).getTime() / 1000;
+        expect(timeLabels([at(27, 12, 0), at(27, 18, 0), at(28, 0, 0)], 6 * 3600)).toEqual(['12:00\nNov 27', '18:00', '00:00\nNov 28']);
+        expect(timeLabels([at(27, 0, 0), at(28, 0, 0)], 86400)).toEqual(['Nov 27', 'Nov 28']);
     });
 });
 

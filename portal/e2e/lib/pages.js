@@ -23,6 +23,7 @@ export const PAGES = [
     ['settings-ip-filter', '/settings/ip-filter'],
     ['settings-diagnostics', '/settings/diagnostics'],
     ['settings-dead-letters', '/settings/dead-letters'],
+    ['settings-audit', '/settings/audit'],
     ['settings-service', '/settings/service'],
     ['not-found', '/no-such-page'],
 ];

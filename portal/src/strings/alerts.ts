@@ -9,7 +9,7 @@ export const alerts = {
     list: 'Alerts, the newest first',
     listBySeverity: 'Alerts, the most severe first',
     sort: 'Order',
-    sorts: { severity: 'Severity, then newest', newest: 'Newest' },
+    sorts: { severity: 'Most severe', newest: 'Newest' },
     firstPage: 'First page',
     nextPage: 'Next page',
     group: 'One line for each cause',

@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { compact, localDate, localTime, number } from '../lib/format';
+import { compact, hourMinute, localDate, localTime, number } from '../lib/format';
 import { onTheme } from '../lib/theme';
 import { t } from '../strings';
 import { Scroll } from './scroll';
@@ -83,6 +83,13 @@ export function rangeOf({ range, times, kind, numbers, days }: ChartProps): [num
     return kind === 'bars' ? around(times) : undefined;
 }
 
+/** Times below the axis: of the viewer's day, which is said where it begins. */
+export function timeLabels(splits: number[], step: number): string[] {
+    const days = splits.map((second) => localDate(new Date(second * 1000)));
+    return splits.map((second, i) => step >= DAY_S ? days[i] ?? ''
+        : `${hourMinute(new Date(second * 1000))}${days[i] === days[i - 1] ? '' : `\n${days[i] ?? ''}`}`);
+}
+
 function options(props: ChartProps, width: number): uPlot.Options {
     const bars = props.kind === 'bars';
     const unit = props.unit ?? compact;
@@ -114,7 +121,8 @@ function options(props: ChartProps, width: number): uPlot.Options {
             ...(bars ? series.reverse() : series),
         ],
         axes: [
-            { ...axis, grid: { show: false }, ...(props.days ? { values: (_: uPlot, splits: number[]) => splits.map((s) => localDate(new Date(s * 1000))), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * DAY_S) } : {}) },
+            { ...axis, grid: { show: false }, ...(props.numbers !== undefined ? {} : props.days ? { values: (_: uPlot, splits: number[]) => splits.map((s) => localDate(new Date(s * 1000))), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * DAY_S) }
+                : { values: (_: uPlot, splits: number[], __: number, ___: number, step: number) => timeLabels(splits, step) }) },
             { ...axis, size: 56, values: (_, splits) => splits.map((v) => unit(v)) },
         ],
     };

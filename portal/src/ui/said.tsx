@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What the service says in a sentence, with the times and sizes in it as the viewer reads them.
+// What the service says in a sentence, with the times, sizes and names in it as the viewer reads them.
 
 import type { JSX } from 'preact';
 import { bytes, localTime, number, shortTime, time, utcTime } from '../lib/format';
+import { actor } from '../strings/actor';
 
-/** A time of UTC, or so many bytes. */
-const PARTS = /(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z|\b\d{1,15} bytes\b)/;
+/** A time of UTC, so many bytes, or who did something. */
+const PARTS = /(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z|\b\d{1,15} bytes\b|\b(?:token|local|policy):[\w.@-]*\w)/;
+const TIME = /^\d{4}-.*Z$/;
 
 /** A time of the viewer's zone, as short as it can be; hover gives the whole of it and UTC. */
 export function ShortTime({ at, beside }: { at: string; beside?: string | undefined }): JSX.Element {
@@ -18,8 +20,11 @@ export function ShortTime({ at, beside }: { at: string; beside?: string | undefi
 }
 
 function Part({ text, beside }: { text: string; beside: string | undefined }): JSX.Element {
-    if (text.endsWith('Z')) {
+    if (TIME.test(text)) {
         return <ShortTime at={text} beside={beside} />;
+    }
+    if (text.includes(':')) {
+        return <>{actor(text)}</>;
     }
     const count = parseInt(text, 10);
     return <span class="nowrap" title={`${number(count)} ${count === 1 ? 'byte' : 'bytes'}`}>{bytes(count)}</span>;
@@ -28,6 +33,6 @@ function Part({ text, beside }: { text: string; beside: string | undefined }): J
 export function Said({ text }: { text: string }): JSX.Element {
     const parts = text.split(PARTS);
     // The day of a time is not said again in the times behind it.
-    const beside = (i: number) => parts.slice(0, i).filter((part, at) => at % 2 === 1 && part.endsWith('Z')).pop();
+    const beside = (i: number) => parts.slice(0, i).filter((part, at) => at % 2 === 1 && TIME.test(part)).pop();
     return <>{parts.map((part, i) => (i % 2 === 1 ? <Part key={i} text={part} beside={beside(i)} /> : part))}</>;
 }
