@@ -80,7 +80,7 @@ describe('the service', () => {
             { name: 'desk', waiting: 104, dead: 0, state: 'failing' }, { name: 'soc', waiting: 99, dead: 0, state: 'working' },
             { name: 'slow', waiting: 100, dead: 1, state: 'working' },
         ] }).map((one) => one.text)).toEqual([
-            'Notifications to desk fail; 104 wait.', '100 notifications to slow wait.', '1 notifications to slow were given up.',
+            'Notifications to desk fail; 104 wait.', '100 notifications to slow wait.', '1 notification to slow was given up.',
         ]);
     });
 

@@ -33,7 +33,7 @@ export const ipFilter = {
         tooMany: (max: number) => `At most ${max.toString()} rules.`,
     },
     warnings: {
-        noDeny: 'What no rule names is accepted. Refuse the rest, or end with a rule that refuses 0.0.0.0/0.',
+        noDeny: 'What no rule names is accepted: choose above that it is refused. A last rule that refuses 0.0.0.0/0 leaves IPv6 open.',
         ipv6: 'IPv6 is accepted whatever the rules say: they name IPv4 only. Refuse the rest to refuse it.',
         own: (address: string, rule: string) => `Your own address ${address} is refused by ${rule}. Devices and back ends from there cannot connect; this portal can still be reached.`,
         ownRest: (address: string) => `No rule accepts your own address ${address}. Devices and back ends from there cannot connect; this portal can still be reached.`,

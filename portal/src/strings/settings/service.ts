@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Words of the tab about the service itself.
 
+const some = (n: string, one: string, many: string): string => `${n} ${n === '1' ? one : many}`;
+
 export const service = {
     well: 'The service runs, and takes what comes.',
     troubles: {
@@ -9,12 +11,12 @@ export const service = {
         stalled: 'A store of the security center cannot be written: messages wait in the event log. See whether the disk is full.',
         unwritable: 'Twins and messages to devices cannot be written. See whether the disk is full.',
         behind: (n: string) => `The security center is ${n} records behind: alerts come late.`,
-        operationsLost: (n: string) => `${n} records of operations found no room in the event log, and are lost.`,
-        deadLetters: (n: string) => `${n} messages could not be read since the start.`,
+        operationsLost: (n: string) => `${some(n, 'record of operations', 'records of operations')} found no room in the event log: lost.`,
+        deadLetters: (n: string) => `${some(n, 'message', 'messages')} could not be read since the start.`,
         exports: (name: string) => `The diagnostic setting ${name} cannot send its records.`,
-        sinkFails: (name: string, n: string) => `Notifications to ${name} fail; ${n} wait.`,
+        sinkFails: (name: string, n: string) => `Notifications to ${name} fail; ${some(n, 'waits', 'wait')}.`,
         sinkWaits: (name: string, n: string) => `${n} notifications to ${name} wait.`,
-        sinkDead: (name: string, n: string) => `${n} notifications to ${name} were given up.`,
+        sinkDead: (name: string, n: string) => `${some(n, 'notification', 'notifications')} to ${name} ${n === '1' ? 'was' : 'were'} given up.`,
     },
     seeSinks: 'See notifications',
     seeDeadLetters: 'See dead letters',
