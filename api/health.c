@@ -8,6 +8,7 @@
 
 #include "api/handlers.h"
 #include "lib/clock.h"
+#include "lib/damage.h"
 
 const struct vd_health_reason_row vd_health_reason_rows[VD_HEALTH_REASON_COUNT] = {
 #define VD_HEALTH_ROW(id, code, is_life, text) {code, is_life, text},
@@ -45,6 +46,7 @@ static vd_health_reasons judge_stores(const struct vd_health_facts *facts)
         bit_if(facts->center_is_stalled, VD_HEALTH_STALLED) |
         bit_if(facts->behind > VD_HEALTH_BEHIND_MAX, VD_HEALTH_BEHIND) |
         bit_if(facts->folder_is_unwritable, VD_HEALTH_FOLDER) |
+        bit_if(facts->store_is_damaged, VD_HEALTH_DAMAGE) |
         bit_if(facts->free_bytes < VD_HEALTH_FREE_MIN_BYTES ||
                 facts->free_files < VD_HEALTH_FREE_MIN_FILES,
             VD_HEALTH_DISK);
@@ -175,7 +177,8 @@ static void see_server(struct vd_http *http, int64_t *loop_ms, struct vd_health_
 
 void vd_health_probe(struct vd_health *health)
 {
-    struct vd_health_facts facts = {.utc_ms = vd_clock_utc_ms()};
+    struct vd_health_facts facts = {
+        .utc_ms = vd_clock_utc_ms(), .store_is_damaged = vd_damage_is_known()};
 
     see_hub(health->api, &facts);
     see_center(health->api, &facts);

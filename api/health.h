@@ -49,6 +49,7 @@
     X(BEHIND, "center-behind", false, "The center is far behind the event log")                 \
     X(FOLDER, "folder-unwritable", false, "The data directory cannot be written")               \
     X(DISK, "disk-nearly-full", false, "The disk of the data directory is nearly full")         \
+    X(DAMAGE, "store-damaged", false, "A store is damaged: the log names it")                   \
     X(CERTIFICATE, "certificate-expired", false, "The server's certificate has expired")        \
     X(AUDIT, "audit-broken", false, "The audit trail does not verify")                          \
     X(AUDIT_PENDING, "audit-pending", false, "The audit trail was not verified yet")
@@ -84,6 +85,7 @@ struct vd_health_facts {
     bool state_is_unwritable;
     bool center_is_stalled;
     bool folder_is_unwritable;
+    bool store_is_damaged;
     bool is_stopping;
     uint64_t behind;
     uint64_t free_bytes;

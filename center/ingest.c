@@ -10,6 +10,7 @@
 #include "center/store/groups.h"
 #include "center/store/raw_pauses.h"
 #include "lib/clock.h"
+#include "lib/damage.h"
 #include "lib/log.h"
 
 #define PARTITION 0
@@ -161,7 +162,7 @@ static int load_engine(struct vd_ingest *ingest)
     if (error == VD_OK) {
         ingest->is_engine_stale = false;
     }
-    return error;
+    return vd_damage_note(VD_DAMAGE_ALERTS, error);
 }
 
 /* Later readers of what is stored are to know what is not. Tried again until it is written. */
@@ -487,7 +488,7 @@ int vd_ingest_step(struct vd_ingest *ingest)
         error = read_records(ingest, &batch);
     }
     if (error == VD_OK) {
-        error = commit_alerts(ingest, &batch);
+        error = vd_damage_note(VD_DAMAGE_ALERTS, commit_alerts(ingest, &batch));
     }
     if (error == VD_OK) {
         error = commit_rows(ingest, &batch);

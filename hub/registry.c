@@ -5,143 +5,149 @@
 
 #include <inttypes.h>
 
+#include "lib/damage.h"
 #include "lib/uuid.h"
+
+static int noted(int error)
+{
+    return vd_damage_note(VD_DAMAGE_REGISTRY, error);
+}
 
 int vd_registry_create(struct vd_registry *registry, struct vd_identity *identity)
 {
-    return registry->ops->create(registry, identity);
+    return noted(registry->ops->create(registry, identity));
 }
 
 int vd_registry_update(
     struct vd_registry *registry, struct vd_identity *identity, uint64_t expected_etag)
 {
-    return registry->ops->update(registry, identity, expected_etag);
+    return noted(registry->ops->update(registry, identity, expected_etag));
 }
 
 int vd_registry_get(struct vd_registry *registry, const char *device_id, const char *module_id,
     struct vd_identity *out)
 {
-    return registry->ops->get(registry, device_id, module_id, out);
+    return noted(registry->ops->get(registry, device_id, module_id, out));
 }
 
 int vd_registry_list(struct vd_registry *registry, const char *after_device_id,
     const char *after_module_id, bool (*each)(void *context, const struct vd_identity *identity),
     void *context)
 {
-    return registry->ops->list(registry, after_device_id, after_module_id, each, context);
+    return noted(registry->ops->list(registry, after_device_id, after_module_id, each, context));
 }
 
 int vd_registry_list_by_status(struct vd_registry *registry, bool enabled,
     const char *after_device_id, bool (*each)(void *context, const struct vd_identity *identity),
     void *context)
 {
-    return registry->ops->list_by_status(registry, enabled, after_device_id, each, context);
+    return noted(registry->ops->list_by_status(registry, enabled, after_device_id, each, context));
 }
 
 int vd_registry_remove(struct vd_registry *registry, const char *device_id, const char *module_id,
     uint64_t expected_etag)
 {
-    return registry->ops->remove(registry, device_id, module_id, expected_etag);
+    return noted(registry->ops->remove(registry, device_id, module_id, expected_etag));
 }
 
 int vd_registry_count(
     struct vd_registry *registry, uint64_t *devices, uint64_t *enabled, uint64_t *disabled)
 {
-    return registry->ops->count(registry, devices, enabled, disabled);
+    return noted(registry->ops->count(registry, devices, enabled, disabled));
 }
 
 int vd_registry_policy_get(struct vd_registry *registry, const char *name, struct vd_policy *out)
 {
-    return registry->ops->policy_get(registry, name, out);
+    return noted(registry->ops->policy_get(registry, name, out));
 }
 
 int vd_registry_policy_list(struct vd_registry *registry,
     bool (*each)(void *context, const struct vd_policy *policy), void *context)
 {
-    return registry->ops->policy_list(registry, each, context);
+    return noted(registry->ops->policy_list(registry, each, context));
 }
 
 int vd_registry_policy_put(
     struct vd_registry *registry, struct vd_policy *policy, uint64_t expected_etag)
 {
-    return registry->ops->policy_put(registry, policy, expected_etag);
+    return noted(registry->ops->policy_put(registry, policy, expected_etag));
 }
 
 int vd_registry_policy_remove(
     struct vd_registry *registry, const char *name, uint64_t expected_etag)
 {
-    return registry->ops->policy_remove(registry, name, expected_etag);
+    return noted(registry->ops->policy_remove(registry, name, expected_etag));
 }
 
 int vd_registry_ca_get(
     struct vd_registry *registry, const char *name, struct vd_ca_certificate *out)
 {
-    return registry->ops->ca_get(registry, name, out);
+    return noted(registry->ops->ca_get(registry, name, out));
 }
 
 int vd_registry_ca_list(struct vd_registry *registry,
     bool (*each)(void *context, const struct vd_ca_certificate *certificate), void *context)
 {
-    return registry->ops->ca_list(registry, each, context);
+    return noted(registry->ops->ca_list(registry, each, context));
 }
 
 int vd_registry_ca_put(
     struct vd_registry *registry, struct vd_ca_certificate *certificate, uint64_t expected_etag)
 {
-    return registry->ops->ca_put(registry, certificate, expected_etag);
+    return noted(registry->ops->ca_put(registry, certificate, expected_etag));
 }
 
 int vd_registry_ca_remove(struct vd_registry *registry, const char *name, uint64_t expected_etag)
 {
-    return registry->ops->ca_remove(registry, name, expected_etag);
+    return noted(registry->ops->ca_remove(registry, name, expected_etag));
 }
 
 int vd_registry_setting_get(
     struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag)
 {
-    return registry->ops->setting_get(registry, name, value, etag);
+    return noted(registry->ops->setting_get(registry, name, value, etag));
 }
 
 int vd_registry_setting_put(struct vd_registry *registry, const char *name, struct vd_str value,
     uint64_t expected_etag, uint64_t *etag)
 {
-    return registry->ops->setting_put(registry, name, value, expected_etag, etag);
+    return noted(registry->ops->setting_put(registry, name, value, expected_etag, etag));
 }
 
 int vd_registry_change(struct vd_registry *registry, struct vd_registry_change *change)
 {
-    return registry->ops->change(registry, change);
+    return noted(registry->ops->change(registry, change));
 }
 
 int vd_registry_token_create(struct vd_registry *registry, struct vd_token *token)
 {
-    return registry->ops->token_create(registry, token);
+    return noted(registry->ops->token_create(registry, token));
 }
 
 int vd_registry_token_get(struct vd_registry *registry, const char *name, struct vd_token *out)
 {
-    return registry->ops->token_get(registry, name, out);
+    return noted(registry->ops->token_get(registry, name, out));
 }
 
 int vd_registry_token_list(struct vd_registry *registry,
     bool (*each)(void *context, const struct vd_token *token), void *context)
 {
-    return registry->ops->token_list(registry, each, context);
+    return noted(registry->ops->token_list(registry, each, context));
 }
 
 int vd_registry_token_used(struct vd_registry *registry, const char *name, int64_t used_ms)
 {
-    return registry->ops->token_used(registry, name, used_ms);
+    return noted(registry->ops->token_used(registry, name, used_ms));
 }
 
 int vd_registry_revision(struct vd_registry *registry, int64_t *revision)
 {
-    return registry->ops->revision(registry, revision);
+    return noted(registry->ops->revision(registry, revision));
 }
 
 int vd_registry_token_remove(struct vd_registry *registry, const char *name)
 {
-    return registry->ops->token_remove(registry, name);
+    return noted(registry->ops->token_remove(registry, name));
 }
 
 void vd_registry_close(struct vd_registry *registry)

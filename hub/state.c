@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/damage.h"
 #include "lib/log.h"
 
 /* Requests in their order. */
@@ -63,6 +64,7 @@ static struct vd_state_request *list_take(struct list *list)
 static void note_failure(struct vd_state *self, int error)
 {
     atomic_fetch_add(&self->failures, 1);
+    (void)vd_damage_note(VD_DAMAGE_STATE, error);
     if (!atomic_exchange(&self->unwritable, true)) {
         vd_log(VD_LOG_ERROR, "hub.state_unwritable",
             "reason=\"%s\" effect=\"changes of twins, commands and subscriptions are refused\"",
@@ -84,7 +86,8 @@ static int run_all(struct vd_state *self, const struct list *batch)
 {
     for (struct vd_state_request *request = batch->first; request != NULL;
          request = request->next) {
-        request->error = vd_state_store_attempt(self->store, request->run, request->context);
+        request->error = vd_damage_note(
+            VD_DAMAGE_STATE, vd_state_store_attempt(self->store, request->run, request->context));
         if (!vd_state_store_is_open(self->store)) {
             return request->error != VD_OK ? request->error : VD_E_IO;
         }

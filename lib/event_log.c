@@ -3,16 +3,19 @@
 
 #include "lib/event_log.h"
 
+#include "lib/damage.h"
+
 int vd_event_log_append(struct vd_event_log *log, uint32_t partition,
     const struct vd_event_batch *batch, uint64_t *first_offset)
 {
-    return log->ops->append(log, partition, batch, first_offset);
+    return vd_damage_note(VD_DAMAGE_EVENTS, log->ops->append(log, partition, batch, first_offset));
 }
 
 int vd_event_log_read(struct vd_event_log *log, uint32_t partition, uint64_t offset,
     size_t max_bytes, struct vd_event_batch *out, uint64_t *first_offset)
 {
-    return log->ops->read(log, partition, offset, max_bytes, out, first_offset);
+    return vd_damage_note(
+        VD_DAMAGE_EVENTS, log->ops->read(log, partition, offset, max_bytes, out, first_offset));
 }
 
 int vd_event_log_wait(struct vd_event_log *log, uint32_t partition, uint64_t offset, int timeout_ms)
@@ -24,7 +27,8 @@ int vd_event_log_trim(struct vd_event_log *log, uint32_t partition, uint64_t off
 {
     const uint64_t held = atomic_load(&log->held);
 
-    return log->ops->trim(log, partition, held != 0 && held - 1 < offset ? held - 1 : offset);
+    return vd_damage_note(VD_DAMAGE_EVENTS,
+        log->ops->trim(log, partition, held != 0 && held - 1 < offset ? held - 1 : offset));
 }
 
 void vd_event_log_hold(struct vd_event_log *log, uint64_t offset)

@@ -16,7 +16,9 @@ int vd_duckdb_error(duckdb_error_type type, const char *message)
     if (message != NULL && strstr(message, "with version number") != NULL) {
         return VD_E_NEWER;
     }
-    if (message != NULL && strstr(message, "not a valid DuckDB database file") != NULL) {
+    if (message != NULL &&
+        (strstr(message, "not a valid DuckDB database file") != NULL ||
+            strstr(message, "Corrupt database file") != NULL)) {
         return VD_E_CORRUPT;
     }
     switch (type) {

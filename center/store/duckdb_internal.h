@@ -19,6 +19,7 @@ struct vd_duckdb_day {
     uint32_t generation;  /* how often it was written anew; 0: as rows came */
     uint64_t next_offset; /* of the log, when rows came to it last */
     bool is_measured;
+    bool is_damaged; /* as far as it was read; its amounts are not known */
     uint64_t bytes;
     struct vd_analytics_amount amounts[VD_ANALYTICS_KINDS];
 };

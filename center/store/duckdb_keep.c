@@ -3,6 +3,7 @@
 
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
+#include "lib/damage.h"
 
 /* Days that are measured in one go: each takes some milliseconds. */
 #define MEASURE_MAX 16
@@ -66,6 +67,23 @@ static int measure_day(
     return VD_OK;
 }
 
+/* A day that cannot be read holds up none of the others, and goes when its time comes. */
+static void take_as_damaged(
+    const struct vd_duckdb *store, struct vd_duckdb_day *day, const char *problem)
+{
+    char text[VD_TIME_TEXT_SIZE];
+
+    (void)vd_damage_note(VD_DAMAGE_ANALYTICS, VD_E_CORRUPT);
+    if (!day->is_damaged) {
+        vd_day_format(day->day, text);
+        vd_log(
+            VD_LOG_ERROR, "analytics.day_damaged", "day=%.10s problem=\"%.300s\"", text, problem);
+    }
+    day->is_damaged = true;
+    day->is_measured = true;
+    day->bytes = vd_duckdb_day_bytes(store, day);
+}
+
 /* The current one grows; of the others some that were not measured yet. */
 static int measure(struct vd_duckdb *store, char *text, size_t text_size)
 {
@@ -78,10 +96,23 @@ static int measure(struct vd_duckdb *store, char *text, size_t text_size)
 
         if (i - 1 == current || (!day->is_measured && measured < MEASURE_MAX)) {
             error = measure_day(store, day, text, text_size);
+            if (error == VD_E_CORRUPT) {
+                take_as_damaged(store, day, text);
+                error = VD_OK;
+            }
             measured++;
         }
     }
     return error;
+}
+
+static void mark_damaged(struct vd_duckdb *store, int32_t day, const char *problem)
+{
+    for (size_t i = 0; i < store->day_count; i++) {
+        if (store->days[i].day == day) {
+            take_as_damaged(store, &store->days[i], problem);
+        }
+    }
 }
 
 /* ---- Dropping ---- */
@@ -157,7 +188,7 @@ static bool is_all_expired(
     for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
         const bool expired = is_expired(store, day, (enum vd_analytics_kind)k, now_ms);
 
-        if (!expired && day->amounts[k].rows > 0) {
+        if (!expired && (day->is_damaged || day->amounts[k].rows > 0)) {
             return false;
         }
         any = any || expired;
@@ -222,7 +253,7 @@ static int drop_for_size(struct vd_duckdb *store, char *text, size_t text_size)
 static bool needs_rewrite(const struct vd_duckdb *store, const struct vd_duckdb_day *day,
     int64_t now_ms, bool keeps[VD_ANALYTICS_KINDS])
 {
-    bool needs = day->generation == 0;
+    bool needs = day->generation == 0 && !day->is_damaged;
 
     for (size_t k = 0; k < VD_ANALYTICS_KINDS; k++) {
         keeps[k] = !is_expired(store, day, (enum vd_analytics_kind)k, now_ms);
@@ -285,7 +316,10 @@ int vd_duckdb_maintain(struct vd_duckdb *store, int64_t now_ms, char *text, size
         return VD_OK; /* what is copied stays in its place */
     }
     error = vd_duckdb_rewrite_collect(store, text, text_size);
-    if (error != VD_OK && !store->broken) {
+    if (error == VD_E_CORRUPT && !store->broken) {
+        mark_damaged(store, store->rewrite.from.day, text);
+        error = VD_OK;
+    } else if (error != VD_OK && !store->broken) {
         /* The day stays as it is, for now. */
         vd_log(VD_LOG_WARN, "analytics.packing_failed", "problem=\"%.300s\"", text);
         store->rewrite_again_ms = vd_clock_monotonic_ms() + AGAIN_MS;

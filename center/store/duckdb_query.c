@@ -3,6 +3,7 @@
 
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
+#include "lib/damage.h"
 #include "lib/json_text.h"
 
 /* ---- A query under way ---- */
@@ -59,6 +60,7 @@ static int query_error(struct query *q, duckdb_error_type type, const char *mess
     case DUCKDB_ERROR_IO:
     case DUCKDB_ERROR_FATAL:
     case DUCKDB_ERROR_INTERNAL:
+        (void)vd_damage_note(VD_DAMAGE_ANALYTICS, vd_duckdb_error(type, message));
         return VD_E_IO;
     default:
         return VD_E_INVALID;

@@ -113,6 +113,7 @@ static void test_health__each_reason_alone(void **state)
     CASE(center_is_stalled = true, STALLED);
     CASE(behind++, BEHIND);
     CASE(folder_is_unwritable = true, FOLDER);
+    CASE(store_is_damaged = true, DAMAGE);
     CASE(free_bytes--, DISK);
     CASE(free_files--, DISK);
     CASE(utc_ms = NOW + 1, CERTIFICATE);
