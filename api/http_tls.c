@@ -194,9 +194,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
 /* Out of descriptors or memory: the waiting connection stays readable, so accepting rests until the next sweep. */
 static void on_accept_error(struct evconnlistener *listener, void *context)
 {
-    (void)context;
-    vd_log(VD_LOG_ERROR, "api.accept_failed", "errno=%d", errno);
+    struct vd_http_tls *tls = context;
+    const int error = errno;
+    uint32_t held_back;
+
     evconnlistener_disable(listener);
+    if (vd_log_allowed(&tls->log_full, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(VD_LOG_ERROR, "api.accept_failed", "errno=%d held_back=%u", error, held_back);
+    }
 }
 
 /* Called when a handshake has begun and nothing dear was done for it: a signature costs more than all else. */

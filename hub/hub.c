@@ -229,8 +229,19 @@ static void on_accept_error(struct evconnlistener *listener, void *argument)
 
     evconnlistener_disable(listener);
     event_add(&hub->accept_again, &pause);
-    if (vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
-        vd_log(VD_LOG_ERROR, "hub.accept_failed", "errno=%d held_back=%u", error, held_back);
+    if (!hub->accept_fails &&
+        vd_log_allowed(&hub->log_accept, vd_clock_monotonic_ms(), &held_back)) {
+        vd_log(VD_LOG_ERROR, "hub.accept_failed",
+            "errno=%d held_back=%u effect=\"new connections wait\"", error, held_back);
+    }
+    hub->accept_fails = true;
+}
+
+static void note_accepted(struct vd_hub *hub)
+{
+    if (hub->accept_fails) {
+        hub->accept_fails = false;
+        vd_log(VD_LOG_WARN, "hub.accept_resumed", "effect=\"connections are taken again\"");
     }
 }
 
@@ -292,6 +303,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
     (void)listener;
     (void)length;
+    note_accepted(hub);
     if (vd_hub_admits(hub, address, text, &peer)) {
         vd_connection_open(hub, fd, text, &peer);
     } else {

@@ -105,6 +105,7 @@ struct vd_hub {
     struct vd_log_limit log_protocol;
     struct vd_log_limit log_tls;
     struct vd_log_limit log_accept;
+    bool accept_fails; /* since the last connection that was taken */
     struct vd_log_limit log_connection;
     struct vd_log_limit log_limited;
     struct vd_log_limit log_methods;
