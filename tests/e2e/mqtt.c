@@ -21,9 +21,11 @@
 #define TOKEN_LIFE_S 630720000 /* twenty years: longer than a clock is wrong */
 #define KEEP_ALIVE_S 60
 
-int e2e_tcp(uint16_t port)
+/* From an address of the loopback, 127.0.0.0/8; NULL: from any. */
+static int tcp_from(const char *source, uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in from = {.sin_family = AF_INET};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     struct timeval limit = {.tv_sec = SEND_LIMIT_S};
@@ -31,7 +33,10 @@ int e2e_tcp(uint16_t port)
     if (fd < 0) {
         return -1;
     }
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+    if ((source != NULL &&
+            (inet_pton(AF_INET, source, &from.sin_addr) != 1 ||
+                bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0)) ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
@@ -41,9 +46,19 @@ int e2e_tcp(uint16_t port)
     return fd;
 }
 
+int e2e_tcp(uint16_t port)
+{
+    return tcp_from(NULL, port);
+}
+
 bool e2e_mqtt_open(struct e2e_mqtt *m, uint16_t port, const char *ca)
 {
-    *m = (struct e2e_mqtt){.fd = e2e_tcp(port)};
+    return e2e_mqtt_open_from(m, NULL, port, ca);
+}
+
+bool e2e_mqtt_open_from(struct e2e_mqtt *m, const char *source, uint16_t port, const char *ca)
+{
+    *m = (struct e2e_mqtt){.fd = tcp_from(source, port)};
     if (m->fd < 0) {
         m->fd = 0;
         return false;

@@ -41,6 +41,8 @@ int e2e_tcp(uint16_t port);
 
 /* Connects and shakes hands, verifying the hub's certificate for "localhost". False: `m` is closed again. */
 bool e2e_mqtt_open(struct e2e_mqtt *m, uint16_t port, const char *ca);
+/* Likewise from an address of the loopback, 127.0.0.0/8; NULL: from any. */
+bool e2e_mqtt_open_from(struct e2e_mqtt *m, const char *source, uint16_t port, const char *ca);
 void e2e_mqtt_close(struct e2e_mqtt *m);
 
 /* Sends bytes as they are; false once the connection is gone or nothing goes out for ten seconds. */

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -255,9 +256,23 @@ time_t time(time_t *out)
 
 /* ---- Memory ---- */
 
+/* Within what the sanitizers' runtime cannot do without when a thread starts. */
+static _Thread_local bool is_exempt __attribute__((tls_model("initial-exec")));
+
+int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+    NEXT(pthread_getattr_np)
+    int result;
+
+    is_exempt = true;
+    result = next(thread, attributes);
+    is_exempt = false;
+    return result;
+}
+
 static bool has_memory(void)
 {
-    unsigned left = faults != NULL ? atomic_load(&faults->no_memory) : 0;
+    unsigned left = faults != NULL && !is_exempt ? atomic_load(&faults->no_memory) : 0;
 
     while (left > 0) {
         if (atomic_compare_exchange_weak(&faults->no_memory, &left, left - 1)) {
