@@ -19,6 +19,7 @@
 #include "cli/data_dir.h"
 #include "hub/registry.h"
 #include "hub/state.h"
+#include "lib/audit.h"
 #include "lib/event_log.h"
 #include "lib/folder.h"
 #include "lib/secret.h"
@@ -279,11 +280,12 @@ static bool count_policy(void *context, const struct vd_policy *policy)
     return true;
 }
 
-static int copy_registry(const struct checking *c, const char *to)
+/* What opens a database of ours may change it: that is done to a copy. */
+static int copy_database(const struct checking *c, const char *name, const char *to)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
-    int error = open_database(c, VD_FILE_REGISTRY, &db);
+    int error = open_database(c, name, &db);
     int code = SQLITE_OK;
 
     if (error == VD_OK) {
@@ -315,29 +317,12 @@ static int open_all_keys(const char *path, const uint8_t key[VD_MASTER_KEY_BYTES
     return error;
 }
 
-static int check_registry_keys(struct checking *c, const uint8_t key[VD_MASTER_KEY_BYTES])
+static int judge_keys(struct checking *c, const char *path, const uint8_t *key)
 {
-    const char *temporary = getenv("TMPDIR");
-    char folder[VD_PATH_SIZE];
-    char path[VD_PATH_SIZE];
     uint64_t identities = 0;
     uint64_t policies = 0;
-    int error;
+    const int error = open_all_keys(path, key, &identities, &policies);
 
-    snprintf(folder, sizeof folder, "%.400s/vedette-verify-XXXXXX",
-        temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
-    if (mkdtemp(folder) == NULL) {
-        return say(c->checks, false, "keys", "%.400s: %s", folder,
-            vd_error_text(vd_error_from_errno(errno)));
-    }
-    error = vd_data_path(folder, VD_FILE_REGISTRY, path);
-    if (error == VD_OK) {
-        error = copy_registry(c, path);
-    }
-    if (error == VD_OK) {
-        error = open_all_keys(path, key, &identities, &policies);
-    }
-    vd_folder_remove(folder);
     if (error != VD_OK) {
         return say(c->checks, false, "keys", "the registry's do not open: %s",
             error == VD_E_DENIED ? "it is another master key" : vd_error_text(error));
@@ -346,15 +331,92 @@ static int check_registry_keys(struct checking *c, const uint8_t key[VD_MASTER_K
         (unsigned long long)identities, (unsigned long long)policies);
 }
 
-static int check_keys(struct checking *c, const char *key_file)
+/* ---- The audit trail ---- */
+
+/* key: the master key; NULL: the chain alone is judged, not who signed its head. */
+static int judge_audit(struct checking *c, const char *path, const uint8_t *key)
+{
+    struct vd_audit_check check = {.key = NULL};
+    uint8_t signing[VD_MASTER_KEY_BYTES] = {0};
+    uint8_t digest[VD_MASTER_KEY_BYTES] = {0};
+    int error = key != NULL ? vd_audit_keys_derive(key, signing, digest) : VD_OK;
+
+    check.key = key != NULL ? signing : NULL;
+    if (error == VD_OK) {
+        error = vd_audit_file_verify(path, &check);
+    }
+    vd_secret_wipe(signing, sizeof signing);
+    vd_secret_wipe(digest, sizeof digest);
+    if (error != VD_OK) {
+        return say(c->checks, false, "audit trail", "%s",
+            check.problem[0] != '\0' ? check.problem : vd_error_text(error));
+    }
+    if (check.breaks > 0) {
+        return say(c->checks, false, "audit trail", "record %llu says that it was found broken: %s",
+            (unsigned long long)check.last_break, check.break_note);
+    }
+    return say(c->checks, true, "audit trail", "%llu records verify%s",
+        (unsigned long long)check.records, key != NULL ? "" : ", by their chain alone");
+}
+
+/* ---- What is done to copies ---- */
+
+/* A copy of the database, beside nothing else, is judged. */
+static int check_copy(struct checking *c, const char *name, const uint8_t *key,
+    int (*judge)(struct checking *c, const char *path, const uint8_t *key))
+{
+    const char *temporary = getenv("TMPDIR");
+    char folder[VD_PATH_SIZE];
+    char path[VD_PATH_SIZE];
+    int error;
+
+    snprintf(folder, sizeof folder, "%.400s/vedette-verify-XXXXXX",
+        temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        return say(c->checks, false, name, "%.400s: %s", folder,
+            vd_error_text(vd_error_from_errno(errno)));
+    }
+    error = vd_data_path(folder, name, path);
+    if (error == VD_OK) {
+        error = copy_database(c, name, path);
+    }
+    error = error == VD_OK ? judge(c, path, key)
+                           : say(c->checks, false, name, "cannot be copied to %.400s: %s", folder,
+                                 vd_error_text(error));
+    vd_folder_remove(folder);
+    return error;
+}
+
+/* One of before audit trails has none. */
+static int check_audit(struct checking *c, const uint8_t *key)
+{
+    char path[VD_PATH_SIZE];
+
+    return vd_data_path(c->folder, VD_FILE_AUDIT, path) == VD_OK && access(path, F_OK) == 0
+        ? check_copy(c, VD_FILE_AUDIT, key, judge_audit)
+        : VD_OK;
+}
+
+/* key_file NULL: there is none. */
+static int check_sealed(struct checking *c, const char *key_file)
 {
     uint8_t key[VD_MASTER_KEY_BYTES];
-    int error = vd_secret_key_file_read(key_file, key);
+    int error = VD_OK;
 
-    if (error != VD_OK) {
-        return say(c->checks, false, "keys", "%.400s: %s", key_file, vd_error_text(error));
+    if (key_file == NULL) {
+        error = say(c->checks, true, "keys",
+            "not looked at: the master key is not in the backup, and none is given by --master-key");
+        return error == VD_OK ? check_audit(c, NULL) : error;
     }
-    error = check_registry_keys(c, key);
+    error = vd_secret_key_file_read(key_file, key);
+    if (error != VD_OK) {
+        error = say(c->checks, false, "keys", "%.400s: %s", key_file, vd_error_text(error));
+        return error == VD_OK ? check_audit(c, NULL) : error;
+    }
+    error = check_copy(c, VD_FILE_REGISTRY, key, judge_keys);
+    if (error == VD_OK) {
+        error = check_audit(c, key);
+    }
     vd_secret_wipe(key, sizeof key);
     return error;
 }
@@ -393,7 +455,7 @@ int vd_check_data(const char *dir, struct vd_checks *checks)
     if (error == VD_OK) {
         error = vd_data_path(dir, VD_FILE_MASTER_KEY, path);
     }
-    return error == VD_OK ? check_keys(&c, path) : error;
+    return error == VD_OK ? check_sealed(&c, path) : error;
 }
 
 static int check_file(struct checking *c, const struct vd_manifest_file *file)
@@ -451,11 +513,8 @@ int vd_check_backup(const char *folder, const char *key_file, struct vd_checks *
         error = vd_data_path(folder, VD_FILE_MASTER_KEY, path);
         key_file = path;
     }
-    if (error == VD_OK && key_file != NULL) {
-        error = check_keys(&c, key_file);
-    } else if (error == VD_OK) {
-        error = say(checks, true, "keys",
-            "not looked at: the master key is not in the backup, and none is given by --master-key");
+    if (error == VD_OK) {
+        error = check_sealed(&c, key_file);
     }
     vd_manifest_release(&manifest);
     return error;

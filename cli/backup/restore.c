@@ -14,6 +14,7 @@
 #include "cli/backup/files.h"
 #include "cli/stores.h"
 #include "hub/export/places.h"
+#include "lib/clock.h"
 #include "lib/secret.h"
 
 #define SEALED_MAX_BYTES 65536
@@ -192,6 +193,8 @@ static int open_stores(const struct restoring *r)
     struct vd_config config;
     struct vd_config_problem problem = {""};
     struct vd_stores stores;
+    char cut[VD_TIME_TEXT_SIZE];
+    char note[VD_AUDIT_TEXT_MAX];
     char path[VD_PATH_SIZE];
     int error = vd_data_path(r->staging, VD_FILE_CONFIG, path);
 
@@ -204,6 +207,11 @@ static int open_stores(const struct restoring *r)
     }
     error = vd_stores_open(r->staging, &config, VD_NEEDS_ALL, &stores, r->text, r->text_size);
     if (error == VD_OK) {
+        vd_time_format(r->wish->manifest->cut_ms, cut);
+        snprintf(note, sizeof note, "from a backup of %s, written by version %s", cut,
+            r->wish->manifest->version);
+        error = fail(
+            r, vd_audit_add_program(stores.audit, "service.restored", note), VD_FILE_AUDIT, NULL);
         vd_stores_close(&stores);
     }
     return error;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "cli/backup/manifest.h"
 #include "lib/str.h"
@@ -64,6 +65,11 @@ static void test_backup__restored(void **state)
         0);
     assert_int_equal(vedette("verify --data-dir %s/new", folder->path), 0);
     assert_said("of 1 identities and 5 policies open");
+    assert_said(" records verify");
+    assert_int_equal(
+        vedette("audit list --what service.restored --data-dir %s/new", folder->path), 0);
+    assert_said("service.restored");
+    assert_int_equal(vedette("audit verify --data-dir %s/new", folder->path), 0);
     assert_int_equal(shell("cmp %s/new/server.key %s/server.key && cmp %s/new/ca.key %s/ca.key",
                          folder->path, folder->data, folder->path, folder->data),
         0);
@@ -78,6 +84,27 @@ static void test_backup__restored(void **state)
                          folder->path, folder->path, folder->data),
         1);
     assert_said("initialised already");
+}
+
+/* One whose file is as the manifest says, and whose records are not as they were. */
+static void test_backup__audit_trail_is_read(void **state)
+{
+    const struct folder *folder = *state;
+    sqlite3 *db = NULL;
+    char path[160];
+
+    make_backup(folder, "");
+    snprintf(path, sizeof path, "%s/audit.db", folder->data);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE record SET body = replace(body, 'device', 'nobody')",
+                         NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(vedette("verify --data-dir %s", folder->data), 1);
+    assert_said("BAD  audit trail");
+    assert_int_equal(vedette("backup %s/again --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(vedette("verify %s/again", folder->path), 1);
+    assert_said("BAD  audit trail");
 }
 
 static void test_backup__with_the_master_key(void **state)
@@ -237,6 +264,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_backup__holds_no_secret, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_backup__restored, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__audit_trail_is_read, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__with_the_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
