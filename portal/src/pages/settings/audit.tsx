@@ -9,6 +9,7 @@ import { number } from '../../lib/format';
 import { href, Link, useParam } from '../../lib/router';
 import { t } from '../../strings';
 import { toast } from '../../ui/dialog';
+import { Said } from '../../ui/said';
 import {
     Badge, Button, Card, Empty, Facts, Loaded, Notice, SearchField, SelectField, Stat, Table, Time, type Column, type Tone,
 } from '../../ui/ui';
@@ -29,13 +30,19 @@ function Outcome({ of }: { of: AuditRecord }): JSX.Element {
     );
 }
 
+/** What was given, without the action: the sentence says it. */
+function Given({ text }: { text: string }): JSX.Element | null {
+    const rest = text.split(' ').filter((part) => !part.startsWith('action=')).join(' ');
+    return rest === '' ? null : <span class="muted small clamp"><Said text={rest} /></span>;
+}
+
 const columns: Column<AuditRecord>[] = [
     {
         name: s.what,
         cell: (one) => (
             <span class="wrap">
                 <Sentence of={one} />
-                {one.changed !== '' ? <span class="muted small clamp">{one.changed}</span> : null}
+                <Given text={one.changed} />
             </span>
         ),
     },
