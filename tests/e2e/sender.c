@@ -13,7 +13,8 @@
 
 #include "tests/e2e/mqtt.h"
 
-#define PUBACK 0x40
+#define PUBACK       0x40
+#define SEND_WAIT_MS 20000
 
 /* What the thread has beside the shared state. */
 struct run {
@@ -184,4 +185,22 @@ void e2e_sender_free(struct e2e_sender *sender)
         pthread_join(sender->thread, NULL);
         free(sender);
     }
+}
+
+void e2e_send_once(
+    const struct e2e_hub *hub, const char *device_id, const struct e2e_flow *flows, size_t count)
+{
+    static struct e2e_message message;
+    struct e2e_mqtt mqtt;
+    char topic[256];
+    struct e2e_publish publish = {.topic = topic, .body = message.bytes, .packet_id = 1, .qos = 1};
+
+    e2e_message_build(&message, flows, count);
+    e2e_message_set_id(&message, 7, 1);
+    publish.length = message.length;
+    e2e_security_topic(topic, sizeof topic, device_id);
+    assert_true(e2e_mqtt_open(&mqtt, hub->port, hub->ca));
+    assert_int_equal(e2e_mqtt_connect(&mqtt, device_id), 0);
+    assert_true(e2e_mqtt_send(&mqtt, &publish, SEND_WAIT_MS));
+    e2e_mqtt_close(&mqtt);
 }

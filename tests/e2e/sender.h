@@ -51,4 +51,8 @@ bool e2e_sender_progress(struct e2e_sender *sender, unsigned more, int64_t timeo
 /* Ends the thread and frees. NULL is allowed. */
 void e2e_sender_free(struct e2e_sender *sender);
 
+/* One message on a connection of its own, its event's id that of (7, 1); fails the test unless it is acknowledged. */
+void e2e_send_once(
+    const struct e2e_hub *hub, const char *device_id, const struct e2e_flow *flows, size_t count);
+
 #endif

@@ -14,8 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/e2e/harness.h"
-#include "tests/e2e/message.h"
-#include "tests/e2e/mqtt.h"
+#include "tests/e2e/sender.h"
 
 #define WAIT_MS    20000
 #define DEVICE     "d1"
@@ -195,23 +194,8 @@ static void send_message(void)
     static const struct e2e_flow flows[] = {
         {"10.0.0.5", "198.51.100.7", 40000, 443, 100, 200, "TCP"},
     };
-    static struct e2e_message message;
-    struct e2e_mqtt mqtt;
-    char topic[256];
 
-    e2e_message_build(&message, flows, 1);
-    e2e_message_set_id(&message, 7, 1);
-    e2e_security_topic(topic, sizeof topic, DEVICE);
-    assert_true(e2e_mqtt_open(&mqtt, hub.port, hub.ca));
-    assert_int_equal(e2e_mqtt_connect(&mqtt, DEVICE), 0);
-    assert_true(e2e_mqtt_send(&mqtt,
-        &(struct e2e_publish){.topic = topic,
-            .body = message.bytes,
-            .length = message.length,
-            .packet_id = 1,
-            .qos = 1},
-        WAIT_MS));
-    e2e_mqtt_close(&mqtt);
+    e2e_send_once(&hub, DEVICE, flows, sizeof flows / sizeof flows[0]);
 }
 
 static const char *write_secret(char *path, size_t size, const char *name, const char *secret)
