@@ -10,6 +10,7 @@
 #include "center/limits.h"
 #include "center/scheduler.h"
 #include "center/store/alert_act.h"
+#include "center/store/indicator_marks.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/pulse.h"
@@ -141,7 +142,7 @@ static int step(struct vd_ingest *ingest)
     return error;
 }
 
-/* Lets old alerts go, so many a minute. */
+/* Lets old alerts go, so many a minute, and marks of what was found; not by a clock that may be wrong. */
 static int prune_alerts(struct vd_center *center)
 {
     const int64_t now_ms = vd_clock_utc_ms();
@@ -165,6 +166,9 @@ static int prune_alerts(struct vd_center *center)
     }
     if (total > 0) {
         vd_log(VD_LOG_INFO, "center.alerts_removed", "count=%llu", (unsigned long long)total);
+    }
+    if (error == VD_OK) {
+        error = vd_indicator_marks_prune(center->store, vd_time_day(now_ms) - VD_HUNT_DAYS);
     }
     center->pruned_ms = error == VD_OK ? monotonic_ms : center->pruned_ms;
     return error;

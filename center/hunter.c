@@ -8,7 +8,6 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
-#include "center/store/indicator_marks.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -21,7 +20,6 @@ struct vd_hunter {
     struct vd_alert_store *store;
     pthread_t thread;
     atomic_bool is_stopping;
-    int64_t pruned_ms;     /* monotonic; the thread's own */
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
     struct vd_indicator_set *next; /* to hunt for; NULL: none */
@@ -157,19 +155,6 @@ static int hunt(struct vd_hunter *hunter, const struct offer *offer)
     return error;
 }
 
-static void prune(struct vd_hunter *hunter)
-{
-    const int64_t now_ms = vd_clock_monotonic_ms();
-    const int32_t day = vd_time_day(vd_clock_utc_ms());
-
-    if (hunter->pruned_ms == 0 || now_ms - hunter->pruned_ms >= VD_HUNT_PRUNE_MS) {
-        hunter->pruned_ms = now_ms;
-        if (vd_indicator_marks_prune(hunter->store, day - VD_HUNT_DAYS) != VD_OK) {
-            vd_log(VD_LOG_WARN, "intel.marks_kept", "day=%d", (int)day);
-        }
-    }
-}
-
 /* How long to rest. */
 static int64_t turn(struct vd_hunter *hunter)
 {
@@ -197,8 +182,7 @@ static void *hunter_main(void *argument)
 {
     struct vd_hunter *hunter = argument;
 
-    while (wait_for(hunter, VD_HUNT_PRUNE_MS, true)) {
-        prune(hunter);
+    while (wait_for(hunter, VD_HUNT_SLEEP_MS, true)) {
         if (!wait_for(hunter, turn(hunter), false)) {
             break;
         }

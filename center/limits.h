@@ -128,8 +128,8 @@
 /* A hunt is followed by so many times its own time without one; and after a failure. */
 #define VD_HUNT_REST     9
 #define VD_HUNT_RETRY_MS 5000
-/* How often marks that are too old are let go. */
-#define VD_HUNT_PRUNE_MS 3600000
+/* How long the hunter sleeps at most. */
+#define VD_HUNT_SLEEP_MS 3600000
 
 /* Bytes and columns of one record of CSV. */
 #define VD_FEED_RECORD_MAX  65536
