@@ -87,8 +87,9 @@ static void write_backup(void)
 /* Stops as the service does by itself, and starts: both write. */
 static void start_anew(void)
 {
-    (void)e2e_stop(scene.hub.pid, SIGTERM, 20000);
-    (void)e2e_hub_try(&scene.hub);
+    if (e2e_stop(scene.hub.pid, SIGTERM, 20000) == 0) {
+        (void)e2e_hub_try(&scene.hub);
+    }
 }
 
 static void do_messages(void)
