@@ -348,9 +348,17 @@ static bool is_range_axis(const struct vd_kql_node *node)
 {
     const struct vd_kql_node *list = node->kind == VD_KQL_BINARY ? node->first->next : NULL;
 
-    return list != NULL && vd_str_equal_text(node->text, "in") && list->child_count == 1 &&
-        list->first->kind == VD_KQL_CALL && vd_str_equal_text(list->first->text, "range") &&
-        list->first->child_count == 3;
+    if (list == NULL || !vd_str_equal_text(node->text, "in") || list->child_count != 1 ||
+        list->first->kind != VD_KQL_CALL || !vd_str_equal_text(list->first->text, "range") ||
+        list->first->child_count != 3) {
+        return false;
+    }
+    for (const struct vd_kql_node *part = list->first->first; part != NULL; part = part->next) {
+        if (part->kind == VD_KQL_NAMED || part->kind == VD_KQL_STAR) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct vd_kql_node *parse_axis(struct vd_kql_parser *p)
