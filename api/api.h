@@ -176,7 +176,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /alert-groups?{filter}&limit=&among=
  *                                  {"groups":[...]}: by type and cause, the latest first, as center/store/alert_store.h says; among:
  *                                  of the newest so many alerts of the filter
- * GET /alert-counts?{filter}       {"counts":[{"state","alerts"}],"isPartial"}; isPartial: there are more, which were not counted
+ * GET /alert-counts?{filter}       {"counts":[{"state","alerts"}],"isPartial"}; isPartial: 10,000 were counted, there may be more
  * GET /groups                      {"groups":[{"name","properties","deviceCount"}],"deviceCounts":{}}: device security groups
  *                                  with their rules; the counts are of all groups that twins name, with rules or without
  * GET, DELETE /groups/{id}         with "devices", at most 1,000 of them; 204

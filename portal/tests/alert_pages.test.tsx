@@ -87,6 +87,17 @@ describe('all alerts of a filter', () => {
         ]);
     });
 
+    it('are said to be more, perhaps, where counting ended', async () => {
+        const most = { counts: [{ state: 'New', alerts: 10000 }], isPartial: true };
+        await serve('contributor', { 'GET /alerts': { alerts: [alert()], next: 0 }, 'GET /alert-counts': most });
+        const user = userEvent.setup();
+        render(<Alerts path={[]} />);
+        await screen.findByRole('link', { name: 'Suspicious address' });
+        await user.selectOptions(screen.getByLabelText('All of these …'), 'resolve');
+        const dialog = within(await screen.findByRole('dialog'));
+        await dialog.findByText('This is for 10,000 alerts or more:');
+    });
+
     it('are not if there are none that it is for', async () => {
         await serve('contributor', { 'GET /alerts': { alerts: [alert()], next: 0 }, 'GET /alert-counts': { counts: [], isPartial: false } });
         const user = userEvent.setup();

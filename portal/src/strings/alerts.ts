@@ -40,7 +40,7 @@ export const alerts = {
     inAll: (n: number) => `${n.toString()} changed`,
     actOnAll: 'All of these …',
     alertCount: (n: number) => (n === 1 ? '1 alert' : `${number(n)} alerts`),
-    moreThan: (n: string) => `more than ${n} alerts`,
+    orMore: (n: string) => `${n} alerts or more`,
     scopeAll: (count: string) => `This is for ${count}:`,
     scopeNone: 'This is for none of these alerts.',
     scopeOthers: (n: number) => (n === 1 ? '1 more matches, and is in a state that this is not for.'

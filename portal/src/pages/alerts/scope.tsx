@@ -31,7 +31,7 @@ export function useScope(filter: Filter | null, states: string[]): Scope {
 
 /** "so many alerts", as far as they were counted. */
 export function countOf({ count = 0, isPartial }: Scope): string {
-    return isPartial ? s.moreThan(number(count)) : s.alertCount(count);
+    return isPartial ? s.orMore(number(count)) : s.alertCount(count);
 }
 
 /** What the filter asks for, each part with its name. */
