@@ -4,6 +4,7 @@
 #include "center/store/alert_days.h"
 
 #include "center/store/alert_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 #define TOP_MAX "10"
@@ -25,57 +26,35 @@ static json_t *end_text(sqlite3_stmt *s, int column)
     return json_string(text);
 }
 
-/* One row of a query as JSON; NULL: no memory. */
-typedef json_t *make_row(struct vd_alert_store *store, sqlite3_stmt *s);
-
-/* The rows of a prepared statement, which is finalised. */
-static int collect(
-    struct vd_alert_store *store, sqlite3_stmt *s, int prepared, make_row *make, json_t *rows)
-{
-    int code = prepared;
-
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(s);
-        if (code == SQLITE_ROW && json_array_append_new(rows, make(store, s)) != 0) {
-            sqlite3_finalize(s);
-            return VD_E_NOMEM;
-        }
-    }
-    sqlite3_finalize(s);
-    return vd_sqlite_error(code);
-}
-
 /* ---- Days ---- */
 
-static json_t *day_device(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *day_device(sqlite3_stmt *s)
 {
-    (void)store;
     return json_pack("{s:o, s:I, s:o}", "deviceId", vd_sqlite_json_text(s, 0), "count",
         (json_int_t)sqlite3_column_int64(s, 1), "endTime", end_text(s, 2));
 }
 
 /* Of the day and type in columns 0 and 1; NULL: it failed. */
-static json_t *top_devices(struct vd_alert_store *store, sqlite3_stmt *day)
+static json_t *top_devices(sqlite3_stmt *day)
 {
+    sqlite3 *db = sqlite3_db_handle(day);
     json_t *devices = json_array();
     sqlite3_stmt *s = NULL;
-    const int code = sqlite3_prepare_v2(store->reader,
+
+    (void)sqlite3_prepare_v2(db,
         "SELECT device_id, sum(count) AS n, max(end_ms) FROM alerts WHERE day = ?1 AND type = ?2"
         " GROUP BY device_id ORDER BY n DESC, device_id LIMIT " TOP_MAX,
         -1, &s, NULL);
-
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, sqlite3_column_int64(day, 0));
-        sqlite3_bind_text(s, 2, (const char *)sqlite3_column_text(day, 1), -1, SQLITE_TRANSIENT);
-    }
-    if (collect(store, s, code, day_device, devices) != VD_OK) {
+    sqlite3_bind_int64(s, 1, sqlite3_column_int64(day, 0));
+    sqlite3_bind_text(s, 2, (const char *)sqlite3_column_text(day, 1), -1, SQLITE_TRANSIENT);
+    if (vd_rows_append(db, s, day_device, devices) != VD_OK) {
         json_decref(devices);
         return NULL;
     }
     return devices;
 }
 
-static json_t *day_row(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *day_row(sqlite3_stmt *s)
 {
     json_t *steps = json_loads((const char *)sqlite3_column_text(s, 5), 0, NULL);
 
@@ -85,7 +64,7 @@ static json_t *day_row(struct vd_alert_store *store, sqlite3_stmt *s)
         "description", vd_sqlite_json_text(s, 4), "remediationSteps",
         steps != NULL ? steps : json_array(), "alerts", (json_int_t)sqlite3_column_int64(s, 6),
         "open", (json_int_t)sqlite3_column_int64(s, 7), "count",
-        (json_int_t)sqlite3_column_int64(s, 8), "topDevices", top_devices(store, s));
+        (json_int_t)sqlite3_column_int64(s, 8), "topDevices", top_devices(s));
 }
 
 int vd_alert_store_days(
@@ -100,61 +79,40 @@ int vd_alert_store_days(
         " AND (?4 IS NULL OR day < ?3 OR (day = ?3 AND type > ?4)) GROUP BY day, type"
         " ORDER BY day DESC, type LIMIT ?5) AS g JOIN alerts AS a USING(number)"
         " ORDER BY g.day DESC, g.type";
-    json_t *rows = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-    int error;
+    sqlite3_stmt *s = vd_rows_begin(store, sql);
 
-    if (rows == NULL) {
-        return VD_E_NOMEM;
-    }
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int(s, 1, which->from_day);
-        sqlite3_bind_text(s, 2, which->type, -1, SQLITE_STATIC);
-        sqlite3_bind_int(s, 3, which->after_day);
-        sqlite3_bind_text(s, 4, which->after_type, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 5, which->limit);
-    }
-    error = collect(store, s, code, day_row, rows);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (error != VD_OK) {
-        json_decref(rows);
-        return error;
-    }
-    *days = rows;
-    return VD_OK;
+    sqlite3_bind_int(s, 1, which->from_day);
+    sqlite3_bind_text(s, 2, which->type, -1, SQLITE_STATIC);
+    sqlite3_bind_int(s, 3, which->after_day);
+    sqlite3_bind_text(s, 4, which->after_type, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 5, which->limit);
+    return vd_rows_end(store, s, day_row, days);
 }
 
 /* ---- All of them ---- */
 
-static json_t *open_row(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *open_row(sqlite3_stmt *s)
 {
-    (void)store;
     return json_pack("{s:I, s:I, s:I, s:I}", "High", (json_int_t)sqlite3_column_int64(s, 0),
         "Medium", (json_int_t)sqlite3_column_int64(s, 1), "Low",
         (json_int_t)sqlite3_column_int64(s, 2), "devices", (json_int_t)sqlite3_column_int64(s, 3));
 }
 
-static json_t *devices_row(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *devices_row(sqlite3_stmt *s)
 {
-    (void)store;
     return json_pack("{s:o, s:I, s:I, s:I}", "day", day_text(sqlite3_column_int64(s, 0)), "High",
         (json_int_t)sqlite3_column_int64(s, 1), "Medium", (json_int_t)sqlite3_column_int64(s, 2),
         "Low", (json_int_t)sqlite3_column_int64(s, 3));
 }
 
-static json_t *device_row(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *device_row(sqlite3_stmt *s)
 {
-    (void)store;
     return json_pack("{s:o, s:I}", "deviceId", vd_sqlite_json_text(s, 0), "alerts",
         (json_int_t)sqlite3_column_int64(s, 1));
 }
 
-static json_t *type_row(struct vd_alert_store *store, sqlite3_stmt *s)
+static json_t *type_row(sqlite3_stmt *s)
 {
-    (void)store;
     return json_pack("{s:o, s:s, s:I}", "displayName", vd_sqlite_json_text(s, 0), "severity",
         vd_alert_severity_of_rank(sqlite3_column_int(s, 1)), "alerts",
         (json_int_t)sqlite3_column_int64(s, 2));
@@ -167,7 +125,7 @@ static json_t *type_row(struct vd_alert_store *store, sqlite3_stmt *s)
 static const struct part {
     const char *name;
     const char *sql; /* ?1: the first day, where it counts */
-    make_row *make;
+    vd_row_json *make;
 } parts[] = {
     {"open",
         "SELECT " BY_SEVERITY("count(*)") ", count(DISTINCT nullif(device_id, ''))"
@@ -193,16 +151,15 @@ static int add_part(
 {
     json_t *rows = json_array();
     sqlite3_stmt *s = NULL;
-    const int code = sqlite3_prepare_v2(store->reader, part->sql, -1, &s, NULL);
 
     if (json_object_set_new(summary, part->name, rows) != 0) {
-        sqlite3_finalize(s);
         return VD_E_NOMEM;
     }
-    if (code == SQLITE_OK && sqlite3_bind_parameter_count(s) > 0) {
+    (void)sqlite3_prepare_v2(store->reader, part->sql, -1, &s, NULL);
+    if (sqlite3_bind_parameter_count(s) > 0) {
         sqlite3_bind_int(s, 1, from_day);
     }
-    return collect(store, s, code, part->make, rows);
+    return vd_rows_append(store->reader, s, part->make, rows);
 }
 
 int vd_alert_store_summary(struct vd_alert_store *store, int32_t from_day, json_t **summary)

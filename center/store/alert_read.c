@@ -7,6 +7,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 #define ALERT_COLUMNS                                                                 \
@@ -55,19 +56,24 @@ static json_t *stored_json(sqlite3_stmt *s, int column)
     return value != NULL ? value : json_null();
 }
 
+static json_t *body_json(sqlite3_stmt *s)
+{
+    return stored_json(s, 0);
+}
+
+/* NULL: it failed. */
 static json_t *evidence_of(sqlite3 *db, int64_t number)
 {
     json_t *array = json_array();
     sqlite3_stmt *s = NULL;
 
-    if (sqlite3_prepare_v2(db, "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1,
-            &s, NULL) == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, number);
-        while (sqlite3_step(s) == SQLITE_ROW) {
-            json_array_append_new(array, stored_json(s, 0));
-        }
+    (void)sqlite3_prepare_v2(
+        db, "SELECT body FROM evidence WHERE alert = ?1 ORDER BY sequence", -1, &s, NULL);
+    sqlite3_bind_int64(s, 1, number);
+    if (vd_rows_append(db, s, body_json, array) != VD_OK) {
+        json_decref(array);
+        return NULL;
     }
-    sqlite3_finalize(s);
     return array;
 }
 
@@ -86,7 +92,7 @@ static json_t *text_or_null(sqlite3_stmt *s, int column)
                                                          : vd_sqlite_json_text(s, column);
 }
 
-static json_t *alert_json(sqlite3 *db, sqlite3_stmt *s)
+static json_t *alert_json(sqlite3_stmt *s)
 {
     json_int_t count = sqlite3_column_int64(s, COLUMN_COUNT);
     json_int_t number = sqlite3_column_int64(s, COLUMN_NUMBER);
@@ -109,72 +115,48 @@ static json_t *alert_json(sqlite3 *db, sqlite3_stmt *s)
         sqlite3_column_type(s, COLUMN_ASSESSMENT) == SQLITE_NULL
             ? json_null()
             : stored_json(s, COLUMN_ASSESSMENT),
-        "evidence", evidence_of(db, number), "evidenceTotal", count, "number", number,
-        "suppressedBy", text_or_null(s, COLUMN_SUPPRESSED_BY));
-}
-
-static int step_alert(struct vd_alert_store *store, sqlite3_stmt *s, json_t **alert, bool *have_row)
-{
-    int code = sqlite3_step(s);
-
-    *have_row = code == SQLITE_ROW;
-    if (*have_row) {
-        *alert = alert_json(store->reader, s);
-        return *alert != NULL ? VD_OK : VD_E_NOMEM;
-    }
-    return vd_sqlite_error(code);
+        "evidence", evidence_of(sqlite3_db_handle(s), number), "evidenceTotal", count, "number",
+        number, "suppressedBy", text_or_null(s, COLUMN_SUPPRESSED_BY));
 }
 
 int vd_alert_snapshot(struct vd_alert_store *store, int64_t number, json_t **alert)
 {
+    json_t *found = json_array();
     sqlite3_stmt *s = NULL;
-    json_t *made = NULL;
-    int code = sqlite3_prepare_v2(
-        store->writer, "SELECT " ALERT_COLUMNS " FROM alerts WHERE number = ?1", -1, &s, NULL);
+    int error;
 
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, number);
-        code = sqlite3_step(s);
-        made = code == SQLITE_ROW ? alert_json(store->writer, s) : NULL;
+    (void)sqlite3_prepare_v2(
+        store->writer, "SELECT " ALERT_COLUMNS " FROM alerts WHERE number = ?1", -1, &s, NULL);
+    sqlite3_bind_int64(s, 1, number);
+    error = vd_rows_append(store->writer, s, alert_json, found);
+    if (error == VD_OK && json_array_size(found) == 0) {
+        error = VD_E_NOT_FOUND;
     }
-    sqlite3_finalize(s);
-    if (vd_sqlite_error(code) != VD_OK) {
-        return vd_sqlite_error(code);
+    if (error == VD_OK) {
+        *alert = json_incref(json_array_get(found, 0));
     }
-    if (made == NULL) {
-        return code == SQLITE_ROW ? VD_E_NOMEM : VD_E_NOT_FOUND;
-    }
-    *alert = made;
-    return VD_OK;
+    json_decref(found);
+    return error;
 }
 
-/* All alerts within one read transaction, so that evidence fits its alert. */
-static int read_alerts(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+/* Appends rows within one read transaction, so that evidence fits its alert. Within the reader's lock; frees the statement. */
+static int read_rows(
+    struct vd_alert_store *store, sqlite3_stmt *s, vd_row_json *make, json_t *array)
 {
-    json_t *alert = NULL;
-    bool have_row = true;
     int error = vd_sqlite_error(sqlite3_exec(store->reader, "BEGIN", NULL, NULL, NULL));
 
     if (error != VD_OK) {
+        sqlite3_finalize(s);
         return error;
     }
-    for (;;) {
-        error = step_alert(store, s, &alert, &have_row);
-        if (error != VD_OK || !have_row) {
-            break;
-        }
-        json_array_append_new(array, alert);
-    }
-    sqlite3_reset(s);
+    error = vd_rows_append(store->reader, s, make, array);
     sqlite3_exec(store->reader, "COMMIT", NULL, NULL, NULL);
     return error;
 }
 
-typedef int read_rows(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array);
-
-/* `head`, the filter's condition and `tail`, read by `read`. Within the reader's lock. */
+/* `head`, the filter's condition and `tail`. Within the reader's lock. */
 static int query(struct vd_alert_store *store, const char *head,
-    const struct vd_alert_filter *filter, const char *tail, read_rows *read, json_t **rows)
+    const struct vd_alert_filter *filter, const char *tail, vd_row_json *make, json_t **rows)
 {
     json_t *array = json_array();
     struct vd_buf sql = {0};
@@ -192,9 +174,8 @@ static int query(struct vd_alert_store *store, const char *head,
     }
     if (error == VD_OK) {
         vd_alert_bind_filter(filter, s);
-        error = read(store, s, array);
+        error = read_rows(store, s, make, array);
     }
-    sqlite3_finalize(s);
     vd_buf_release(&sql);
     if (error != VD_OK) {
         json_decref(array);
@@ -207,7 +188,7 @@ static int query(struct vd_alert_store *store, const char *head,
 static int list(struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts)
 {
     return query(store, "SELECT " ALERT_COLUMNS " FROM alerts", filter,
-        filter->changed_after > 0 ? " ORDER BY change" : " ORDER BY number DESC", read_alerts,
+        filter->changed_after > 0 ? " ORDER BY change" : " ORDER BY number DESC", alert_json,
         alerts);
 }
 
@@ -290,32 +271,25 @@ static int add_history(struct vd_alert_store *store, int64_t number, json_t *ale
                               " until_ms FROM alert_history WHERE alert = ?1 ORDER BY sequence";
     json_t *history = json_array();
     sqlite3_stmt *s = NULL;
-    int code = sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL);
 
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, number);
-        while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-            (void)json_array_append_new(history, entry_json(s));
-        }
+    if (json_object_set_new(alert, "history", history) != 0) {
+        return VD_E_NOMEM;
     }
-    sqlite3_finalize(s);
-    return json_object_set_new(alert, "history", history) == 0 ? vd_sqlite_error(code) : VD_E_NOMEM;
+    (void)sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL);
+    sqlite3_bind_int64(s, 1, number);
+    return vd_rows_append(store->reader, s, entry_json, history);
 }
 
 /* The alerts whose ids begin so, two at most. */
 static int find_by_prefix(struct vd_alert_store *store, const char *id, json_t *found)
 {
     sqlite3_stmt *s = NULL;
-    int error = vd_sqlite_error(sqlite3_prepare_v2(store->reader,
+    const int error = vd_sqlite_error(sqlite3_prepare_v2(store->reader,
         "SELECT " ALERT_COLUMNS " FROM alerts WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2", -1, &s,
         NULL));
 
-    if (error == VD_OK) {
-        sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
-        error = read_alerts(store, s, found);
-    }
-    sqlite3_finalize(s);
-    return error;
+    sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
+    return error == VD_OK ? read_rows(store, s, alert_json, found) : error;
 }
 
 int vd_alert_store_get(struct vd_alert_store *store, const char *id, json_t **alert)
@@ -375,29 +349,17 @@ static json_t *distinct_texts(sqlite3_stmt *s, int column, int count)
     return array;
 }
 
-static int read_groups(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+static json_t *group_json(sqlite3_stmt *s)
 {
-    int code;
-
-    (void)store;
-    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_t *group = json_pack(
-            "{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "alertType",
-            vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1), "displayName",
-            vd_sqlite_json_text(s, 2), "severity",
-            vd_alert_severity_of_rank(sqlite3_column_int(s, 3)), "alerts",
-            (json_int_t)sqlite3_column_int64(s, 4), "open", (json_int_t)sqlite3_column_int64(s, 5),
-            "devices", (json_int_t)sqlite3_column_int64(s, 6), "count",
-            (json_int_t)sqlite3_column_int64(s, 7), "startTime",
-            time_text(sqlite3_column_int64(s, 8)), "endTime", time_text(sqlite3_column_int64(s, 9)),
-            "lastId", vd_sqlite_json_text(s, 10), "description", vd_sqlite_json_text(s, 11),
-            "deviceIds", distinct_texts(s, 12, 3));
-
-        if (group == NULL || json_array_append_new(array, group) != 0) {
-            return VD_E_NOMEM;
-        }
-    }
-    return vd_sqlite_error(code);
+    return json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+        "alertType", vd_sqlite_json_text(s, 0), "cause", vd_sqlite_json_text(s, 1), "displayName",
+        vd_sqlite_json_text(s, 2), "severity", vd_alert_severity_of_rank(sqlite3_column_int(s, 3)),
+        "alerts", (json_int_t)sqlite3_column_int64(s, 4), "open",
+        (json_int_t)sqlite3_column_int64(s, 5), "devices", (json_int_t)sqlite3_column_int64(s, 6),
+        "count", (json_int_t)sqlite3_column_int64(s, 7), "startTime",
+        time_text(sqlite3_column_int64(s, 8)), "endTime", time_text(sqlite3_column_int64(s, 9)),
+        "lastId", vd_sqlite_json_text(s, 10), "description", vd_sqlite_json_text(s, 11),
+        "deviceIds", distinct_texts(s, 12, 3));
 }
 
 int vd_alert_store_groups(
@@ -423,27 +385,17 @@ int vd_alert_store_groups(
     }
     snprintf(end, sizeof end, "%s%s", among, tail);
     pthread_mutex_lock(&store->read_mutex);
-    error = query(store, head, filter, end, read_groups, groups);
+    error = query(store, head, filter, end, group_json, groups);
     pthread_mutex_unlock(&store->read_mutex);
     return error;
 }
 
 /* ---- Counts ---- */
 
-static int read_counts(struct vd_alert_store *store, sqlite3_stmt *s, json_t *array)
+static json_t *count_json(sqlite3_stmt *s)
 {
-    int code;
-
-    (void)store;
-    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_t *count = json_pack("{s:o, s:I}", "state", vd_sqlite_json_text(s, 0), "alerts",
-            (json_int_t)sqlite3_column_int64(s, 1));
-
-        if (json_array_append_new(array, count) != 0) {
-            return VD_E_NOMEM;
-        }
-    }
-    return vd_sqlite_error(code);
+    return json_pack("{s:o, s:I}", "state", vd_sqlite_json_text(s, 0), "alerts",
+        (json_int_t)sqlite3_column_int64(s, 1));
 }
 
 int vd_alert_store_count(
@@ -455,7 +407,7 @@ int vd_alert_store_count(
     snprintf(tail, sizeof tail, " LIMIT %d) GROUP BY status", VD_ALERT_COUNT_MAX);
     pthread_mutex_lock(&store->read_mutex);
     error = query(store, "SELECT status, count(*) FROM (SELECT status FROM alerts", filter, tail,
-        read_counts, counts);
+        count_json, counts);
     pthread_mutex_unlock(&store->read_mutex);
     return error;
 }

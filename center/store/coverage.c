@@ -4,6 +4,7 @@
 #include "center/store/coverage.h"
 
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 
 int vd_coverage_add(struct vd_alert_store *store, int64_t hour, const struct vd_coverage *more)
 {
@@ -105,36 +106,22 @@ int vd_coverage_add_loss(
     return error;
 }
 
+static json_t *loss_json(sqlite3_stmt *s)
+{
+    return json_pack("{s:o, s:I}", "deviceId", vd_sqlite_json_text(s, 0), "missedPackets",
+        (json_int_t)sqlite3_column_int64(s, 1));
+}
+
 int vd_coverage_losses(struct vd_alert_store *store, int64_t from_hour, const char *device_id,
     uint32_t limit, json_t **losses)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT device_id, sum(missed) AS missed FROM coverage_losses WHERE hour >= ?1"
         " AND (?2 IS NULL OR device_id = ?2) GROUP BY device_id ORDER BY missed DESC, device_id"
-        " LIMIT ?3",
-        -1, &s, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, from_hour);
-        sqlite3_bind_text(s, 2, device_id, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 3, limit);
-    }
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_t *loss = json_pack("{s:o, s:I}", "deviceId", vd_sqlite_json_text(s, 0),
-            "missedPackets", (json_int_t)sqlite3_column_int64(s, 1));
+        " LIMIT ?3");
 
-        code = json_array_append_new(array, loss) == 0 ? SQLITE_OK : SQLITE_NOMEM;
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *losses = array;
-    return VD_OK;
+    sqlite3_bind_int64(s, 1, from_hour);
+    sqlite3_bind_text(s, 2, device_id, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, limit);
+    return vd_rows_end(store, s, loss_json, losses);
 }

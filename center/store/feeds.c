@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "center/store/feed_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -159,14 +160,21 @@ static json_t *source_json(sqlite3_stmt *s)
         (json_int_t)sqlite3_column_int64(s, 11));
 }
 
+static json_t *feed_json(sqlite3_stmt *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "name",
+        vd_sqlite_json_text(s, 0), "settings",
+        json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL), "lastSuccess",
+        time_json(sqlite3_column_int64(s, 2)), "lastAttempt", time_json(sqlite3_column_int64(s, 3)),
+        "error", sqlite3_column_type(s, 4) == SQLITE_NULL ? json_null() : vd_sqlite_json_text(s, 4),
+        "report", json_loads((const char *)sqlite3_column_text(s, 5), 0, NULL), "source",
+        source_json(s), "alerts", (json_int_t)sqlite3_column_int64(s, 12), "lastAlert",
+        time_json(sqlite3_column_int64(s, 13)));
+}
+
 int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT f.name, settings, max(fetched_ms, coalesce(checked_ms, 0)),"
         " coalesce(s.attempted_ms, f.attempted_ms), error, report, credential, next_ms, etag,"
         " last_modified, added_after, failures,"
@@ -174,30 +182,10 @@ int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds
         " coalesce((SELECT generated_ms FROM alerts WHERE indicator_source = f.name"
         " ORDER BY number DESC LIMIT 1), 0)"
         " FROM feeds AS f LEFT JOIN feed_sources AS s ON s.name = f.name"
-        " WHERE ?1 IS NULL OR f.name = ?1 ORDER BY f.name",
-        -1, &s, NULL);
+        " WHERE ?1 IS NULL OR f.name = ?1 ORDER BY f.name");
+
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_array_append_new(array,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "name",
-                vd_sqlite_json_text(s, 0), "settings",
-                json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL), "lastSuccess",
-                time_json(sqlite3_column_int64(s, 2)), "lastAttempt",
-                time_json(sqlite3_column_int64(s, 3)), "error",
-                sqlite3_column_type(s, 4) == SQLITE_NULL ? json_null() : vd_sqlite_json_text(s, 4),
-                "report", json_loads((const char *)sqlite3_column_text(s, 5), 0, NULL), "source",
-                source_json(s), "alerts", (json_int_t)sqlite3_column_int64(s, 12), "lastAlert",
-                time_json(sqlite3_column_int64(s, 13))));
-        code = SQLITE_OK;
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *feeds = array;
-    return VD_OK;
+    return vd_rows_end(store, s, feed_json, feeds);
 }
 
 int vd_feeds_generation(struct vd_alert_store *store, int64_t *generation)

@@ -4,6 +4,7 @@
 #include "center/store/groups.h"
 
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 #include "lib/log.h"
 
 #define GENERATION "group_generation"
@@ -105,31 +106,19 @@ int vd_groups_remove(struct vd_alert_store *store, const char *name)
     return vd_alert_store_end(store, error);
 }
 
+static json_t *group_json(sqlite3_stmt *s)
+{
+    return json_pack("{s:o, s:o}", "name", vd_sqlite_json_text(s, 0), "properties",
+        json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL));
+}
+
 int vd_groups_list(struct vd_alert_store *store, const char *name, json_t **groups)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
+    sqlite3_stmt *s = vd_rows_begin(store,
+        "SELECT name, properties FROM security_groups WHERE ?1 IS NULL OR name = ?1 ORDER BY name");
 
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
-        "SELECT name, properties FROM security_groups WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
-        -1, &s, NULL);
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_array_append_new(array,
-            json_pack("{s:o, s:o}", "name", vd_sqlite_json_text(s, 0), "properties",
-                json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL)));
-        code = SQLITE_OK;
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *groups = array;
-    return VD_OK;
+    return vd_rows_end(store, s, group_json, groups);
 }
 
 int vd_groups_generation(struct vd_alert_store *store, int64_t *generation)

@@ -5,6 +5,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 #include "lib/json_text.h"
 #include "lib/url.h"
@@ -80,35 +81,15 @@ int vd_letters_list(
     struct vd_alert_store *store, const struct vd_letter_filter *filter, json_t **letters)
 {
     const struct vd_letter_filter *f = filter != NULL ? filter : &all;
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    sqlite3_stmt *s = vd_rows_begin(store,
         f->oldest_first ? "SELECT " COLUMNS " FROM dead_letters WHERE" CONDITION
                           " ORDER BY offset LIMIT ?6"
                         : "SELECT " COLUMNS " FROM dead_letters WHERE" CONDITION
-                          " ORDER BY offset DESC LIMIT ?6",
-        -1, &s, NULL);
-    if (code == SQLITE_OK) {
-        bind_filter(s, f);
-        sqlite3_bind_int64(s, 6, f->limit != 0 ? f->limit : VD_DEAD_LETTERS_MAX);
-        while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-            if (json_array_append_new(array, letter_json(s)) != 0) {
-                code = SQLITE_NOMEM;
-                break;
-            }
-        }
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *letters = array;
-    return VD_OK;
+                          " ORDER BY offset DESC LIMIT ?6");
+
+    bind_filter(s, f);
+    sqlite3_bind_int64(s, 6, f->limit != 0 ? f->limit : VD_DEAD_LETTERS_MAX);
+    return vd_rows_end(store, s, letter_json, letters);
 }
 
 int vd_letters_count(struct vd_alert_store *store, const struct vd_letter_filter *filter,

@@ -5,6 +5,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 static int change(struct vd_alert_store *store, bool is_stored, int64_t time_ms)
@@ -43,32 +44,19 @@ static json_t *time_at(sqlite3_stmt *s, int column)
     return json_string(text);
 }
 
+static json_t *pause_json(sqlite3_stmt *s)
+{
+    return json_pack("{s:o, s:o}", "from", time_at(s, 0), "to", time_at(s, 1));
+}
+
 int vd_raw_pauses_list(
     struct vd_alert_store *store, int64_t from_ms, int64_t to_ms, json_t **pauses)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT from_ms, to_ms FROM raw_pauses WHERE from_ms < ?2 AND (to_ms IS NULL OR to_ms > ?1)"
-        " ORDER BY number",
-        -1, &s, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(s, 1, from_ms);
-        sqlite3_bind_int64(s, 2, to_ms);
-        while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-            (void)json_array_append_new(
-                array, json_pack("{s:o, s:o}", "from", time_at(s, 0), "to", time_at(s, 1)));
-        }
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *pauses = array;
-    return VD_OK;
+        " ORDER BY number");
+
+    sqlite3_bind_int64(s, 1, from_ms);
+    sqlite3_bind_int64(s, 2, to_ms);
+    return vd_rows_end(store, s, pause_json, pauses);
 }

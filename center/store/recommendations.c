@@ -5,6 +5,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 static int read_state(
@@ -148,7 +149,7 @@ int vd_recommendations_list(struct vd_alert_store *store, json_t **list)
         sqlite3_bind_text(s, 1, row->type, -1, SQLITE_STATIC);
         code = sqlite3_step(s);
         if (code == SQLITE_ROW) {
-            json_array_append_new(array, row_json(row, s));
+            code = json_array_append_new(array, row_json(row, s)) == 0 ? code : SQLITE_NOMEM;
         }
         sqlite3_reset(s);
     }
@@ -162,31 +163,19 @@ int vd_recommendations_list(struct vd_alert_store *store, json_t **list)
     return VD_OK;
 }
 
+static json_t *change_json(sqlite3_stmt *s)
+{
+    return json_pack("{s:o, s:o, s:s}", "type", vd_sqlite_json_text(s, 0), "time",
+        time_text(sqlite3_column_int64(s, 1)), "state",
+        sqlite3_column_int(s, 2) != 0 ? "Active" : "NotActive");
+}
+
 int vd_recommendations_history(struct vd_alert_store *store, const char *type, json_t **history)
 {
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT type, time_ms, is_active FROM recommendation_changes WHERE type = ?1"
-        " ORDER BY number DESC",
-        -1, &s, NULL);
+        " ORDER BY number DESC");
+
     sqlite3_bind_text(s, 1, type, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        json_array_append_new(array,
-            json_pack("{s:o, s:o, s:s}", "type", vd_sqlite_json_text(s, 0), "time",
-                time_text(sqlite3_column_int64(s, 1)), "state",
-                sqlite3_column_int(s, 2) != 0 ? "Active" : "NotActive"));
-        code = SQLITE_OK;
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *history = array;
-    return VD_OK;
+    return vd_rows_end(store, s, change_json, history);
 }

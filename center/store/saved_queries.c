@@ -7,6 +7,7 @@
 
 #include "center/limits.h"
 #include "center/store/alert_store_internal.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 /* ---- Making and removing ---- */
@@ -160,42 +161,41 @@ static json_t *stored_json(sqlite3_stmt *s)
     return query;
 }
 
-static void append_delivered(json_t *array, const char *name)
+/* Without memory false. */
+static bool append_delivered(json_t *array, const char *name)
 {
+    bool is_whole = true;
+
     if (name != NULL) {
         const struct vd_delivered_query *one = vd_delivered_query_of(name);
 
-        if (one != NULL) {
-            json_array_append_new(array, delivered_json(one));
-        }
-        return;
+        return one == NULL || json_array_append_new(array, delivered_json(one)) == 0;
     }
-    for (size_t i = 0; vd_delivered_query_at(i) != NULL; i++) {
-        json_array_append_new(array, delivered_json(vd_delivered_query_at(i)));
+    for (size_t i = 0; is_whole && vd_delivered_query_at(i) != NULL; i++) {
+        is_whole = json_array_append_new(array, delivered_json(vd_delivered_query_at(i))) == 0;
     }
+    return is_whole;
 }
 
 int vd_saved_queries_list(struct vd_alert_store *store, const char *name, json_t **queries)
 {
     json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    append_delivered(array, name);
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader,
+    json_t *stored = NULL;
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT name, document, every_ms, covered_ms, next_ms, ran_ms, rows, raised, repeated, error"
-        " FROM saved_queries WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
-        -1, &s, NULL);
+        " FROM saved_queries WHERE ?1 IS NULL OR name = ?1 ORDER BY name");
+    int error;
+
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        code = json_array_append_new(array, stored_json(s)) == 0 ? SQLITE_OK : SQLITE_NOMEM;
+    error = vd_rows_end(store, s, stored_json, &stored);
+    if (error == VD_OK &&
+        (!append_delivered(array, name) || json_array_extend(array, stored) != 0)) {
+        error = VD_E_NOMEM;
     }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
+    json_decref(stored);
+    if (error != VD_OK) {
         json_decref(array);
-        return vd_sqlite_error(code);
+        return error;
     }
     *queries = array;
     return VD_OK;

@@ -8,6 +8,7 @@
 #include "center/limits.h"
 #include "center/store/alert_internal.h"
 #include "center/store/outbox.h"
+#include "center/store/rows.h"
 #include "lib/clock.h"
 
 #define GENERATION "sink_generation"
@@ -151,34 +152,6 @@ int vd_sinks_remove(struct vd_alert_store *store, const char *name)
 
 /* ---- Reading ---- */
 
-typedef json_t *make_row(sqlite3_stmt *s);
-
-/* Rows of a reader's statement with two numbers bound. */
-static int read_rows(struct vd_alert_store *store, const char *sql, const int64_t numbers[2],
-    make_row *make, json_t **rows)
-{
-    json_t *array = json_array();
-    sqlite3_stmt *s = NULL;
-    int code;
-
-    pthread_mutex_lock(&store->read_mutex);
-    code = sqlite3_prepare_v2(store->reader, sql, -1, &s, NULL);
-    for (int i = 0; numbers != NULL && code == SQLITE_OK && i < 2; i++) {
-        sqlite3_bind_int64(s, i + 1, numbers[i]);
-    }
-    while (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        code = json_array_append_new(array, make(s)) == 0 ? SQLITE_OK : SQLITE_NOMEM;
-    }
-    sqlite3_finalize(s);
-    pthread_mutex_unlock(&store->read_mutex);
-    if (vd_sqlite_error(code) != VD_OK) {
-        json_decref(array);
-        return vd_sqlite_error(code);
-    }
-    *rows = array;
-    return VD_OK;
-}
-
 static json_t *sink_json(sqlite3_stmt *s)
 {
     return json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "name",
@@ -192,11 +165,12 @@ static json_t *sink_json(sqlite3_stmt *s)
 
 int vd_sinks_list(struct vd_alert_store *store, json_t **sinks)
 {
-    return read_rows(store,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT name, kind, settings, min_rank, (SELECT count(*) FROM outbox WHERE sequence >= next"
         " AND (sink = name OR (sink = '' AND rank >= min_rank))), delivered, skipped,"
-        " (SELECT count(*) FROM notify_dead WHERE sink = name), born FROM notify_sinks ORDER BY name",
-        NULL, sink_json, sinks);
+        " (SELECT count(*) FROM notify_dead WHERE sink = name), born FROM notify_sinks ORDER BY name");
+
+    return vd_rows_end(store, s, sink_json, sinks);
 }
 
 int vd_sinks_secret(
@@ -255,12 +229,13 @@ static json_t *letter_json(sqlite3_stmt *s)
 int vd_sinks_dead_list(
     struct vd_alert_store *store, int64_t number, uint32_t limit, json_t **letters)
 {
-    const int64_t numbers[2] = {number, limit};
-
-    return read_rows(store,
+    sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT number, sink, sequence, what, time_ms, failed_ms, reason, body FROM notify_dead"
-        " WHERE ?1 = 0 OR number = ?1 ORDER BY number DESC LIMIT ?2",
-        numbers, letter_json, letters);
+        " WHERE ?1 = 0 OR number = ?1 ORDER BY number DESC LIMIT ?2");
+
+    sqlite3_bind_int64(s, 1, number);
+    sqlite3_bind_int64(s, 2, limit);
+    return vd_rows_end(store, s, letter_json, letters);
 }
 
 static int run_on(struct vd_alert_store *store, enum vd_alert_statement statement, int64_t number)
