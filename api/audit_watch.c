@@ -18,6 +18,7 @@
 struct vd_audit_watch {
     struct vd_audit_watch_config config; /* keep_ms under the lock */
     uint64_t told;                       /* problems that alerts were raised for */
+    bool is_late;                        /* what is too old waits for a clock that is right */
     pthread_t thread;
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t changed;
@@ -95,17 +96,26 @@ static void compare_anchor(const struct vd_audit_watch *watch)
     vd_buf_release(&line);
 }
 
+static bool trusts_time(const struct vd_audit_watch *watch)
+{
+    return watch->config.trusts_time(watch->config.trusts_time_context);
+}
+
 static void cut(struct vd_audit_watch *watch)
 {
-    int64_t before_ms;
+    const int64_t now_ms = vd_clock_utc_ms();
+    int64_t before_ms = 0;
     uint64_t removed = 0;
     int error = VD_OK;
 
+    watch->is_late = !trusts_time(watch);
     pthread_mutex_lock(&watch->lock);
-    before_ms = watch->config.keep_ms > 0 ? vd_clock_utc_ms() - watch->config.keep_ms : 0;
+    if (!watch->is_late && watch->config.keep_ms > 0) {
+        before_ms = now_ms - watch->config.keep_ms;
+    }
     pthread_mutex_unlock(&watch->lock);
     do {
-        error = vd_audit_cut(watch->config.audit, before_ms, VD_AUDIT_KEEP_MIN, &removed);
+        error = vd_audit_cut(watch->config.audit, before_ms, watch->config.keep_min, &removed);
     } while (error == VD_OK && removed > 0 && !rest(watch, VD_AUDIT_WATCH_REST_MS));
     if (error != VD_OK && error != VD_E_CORRUPT) {
         vd_log(VD_LOG_ERROR, "audit.cut_failed", "reason=\"%s\"", vd_error_text(error));
@@ -131,6 +141,7 @@ static bool go_through(struct vd_audit_watch *watch)
             return false;
         }
     }
+    watch->is_late = false;
     if (check.problem[0] == '\0') {
         cut(watch);
     }
@@ -151,6 +162,9 @@ static void *watch_main(void *argument)
                 return NULL;
             }
             tell(watch);
+            if (watch->is_late && trusts_time(watch)) {
+                cut(watch);
+            }
         }
     }
     return NULL;

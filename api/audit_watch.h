@@ -19,7 +19,11 @@ struct vd_audit_watch_config {
     struct vd_alert_store *alerts;
     struct vd_registry *registry; /* keeps the anchor */
     int64_t keep_ms;              /* 0: for ever */
+    uint64_t keep_min;            /* VD_AUDIT_KEEP_MIN but in tests */
     int64_t interval_ms;          /* VD_AUDIT_WATCH_MS but in tests */
+    /* Whether the clock is right, as far as is known: while it is not, no record is removed for its age. Called by the thread. */
+    bool (*trusts_time)(void *context);
+    void *trusts_time_context;
 };
 
 struct vd_audit_watch;

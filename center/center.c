@@ -39,6 +39,8 @@ struct vd_center {
     } call;
     uint32_t callers; /* who wait for it */
     struct vd_center_stats stats;
+    int64_t time_ms; /* what the clock said after the last turn, UTC */
+    bool trusts_time;
     /* What the rate is measured from: the number of security messages at two times, of the monotonic clock. */
     struct {
         int64_t ms;
@@ -101,6 +103,10 @@ static void publish(struct vd_center *center, int error)
     was_stalled = center->stats.stalled != 0;
     center->stats = center->ingest.stats;
     center->stats.stalled = stalled ? 1 : 0;
+    if (!stalled) {
+        center->time_ms = vd_clock_utc_ms();
+        center->trusts_time = vd_engine_trusts_time(center->ingest.engine, center->time_ms);
+    }
     measure_rate(center);
     pthread_mutex_unlock(&center->mutex);
     if (stalled && !was_stalled) {
@@ -334,6 +340,17 @@ int vd_center_start(const struct vd_center_config *config, struct vd_center **ou
 void vd_center_set_alerts_keep(struct vd_center *center, int64_t keep_ms)
 {
     center->alerts_keep_ms = keep_ms;
+}
+
+bool vd_center_trusts_time(struct vd_center *center)
+{
+    bool trusts_time;
+
+    pthread_mutex_lock(&center->mutex);
+    /* It may have jumped since. */
+    trusts_time = center->trusts_time && vd_clock_utc_ms() - center->time_ms <= VD_DAY_MS;
+    pthread_mutex_unlock(&center->mutex);
+    return trusts_time;
 }
 
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out)

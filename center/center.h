@@ -61,6 +61,9 @@ struct vd_center;
 VD_NODISCARD int vd_center_start(const struct vd_center_config *config, struct vd_center **center);
 /* Keeps alerts so long from now on, as in the configuration. Any thread; does not wait. */
 void vd_center_set_alerts_keep(struct vd_center *center, int64_t keep_ms);
+/* Whether things may be removed for their age by the hub's clock, as vd_engine_trusts_time says. False until the first batch is
+ * done. Any thread; does not wait. */
+bool vd_center_trusts_time(struct vd_center *center);
 void vd_center_stats_get(struct vd_center *center, struct vd_center_stats *out);
 /* The last beat of its thread, as in lib/pulse.h. Any thread; takes no lock. */
 int64_t vd_center_beat_ms(const struct vd_center *center);

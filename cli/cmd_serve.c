@@ -436,14 +436,15 @@ static int start(struct service *service)
         error_text, sizeof error_text);
 
     if (error == VD_OK) {
-        error = vd_serve_audit_start(&service->stores, &service->config, &service->audit_watch);
-    }
-    if (error == VD_OK) {
         error =
             start_export(service, error_text, sizeof error_text); /* before the log is trimmed */
     }
     if (error == VD_OK) {
         error = start_center(service);
+    }
+    if (error == VD_OK) {
+        error = vd_serve_audit_start(
+            &service->stores, &service->config, service->center, &service->audit_watch);
     }
     if (error == VD_OK) {
         error = start_hub(service, error_text, sizeof error_text);

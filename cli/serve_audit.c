@@ -8,15 +8,23 @@
 
 #include "lib/clock.h"
 
-int vd_serve_audit_start(
-    const struct vd_stores *stores, const struct vd_config *config, struct vd_audit_watch **out)
+static bool trusts_time(void *center)
+{
+    return vd_center_trusts_time(center);
+}
+
+int vd_serve_audit_start(const struct vd_stores *stores, const struct vd_config *config,
+    struct vd_center *center, struct vd_audit_watch **out)
 {
     const struct vd_audit_watch_config watch = {
         .audit = stores->audit,
         .alerts = stores->alerts,
         .registry = stores->registry,
         .keep_ms = (int64_t)config->audit_keep_days * VD_DAY_MS,
+        .keep_min = VD_AUDIT_KEEP_MIN,
         .interval_ms = VD_AUDIT_WATCH_MS,
+        .trusts_time = trusts_time,
+        .trusts_time_context = center,
     };
     char note[64];
     const int error = vd_audit_watch_start(&watch, out);

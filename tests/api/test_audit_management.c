@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,10 +145,22 @@ static void await_passes(uint64_t passes)
     } while (stats.passes < passes);
 }
 
-static struct vd_audit_watch *watch_start(void)
+static bool is_set(void *flag)
 {
-    const struct vd_audit_watch_config config = {
-        .audit = management_audit, .alerts = alerts, .registry = registry, .interval_ms = 20};
+    return atomic_load((atomic_bool *)flag);
+}
+
+/* keep_ms, and whether the clock is right. */
+static struct vd_audit_watch *watch_start(int64_t keep_ms, atomic_bool *clock_is_right)
+{
+    const struct vd_audit_watch_config config = {.audit = management_audit,
+        .alerts = alerts,
+        .registry = registry,
+        .keep_ms = keep_ms,
+        .keep_min = 2,
+        .interval_ms = 20,
+        .trusts_time = is_set,
+        .trusts_time_context = clock_is_right};
     struct vd_audit_watch *watch = NULL;
 
     assert_int_equal(vd_audit_watch_start(&config, &watch), VD_OK);
@@ -157,6 +170,7 @@ static struct vd_audit_watch *watch_start(void)
 static void test_audit__watch_is_calm_over_a_whole_trail(void **state)
 {
     const struct vd_alert_filter all = {0};
+    atomic_bool is_right = true;
     struct vd_audit_watch *watch;
     json_t *list = NULL;
     struct vd_buf anchor = {0};
@@ -164,7 +178,7 @@ static void test_audit__watch_is_calm_over_a_whole_trail(void **state)
 
     (void)state;
     assert_int_equal(vd_audit_add_program(management_audit, "service.start", ""), VD_OK);
-    watch = watch_start();
+    watch = watch_start(0, &is_right);
     await_passes(3);
     vd_audit_watch_stop(watch);
     assert_int_equal(vd_alert_store_list(alerts, &all, &list), VD_OK);
@@ -173,14 +187,42 @@ static void test_audit__watch_is_calm_over_a_whole_trail(void **state)
     assert_int_equal(vd_registry_setting_get(registry, "audit-anchor", &anchor, &etag), VD_OK);
     vd_buf_release(&anchor);
     /* And once more, with the anchor there. */
-    watch = watch_start();
+    watch = watch_start(0, &is_right);
     await_passes(6);
     vd_audit_watch_stop(watch);
     assert_int_equal(records(), 1);
 }
 
+/* All records are too old by a clock that is wrong: they go when it is right. */
+static void test_audit__watch_cuts_by_a_clock_that_is_right(void **state)
+{
+    const int64_t deadline = vd_clock_monotonic_ms() + 10000;
+    atomic_bool is_right = false;
+    struct vd_audit_stats stats;
+    struct vd_audit_watch *watch;
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(vd_audit_add_program(management_audit, "service.start", ""), VD_OK);
+    }
+    watch = watch_start(1, &is_right);
+    await_passes(5);
+    vd_audit_stats_get(management_audit, &stats);
+    assert_int_equal(stats.from, 1);
+    assert_int_equal(stats.to, 5);
+    atomic_store(&is_right, true);
+    while (stats.from == 1 && vd_clock_monotonic_ms() < deadline) {
+        await_passes(stats.passes + 1);
+        vd_audit_stats_get(management_audit, &stats);
+    }
+    vd_audit_watch_stop(watch);
+    assert_true(stats.from > 1);
+    expect_last("path", "audit.cut");
+}
+
 static void test_audit__watch_raises_the_alert(void **state)
 {
+    atomic_bool is_right = true;
     struct vd_audit_watch *watch;
     json_t *found;
     const json_t *alert;
@@ -190,7 +232,7 @@ static void test_audit__watch_raises_the_alert(void **state)
     assert_int_equal(vd_registry_setting_put(
                          registry, "audit-anchor", VD_STR_LITERAL("{\"forged\":true}"), 0, &etag),
         VD_OK);
-    watch = watch_start();
+    watch = watch_start(0, &is_right);
     found = await_alert();
     vd_audit_watch_stop(watch);
     assert_int_equal(json_array_size(found), 1);
@@ -211,6 +253,7 @@ int main(void)
         TEST(test_audit__each_route_of_management),
         TEST(test_audit__refused_bearers),
         TEST(test_audit__watch_is_calm_over_a_whole_trail),
+        TEST(test_audit__watch_cuts_by_a_clock_that_is_right),
         TEST(test_audit__watch_raises_the_alert),
     };
 

@@ -69,6 +69,10 @@ static void test_center__removes_old_alerts(void **state)
         usleep(2000);
     }
     assert_int_equal(alert_count(f), 1);
+    while (!vd_center_trusts_time(center)) {
+        assert_true(vd_clock_monotonic_ms() < deadline);
+        usleep(2000);
+    }
     vd_event_log_interrupt(&f->log.base);
     vd_center_stop(center);
 }
@@ -150,8 +154,10 @@ static void test_center__keeps_alerts_after_a_jump(void **state)
     ingest_wait_at(center, f->log.end);
     while (saved_time(f) < vd_clock_utc_ms() - VD_DAY_MS) {
         assert_true(vd_clock_monotonic_ms() < deadline);
+        assert_false(vd_center_trusts_time(center));
         usleep(2000);
     }
+    assert_false(vd_center_trusts_time(center));
     vd_event_log_interrupt(&f->log.base);
     vd_center_stop(center);
     assert_int_equal(alert_count(f), 2);
