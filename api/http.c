@@ -578,6 +578,7 @@ bool vd_http_stop(struct vd_http *http, int timeout_ms)
     ended = await_end(http, until_ms - timeout_ms / 2);
     if (!ended) {
         http->cuts_streams = true;
+        vd_jobs_give_up(http);
         vd_http_wake(http);
         ended = await_end(http, until_ms);
     }

@@ -192,8 +192,9 @@ struct vd_http_beats {
 void vd_http_beats_get(struct vd_http *http, struct vd_http_beats *out);
 
 /*
- * Takes no more requests and waits for those under way, answered later or not, and until streams are closed, but no longer than timeout_ms. True: all ended, everything is
- * freed. False: one goes on (a long query): what the faces work on must not be closed. NULL is allowed.
+ * Takes no more requests and waits for those under way, answered later or not, and until streams are closed, but no longer than
+ * timeout_ms; after half of it is_gone is set for what goes on. True: all ended, everything is freed. False: one goes on (a long
+ * query): what the faces work on must not be closed. NULL is allowed.
  */
 bool vd_http_stop(struct vd_http *http, int timeout_ms);
 

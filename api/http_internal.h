@@ -38,7 +38,7 @@ struct job {
     int64_t queued_ms;              /* monotonic: when it was queued up last */
     struct evhttp_request *request; /* loop thread only; NULL once the client is gone */
     struct vd_http_watch *watch;    /* loop thread only: that the client goes */
-    atomic_bool is_gone;            /* the client is, or takes no answer */
+    atomic_bool is_gone;            /* the client is, or takes no answer, or the server ends */
     const struct vd_http_face *face;
     const char *method;
     char *path;
@@ -84,8 +84,9 @@ struct vd_http {
     pthread_cond_t worker_ended;
     struct job_queue todo;
     struct job_queue done;
-    unsigned working; /* workers that have not ended */
-    unsigned parked;  /* requests that are answered later */
+    struct job *running[VD_HTTP_WORKERS_MAX]; /* NULL: none */
+    unsigned working;                         /* workers that have not ended */
+    unsigned parked;                          /* requests that are answered later */
     struct vd_http_stream *streams;
     unsigned stream_count;
     bool cuts_streams; /* what has not ended by now is cut off */
@@ -98,6 +99,9 @@ const char *vd_http_method_name(enum evhttp_cmd_type method);
 /* Copies what the face needs: the request itself belongs to the loop. On the loop. NULL: no memory. */
 struct job *vd_job_new(struct vd_http *http, struct evhttp_request *request);
 void vd_job_free(struct job *job);
+
+/* What runs, and what waits to, is given up by those who look at is_gone. With the lock. */
+void vd_jobs_give_up(struct vd_http *http);
 
 /* The oldest comes first; NULL: there is none. With the lock. */
 void vd_job_push(struct job_queue *queue, struct job *job);

@@ -340,6 +340,33 @@ void vd_http_beats_get(struct vd_http *http, struct vd_http_beats *out)
     pthread_mutex_unlock(&http->lock);
 }
 
+void vd_jobs_give_up(struct vd_http *http)
+{
+    for (unsigned i = 0; i < http->threads; i++) {
+        if (http->running[i] != NULL) {
+            atomic_store(&http->running[i]->is_gone, true);
+        }
+    }
+    for (struct job *job = http->todo.first; job != NULL; job = job->next) {
+        atomic_store(&job->is_gone, true);
+    }
+}
+
+/* Runs it between two times of the lock. */
+static void run_unlocked(struct vd_http *http, struct job *job, bool is_resumed)
+{
+    unsigned place = 0;
+
+    while (http->running[place] != NULL) {
+        place++; /* there is one for each worker */
+    }
+    http->running[place] = job;
+    pthread_mutex_unlock(&http->lock);
+    vd_job_run(job, is_resumed);
+    pthread_mutex_lock(&http->lock);
+    http->running[place] = NULL;
+}
+
 void *vd_http_worker(void *context)
 {
     struct vd_http *http = context;
@@ -351,9 +378,7 @@ void *vd_http_worker(void *context)
         if (job != NULL) {
             const bool is_resumed = job->later.is_parked;
 
-            pthread_mutex_unlock(&http->lock);
-            vd_job_run(job, is_resumed);
-            pthread_mutex_lock(&http->lock);
+            run_unlocked(http, job, is_resumed);
             job_put_down(http, job, is_resumed);
         } else if (http->stopping && http->parked == 0) {
             break;

@@ -42,6 +42,19 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return body->error == VD_OK ? size * count : 0;
 }
 
+/* Ends the call once nobody waits for its answer; the service sees that then. */
+static int look_whether_gone(void *context, curl_off_t download, curl_off_t downloaded,
+    curl_off_t upload, curl_off_t uploaded)
+{
+    const struct vd_api_request *request = context;
+
+    (void)download;
+    (void)downloaded;
+    (void)upload;
+    (void)uploaded;
+    return request->is_gone != NULL && atomic_load(request->is_gone);
+}
+
 static CURL *curl_for(const char *socket_path, const struct vd_api_request *request,
     const char *url, struct curl_slist *headers, struct vd_buf *body, char *reason)
 {
@@ -55,6 +68,9 @@ static CURL *curl_for(const char *socket_path, const struct vd_api_request *requ
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a device may be called `..` */
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_gone);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, answer_timeout_s);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);

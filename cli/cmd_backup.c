@@ -2,6 +2,8 @@
 /* `vedette backup`, `verify` and `restore`. */
 
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,14 @@ static bool make_absolute(const char *given, char out[VD_PATH_SIZE])
     return true;
 }
 
+static atomic_bool interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    atomic_store(&interrupted, true);
+}
+
 static void print_backup(const json_t *answer)
 {
     const char *directory = "";
@@ -90,7 +100,8 @@ static void print_backup(const json_t *answer)
 int vd_cmd_backup(const struct vd_invocation *invocation)
 {
     char destination[VD_PATH_SIZE];
-    struct vd_api_request request = {.method = "POST", .path = "/backup"};
+    const struct sigaction action = {.sa_handler = on_interrupt};
+    struct vd_api_request request = {.method = "POST", .path = "/backup", .is_gone = &interrupted};
     json_t *answer = NULL;
     json_t *body;
     char *text;
@@ -106,6 +117,8 @@ int vd_cmd_backup(const struct vd_invocation *invocation)
         return vd_cli_fail("%s", body != NULL ? "out of memory" : "the path is not UTF-8");
     }
     request.body = vd_str_from(text);
+    sigaction(SIGINT, &action, NULL); /* what is written is removed */
+    sigaction(SIGTERM, &action, NULL);
     answer = vd_client_json(invocation->data_dir, &request);
     free(text);
     if (answer == NULL) {

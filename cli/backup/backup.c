@@ -13,9 +13,9 @@
 
 #include "cli/backup/cut.h"
 #include "cli/backup/files.h"
+#include "cli/backup/partial.h"
 #include "cli/data_dir.h"
 #include "lib/clock.h"
-#include "lib/folder.h"
 #include "lib/sandbox.h"
 #include "lib/secret.h"
 #include "lib/sync.h"
@@ -28,7 +28,7 @@ static const char *const key_files[] = {VD_FILE_CA_KEY, VD_FILE_SERVER_KEY};
 struct writing {
     const struct vd_backup_wish *wish;
     struct vd_cut cut;
-    char folder[VD_PATH_SIZE]; /* of what is not whole yet */
+    struct vd_partial folder;
     char *text;
     size_t text_size;
 };
@@ -56,7 +56,7 @@ static int copy_databases(struct writing *w)
         if (!vd_cut_has(&w->cut, order[i])) {
             continue;
         }
-        error = vd_data_path(w->folder, vd_cut_names[order[i]], path);
+        error = vd_data_path(w->folder.path, vd_cut_names[order[i]], path);
         if (error == VD_OK) {
             error = vd_cut_copy(&w->cut, order[i], path);
         }
@@ -67,7 +67,7 @@ static int copy_databases(struct writing *w)
 
 static int make_folder(struct writing *w, const char *name, char out[VD_PATH_SIZE])
 {
-    int error = vd_data_path(w->folder, name, out);
+    int error = vd_data_path(w->folder.path, name, out);
 
     if (error == VD_OK && mkdir(out, 0700) != 0) {
         error = vd_error_from_errno(errno);
@@ -145,7 +145,7 @@ static int copy_plain(struct writing *w, const char *name, mode_t mode)
     int error = vd_data_path(w->wish->data_dir, name, from);
 
     if (error == VD_OK) {
-        error = vd_data_path(w->folder, name, path);
+        error = vd_data_path(w->folder.path, name, path);
     }
     if (error == VD_OK) {
         error = vd_file_copy_of(from, path, mode, NULL, NULL);
@@ -171,7 +171,7 @@ static int seal_file(struct writing *w, const uint8_t key[VD_MASTER_KEY_BYTES], 
     vd_secret_wipe(plain, sizeof plain);
     snprintf(sealed_name, sizeof sealed_name, "%s" VD_BACKUP_SEALED, name);
     if (error == VD_OK) {
-        error = vd_data_path(w->folder, sealed_name, path);
+        error = vd_data_path(w->folder.path, sealed_name, path);
     }
     if (error == VD_OK) {
         error = vd_file_write_new(path, sealed, length + VD_SEAL_OVERHEAD, 0600);
@@ -220,7 +220,7 @@ static int copy_small(struct writing *w)
         error = copy_plain(w, plain_files[i], 0600);
     }
     if (error == VD_OK && w->cut.has_exports) {
-        error = vd_data_path(w->folder, VD_FILE_EXPORTS, path);
+        error = vd_data_path(w->folder.path, VD_FILE_EXPORTS, path);
         if (error == VD_OK) {
             error = vd_file_write_new(path, w->cut.exports.data, w->cut.exports.length, 0600);
         }
@@ -265,11 +265,11 @@ static int list(struct writing *w, struct vd_manifest *out, uint64_t *bytes)
         error = vd_text_copy(w->wish->hub_name, manifest.hub_name, sizeof manifest.hub_name);
     }
     if (error == VD_OK) {
-        error = vd_manifest_collect(&manifest, w->folder);
+        error = vd_manifest_collect(&manifest, w->folder.path, w->wish->is_unwanted);
     }
     if (error == VD_OK) {
         manifest.finished_ms = vd_clock_utc_ms();
-        error = vd_manifest_write(&manifest, w->folder);
+        error = vd_manifest_write(&manifest, w->folder.path);
     }
     *bytes = 0;
     for (size_t i = 0; i < manifest.count; i++) {
@@ -286,7 +286,7 @@ static int publish(struct writing *w)
 {
     const char *to = w->wish->destination;
 
-    if (renameat2(AT_FDCWD, w->folder, AT_FDCWD, to, RENAME_NOREPLACE) != 0) {
+    if (renameat2(AT_FDCWD, w->folder.path, AT_FDCWD, to, RENAME_NOREPLACE) != 0) {
         return fail(w, vd_error_from_errno(errno), to);
     }
     return fail(w, vd_sync_folder_of(to), to);
@@ -294,30 +294,22 @@ static int publish(struct writing *w)
 
 static int open_folder(struct writing *w)
 {
-    const int length =
-        snprintf(w->folder, sizeof w->folder, "%s.partial-XXXXXX", w->wish->destination);
     struct stat status;
+    int error;
 
-    if (length < 0 || (size_t)length >= sizeof w->folder) {
-        return fail(w, VD_E_LIMIT, "the path is too long");
-    }
     if (lstat(w->wish->destination, &status) == 0) {
         return fail(w, VD_E_EXISTS, w->wish->destination);
     }
     if (!vd_sandbox_reaches(w->wish->destination)) {
         snprintf(w->text, w->text_size, "%.400s " VD_SANDBOX_OUTSIDE, w->wish->destination);
-        w->folder[0] = '\0';
         return VD_E_DENIED;
     }
-    if (mkdtemp(w->folder) == NULL) {
-        const int error = vd_error_from_errno(errno);
-
+    error = vd_partial_open(w->wish->destination, &w->folder);
+    if (error != VD_OK) {
         snprintf(w->text, w->text_size, "%.400s cannot be made by user %d, who writes it: %s",
             w->wish->destination, (int)geteuid(), vd_error_text(error));
-        w->folder[0] = '\0';
-        return error;
     }
-    return VD_OK;
+    return error;
 }
 
 int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out, uint64_t *bytes,
@@ -339,7 +331,9 @@ int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out, 
         error = publish(&w);
     }
     if (error != VD_OK) {
-        vd_folder_remove(w.folder);
+        vd_partial_remove(&w.folder);
+    } else {
+        vd_partial_close(&w.folder);
     }
     return error;
 }

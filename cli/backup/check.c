@@ -465,7 +465,7 @@ static int check_file(struct checking *c, const struct vd_manifest_file *file)
     int error = vd_data_path(c->folder, file->path, path);
 
     if (error == VD_OK) {
-        error = vd_file_sum_of(path, false, &sum);
+        error = vd_file_sum_of(path, &sum);
     }
     if (error != VD_OK) {
         return say(c->checks, false, file->path, "%s", vd_error_text(error));

@@ -80,10 +80,11 @@ int vd_file_sum(int fd, struct vd_file_sum *out)
     return pump(fd, -1, out, NULL);
 }
 
-int vd_file_sum_of(const char *path, bool is_synced, struct vd_file_sum *out)
+static int sum_of(
+    const char *path, bool is_synced, struct vd_file_sum *out, const atomic_bool *is_unwanted)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    int error = fd >= 0 ? vd_file_sum(fd, out) : vd_error_from_errno(errno);
+    int error = fd >= 0 ? pump(fd, -1, out, is_unwanted) : vd_error_from_errno(errno);
 
     if (error == VD_OK && is_synced && fsync(fd) != 0) {
         error = vd_error_from_errno(errno);
@@ -92,6 +93,16 @@ int vd_file_sum_of(const char *path, bool is_synced, struct vd_file_sum *out)
         close(fd);
     }
     return error;
+}
+
+int vd_file_sum_of(const char *path, struct vd_file_sum *out)
+{
+    return sum_of(path, false, out, NULL);
+}
+
+int vd_file_sum_synced(const char *path, struct vd_file_sum *out, const atomic_bool *is_unwanted)
+{
+    return sum_of(path, true, out, is_unwanted);
 }
 
 /* What ends the writing of a new file. */

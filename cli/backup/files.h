@@ -17,8 +17,11 @@ struct vd_file_sum {
 
 /* Hashes what can be read of `fd` from its place on. */
 VD_NODISCARD int vd_file_sum(int fd, struct vd_file_sum *out);
-/* The same of the file at `path`; is_synced: and syncs it. VD_E_NOT_FOUND ... */
-VD_NODISCARD int vd_file_sum_of(const char *path, bool is_synced, struct vd_file_sum *out);
+/* The same of the file at `path`. VD_E_NOT_FOUND ... */
+VD_NODISCARD int vd_file_sum_of(const char *path, struct vd_file_sum *out);
+/* The same of a file that was written, which is synced. is_unwanted: true ends it with VD_E_CLOSED; NULL: it goes on. */
+VD_NODISCARD int vd_file_sum_synced(
+    const char *path, struct vd_file_sum *out, const atomic_bool *is_unwanted);
 
 /* Copies what can be read of `fd` into a new file, and syncs it. sum: of what was copied; NULL: it is not wanted. is_unwanted:
  * true ends it with VD_E_CLOSED; NULL: it goes on. On failure the file is removed. */

@@ -4,6 +4,7 @@
 #ifndef VEDETTE_CLI_BACKUP_MANIFEST_H
 #define VEDETTE_CLI_BACKUP_MANIFEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,9 +42,10 @@ struct vd_manifest {
 /* Adds a file: VD_E_LIMIT if there are too many, or none may have that name. */
 VD_NODISCARD int vd_manifest_add(struct vd_manifest *manifest, const struct vd_manifest_file *file);
 
-/* Lists all files below `folder` but the manifest, syncing each. The rest of *manifest is the caller's. VD_E_LIMIT: too many, or
- * a name that none may have. */
-VD_NODISCARD int vd_manifest_collect(struct vd_manifest *manifest, const char *folder);
+/* Lists all files below `folder` but the manifest, syncing each. The rest of *manifest is the caller's. is_unwanted: true ends it
+ * with VD_E_CLOSED; NULL: it goes on. VD_E_LIMIT: too many, or a name that none may have. */
+VD_NODISCARD int vd_manifest_collect(
+    struct vd_manifest *manifest, const char *folder, const atomic_bool *is_unwanted);
 
 /* As JSON, the caller's to free. NULL without memory. */
 char *vd_manifest_text(const struct vd_manifest *manifest);

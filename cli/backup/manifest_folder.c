@@ -16,7 +16,8 @@
 
 /* ---- The list ---- */
 
-static int collect_file(struct vd_manifest *manifest, const char *folder, const char *path)
+static int collect_file(struct vd_manifest *manifest, const char *folder, const char *path,
+    const atomic_bool *is_unwanted)
 {
     struct vd_manifest_file file = {0};
     struct vd_file_sum sum;
@@ -27,7 +28,7 @@ static int collect_file(struct vd_manifest *manifest, const char *folder, const 
         error = vd_data_path(folder, path, whole);
     }
     if (error == VD_OK) {
-        error = vd_file_sum_of(whole, true, &sum);
+        error = vd_file_sum_synced(whole, &sum, is_unwanted);
     }
     if (error != VD_OK) {
         return error;
@@ -38,7 +39,8 @@ static int collect_file(struct vd_manifest *manifest, const char *folder, const 
 }
 
 /* below: "" or the one folder within. */
-static int collect_folder(struct vd_manifest *manifest, const char *folder, const char *below)
+static int collect_folder(struct vd_manifest *manifest, const char *folder, const char *below,
+    const atomic_bool *is_unwanted)
 {
     char whole[VD_PATH_SIZE];
     char path[VD_PATH_SIZE];
@@ -59,12 +61,12 @@ static int collect_folder(struct vd_manifest *manifest, const char *folder, cons
         if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
             error = vd_error_from_errno(errno);
         } else if (S_ISDIR(status.st_mode) && below[0] == '\0') {
-            error = collect_folder(manifest, folder, name);
+            error = collect_folder(manifest, folder, name, is_unwanted);
         } else if (snprintf(path, sizeof path, "%s%s%s", below, below[0] != '\0' ? "/" : "",
                        name) >= (int)sizeof path) {
             error = VD_E_LIMIT;
         } else {
-            error = collect_file(manifest, folder, path);
+            error = collect_file(manifest, folder, path, is_unwanted);
         }
     }
     closedir(dir);
@@ -77,9 +79,10 @@ static int compare(const void *a, const void *b)
         ((const struct vd_manifest_file *)a)->path, ((const struct vd_manifest_file *)b)->path);
 }
 
-int vd_manifest_collect(struct vd_manifest *manifest, const char *folder)
+int vd_manifest_collect(
+    struct vd_manifest *manifest, const char *folder, const atomic_bool *is_unwanted)
 {
-    int error = collect_folder(manifest, folder, "");
+    int error = collect_folder(manifest, folder, "", is_unwanted);
 
     if (error == VD_OK && manifest->count > 0) {
         qsort(manifest->files, manifest->count, sizeof *manifest->files, compare);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -228,6 +229,54 @@ static void test_backup__whole_or_not_at_all(void **state)
     assert_int_equal(entries(folder->path), 2);
 }
 
+/* Begins a backup, "again", of a feed without end, and sends it a signal in the middle; its exit status. */
+static int stop_backup(const struct folder *folder, const char *signal)
+{
+    return shell("truncate -s 8G $(find %s/intel -type f ! -name indicators.set) || exit 99; "
+                 "'%s' backup %s/again --data-dir %s 2>&1 & for i in $(seq 1000); do "
+                 "ls %s/again.partial-*/intel/* >/dev/null 2>&1 && break; sleep 0.01; done; "
+                 "kill -%s $!; wait $!",
+        folder->data, VD_PROGRAM, folder->path, folder->data, folder->path, signal);
+}
+
+static void test_backup__interrupted_leaves_nothing(void **state)
+{
+    static const char *const signals[] = {"INT", "TERM"};
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        assert_int_equal(stop_backup(folder, signals[i]), 1);
+        assert_int_equal(entries(folder->path), 2); /* data, saved */
+    }
+}
+
+/* What a backup that was killed has left goes with the next one; what another process writes stays. */
+static void test_backup__removes_what_was_left(void **state)
+{
+    static const char *const others[] = {
+        "again.partial-abcdefg", "again.partial-", "gain.partial-abcdef"};
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(stop_backup(folder, "KILL"), 128 + SIGKILL);
+    assert_int_equal(entries(folder->path), 3); /* data, saved, again.partial- */
+    assert_int_equal(
+        shell("truncate -s 8 $(find %s/intel -type f ! -name indicators.set)", folder->data), 0);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        assert_int_equal(shell("mkdir -m 700 %s/%s", folder->path, others[i]), 0);
+    }
+    assert_int_equal(shell("cd %s && mkdir -m 700 again.partial-abcdef && "
+                           "flock again.partial-abcdef '%s' backup %s/again --data-dir %s 2>&1",
+                         folder->path, VD_PROGRAM, folder->path, folder->data),
+        0);
+    assert_int_equal(
+        entries(folder->path), 4 + COUNT(others)); /* data, saved, again, the locked one */
+    assert_int_equal(shell("mv %s/again %s/first", folder->path, folder->path), 0);
+    assert_int_equal(vedette("backup %s/again --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(entries(folder->path), 4 + COUNT(others)); /* data, saved, first, again */
+}
+
 static void test_manifest__is_read(void **state)
 {
     static const char good[] =
@@ -278,6 +327,10 @@ int main(void)
             test_backup__another_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__whole_or_not_at_all, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__interrupted_leaves_nothing, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__removes_what_was_left, folder_set_up, folder_tear_down),
         cmocka_unit_test(test_manifest__is_read),
     };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A backup under load, restored: each message acknowledged before it is there once, and the service proves every alert. */
 
+#include <glob.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,6 +274,35 @@ static void test_backup__restored_proves_every_alert(void **state)
     e2e_hub_stop(&restored);
 }
 
+static bool is_begun(void *pattern)
+{
+    glob_t found = {0};
+    const bool is_there = glob(pattern, 0, NULL, &found) == 0;
+
+    globfree(&found);
+    return is_there;
+}
+
+/* A backup of a feed without end: it would take longer than the service has to stop. */
+static void test_backup__given_up_when_the_service_stops(void **state)
+{
+    const char *const arguments[] = {
+        e2e_vedette(), "backup", path_of("again"), "--data-dir", restored.data, NULL};
+    const struct e2e_start start = {.argv = arguments};
+    char pattern[192];
+    pid_t pid;
+
+    (void)state;
+    snprintf(pattern, sizeof(pattern), "%s/again.partial-*", e2e_folder());
+    e2e_hub_start(&restored);
+    e2e_shell("truncate -s 16G $(find '%s/intel' -type f ! -name indicators.set)", restored.data);
+    pid = e2e_start(&start);
+    assert_true(e2e_wait(WAIT_MS, is_begun, pattern));
+    e2e_hub_stop(&restored);
+    assert_false(is_begun(pattern));
+    assert_int_equal(e2e_stop(pid, SIGTERM, WAIT_MS), 1);
+}
+
 static int make_scene(void **state)
 {
     FILE *config;
@@ -302,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_backup__under_load),
         cmocka_unit_test(test_backup__restored),
         cmocka_unit_test(test_backup__restored_proves_every_alert),
+        cmocka_unit_test(test_backup__given_up_when_the_service_stops),
     };
     int result = e2e_begin(0, programs);
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* A lock says that a folder is being written. Where the file system has none nothing is removed. */
+
+#include "cli/backup/partial.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/folder.h"
+#include "lib/log.h"
+
+#define MARK ".partial-"
+#define MADE "XXXXXX" /* what mkdtemp puts letters and digits for */
+
+static bool is_partial_of(const char *name, const char *base)
+{
+    const size_t length = strlen(base);
+
+    return strncmp(name, base, length) == 0 && strncmp(name + length, MARK, sizeof MARK - 1) == 0 &&
+        strlen(name + length) == sizeof MARK MADE - 1;
+}
+
+static int open_folder(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* As mkdtemp made it: what others may write into is not gone through. */
+static bool is_own(int folder)
+{
+    struct stat about;
+
+    return fstat(folder, &about) == 0 && about.st_uid == geteuid() &&
+        (about.st_mode & 07777) == 0700;
+}
+
+static void remove_if_left(const char *path)
+{
+    const int folder = open_folder(path);
+
+    if (folder < 0) {
+        return;
+    }
+    if (is_own(folder) && flock(folder, LOCK_EX | LOCK_NB) == 0) {
+        const int error = vd_folder_remove(path);
+
+        vd_log(error == VD_OK ? VD_LOG_INFO : VD_LOG_WARN, "backup.partial_removed",
+            "path=\"%s\" result=\"%s\"", path, vd_error_text(error));
+    }
+    close(folder);
+}
+
+static void remove_left(const char *destination)
+{
+    const char *base = strrchr(destination, '/') + 1;
+    char folder[VD_PATH_SIZE];
+    char path[VD_PATH_SIZE];
+    struct dirent *entry;
+    DIR *dir;
+
+    snprintf(folder, sizeof folder, "%.*s", (int)(base - destination), destination);
+    dir = opendir(folder);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (is_partial_of(entry->d_name, base) &&
+            vd_data_path(folder, entry->d_name, path) == VD_OK) {
+            remove_if_left(path);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+/* Locks the new folder. Until then another process may have taken it for one that was left. */
+static int lock(struct vd_partial *partial)
+{
+    struct stat about;
+
+    partial->lock = open_folder(partial->path);
+    if (partial->lock < 0) {
+        return errno == ENOENT ? VD_E_BUSY : vd_error_from_errno(errno);
+    }
+    if ((flock(partial->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+        fstat(partial->lock, &about) != 0 || about.st_nlink == 0) {
+        close(partial->lock);
+        return VD_E_BUSY;
+    }
+    return VD_OK;
+}
+
+int vd_partial_open(const char *destination, struct vd_partial *out)
+{
+    int error;
+    const int length = snprintf(out->path, sizeof out->path, "%s" MARK MADE, destination);
+
+    if (length < 0 || (size_t)length >= sizeof out->path) {
+        return VD_E_LIMIT;
+    }
+    remove_left(destination);
+    if (mkdtemp(out->path) == NULL) {
+        return vd_error_from_errno(errno);
+    }
+    error = lock(out);
+    if (error != VD_OK) {
+        rmdir(out->path);
+    }
+    return error;
+}
+
+void vd_partial_close(struct vd_partial *partial)
+{
+    close(partial->lock);
+}
+
+void vd_partial_remove(struct vd_partial *partial)
+{
+    vd_folder_remove(partial->path);
+    close(partial->lock);
+}
