@@ -206,13 +206,13 @@ size_t e2e_mqtt_connect_packet(
     return at;
 }
 
-int e2e_mqtt_connect(struct e2e_mqtt *m, const char *device_id)
+int e2e_mqtt_login(struct e2e_mqtt *m, const char *device_id, const char *key, int64_t life_s)
 {
     uint8_t connect[2048];
     char token[512];
     char user_name[256];
     struct e2e_packet packet;
-    e2e_token(token, sizeof(token), device_id, E2E_PRIMARY_KEY, (int64_t)time(NULL) + TOKEN_LIFE_S);
+    e2e_token(token, sizeof(token), device_id, key, (int64_t)time(NULL) + life_s);
     e2e_user_name(user_name, sizeof(user_name), device_id);
     size_t length = e2e_mqtt_connect_packet(connect, sizeof(connect), device_id, user_name, token);
     if (!e2e_mqtt_write(m, connect, length) ||
@@ -221,6 +221,11 @@ int e2e_mqtt_connect(struct e2e_mqtt *m, const char *device_id)
         return -1;
     }
     return packet.body[1];
+}
+
+int e2e_mqtt_connect(struct e2e_mqtt *m, const char *device_id)
+{
+    return e2e_mqtt_login(m, device_id, E2E_PRIMARY_KEY, TOKEN_LIFE_S);
 }
 
 bool e2e_mqtt_publish(struct e2e_mqtt *m, const struct e2e_publish *publish)

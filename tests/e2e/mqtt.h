@@ -54,7 +54,9 @@ bool e2e_mqtt_closed_by_hub(struct e2e_mqtt *m, int timeout_ms);
 /* Writes a CONNECT of the device (CleanSession 1, keep-alive 60 s) into `out`; returns its length. */
 size_t e2e_mqtt_connect_packet(
     uint8_t *out, size_t size, const char *client_id, const char *user_name, const char *password);
-/* Sends CONNECT with a good token of the primary key; returns the CONNACK code, or -1 if none came. */
+/* Sends CONNECT with a token of the key, for `life_s` from now; returns the CONNACK code, or -1 if none came. */
+int e2e_mqtt_login(struct e2e_mqtt *m, const char *device_id, const char *key, int64_t life_s);
+/* Likewise with a token of the primary key that a wrong clock does not spoil. */
 int e2e_mqtt_connect(struct e2e_mqtt *m, const char *device_id);
 
 /* A message to be published. */

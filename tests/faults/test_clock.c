@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -16,8 +15,8 @@
 #define PACE_MS 20
 #define DAY_MS  86400000LL
 #define YEARS   (3650 * DAY_MS)
-#define DAYS \
-    5 /* of the clock, on which there were messages: today, one on, one back, ten years on, ten years back */
+/* Days of the clock with messages: today, one on, one back, ten years on, ten years back. */
+#define DAYS 5
 
 /* What is older than two days goes. */
 static const char configuration[] = "analytics.raw_events_days = 1\nalerts.keep_days = 1\n";
@@ -95,21 +94,10 @@ static void test_clock__is_told(void **state)
 static int login(void)
 {
     struct e2e_mqtt mqtt;
-    struct e2e_packet answer;
-    char user[128];
-    char token[512];
-    uint8_t packet[1024];
-    size_t length;
-    int code = -1;
+    int code;
 
-    e2e_user_name(user, sizeof user, "device-2");
-    e2e_token(token, sizeof token, "device-2", E2E_PRIMARY_KEY, (int64_t)time(NULL) + 3600);
-    length = e2e_mqtt_connect_packet(packet, sizeof packet, "device-2", user, token);
     assert_true(e2e_mqtt_open(&mqtt, scene.hub.port, scene.hub.ca));
-    if (e2e_mqtt_write(&mqtt, packet, length) &&
-        e2e_mqtt_read(&mqtt, &answer, SCENE_WAIT_MS) == E2E_READ_PACKET && answer.length == 2) {
-        code = answer.body[1];
-    }
+    code = e2e_mqtt_login(&mqtt, "device-2", E2E_PRIMARY_KEY, 3600);
     e2e_mqtt_close(&mqtt);
     return code;
 }

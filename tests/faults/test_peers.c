@@ -24,6 +24,7 @@
 /* The hub's ten seconds for a CONNECT, on a machine that is busy. */
 #define CUT_OFF_MS    30000
 #define KEEP_ALIVE_AT 11 /* of a CONNECT whose length takes two bytes */
+#define TOKEN_LIFE_S  3600
 
 #define GUESSES       300
 #define ATTACKER      "127.0.0.66"
@@ -36,13 +37,13 @@
 
 static struct scene scene;
 
-static size_t connect_packet(uint8_t *out, size_t size, const char *device_id, const char *key)
+static size_t connect_packet(uint8_t *out, size_t size, const char *device_id)
 {
     char user[128];
     char token[512];
 
     e2e_user_name(user, sizeof user, device_id);
-    e2e_token(token, sizeof token, device_id, key, (int64_t)time(NULL) + 3600);
+    e2e_token(token, sizeof token, device_id, E2E_PRIMARY_KEY, (int64_t)time(NULL) + TOKEN_LIFE_S);
     return e2e_mqtt_connect_packet(out, size, device_id, user, token);
 }
 
@@ -55,7 +56,7 @@ static void open_halves(void)
 {
     static const uint8_t hello[] = {0x16, 3, 1, 2, 0, 1, 0};
     uint8_t packet[1024];
-    const size_t length = connect_packet(packet, sizeof packet, "device-2", E2E_PRIMARY_KEY);
+    const size_t length = connect_packet(packet, sizeof packet, "device-2");
 
     for (size_t i = 0; i < HALVES; i++) {
         for (size_t kind = 0; kind < 2; kind++) {
@@ -105,7 +106,7 @@ static void test_peers__lapsed_keep_alive_is_cut_off(void **state)
     struct e2e_mqtt mqtt;
     struct e2e_packet answer;
     uint8_t packet[1024];
-    const size_t length = connect_packet(packet, sizeof packet, "device-2", E2E_PRIMARY_KEY);
+    const size_t length = connect_packet(packet, sizeof packet, "device-2");
 
     (void)state;
     assert_memory_equal(packet + KEEP_ALIVE_AT - 6, "MQTT", 4);
@@ -125,16 +126,10 @@ static void test_peers__lapsed_keep_alive_is_cut_off(void **state)
 static int login(const char *source, const char *device_id, const char *key)
 {
     struct e2e_mqtt mqtt;
-    struct e2e_packet answer;
-    uint8_t packet[1024];
-    const size_t length = connect_packet(packet, sizeof packet, device_id, key);
     int code = -1;
 
     if (e2e_mqtt_open_from(&mqtt, source, scene.hub.port, scene.hub.ca)) {
-        if (e2e_mqtt_write(&mqtt, packet, length) &&
-            e2e_mqtt_read(&mqtt, &answer, SCENE_WAIT_MS) == E2E_READ_PACKET && answer.length == 2) {
-            code = answer.body[1];
-        }
+        code = e2e_mqtt_login(&mqtt, device_id, key, TOKEN_LIFE_S);
         e2e_mqtt_close(&mqtt);
     }
     return code;
@@ -238,7 +233,8 @@ static void create_fleet(void)
     char to[64];
 
     e2e_policy_token(token, sizeof token, "iothubowner",
-        json_string_value(json_object_get(policy, "primaryKey")), (int64_t)time(NULL) + 3600);
+        json_string_value(json_object_get(policy, "primaryKey")),
+        (int64_t)time(NULL) + TOKEN_LIFE_S);
     json_decref(policy);
     snprintf(header, sizeof header, "Authorization: %s", token);
     headers = curl_slist_append(headers, header);
@@ -263,7 +259,7 @@ static bool connect_one(struct e2e_mqtt *mqtt, const char *name)
 {
     struct e2e_packet answer;
     uint8_t packet[1024];
-    const size_t length = connect_packet(packet, sizeof packet, name, E2E_PRIMARY_KEY);
+    const size_t length = connect_packet(packet, sizeof packet, name);
 
     packet[KEEP_ALIVE_AT] = 0;
     packet[KEEP_ALIVE_AT + 1] = 0;
