@@ -15,12 +15,12 @@
 #include "tests/e2e/mqtt.h"
 #include "tests/faults/scene.h"
 
-#define PACE_MS       10
-#define LINES_MAX     3
-#define ROUNDS        12
-#define ROUNDS_ALL    200
-#define FAILURES_MAX  64
-#define REFUSED_FOR_S 3
+#define PACE_MS      10
+#define MESSAGES     300 /* of each device while there are no descriptors: three seconds at least */
+#define LINES_MAX    3   /* of the log meanwhile */
+#define ROUNDS       12
+#define ROUNDS_ALL   200
+#define FAILURES_MAX 64
 
 static struct scene scene;
 
@@ -79,9 +79,8 @@ static void test_scarce__descriptors(void **state)
     assert_true(waiting >= 0); /* by the system alone */
     assert_true(e2e_wait_text(scene.hub.log, "event=hub.accept_failed", SCENE_WAIT_MS));
     for (unsigned i = 0; i < SCENE_DEVICES; i++) {
-        assert_true(e2e_sender_progress(scene.senders[i], 50, SCENE_WAIT_MS));
+        assert_true(e2e_sender_progress(scene.senders[i], MESSAGES, SCENE_WAIT_MS));
     }
-    sleep(REFUSED_FOR_S); /* in which it must not fill the log */
     assert_in_range(count_lines("event=hub.accept_failed"), 1, LINES_MAX);
     assert_int_equal(prlimit(scene.hub.pid, RLIMIT_NOFILE, &limit, NULL), 0);
     close(waiting);
@@ -102,7 +101,6 @@ static bool had_all(void *context)
 static void test_scarce__memory(void **state)
 {
     const unsigned rounds = scene_is_thorough() ? ROUNDS_ALL : ROUNDS;
-    unsigned deaths = 0;
 
     (void)state;
     for (unsigned round = 0; round < rounds; round++) {
@@ -110,19 +108,14 @@ static void test_scarce__memory(void **state)
         (void)is_let_in();
         assert_true(e2e_wait(SCENE_WAIT_MS, had_all, NULL));
         atomic_store(&scene.faults->no_memory, 0);
-        if (e2e_ended(scene.hub.pid, NULL)) {
-            deaths++;
-            scene_restart(&scene);
-        }
+        assert_false(e2e_ended(scene.hub.pid, NULL));
         for (unsigned i = 0; i < SCENE_DEVICES; i++) {
             assert_true(e2e_sender_progress(scene.senders[i], 5, SCENE_WAIT_MS));
         }
     }
     scene_await_reason(&scene, NULL);
     scene_check(&scene);
-    print_message(
-        "%u allocations failed, %u deaths\n", atomic_load(&scene.faults->no_memory_had), deaths);
-    assert_int_equal(deaths, 0);
+    print_message("%u allocations failed\n", atomic_load(&scene.faults->no_memory_had));
 }
 
 static int make_scene(void **state)
