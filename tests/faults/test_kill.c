@@ -21,7 +21,8 @@ static struct scene scene;
 static unsigned number;   /* of the round: what is written last says it */
 static unsigned answered; /* the last round whose change of the twin, */
 static unsigned ruled;    /* and of the rule was answered */
-static unsigned backups;
+static unsigned backups;  /* that were answered */
+static unsigned saved;    /* the round of the last */
 
 /* ---- One round ---- */
 
@@ -81,6 +82,7 @@ static void write_backup(void)
 {
     if (was_answered(E2E_ARGS("backup", path_of("backup", number)))) {
         backups++;
+        saved = number;
     }
 }
 
@@ -222,10 +224,15 @@ static void test_kill__at_random_writes(void **state)
 /* Every file from end to end; and the last backup that was said to be whole is. */
 static void test_kill__leaves_whole_stores(void **state)
 {
+    char key[128];
+
     (void)state;
     scene_end(&scene);
     e2e_cli_ok(&scene.hub, E2E_ARGS("verify"));
     e2e_cli_ok(&scene.hub, E2E_ARGS("audit", "verify"));
+    assert_true(backups > 0);
+    snprintf(key, sizeof key, "%s/master.key", scene.hub.data);
+    e2e_cli_ok(&scene.hub, E2E_ARGS("verify", path_of("backup", saved), "--master-key", key));
 }
 
 static int make_scene(void **state)
