@@ -242,7 +242,7 @@ static void check_ids(const struct receiver *receiver, unsigned count)
 static bool all_are_told(void *context)
 {
     json_t *list = e2e_cli_json(&scene.hub, E2E_ARGS("notify", "list"));
-    const json_t *sinks = json_is_array(list) ? list : json_object_get(list, "sinks");
+    const json_t *sinks = json_object_get(list, "sinks");
     unsigned failing = 0;
     size_t i;
     const json_t *sink;
@@ -255,8 +255,8 @@ static bool all_are_told(void *context)
         failing += reason != NULL && reason[0] != '\0';
     }
     json_decref(list);
-    return failing >=
-        RECEIVERS - 2; /* an answer is waited for 30 s: one of these may still be hoped for */
+    /* An answer is waited for 30 s: one of these may still be hoped for. */
+    return failing >= RECEIVERS - 2;
 }
 
 static void test_receivers__bad_ones_hold_up_nobody(void **state)
