@@ -21,8 +21,8 @@ struct scene {
 /* Whether all of it is wanted, which takes long, or what every change is tried by. */
 bool scene_is_thorough(void);
 
-/* A hub named so, with more lines of configuration (NULL: none), started; devices device-0 ... begin to send, one message each
- * `pace_ms`. */
+/* A hub named so, with more lines of configuration (NULL: none), started; device-0 and so on begin
+ * to send, a message each `pace_ms`. */
 void scene_make(struct scene *scene, const char *name, const char *configuration, int pace_ms);
 
 /* The hub is there again: senders go to it. */
@@ -37,10 +37,22 @@ void scene_await_settled(struct scene *scene);
 /* No more messages; all are acknowledged, in both stores, and each counted once. Then the senders go on. */
 void scene_check(struct scene *scene);
 
-/* The service says that it is not ready, for this reason among others; NULL: that it is ready. Fails the test after a time. */
+/* Waits until the service says that it is not ready, for this reason among others; NULL: that it
+ * is ready. */
 void scene_await_reason(struct scene *scene, const char *reason);
 
 /* Ends the senders and the hub, which must end well. */
 void scene_end(struct scene *scene);
+
+/* The main of a test; `needs` as of e2e_begin, the rest as of cmocka_run_group_tests_name. */
+#define SCENE_MAIN(needs, name, tests, make, end)                                          \
+    int main(void)                                                                         \
+    {                                                                                      \
+        static const char *const programs[] = {"flatc", NULL};                             \
+        const int cannot = e2e_begin(needs, programs);                                     \
+                                                                                           \
+        return cannot != 0 ? cannot                                                        \
+                           : e2e_end(cmocka_run_group_tests_name(name, tests, make, end)); \
+    }
 
 #endif

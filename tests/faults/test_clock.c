@@ -136,18 +136,11 @@ static int end_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clock__loses_nothing_and_counts_nothing_twice),
-        cmocka_unit_test(test_clock__makes_no_storm),
-        cmocka_unit_test(test_clock__is_told),
-        cmocka_unit_test(test_clock__tokens_are_judged_by_it),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_clock__loses_nothing_and_counts_nothing_twice),
+    cmocka_unit_test(test_clock__makes_no_storm),
+    cmocka_unit_test(test_clock__is_told),
+    cmocka_unit_test(test_clock__tokens_are_judged_by_it),
+};
 
-    return result != 0
-        ? result
-        : e2e_end(cmocka_run_group_tests_name("clock", tests, make_scene, end_scene));
-}
+SCENE_MAIN(0, "clock", tests, make_scene, end_scene)

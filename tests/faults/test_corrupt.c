@@ -239,16 +239,10 @@ static int make_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_corrupt__pages_of_each_store),
-        cmocka_unit_test(test_corrupt__pages_of_a_day),
-        cmocka_unit_test(test_corrupt__the_backup_proves_an_alert),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_corrupt__pages_of_each_store),
+    cmocka_unit_test(test_corrupt__pages_of_a_day),
+    cmocka_unit_test(test_corrupt__the_backup_proves_an_alert),
+};
 
-    return result != 0 ? result
-                       : e2e_end(cmocka_run_group_tests_name("corrupt", tests, make_scene, NULL));
-}
+SCENE_MAIN(0, "corrupt", tests, make_scene, NULL)

@@ -242,16 +242,10 @@ static int make_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kill__at_every_commit_point),
-        cmocka_unit_test(test_kill__at_random_writes),
-        cmocka_unit_test(test_kill__leaves_whole_stores),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_kill__at_every_commit_point),
+    cmocka_unit_test(test_kill__at_random_writes),
+    cmocka_unit_test(test_kill__leaves_whole_stores),
+};
 
-    return result != 0 ? result
-                       : e2e_end(cmocka_run_group_tests_name("kill", tests, make_scene, NULL));
-}
+SCENE_MAIN(0, "kill", tests, make_scene, NULL)

@@ -359,18 +359,11 @@ static int end_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_peers__half_open_are_cut_off),
-        cmocka_unit_test(test_peers__lapsed_keep_alive_is_cut_off),
-        cmocka_unit_test(test_peers__guesses_hurt_nobody),
-        cmocka_unit_test(test_peers__a_fleet_comes_back_at_once),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_peers__half_open_are_cut_off),
+    cmocka_unit_test(test_peers__lapsed_keep_alive_is_cut_off),
+    cmocka_unit_test(test_peers__guesses_hurt_nobody),
+    cmocka_unit_test(test_peers__a_fleet_comes_back_at_once),
+};
 
-    return result != 0
-        ? result
-        : e2e_end(cmocka_run_group_tests_name("peers", tests, make_scene, end_scene));
-}
+SCENE_MAIN(0, "peers", tests, make_scene, end_scene)

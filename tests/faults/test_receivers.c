@@ -319,15 +319,8 @@ static int end_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_receivers__bad_ones_hold_up_nobody),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_receivers__bad_ones_hold_up_nobody),
+};
 
-    return result != 0
-        ? result
-        : e2e_end(cmocka_run_group_tests_name("receivers", tests, make_scene, end_scene));
-}
+SCENE_MAIN(0, "receivers", tests, make_scene, end_scene)

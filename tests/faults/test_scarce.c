@@ -133,16 +133,9 @@ static int end_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scarce__descriptors),
-        cmocka_unit_test(test_scarce__memory),
-    };
-    int result = e2e_begin(E2E_RAW, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_scarce__descriptors),
+    cmocka_unit_test(test_scarce__memory),
+};
 
-    return result != 0
-        ? result
-        : e2e_end(cmocka_run_group_tests_name("scarce", tests, make_scene, end_scene));
-}
+SCENE_MAIN(E2E_RAW, "scarce", tests, make_scene, end_scene)

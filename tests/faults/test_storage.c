@@ -159,19 +159,13 @@ static int make_scene(void **state)
     return 0;
 }
 
-int main(void)
-{
-    static const char *const programs[] = {"flatc", NULL};
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_storage__failing_writes),
-        cmocka_unit_test(test_storage__full_disk),
-        cmocka_unit_test(test_storage__short_writes),
-        cmocka_unit_test(test_storage__failing_reads),
-        cmocka_unit_test(test_storage__the_log_says_so),
-        cmocka_unit_test(test_storage__all_is_whole),
-    };
-    int result = e2e_begin(0, programs);
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_storage__failing_writes),
+    cmocka_unit_test(test_storage__full_disk),
+    cmocka_unit_test(test_storage__short_writes),
+    cmocka_unit_test(test_storage__failing_reads),
+    cmocka_unit_test(test_storage__the_log_says_so),
+    cmocka_unit_test(test_storage__all_is_whole),
+};
 
-    return result != 0 ? result
-                       : e2e_end(cmocka_run_group_tests_name("storage", tests, make_scene, NULL));
-}
+SCENE_MAIN(0, "storage", tests, make_scene, NULL)
