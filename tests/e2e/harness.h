@@ -48,16 +48,15 @@ const char *e2e_vedette(void);
 
 /* A data directory and the `vedette serve` that works in it. */
 struct e2e_hub {
-    char data[96];       /* data directory */
-    char ca[112];        /* its CA certificate */
-    char log[112];       /* what serve writes to stderr, over all starts */
-    char ready[112];     /* what it writes to stdout, over all starts */
-    const char *netns;   /* where it runs; NULL: where the test does */
-    const char *address; /* that it listens on */
-    uint16_t port;       /* that it listens on now */
-    uint16_t https_port; /* likewise for back ends; 0: it does not */
-    const char *const
-        *env; /* that it runs with, as struct e2e_start has it; NULL: the test's own */
+    char data[96];          /* data directory */
+    char ca[112];           /* its CA certificate */
+    char log[112];          /* what serve writes to stderr, over all starts */
+    char ready[112];        /* what it writes to stdout, over all starts */
+    const char *netns;      /* where it runs; NULL: where the test does */
+    const char *address;    /* that it listens on */
+    uint16_t port;          /* that it listens on now */
+    uint16_t https_port;    /* likewise for back ends; 0: it does not */
+    const char *const *env; /* as struct e2e_start has it; NULL: the test's own */
     unsigned starts;
     pid_t pid; /* 0: not running */
 };

@@ -15,11 +15,10 @@ struct faults {
     /* Part of the paths of the files that are meant; set while nothing else is. */
     char below[128];
 
-    /* What changes a file for good: a sync, a removal, a new name, a new length. With `counts_writes` each write too. */
+    /* What changes a file for good: a sync, a removal, a new name, a new length. */
     atomic_uint points;
-    atomic_bool counts_writes;
-    atomic_uint
-        kill_at; /* the process is killed instead of the call that would be this point; 0: never */
+    atomic_bool counts_writes; /* among the points */
+    atomic_uint kill_at;       /* at this point the process is killed before the call; 0: never */
 
     atomic_int write_errno; /* writes, syncs and new lengths fail by it; 0: they do not */
     atomic_int read_errno;
