@@ -174,6 +174,7 @@ static void fill(const struct vd_stores *stores, unsigned devices, unsigned aler
 {
     const int64_t now_ms = vd_clock_utc_ms();
 
+    must(devices > 0, "devices");
     for (unsigned n = 0; n < devices; n++) {
         add_identity(stores->registry, n);
     }

@@ -98,7 +98,7 @@ static struct vd_group_rules *rules_of(uint32_t group)
 
 static void set_rules(struct vd_engine *engine, uint32_t groups)
 {
-    struct vd_group_rules **rules = calloc(groups, sizeof *rules);
+    struct vd_group_rules **rules = calloc(groups, sizeof(void *));
 
     must(rules != NULL, "memory");
     for (uint32_t i = 0; i < groups; i++) {

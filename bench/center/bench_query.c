@@ -116,20 +116,18 @@ static const struct pair {
 
 #define PAIRS (sizeof pairs / sizeof pairs[0])
 
-static double since(int64_t start_us)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)((int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - start_us) / 1000;
-}
-
 static int64_t now_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Milliseconds. */
+static double since(int64_t start_us)
+{
+    return (double)(now_us() - start_us) / 1000;
 }
 
 static double ask_kql(struct vd_analytics *analytics, const char *text, size_t *rows)

@@ -34,6 +34,7 @@ static void on_packet(void *context, enum asc_direction direction, enum asc_cast
 
     require(direction == ASC_IN || direction == ASC_OUT, "a direction");
     require(cast <= ASC_MULTICAST, "a cast");
+    require(packet != NULL, "a packet");
     for (const struct asc_segment *s = packet; s != NULL; s = s->next) {
         if (s->length > 0) {
             read = (uint8_t)(read + s->data[0] + s->data[s->length - 1]);
