@@ -80,13 +80,15 @@ static void call(const struct vd_udf *udf, const struct vd_udf_value *values, ui
     vd_buf_release(&out);
 }
 
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
 static bool is_same(const char *a, const char *b, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        const char x = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 32) : a[i];
-        const char y = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 32) : b[i];
-
-        if (x != y) {
+        if (lower(a[i]) != lower(b[i])) {
             return false;
         }
     }
