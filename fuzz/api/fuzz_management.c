@@ -13,6 +13,7 @@
 #include "fuzz/replay.h"
 #include "hub/ip_filter.h"
 #include "hub/token.h"
+#include "lib/folder.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
@@ -259,14 +260,8 @@ static char folder[] = "/tmp/vedette-fuzz-XXXXXX";
 
 static void remove_alerts(void)
 {
-    static const char *const ends[] = {"/a.db", "/a.db-wal", "/a.db-shm", ""};
-    char path[64];
-
     vd_alert_store_close(alerts);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(path, sizeof path, "%s%s", folder, ends[i]);
-        (void)remove(path);
-    }
+    (void)vd_folder_remove(folder);
 }
 
 static const char *evidence(const struct vd_alert_update *update, uint64_t i, int64_t *key)

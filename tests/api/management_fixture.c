@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "center/store/alert_store.h"
+#include "lib/folder.h"
 #include "lib/log.h"
 
 const char *peer = "192.0.2.1";
@@ -28,9 +28,7 @@ char tokens[4][VD_TOKEN_TEXT_SIZE];
 
 char recorded[2048];
 
-static char path[64];
-static char alerts_path[80];
-static char audit_path[80];
+static char folder[64];
 
 static int keep_record(struct vd_bus *bus, const struct vd_event *event)
 {
@@ -61,23 +59,24 @@ int management_set_up(void **state)
     struct vd_management_config config = {.host_name = "hub.test",
         .recorder = &recorder,
         .scope = {.subscription = SUB, .resource_group = "fleet", .hub = "hub"}};
+    char path[80];
 
     (void)state;
     vd_log_set_level(VD_LOG_ERROR);
-    snprintf(path, sizeof path, "/tmp/vedette-management-XXXXXX");
-    if (mkdtemp(path) == NULL) {
+    snprintf(folder, sizeof folder, "/tmp/vedette-management-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
         return -1;
     }
-    snprintf(path + strlen(path), sizeof path - strlen(path), "/r.db");
+    snprintf(path, sizeof path, "%s/registry.db", folder);
     if (vd_registry_sqlite_open(path, master, &registry) != VD_OK) {
         return -1;
     }
-    snprintf(alerts_path, sizeof alerts_path, "%.60s.alerts", path);
-    if (vd_alert_store_open(alerts_path, &alerts) != VD_OK) {
+    snprintf(path, sizeof path, "%s/alerts.db", folder);
+    if (vd_alert_store_open(path, &alerts) != VD_OK) {
         return -1;
     }
-    snprintf(audit_path, sizeof audit_path, "%.60s.audit", path);
-    if (vd_audit_open(audit_path, master, &management_audit) != VD_OK) {
+    snprintf(path, sizeof path, "%s/audit.db", folder);
+    if (vd_audit_open(path, master, &management_audit) != VD_OK) {
         return -1;
     }
     make_token(VD_ROLE_READER, "eye", 0);
@@ -93,34 +92,13 @@ int management_set_up(void **state)
 
 int management_tear_down(void **state)
 {
-    static const char *const ends[] = {"", "-wal", "-shm"};
-
     (void)state;
     json_decref(answer.body);
     vd_management_free(management);
     vd_registry_close(registry);
     vd_alert_store_close(alerts);
     vd_audit_close(management_audit);
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        char file[96];
-
-        snprintf(file, sizeof file, "%s%s", alerts_path, ends[i]);
-        unlink(file);
-
-        snprintf(file, sizeof file, "%s%s", audit_path, ends[i]);
-        unlink(file);
-
-        snprintf(file, sizeof file, "%s%s", path, ends[i]);
-        unlink(file);
-    }
-    *strrchr(path, '/') = '\0';
-    {
-        char folder[96];
-
-        snprintf(folder, sizeof folder, "%s/intel", path);
-        (void)rmdir(folder);
-    }
-    return rmdir(path);
+    return vd_folder_remove(folder);
 }
 
 int call_with(const char *authorization, const char *method, const char *target,

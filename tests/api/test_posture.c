@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -20,24 +19,24 @@
 #include "center/store/recommendations.h"
 #include "hub/export/setting.h"
 #include "hub/ip_filter.h"
+#include "lib/folder.h"
 #include "tests/api/service_fixture.h"
 
 #define THUMBPRINT "0123456789ABCDEF0123456789ABCDEF01234567"
 
 static struct vd_api_posture posture;
 static struct vd_alert_store *store;
-static char store_path[64];
+static char folder[64];
 static const struct vd_recommend_settings settings = {.large_range_prefix = 16};
 
 static int set_up_store(void **state)
 {
-    int fd;
+    char path[80];
 
-    snprintf(store_path, sizeof store_path, "/tmp/vedette-posture-XXXXXX");
-    fd = mkstemp(store_path);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_int_equal(vd_alert_store_open(store_path, &store), VD_OK);
+    snprintf(folder, sizeof folder, "/tmp/vedette-posture-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/alerts.db", folder);
+    assert_int_equal(vd_alert_store_open(path, &store), VD_OK);
     assert_int_equal(set_up(state), 0);
     vd_api_posture_init(&posture, registry);
     return 0;
@@ -45,15 +44,8 @@ static int set_up_store(void **state)
 
 static int tear_down_store(void **state)
 {
-    static const char *const ends[] = {"", "-wal", "-shm"};
-
     vd_alert_store_close(store);
-    for (size_t i = 0; i < 3; i++) {
-        char path[80];
-
-        snprintf(path, sizeof path, "%s%s", store_path, ends[i]);
-        (void)remove(path);
-    }
+    assert_int_equal(vd_folder_remove(folder), VD_OK);
     return tear_down(state);
 }
 
