@@ -245,7 +245,8 @@ static void test_hardening__secrets_are_in_no_file(void **state)
     key = json_string_value(json_object_get(policy, "primaryKey"));
     snprintf(path, sizeof path, "%s/master.key", hub.data);
     master = e2e_read_file(path, &length);
-    assert_true(master != NULL && key != NULL);
+    assert_non_null(master);
+    assert_non_null(key);
     look_for(E2E_PRIMARY_KEY, strlen(E2E_PRIMARY_KEY));
     look_for(E2E_SECONDARY_KEY, strlen(E2E_SECONDARY_KEY));
     look_for(raw, strlen(raw));

@@ -179,7 +179,8 @@ static void cookie_of_browser(char *out, size_t size)
     assert_non_null(cookies);
     value = strrchr(cookies->data, '\t');
     name = strstr(cookies->data, "__Host-");
-    assert_true(value != NULL && name != NULL);
+    assert_non_null(value);
+    assert_non_null(name);
     snprintf(out, size, "%.*s=%s", (int)strcspn(name, "\t"), name, value + 1);
     curl_slist_free_all(cookies);
 }
