@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Every row or an error: reading a statement of the reader to its end. */
 
 #include "center/store/rows.h"
 
