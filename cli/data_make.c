@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "cli/data_dir.h"
+#include "cli/partial.h"
 #include "lib/folder.h"
 #include "lib/str.h"
 #include "lib/sync.h"
 
-#define STAGING_PREFIX ".init-"
+#define STAGING ".init-"
 
 /* ---- Where it comes to stand ---- */
 
@@ -48,10 +49,8 @@ static enum target look_at(const char *dir)
     while ((entry = readdir(open_dir)) != NULL) {
         const char *name = entry->d_name;
 
-        if (strncmp(name, STAGING_PREFIX, sizeof STAGING_PREFIX - 1) == 0) {
-            remove_below(dir, name); /* of an init that was killed */
-        } else if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-            strcmp(name, "lost+found") != 0) {
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, "lost+found") != 0 &&
+            strncmp(name, STAGING, sizeof STAGING - 1) != 0) { /* of one that was killed */
             target = TARGET_USED;
         }
     }
@@ -116,24 +115,25 @@ static void take_back(const char *dir)
 static int make(const char *dir, bool absent, vd_data_fill *fill, void *context, char *error_text,
     size_t error_size)
 {
-    char staging[VD_PATH_SIZE];
-    int length = snprintf(staging, sizeof staging,
-        absent ? "%s" STAGING_PREFIX "XXXXXX" : "%s/" STAGING_PREFIX "XXXXXX", dir);
+    struct vd_partial staging;
+    char prefix[VD_PATH_SIZE];
+    const int length = snprintf(prefix, sizeof prefix, absent ? "%s" STAGING : "%s/" STAGING, dir);
     int error;
 
-    if (length < 0 || (size_t)length >= sizeof staging) {
+    if (length < 0 || (size_t)length >= sizeof prefix) {
         snprintf(error_text, error_size, "%.200s: the path is too long", dir);
         return VD_E_LIMIT;
     }
-    if (mkdtemp(staging) == NULL) {
-        snprintf(error_text, error_size, "%.900s: cannot be made: %s", dir, strerror(errno));
-        return vd_error_from_errno(errno);
+    error = vd_partial_open(prefix, &staging);
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "%.900s: cannot be made: %s", dir, vd_error_text(error));
+        return error;
     }
-    error = fill(context, staging, error_text, error_size);
+    error = fill(context, staging.path, error_text, error_size);
     if (error == VD_OK && absent) {
-        error = rename(staging, dir) == 0 ? VD_OK : vd_error_from_errno(errno);
+        error = rename(staging.path, dir) == 0 ? VD_OK : vd_error_from_errno(errno);
     } else if (error == VD_OK) {
-        error = move_into(staging, dir);
+        error = move_into(staging.path, dir);
         if (error != VD_OK) {
             take_back(dir);
         }
@@ -145,7 +145,9 @@ static int make(const char *dir, bool absent, vd_data_fill *fill, void *context,
         snprintf(error_text, error_size, "%.900s: %s", dir, vd_error_text(error));
     }
     if (error != VD_OK || !absent) {
-        vd_folder_remove(staging);
+        vd_partial_remove(&staging);
+    } else {
+        vd_partial_close(&staging);
     }
     return error;
 }

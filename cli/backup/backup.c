@@ -13,8 +13,8 @@
 
 #include "cli/backup/cut.h"
 #include "cli/backup/files.h"
-#include "cli/backup/partial.h"
 #include "cli/data_dir.h"
+#include "cli/partial.h"
 #include "lib/clock.h"
 #include "lib/sandbox.h"
 #include "lib/secret.h"
@@ -294,6 +294,7 @@ static int publish(struct writing *w)
 
 static int open_folder(struct writing *w)
 {
+    char prefix[VD_PATH_SIZE];
     struct stat status;
     int error;
 
@@ -304,7 +305,10 @@ static int open_folder(struct writing *w)
         snprintf(w->text, w->text_size, "%.400s " VD_SANDBOX_OUTSIDE, w->wish->destination);
         return VD_E_DENIED;
     }
-    error = vd_partial_open(w->wish->destination, &w->folder);
+    error =
+        snprintf(prefix, sizeof prefix, "%s.partial-", w->wish->destination) < (int)sizeof prefix
+        ? vd_partial_open(prefix, &w->folder)
+        : VD_E_LIMIT;
     if (error != VD_OK) {
         snprintf(w->text, w->text_size, "%.400s cannot be made by user %d, who writes it: %s",
             w->wish->destination, (int)geteuid(), vd_error_text(error));

@@ -29,6 +29,10 @@ struct restoring {
 
 static int fail(const struct restoring *r, int error, const char *what, const char *why)
 {
+    if (error == VD_E_FULL) { /* only what is made takes room */
+        what = r->staging;
+        why = "no space left on the device: make room on its file system";
+    }
     if (error != VD_OK && r->text[0] == '\0') {
         snprintf(
             r->text, r->text_size, "%.400s: %s", what, why != NULL ? why : vd_error_text(error));

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "lib/folder.h"
 #include "lib/str.h"
 #include "tests/cli/folder.h"
 #include "tests/cli/program.h"
@@ -88,6 +89,13 @@ static void test_program__init_leaves_nothing_half_done(void **state)
     assert_said("https.listen");
     assert_int_equal(vedette("init --data-dir %s/a/b", folder->data), 1);
     assert_int_equal(entries(folder->path), 0);
+
+    /* What one that was killed left beside it goes with the next. */
+    snprintf(path, sizeof path, "%s.init-abcdef", folder->data);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(vedette("init --data-dir %s", folder->data), 0);
+    assert_int_equal(entries(folder->path), 1);
+    vd_folder_remove(folder->data);
 
     /* A directory that is there already: taken if it is empty, however init ended before. */
     assert_int_equal(mkdir(folder->data, 0755), 0);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -217,6 +218,25 @@ static void test_backup__under_load(void **state)
         "initialised already");
 }
 
+static void test_backup__has_no_room_to_be_restored_in(void **state)
+{
+    struct e2e_hub small = hub;
+    char key[128];
+    char target[128];
+
+    (void)state;
+    snprintf(key, sizeof(key), "%s/master.key", hub.data);
+    snprintf(target, sizeof(target), "%s/small", e2e_folder());
+    snprintf(small.data, sizeof(small.data), "%s/small/data", e2e_folder());
+    assert_int_equal(mkdir(target, 0700), 0);
+    assert_int_equal(mount("e2e", target, "tmpfs", 0, "size=200k"), 0);
+    expect(e2e_cli(&small, E2E_ARGS("restore", path_of("saved"), "--master-key", key)), 1,
+        "/small/data.init-");
+    expect(e2e_cli(&small, E2E_ARGS("restore", path_of("saved"), "--master-key", key)), 1,
+        "make room on its file system");
+    assert_int_equal(umount(target), 0);
+}
+
 /* As after the loss of the machine: the devices come back to what the backup knows. */
 static void test_backup__restored(void **state)
 {
@@ -331,6 +351,7 @@ int main(void)
     static const char *const programs[] = {"flatc", NULL};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backup__under_load),
+        cmocka_unit_test(test_backup__has_no_room_to_be_restored_in),
         cmocka_unit_test(test_backup__restored),
         cmocka_unit_test(test_backup__restored_proves_every_alert),
         cmocka_unit_test(test_backup__given_up_when_the_service_stops),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A lock says that a folder is being written. Where the file system has none nothing is removed. */
 
-#include "cli/backup/partial.h"
+#include "cli/partial.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,15 +17,13 @@
 #include "lib/folder.h"
 #include "lib/log.h"
 
-#define MARK ".partial-"
 #define MADE "XXXXXX" /* what mkdtemp puts letters and digits for */
 
 static bool is_partial_of(const char *name, const char *base)
 {
     const size_t length = strlen(base);
 
-    return strncmp(name, base, length) == 0 && strncmp(name + length, MARK, sizeof MARK - 1) == 0 &&
-        strlen(name + length) == sizeof MARK MADE - 1;
+    return strncmp(name, base, length) == 0 && strlen(name + length) == sizeof MADE - 1;
 }
 
 static int open_folder(const char *path)
@@ -52,21 +50,24 @@ static void remove_if_left(const char *path)
     if (is_own(folder) && flock(folder, LOCK_EX | LOCK_NB) == 0) {
         const int error = vd_folder_remove(path);
 
-        vd_log(error == VD_OK ? VD_LOG_INFO : VD_LOG_WARN, "backup.partial_removed",
+        vd_log(error == VD_OK ? VD_LOG_INFO : VD_LOG_WARN, "partial.removed",
             "path=\"%s\" result=\"%s\"", path, vd_error_text(error));
     }
     close(folder);
 }
 
-static void remove_left(const char *destination)
+static void remove_left(const char *prefix)
 {
-    const char *base = strrchr(destination, '/') + 1;
-    char folder[VD_PATH_SIZE];
+    const char *slash = strrchr(prefix, '/');
+    const char *base = slash != NULL ? slash + 1 : prefix;
+    char folder[VD_PATH_SIZE] = ".";
     char path[VD_PATH_SIZE];
     struct dirent *entry;
     DIR *dir;
 
-    snprintf(folder, sizeof folder, "%.*s", (int)(base - destination), destination);
+    if (slash != NULL) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(base - prefix), prefix);
+    }
     dir = opendir(folder);
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (is_partial_of(entry->d_name, base) &&
@@ -96,15 +97,15 @@ static int lock(struct vd_partial *partial)
     return VD_OK;
 }
 
-int vd_partial_open(const char *destination, struct vd_partial *out)
+int vd_partial_open(const char *prefix, struct vd_partial *out)
 {
     int error;
-    const int length = snprintf(out->path, sizeof out->path, "%s" MARK MADE, destination);
+    const int length = snprintf(out->path, sizeof out->path, "%s" MADE, prefix);
 
     if (length < 0 || (size_t)length >= sizeof out->path) {
         return VD_E_LIMIT;
     }
-    remove_left(destination);
+    remove_left(prefix);
     if (mkdtemp(out->path) == NULL) {
         return vd_error_from_errno(errno);
     }
