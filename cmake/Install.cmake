@@ -41,8 +41,9 @@ install(FILES ${made}/vedette.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 CO
 install(FILES ${made}/completion DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME vedette
     COMPONENT vedette)
 install(FILES ${made}/vedette.spdx.json DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT vedette)
-file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/*.md)
-install(FILES ${CMAKE_SOURCE_DIR}/README.md ${pages} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT vedette)
+# As in the tree, so that links from page to page lead there.
+install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT vedette)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT vedette)
 
 # ---- agent ----
 
