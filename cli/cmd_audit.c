@@ -333,7 +333,7 @@ static int verify_export(const char *path, struct vd_audit_check *check)
     struct vd_buf line = {0};
     int error = file != NULL ? VD_OK : vd_error_from_errno(errno);
 
-    while (error == VD_OK && read_line(file, &line, &error)) {
+    while (file != NULL && error == VD_OK && read_line(file, &line, &error)) {
         error = vd_audit_check_line(check, (struct vd_str){(const char *)line.data, line.length});
     }
     if (error == VD_OK) {

@@ -223,7 +223,7 @@ static void remember(const char *path, const char *text)
         return;
     }
     for (char *c = line; *c != '\0'; c++) {
-        *c = *c == '\n' ? ' ' : *c;
+        *c = (char)(*c == '\n' ? ' ' : *c);
     }
     add_history(line);
     free(line);

@@ -293,7 +293,7 @@ bool vd_thumbprint_parse(struct vd_str text, char out[VD_THUMBPRINT_SIZE])
     for (size_t i = 0; i < text.length; i++) {
         char c = text.data[i];
 
-        upper[i] = c >= 'a' && c <= 'f' ? (char)(c - 'a' + 'A') : c;
+        upper[i] = (char)(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
     }
     if (!is_upper_hex(upper, text.length)) {
         return false;

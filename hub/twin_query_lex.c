@@ -17,7 +17,7 @@ static bool is_name(char c)
 /* The byte `ahead` of the position; NUL behind the end. */
 static char at(struct vd_str text, size_t position, size_t ahead)
 {
-    return ahead < text.length - position ? text.data[position + ahead] : '\0';
+    return (char)(ahead < text.length - position ? text.data[position + ahead] : '\0');
 }
 
 static size_t count_digits(struct vd_str text, size_t position)

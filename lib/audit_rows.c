@@ -46,7 +46,7 @@ int vd_audit_row_next(sqlite3_stmt *statement, struct vd_audit_row *out)
 int vd_audit_head_line(sqlite3 *db, struct vd_buf *out)
 {
     sqlite3_stmt *statement = NULL;
-    struct vd_audit_row row;
+    struct vd_audit_row row = {0};
     int error = vd_audit_prepare(db, "SELECT 0, line, NULL FROM head", NULL, 0, &statement);
 
     if (error == VD_OK) {
@@ -86,7 +86,7 @@ int vd_audit_open_digest(
 {
     sqlite3_stmt *statement = NULL;
     struct vd_audit_hash all = {{0}};
-    struct vd_audit_row row;
+    struct vd_audit_row row = {0};
     int error = vd_audit_prepare(db, "SELECT id, body, NULL FROM intent", NULL, 0, &statement);
 
     *count = 0;
@@ -129,7 +129,7 @@ int vd_audit_check_rows(sqlite3 *db, struct vd_audit_check *check, uint64_t coun
 {
     const int64_t numbers[] = {(int64_t)check->next, (int64_t)check->head.to, (int64_t)count};
     sqlite3_stmt *statement = NULL;
-    struct vd_audit_row row;
+    struct vd_audit_row row = {0};
     int error = vd_audit_prepare(db,
         "SELECT sequence, body, hash FROM record WHERE sequence >= ?1 AND sequence <= ?2"
         " ORDER BY sequence LIMIT ?3",

@@ -141,7 +141,7 @@ static int read_text(const char *path, struct vd_str *out)
 unsigned vd_config_read_all(struct vd_config *config, const char *path,
     struct vd_config_lines *lines, vd_config_told *told, void *context)
 {
-    struct vd_str text;
+    struct vd_str text = {0};
     unsigned faults;
     const int error = read_text(path, &text);
 

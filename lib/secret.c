@@ -205,7 +205,7 @@ int vd_base64url_encode(const void *data, size_t length, char *out, size_t size)
 
         EVP_EncodeBlock((unsigned char *)group, bytes, (int)taken);
         for (size_t i = 0; i <= taken; i++) {
-            out[written++] = group[i] == '+' ? '-' : group[i] == '/' ? '_' : group[i];
+            out[written++] = (char)(group[i] == '+' ? '-' : group[i] == '/' ? '_' : group[i]);
         }
         length -= taken;
     }

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +17,14 @@
 #define PART_SIZE 64
 
 /* ---- The process ---- */
+
+static bool read_number(const char *text, double *value)
+{
+    char *end;
+
+    *value = strtod(text, &end);
+    return end != text;
+}
 
 /* Field `index` of /proc/self/stat, of those that follow the name of the program (the first is 3); false: unreadable. */
 static bool stat_field(int index, double *value)
@@ -33,7 +42,7 @@ static bool stat_field(int index, double *value)
     for (int i = 2; at != NULL && i < index; i++) {
         at = strchr(at + 1, ' ');
     }
-    return at != NULL && sscanf(at, "%lf", value) == 1;
+    return at != NULL && read_number(at, value);
 }
 
 /* When the system was started, in seconds since 1970. */
@@ -44,7 +53,7 @@ static bool boot_time(double *value)
     FILE *file = fopen("/proc/stat", "re");
 
     while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
-        found = sscanf(line, "btime %lf", value) == 1;
+        found = strncmp(line, "btime ", 6) == 0 && read_number(line + 6, value);
     }
     if (file != NULL) {
         (void)fclose(file);

@@ -255,10 +255,10 @@ static uint8_t find_member(struct walk *w, const char *name)
 {
     const enum asc_twin_container container = innermost(w);
 
-    for (uint8_t i = ASC_TWIN_MEMBER_NAMED; i < ASC_TWIN_MEMBERS; i++) {
+    for (unsigned i = ASC_TWIN_MEMBER_NAMED; i < ASC_TWIN_MEMBERS; i++) {
         if (asc_twin_members[i].container == container &&
             strcmp(asc_twin_members[i].name, name) == 0) {
-            return i;
+            return (uint8_t)i;
         }
     }
     if (container >= ASC_TWIN_VEDETTE && container <= ASC_TWIN_ENTRY && w->ignored < UINT8_MAX) {

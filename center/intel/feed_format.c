@@ -211,7 +211,9 @@ static void describe(struct vd_str text, char out[VD_INDICATOR_DESCRIPTION_MAX +
         text.length < VD_INDICATOR_DESCRIPTION_MAX ? text.length : VD_INDICATOR_DESCRIPTION_MAX;
 
     for (size_t i = 0; i < length; i++) {
-        out[i] = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i];
+        const bool is_control = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f;
+
+        out[i] = (char)(is_control ? ' ' : text.data[i]);
     }
     out[length] = '\0';
 }

@@ -65,6 +65,7 @@ static void *index_alloc(size_t count, size_t size, size_t *bytes)
     void *memory;
 
     if (count * size < HUGE_LEAST_BYTES) {
+        /* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): count > 0 */
         memory = malloc(count * size);
     } else {
         memory = aligned_alloc(HUGE_PAGE_BYTES, rounded);

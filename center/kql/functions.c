@@ -54,10 +54,10 @@ static char letter_for(const char *takes, uint32_t i, uint32_t *needed)
         if (*c == '?') {
             is_optional = true;
         } else if (*c == '*') {
-            found = i >= at ? last : found;
+            found = (char)(i >= at ? last : found);
         } else {
             last = *c;
-            found = i == at ? *c : found;
+            found = (char)(i == at ? *c : found);
             at++;
             *needed = is_optional ? *needed : at;
         }

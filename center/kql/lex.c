@@ -20,7 +20,7 @@ static int fail(struct vd_kql_lexer *l, uint32_t from, uint32_t to, const char *
 
 static char at(const struct vd_kql_lexer *l, uint32_t offset)
 {
-    return offset < l->query.length ? l->query.data[offset] : '\0';
+    return (char)(offset < l->query.length ? l->query.data[offset] : '\0');
 }
 
 static bool is_name_start(char c)

@@ -205,8 +205,8 @@ static bool read_class_character(struct reader *r, const char *open, uint32_t *c
 static bool read_range(struct reader *r, const char *open)
 {
     const char *start = r->at;
-    uint32_t low;
-    uint32_t high;
+    uint32_t low = 0;
+    uint32_t high = 0;
 
     if (!read_class_character(r, open, &low)) {
         return false;

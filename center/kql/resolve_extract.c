@@ -26,7 +26,7 @@ static uint32_t resolve_arguments(struct vd_kql_resolver *r, const struct vd_kql
 
 static bool is_text_constant(const struct vd_kql_expr *expr)
 {
-    return expr->op == VD_KQL_OP_CONSTANT && expr->type == VD_KQL_STRING;
+    return expr != NULL && expr->op == VD_KQL_OP_CONSTANT && expr->type == VD_KQL_STRING;
 }
 
 /* ---- JSON paths ---- */
@@ -88,7 +88,7 @@ static int read_path(struct vd_str path, struct vd_kql_step steps[STEPS_MAX])
 struct vd_kql_expr *vd_kql_resolve_extract_json(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
-    struct vd_kql_expr *arguments[3];
+    struct vd_kql_expr *arguments[3] = {NULL};
     struct vd_kql_step steps[STEPS_MAX];
     const uint32_t count = resolve_arguments(r, place, node, arguments);
     struct vd_kql_expr *value;
@@ -218,7 +218,7 @@ static uint32_t read_wanted(struct vd_kql_resolver *r, const struct vd_kql_node 
 struct vd_kql_expr *vd_kql_resolve_extract_all(
     struct vd_kql_resolver *r, const struct vd_kql_place *place, const struct vd_kql_node *node)
 {
-    struct vd_kql_expr *arguments[3];
+    struct vd_kql_expr *arguments[3] = {NULL};
     struct vd_kql_expr *parts[GROUPS_MAX];
     uint32_t wanted[GROUPS_MAX];
     struct groups groups = {0};

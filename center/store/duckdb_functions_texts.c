@@ -314,7 +314,7 @@ static bool url_decode(struct vd_udf_call *call)
     const struct vd_str text = call->args[0].text;
 
     for (size_t i = 0; i < text.length && call->out->error == VD_OK; i++) {
-        char c = text.data[i] == '+' ? ' ' : text.data[i];
+        char c = (char)(text.data[i] == '+' ? ' ' : text.data[i]);
 
         if (c == '%' && text.length - i > 2 && hex_value(text.data[i + 1]) >= 0 &&
             hex_value(text.data[i + 2]) >= 0) {

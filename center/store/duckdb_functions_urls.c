@@ -220,6 +220,9 @@ static bool parse_version(struct vd_udf_call *call)
         }
         value = value << 16 | number;
     }
+    if (count == 0) {
+        return false;
+    }
     call->result.integer = (int64_t)(value << 16 * (4 - count));
     return true;
 }

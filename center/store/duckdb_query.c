@@ -96,7 +96,7 @@ static int guard_query(struct query *q)
     int error =
         ask_text(q, "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)", &tree);
 
-    if (error == VD_OK) {
+    if (error == VD_OK && tree != NULL) {
         error = vd_duckdb_guard(tree, q->is_compiled, q->text, q->text_size);
         q->has_union = strstr(tree, "\"SET_OPERATION_NODE\"") != NULL ||
             strcasestr(tree, "\"SecurityIoTRawEvent\"") != NULL; /* the view is one of unions */

@@ -185,7 +185,7 @@ static int old_feed(sqlite3 *db, char *out, size_t size)
     int code = sqlite3_prepare_v2(db, "SELECT feed FROM indicators LIMIT 1", -1, &s, NULL);
     int error = VD_E_NOT_FOUND;
 
-    if (code == SQLITE_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
         error = vd_text_copy((const char *)sqlite3_column_text(s, 0), out, size);
     }
     sqlite3_finalize(s);

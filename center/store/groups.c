@@ -136,7 +136,7 @@ static int load_group(sqlite3_stmt *s, struct vd_group_rules ***rules, size_t *c
 {
     const char *name = (const char *)sqlite3_column_text(s, 0);
     json_t *properties = json_loads((const char *)sqlite3_column_text(s, 1), 0, NULL);
-    struct vd_group_rules **larger = realloc(*rules, (*count + 1) * sizeof **rules);
+    struct vd_group_rules **larger = realloc(*rules, (*count + 1) * sizeof(void *));
     char problem[256] = "no JSON";
     int error = VD_E_NOMEM;
 

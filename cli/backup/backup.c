@@ -322,10 +322,10 @@ int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out, 
     struct writing w = {.wish = wish, .text = error_text, .text_size = error_size};
     int error = open_folder(&w);
 
-    error_text[0] = error == VD_OK ? '\0' : error_text[0];
     if (error != VD_OK) {
         return error;
     }
+    error_text[0] = '\0';
     error = fill(&w);
     vd_cut_release(&w.cut);
     if (error == VD_OK) {
