@@ -52,6 +52,15 @@ static vd_health_reasons judge_stores(const struct vd_health_facts *facts)
             VD_HEALTH_DISK);
 }
 
+static vd_health_reasons judge_certificate(
+    const struct vd_health_certificate *certificate, int64_t utc_ms)
+{
+    return bit_if(certificate->until_ms != 0 && utc_ms >= certificate->until_ms,
+               VD_HEALTH_CERTIFICATE) |
+        bit_if(utc_ms < certificate->from_ms, VD_HEALTH_EARLY) |
+        bit_if(certificate->is_misnamed, VD_HEALTH_NAME);
+}
+
 vd_health_reasons vd_health_judge(const struct vd_health_facts *facts, int64_t now_ms)
 {
     vd_health_reasons reasons;
@@ -67,9 +76,7 @@ vd_health_reasons vd_health_judge(const struct vd_health_facts *facts, int64_t n
     reasons |= bit_if(is_older(facts->taken_ms, now_ms, VD_HEALTH_PROBER_MS), VD_HEALTH_PROBER);
     reasons |= bit_if(is_older(facts->waiting_since_ms, facts->taken_ms, VD_HEALTH_WAITING_MS),
         VD_HEALTH_WORKERS);
-    reasons |=
-        bit_if(facts->certificate_until_ms != 0 && facts->utc_ms >= facts->certificate_until_ms,
-            VD_HEALTH_CERTIFICATE);
+    reasons |= judge_certificate(&facts->certificate, facts->utc_ms);
     reasons |= bit_if(facts->audit_problems > 0, VD_HEALTH_AUDIT);
     reasons |=
         bit_if(facts->audit_problems == 0 && facts->audit_passes == 0, VD_HEALTH_AUDIT_PENDING);
@@ -188,16 +195,17 @@ void vd_health_probe(struct vd_health *health)
     see_server(health->local, &facts.local_ms, &facts);
     facts.taken_ms = vd_clock_monotonic_ms();
     pthread_mutex_lock(&health->lock);
-    facts.certificate_until_ms = health->facts.certificate_until_ms;
+    facts.certificate = health->facts.certificate;
     facts.is_stopping = health->facts.is_stopping;
     health->facts = facts;
     pthread_mutex_unlock(&health->lock);
 }
 
-void vd_health_set_certificate(struct vd_health *health, int64_t until_ms)
+void vd_health_set_certificate(
+    struct vd_health *health, const struct vd_health_certificate *certificate)
 {
     pthread_mutex_lock(&health->lock);
-    health->facts.certificate_until_ms = until_ms;
+    health->facts.certificate = *certificate;
     pthread_mutex_unlock(&health->lock);
 }
 

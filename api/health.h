@@ -51,6 +51,8 @@
     X(DISK, "disk-nearly-full", false, "The disk of the data directory is nearly full")         \
     X(DAMAGE, "store-damaged", false, "A store is damaged: the log names it")                   \
     X(CERTIFICATE, "certificate-expired", false, "The server's certificate has expired")        \
+    X(EARLY, "certificate-not-yet-valid", false, "The server's certificate is not valid yet")   \
+    X(NAME, "certificate-wrong-name", false, "The server's certificate is not for hub.name")    \
     X(AUDIT, "audit-broken", false, "The audit trail does not verify")                          \
     X(AUDIT_PENDING, "audit-pending", false, "The audit trail was not verified yet")
 
@@ -72,6 +74,13 @@ extern const struct vd_health_reason_row vd_health_reason_rows[VD_HEALTH_REASON_
 /* A set of reasons: bit 1 << id. */
 typedef uint32_t vd_health_reasons;
 
+/* What new connections are shown. */
+struct vd_health_certificate {
+    int64_t from_ms;  /* UTC */
+    int64_t until_ms; /* 0: not known */
+    bool is_misnamed; /* it is for another name than the hub's */
+};
+
 /* What was seen at one time. Beats and times are of the monotonic clock unless said; 0: there is no such part. */
 struct vd_health_facts {
     int64_t taken_ms; /* 0: never yet */
@@ -89,9 +98,9 @@ struct vd_health_facts {
     bool is_stopping;
     uint64_t behind;
     uint64_t free_bytes;
-    uint64_t free_files;          /* UINT64_MAX where the file system does not count them */
-    int64_t utc_ms;               /* when all this was seen */
-    int64_t certificate_until_ms; /* UTC; 0: not known */
+    uint64_t free_files; /* UINT64_MAX where the file system does not count them */
+    int64_t utc_ms;      /* when all this was seen */
+    struct vd_health_certificate certificate;
     uint64_t audit_problems;
     uint64_t audit_passes;
 };
@@ -118,7 +127,8 @@ void vd_health_release(struct vd_health *health);
 /* Gathers the facts: one thread. Looks at counters and asks the file system for its room. */
 void vd_health_probe(struct vd_health *health);
 /* The server's certificate, as it is used from now on. Any thread. */
-void vd_health_set_certificate(struct vd_health *health, int64_t until_ms);
+void vd_health_set_certificate(
+    struct vd_health *health, const struct vd_health_certificate *certificate);
 /* From now on it is not ready. Any thread. */
 void vd_health_set_stopping(struct vd_health *health);
 /* The judgement now. Any thread; does not wait for any part. */

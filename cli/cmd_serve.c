@@ -21,7 +21,6 @@
 #include "cli/backup/backup.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
-#include "cli/pki.h"
 #include "cli/serve_attend.h"
 #include "cli/serve_audit.h"
 #include "cli/serve_bus.h"
@@ -119,7 +118,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     char key[VD_PATH_SIZE];
     struct vd_ip_filter filter;
     struct vd_resource_scope scope;
-    int64_t until_ms = 0;
+    struct vd_pki_server server;
     const struct vd_hub_config config = {
         .host_name = service->config.hub_name,
         .resource_id = service->resource_id,
@@ -138,9 +137,12 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
         vd_data_path(service->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return VD_E_LIMIT;
     }
-    if (vd_pki_valid_until(certificate, &until_ms) == VD_OK) {
-        vd_health_set_certificate(&service->health, until_ms);
+    error = vd_pki_read_server(certificate, key, service->config.hub_name, &server);
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "%s, or its key: %s", certificate, vd_error_text(error));
+        return error;
     }
+    vd_serve_reload_shows(&service->reload, &server);
     vd_config_scope(&service->config, &scope);
     vd_resource_hub_id(&scope, service->resource_id);
     error = vd_ip_filter_load(service->stores.registry, &filter, NULL, NULL);
@@ -426,7 +428,6 @@ static void allow_reload(struct service *service)
     reload->center = service->center;
     reload->audit_watch = service->audit_watch;
     reload->api = &service->api;
-    reload->health = &service->health;
 }
 
 static int start(struct service *service)
@@ -519,7 +520,9 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
 {
     struct service service = {.dir = invocation->data_dir,
         .lock = -1,
-        .reload = {.invocation = invocation, .lock = PTHREAD_MUTEX_INITIALIZER}};
+        .reload = {.invocation = invocation,
+            .health = &service.health,
+            .lock = PTHREAD_MUTEX_INITIALIZER}};
     bool ended;
     int error;
 

@@ -122,53 +122,60 @@ static const char *why(int error)
     return error == VD_E_CORRUPT ? "holds no certificate or key in PEM" : vd_error_text(error);
 }
 
-static void check_dates(struct checking *c, const char *name, const char *path)
+static void tell_faults(struct checking *c, const struct vd_pki_server *server)
 {
-    int64_t until = 0;
-    char when[VD_TIME_TEXT_SIZE];
-    const int error = vd_pki_valid_until(path, &until);
+    const unsigned faults = vd_pki_faults(server, c->source->now_ms);
+    char text[512];
 
-    if (error != VD_OK) {
-        tell(c, VD_GRADE_STOP, 0, name, "%s", why(error));
-        return;
+    for (unsigned fault = 1; fault <= faults; fault <<= 1) {
+        if ((faults & fault) != 0) {
+            const char *file =
+                vd_pki_fault_text(fault, server, c->config->hub_name, text, sizeof text);
+
+            tell(c, VD_GRADE_PROBLEM, 0, file, "%s", text);
+        }
     }
-    vd_time_format(until, when);
-    if (until < c->source->now_ms) {
-        tell(c, VD_GRADE_PROBLEM, 0, name, "expired on %s: devices refuse it", when);
-    } else if (until - c->source->now_ms < CERTIFICATE_WARN_DAYS * VD_DAY_MS) {
-        tell(c, VD_GRADE_WARNING, 0, name, "expires on %s", when);
+    if ((faults & VD_PKI_EXPIRED) == 0 &&
+        server->until_ms - c->source->now_ms < CERTIFICATE_WARN_DAYS * VD_DAY_MS) {
+        char when[VD_TIME_TEXT_SIZE];
+
+        vd_time_format(server->until_ms, when);
+        tell(c, VD_GRADE_WARNING, 0, VD_FILE_SERVER, "expires on %s", when);
     }
 }
 
 static void check_server_certificate(struct checking *c)
 {
+    struct vd_pki_server server;
     char certificate[VD_PATH_SIZE];
     char key[VD_PATH_SIZE];
-    bool is_pair = false;
-    bool is_named = false;
+    int64_t until = 0;
     int error;
 
     if (vd_data_path(c->source->dir, VD_FILE_SERVER, certificate) != VD_OK ||
         vd_data_path(c->source->dir, VD_FILE_SERVER_KEY, key) != VD_OK) {
         return; /* said already */
     }
-    check_dates(c, VD_FILE_SERVER, certificate);
-    error = access(key, R_OK) == 0
-        ? vd_pki_check(certificate, key, c->config->hub_name, &is_pair, &is_named)
-        : vd_error_from_errno(errno);
+    error = vd_pki_valid_until(certificate, &until);
+    if (error != VD_OK) {
+        tell(c, VD_GRADE_STOP, 0, VD_FILE_SERVER, "%s", why(error));
+    }
+    if (access(key, R_OK) != 0) {
+        error = vd_error_from_errno(errno);
+        tell(c, VD_GRADE_STOP, 0, VD_FILE_SERVER_KEY, "%s", why(error));
+    }
+    if (error != VD_OK) {
+        return;
+    }
+    error = vd_pki_read_server(certificate, key, c->config->hub_name, &server);
     if (error != VD_OK) {
         tell(c, VD_GRADE_STOP, 0, VD_FILE_SERVER_KEY, "%s", why(error));
         return;
     }
-    if (!is_pair) {
+    if (!server.is_pair) {
         tell(c, VD_GRADE_STOP, 0, VD_FILE_SERVER_KEY, "not the key of " VD_FILE_SERVER);
     }
-    if (!is_named) {
-        tell(c, VD_GRADE_PROBLEM, vd_config_line(&c->lines, "hub.name"), "hub.name",
-            "hub.name: " VD_FILE_SERVER
-            " is not for %s: devices that go there by this name refuse it",
-            c->config->hub_name);
-    }
+    tell_faults(c, &server);
 }
 
 static void check_master_key(struct checking *c)
@@ -188,10 +195,9 @@ static void check_master_key(struct checking *c)
     }
 }
 
-/* Who reads these can be the hub. */
+/* Who reads the key of the CA can be the hub; server.key is looked at with its certificate. */
 static void check_privacy(struct checking *c)
 {
-    static const char *const names[] = {VD_FILE_SERVER_KEY, VD_FILE_CA_KEY};
     struct stat status;
     char path[VD_PATH_SIZE];
 
@@ -207,13 +213,11 @@ static void check_privacy(struct checking *c)
             "open to others than its owner (mode %04o): it should be 0700",
             (unsigned)status.st_mode & 07777);
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (vd_data_path(c->source->dir, names[i], path) == VD_OK && stat(path, &status) == 0 &&
-            (status.st_mode & OTHERS) != 0) {
-            tell(c, VD_GRADE_PROBLEM, 0, names[i],
-                "open to others than its owner (mode %04o): it should be 0600",
-                (unsigned)status.st_mode & 07777);
-        }
+    if (vd_data_path(c->source->dir, VD_FILE_CA_KEY, path) == VD_OK && stat(path, &status) == 0 &&
+        (status.st_mode & OTHERS) != 0) {
+        tell(c, VD_GRADE_PROBLEM, 0, VD_FILE_CA_KEY,
+            "open to others than its owner (mode %04o): it should be 0600",
+            (unsigned)status.st_mode & 07777);
     }
 }
 

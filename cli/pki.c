@@ -12,9 +12,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/data_dir.h"
+#include "lib/clock.h"
 #include "lib/config.h"
 #include "lib/str.h"
 
@@ -265,42 +267,90 @@ static EVP_PKEY *read_key(const char *path, int *error)
     return key;
 }
 
-int vd_pki_check(const char *certificate_path, const char *key_path, const char *host_name,
-    bool *is_pair, bool *is_named)
+/* Of a time before the epoch too. */
+static bool time_of(const ASN1_TIME *time, int64_t *out_ms)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0;
+    int seconds = 0;
+    const bool is_told = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
+
+    ASN1_TIME_free(epoch);
+    if (is_told) {
+        *out_ms = ((int64_t)days * DAY_S + seconds) * 1000;
+    }
+    return is_told;
+}
+
+int vd_pki_read_server(const char *certificate_path, const char *key_path, const char *host_name,
+    struct vd_pki_server *out)
 {
     int error = VD_OK;
     X509 *certificate = read_certificate(certificate_path, &error);
     EVP_PKEY *key = certificate != NULL ? read_key(key_path, &error) : NULL;
+    struct vd_pki_server server = {0};
+    struct stat status;
 
-    if (key != NULL) {
-        *is_pair = X509_check_private_key(certificate, key) == 1;
-        *is_named = X509_check_host(certificate, host_name, 0, 0, NULL) == 1 ||
+    if (key != NULL && stat(key_path, &status) != 0) {
+        error = vd_error_from_errno(errno);
+    } else if (key != NULL &&
+        (!time_of(X509_get0_notBefore(certificate), &server.from_ms) ||
+            !time_of(X509_get0_notAfter(certificate), &server.until_ms))) {
+        error = VD_E_CORRUPT;
+    } else if (key != NULL) {
+        server.key_mode = (unsigned)status.st_mode & 07777;
+        server.is_pair = X509_check_private_key(certificate, key) == 1;
+        server.is_named = X509_check_host(certificate, host_name, 0, 0, NULL) == 1 ||
             X509_check_ip_asc(certificate, host_name, 0) == 1;
-        ERR_clear_error();
+        *out = server;
     }
+    ERR_clear_error();
     EVP_PKEY_free(key);
     X509_free(certificate);
     return error;
+}
+
+unsigned vd_pki_faults(const struct vd_pki_server *server, int64_t now_ms)
+{
+    return (server->is_named ? 0U : VD_PKI_WRONG_NAME) |
+        (now_ms < server->until_ms ? 0U : VD_PKI_EXPIRED) |
+        (now_ms >= server->from_ms ? 0U : VD_PKI_NOT_YET_VALID) |
+        ((server->key_mode & (S_IRWXG | S_IRWXO)) == 0 ? 0U : VD_PKI_KEY_OPEN);
+}
+
+const char *vd_pki_fault_text(enum vd_pki_fault fault, const struct vd_pki_server *server,
+    const char *host_name, char *out, size_t size)
+{
+    char when[VD_TIME_TEXT_SIZE];
+
+    vd_time_format(fault == VD_PKI_NOT_YET_VALID ? server->from_ms : server->until_ms, when);
+    switch (fault) {
+    case VD_PKI_WRONG_NAME:
+        snprintf(out, size, "not for %s (hub.name): devices that go there by this name refuse it",
+            host_name);
+        break;
+    case VD_PKI_EXPIRED:
+        snprintf(out, size, "expired on %s: devices refuse it", when);
+        break;
+    case VD_PKI_NOT_YET_VALID:
+        snprintf(out, size, "begins on %s: until then devices refuse it", when);
+        break;
+    case VD_PKI_KEY_OPEN:
+        snprintf(out, size, "open to others than its owner (mode %04o): it should be 0600",
+            server->key_mode);
+        break;
+    }
+    return fault == VD_PKI_KEY_OPEN ? VD_FILE_SERVER_KEY : VD_FILE_SERVER;
 }
 
 int vd_pki_valid_until(const char *path, int64_t *until_ms)
 {
     int error = VD_OK;
     X509 *certificate = read_certificate(path, &error);
-    ASN1_TIME *now;
-    int days = 0;
-    int seconds = 0;
 
-    if (certificate == NULL) {
-        return error;
+    if (certificate != NULL && !time_of(X509_get0_notAfter(certificate), until_ms)) {
+        error = VD_E_CORRUPT;
     }
-    error = VD_E_CORRUPT;
-    now = ASN1_TIME_set(NULL, time(NULL));
-    if (now != NULL && ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(certificate)) == 1) {
-        *until_ms = ((int64_t)time(NULL) + (int64_t)days * DAY_S + seconds) * 1000;
-        error = VD_OK;
-    }
-    ASN1_TIME_free(now);
     X509_free(certificate);
     return error;
 }

@@ -116,8 +116,10 @@ static const struct vd_command commands[] = {
         .summary = "Has the service read its configuration and certificate again.",
         .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT,
         .details =
-            "Says what has changed, and what waits for a restart. If anything is wrong (`vedette config check`) nothing is changed, and\n"
-            "the exit status is 1. Connections that are open stay; new ones are shown the new certificate. SIGHUP does the same.\n",
+            "Says what has changed, and what waits for a restart. Nothing is changed, and the exit status is 1, if anything would keep\n"
+            "the service from starting (`vedette config check`), or if devices would refuse the new certificate (another name, expired,\n"
+            "not yet valid) or others can read its key, where this is not so already. Connections that are open stay; new ones are\n"
+            "shown the new certificate. SIGHUP does the same.\n",
         .run = vd_cmd_reload},
     {.name = "backup",
         .summary = "Writes a backup of all stores, while the service runs.",

@@ -8,7 +8,6 @@
 #include "api/api.h"
 #include "cli/data_dir.h"
 #include "cli/manager.h"
-#include "cli/pki.h"
 #include "cli/serve_config.h"
 #include "hub/tls.h"
 #include "lib/clock.h"
@@ -19,8 +18,25 @@ struct reading {
     struct vd_config_difference difference;
     SSL_CTX *hub_tls;
     SSL_CTX *https_tls; /* NULL: HTTPS is off */
-    int64_t certificate_until_ms;
+    struct vd_pki_server server;
 };
+
+/* What nobody would accept is not shown in the place of what works. A fault that is there already holds up no reload. */
+static int check_server(const struct vd_serve_reload *r, const struct vd_pki_server *server,
+    char *error_text, size_t error_size)
+{
+    const int64_t now_ms = vd_clock_utc_ms();
+    const unsigned worse = vd_pki_faults(server, now_ms) & ~vd_pki_faults(&r->server, now_ms);
+    const unsigned first = worse & (~worse + 1);
+    char text[512];
+
+    if (worse == 0) {
+        return VD_OK;
+    }
+    snprintf(error_text, error_size, "%s/%s: %s", r->invocation->data_dir,
+        vd_pki_fault_text(first, server, r->config->hub_name, text, sizeof text), text);
+    return VD_E_INVALID;
+}
 
 static int read_tls(
     const struct vd_serve_reload *r, struct reading *reading, char *error_text, size_t error_size)
@@ -33,7 +49,10 @@ static int read_tls(
         error = vd_data_path(r->invocation->data_dir, VD_FILE_SERVER_KEY, key);
     }
     if (error == VD_OK) {
-        error = vd_pki_valid_until(certificate, &reading->certificate_until_ms);
+        error = vd_pki_read_server(certificate, key, r->config->hub_name, &reading->server);
+    }
+    if (error == VD_OK) {
+        error = check_server(r, &reading->server, error_text, error_size);
     }
     if (error == VD_OK) {
         error =
@@ -91,8 +110,17 @@ static void apply_config(const struct vd_serve_reload *r)
     vd_api_set_query_limits(r->api, config->query_max_rows, config->query_timeout_s * 1000);
 }
 
+void vd_serve_reload_shows(struct vd_serve_reload *r, const struct vd_pki_server *server)
+{
+    const struct vd_health_certificate certificate = {
+        .from_ms = server->from_ms, .until_ms = server->until_ms, .is_misnamed = !server->is_named};
+
+    r->server = *server;
+    vd_health_set_certificate(r->health, &certificate);
+}
+
 /* Cannot fail. */
-static void apply(const struct vd_serve_reload *r, struct reading *reading)
+static void apply(struct vd_serve_reload *r, struct reading *reading)
 {
     struct vd_config_difference *difference = &reading->difference;
     bool is_new = vd_hub_set_tls(r->hub, reading->hub_tls);
@@ -102,7 +130,7 @@ static void apply(const struct vd_serve_reload *r, struct reading *reading)
     }
     reading->hub_tls = NULL;
     reading->https_tls = NULL;
-    vd_health_set_certificate(r->health, reading->certificate_until_ms);
+    vd_serve_reload_shows(r, &reading->server);
     if (is_new) {
         difference->live[difference->live_count++] = VD_FILE_SERVER;
     }
@@ -172,7 +200,7 @@ static int run(struct vd_serve_reload *r, json_t **out, char *error_text, size_t
     }
     apply(r, &reading);
     tell_done(r, &reading.difference);
-    vd_time_format(reading.certificate_until_ms, until);
+    vd_time_format(reading.server.until_ms, until);
     *out = json_pack("{s:o, s:o, s:s}", "changed",
         list_of(reading.difference.live, reading.difference.live_count), "needsRestart",
         list_of(reading.difference.waiting, reading.difference.waiting_count), "certificateUntil",

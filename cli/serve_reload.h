@@ -12,6 +12,7 @@
 #include "api/http.h"
 #include "center/center.h"
 #include "cli/command.h"
+#include "cli/pki.h"
 #include "cli/stores.h"
 #include "hub/hub.h"
 
@@ -26,13 +27,18 @@ struct vd_serve_reload {
     struct vd_audit_watch *audit_watch;
     struct vd_api *api;
     struct vd_health *health;
-    pthread_mutex_t lock; /* one at a time */
-    bool has_ended;       /* with the lock: the parts are about to go */
+    struct vd_pki_server server; /* what new connections are shown */
+    pthread_mutex_t lock;        /* one at a time */
+    bool has_ended;              /* with the lock: the parts are about to go */
 };
+
+/* What new connections are shown from now on, for health and for the next reload. Before the service is ready, and by reloads. */
+void vd_serve_reload_shows(struct vd_serve_reload *reload, const struct vd_pki_server *server);
 
 /*
  * Reads the configuration, certificate and key again. Any thread; waits for the disk. If anything would keep the service from starting
- * by them, nothing is changed: VD_E_INVALID, and why in error_text. Else new connections are given the certificate, open ones stay; and
+ * by them, or certificate and key have a fault (cli/pki.h) that those in use have not, nothing is changed: VD_E_INVALID, and why in
+ * error_text. Else new connections are given the certificate, open ones stay; and
  * *out, the caller's, is {"changed":[...],"needsRestart":[...],"certificateUntil"}: names of properties and of the certificate's file.
  * Either is logged and in the audit trail. VD_E_CLOSED: the service is stopping.
  */

@@ -34,7 +34,7 @@ static struct vd_health_facts well(void)
         .free_files = VD_HEALTH_FREE_MIN_FILES,
         .behind = VD_HEALTH_BEHIND_MAX,
         .utc_ms = NOW,
-        .certificate_until_ms = NOW + 1,
+        .certificate = {.from_ms = NOW, .until_ms = NOW + 1},
         .audit_passes = 1,
     };
 }
@@ -87,7 +87,7 @@ static void test_health__absent_and_unseen(void **state)
     facts.https_ms = 0;
     facts.hub_ms = 0;
     facts.committer_ms = 0;
-    facts.certificate_until_ms = 0;
+    facts.certificate = (struct vd_health_certificate){0};
     expect(&facts, 0);
     facts = well();
     facts.taken_ms = facts.hub_ms = facts.center_ms = facts.local_ms = NOW - 3600000;
@@ -117,6 +117,8 @@ static void test_health__each_reason_alone(void **state)
     CASE(free_bytes--, DISK);
     CASE(free_files--, DISK);
     CASE(utc_ms = NOW + 1, CERTIFICATE);
+    CASE(utc_ms = NOW - 1, EARLY);
+    CASE(certificate.is_misnamed = true, NAME);
     CASE(audit_problems = 1, AUDIT);
     CASE(audit_passes = 0, AUDIT_PENDING);
 #undef CASE
@@ -172,6 +174,7 @@ static void expect_answer(const char *path, int status, const char *text)
 static void test_health__faces(void **state)
 {
     const struct vd_http_face face = vd_health_face(&health);
+    const struct vd_health_certificate unfit = {.until_ms = 1, .is_misnamed = true};
     int status = 0;
 
     (void)state;
@@ -179,11 +182,12 @@ static void test_health__faces(void **state)
     expect_answer("/readyz", 503, "{\"status\":\"failed\",\"reasons\":[\"starting\"]}");
     vd_health_probe(&health);
     expect_answer("/readyz", 200, "{\"status\":\"ok\",\"reasons\":[]}");
-    vd_health_set_certificate(&health, 1);
+    vd_health_set_certificate(&health, &unfit);
     health.facts.hub_ms = health.facts.taken_ms - VD_HEALTH_LOOP_MS - 1;
     expect_answer("/healthz", 503, "{\"status\":\"failed\",\"reasons\":[\"hub-stuck\"]}");
     expect_answer("/readyz", 503,
-        "{\"status\":\"failed\",\"reasons\":[\"hub-stuck\",\"certificate-expired\"]}");
+        "{\"status\":\"failed\",\"reasons\":[\"hub-stuck\",\"certificate-expired\","
+        "\"certificate-wrong-name\"]}");
     assert_null(ask("POST", "/readyz", &status));
     assert_int_equal(status, 405);
     vd_health_set_stopping(&health);

@@ -73,7 +73,9 @@ static void test_check__files_and_contradictions(void **state)
         {"chmod 644 master.key", "master.key: not authorised", true, false},
         {"rm vedette.conf", "vedette.conf: not found", true, false},
         {"echo hub.name = other.test >vedette.conf",
-            "line 1: hub.name: server.pem is not for other.test", false, false},
+            "problem: server.pem: not for other.test (hub.name)", false, false},
+        {"chmod 640 server.key", "server.key: open to others than its owner (mode 0640)", false,
+            false},
         {"chmod 644 ca.key", "ca.key: open to others than its owner (mode 0644)", false, false},
         {"chmod 755 .", "warning: ", false, true},
         {"echo portal.directory = /no/such >>vedette.conf", "portal.directory: not a folder", false,
@@ -146,6 +148,10 @@ static void test_check__certificate_ends(void **state)
     struct findings findings;
 
     make(folder);
+    findings = check_at(folder, now_ms - 2 * VD_DAY_MS);
+    assert_int_equal(findings.counts[VD_GRADE_PROBLEM], 1);
+    assert_non_null(strstr(findings.text, "server.pem: begins on"));
+    assert_true(findings.starts);
     findings = check_at(folder, now_ms + 3600 * VD_DAY_MS);
     assert_int_equal(findings.counts[0] + findings.counts[1] + findings.counts[2], 0);
     findings = check_at(folder, now_ms + 3630 * VD_DAY_MS);

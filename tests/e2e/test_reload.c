@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -132,48 +133,95 @@ static void test_reload__certificate(void **state)
     e2e_hub_stop(&hub);
 }
 
-static void expect_health(int status, const char *words)
+/* What `vedette health` says has those words in it. */
+static bool health_says(void *words)
 {
     struct e2e_result result = e2e_cli(&hub, E2E_ARGS("health"));
+    const bool has_said = strstr(result.out, words) != NULL;
 
-    if (result.status != status || strstr(result.out, words) == NULL) {
-        fail_msg("%d: %s%s", result.status, result.out, result.err);
+    e2e_result_release(&result);
+    return has_said;
+}
+
+static void expect_health(const char *words)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%s", words);
+    if (!e2e_wait(WAIT_MS, health_says, text)) {
+        fail_msg("never: %s", words);
     }
-    e2e_result_release(&result);
 }
 
-static bool is_ready(void *context)
+/* Of its own making: of that name, valid for an hour before and after now_s. */
+static void put_own_certificate(const char *name, int64_t now_s)
 {
-    struct e2e_result result = e2e_cli(&hub, E2E_ARGS("health"));
-    const bool ready = result.status == 0;
-
-    (void)context;
-    e2e_result_release(&result);
-    return ready;
-}
-
-/* An expired certificate is taken, as at the start: whether it serves is for readiness to say. */
-static void test_reload__expired_certificate(void **state)
-{
-    const struct test_certificate_plan plan = {
-        .common_name = "localhost", .now_s = 1700000000, .key_of = NULL};
-    struct test_certificate expired = test_certificate_make(&plan);
+    const struct test_certificate_plan plan = {.common_name = name, .now_s = now_s};
+    struct test_certificate own = test_certificate_make(&plan);
     char certificate[160];
     char key[160];
+
+    snprintf(certificate, sizeof certificate, "%s/server.pem", hub.data);
+    snprintf(key, sizeof key, "%s/server.key", hub.data);
+    test_certificate_write(&own, certificate, key);
+    test_certificate_release(&own);
+    e2e_shell("chmod 600 %s", key);
+}
+
+/* What devices would refuse does not take the place of what they accept. */
+static void test_reload__unfit_certificate(void **state)
+{
+    const int64_t now_s = time(NULL);
+    const struct {
+        const char *name;
+        int64_t now_s;
+        const char *said;
+    } cases[] = {
+        {"other.test", now_s, "server.pem: not for " E2E_HUB_NAME},
+        {E2E_HUB_NAME, now_s - 86400, "server.pem: expired on "},
+        {E2E_HUB_NAME, now_s + 86400, "server.pem: begins on "},
+    };
 
     (void)state;
     put_certificate(&other);
     e2e_hub_start(&hub);
-    assert_true(e2e_wait(WAIT_MS, is_ready, NULL));
-    snprintf(certificate, sizeof certificate, "%s/server.pem", hub.data);
-    snprintf(key, sizeof key, "%s/server.key", hub.data);
-    test_certificate_write(&expired, certificate, key);
-    test_certificate_release(&expired);
-    reload(0, "changed: server.pem\n");
-    expect_health(3, "certificate-expired");
+    expect_health("ready\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_own_certificate(cases[i].name, cases[i].now_s);
+        reload(1, cases[i].said);
+        assert_true(shows(other.ca));
+    }
+    put_certificate(&other);
+    e2e_shell("chmod 644 %s/server.key", hub.data);
+    reload(1, "server.key: open to others than its owner");
+    expect_health("ready\n");
+    e2e_shell("chmod 600 %s/server.key", hub.data);
+    reload(0, "nothing has changed");
+    e2e_hub_stop(&hub);
+}
+
+/* A service starts with one all the same, says so, and takes what is no worse. */
+static void test_reload__unfit_from_the_start(void **state)
+{
+    (void)state;
+    put_own_certificate(E2E_HUB_NAME, 1700000000);
+    e2e_hub_start(&hub);
+    expect_health("certificate-expired");
+    configure("log.level = debug\n");
+    reload(0, "changed: log.level\n");
+    put_own_certificate("other.test", 1700000000);
+    reload(1, "server.pem: not for " E2E_HUB_NAME);
     put_certificate(&other);
     reload(0, "changed: server.pem\n");
-    expect_health(0, "ready\n");
+    expect_health("ready\n");
+    e2e_hub_stop(&hub);
+    configure("");
+    put_own_certificate("other.test", time(NULL));
+    e2e_hub_start(&hub);
+    expect_health("certificate-wrong-name");
+    put_certificate(&other);
+    reload(0, "changed: server.pem\n");
+    expect_health("ready\n");
     e2e_hub_stop(&hub);
 }
 
@@ -399,7 +447,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reload__certificate),
-        cmocka_unit_test(test_reload__expired_certificate),
+        cmocka_unit_test(test_reload__unfit_certificate),
+        cmocka_unit_test(test_reload__unfit_from_the_start),
         cmocka_unit_test(test_reload__refused),
         cmocka_unit_test(test_reload__settings),
         cmocka_unit_test(test_reload__under_traffic),
