@@ -221,28 +221,20 @@ static void pause_briefly(void)
     nanosleep(&step, NULL);
 }
 
-static int lock_failed(const char *data_dir, int error, char *error_text, size_t error_size)
-{
-    snprintf(error_text, error_size, "%s: %s%s", data_dir, vd_error_text(error),
-        error == VD_E_DENIED ? "; run as the user who owns it" : "");
-    return error;
-}
-
 int vd_client_call(const char *data_dir, const struct vd_api_request *request,
     struct vd_api_answer *answer, char *error_text, size_t error_size)
 {
     char socket_path[VD_PATH_SIZE];
     int64_t until = vd_clock_monotonic_ms() + WAIT_MS;
     bool serving = false;
-    int error = vd_data_path(data_dir, VD_FILE_SOCKET, socket_path);
+    int error = vd_data_dir_find(data_dir, error_text, error_size);
     int lock = -1;
 
-    if (error != VD_OK || !vd_data_dir_is_initialised(data_dir)) {
-        snprintf(error_text, error_size,
-            "%s is not a data directory: make one with `vedette init --data-dir %s`, or name yours "
-            "by --data-dir or VEDETTE_DATA_DIR",
-            data_dir, data_dir);
-        return VD_E_NOT_FOUND;
+    if (error == VD_OK) {
+        error = vd_data_path(data_dir, VD_FILE_SOCKET, socket_path);
+    }
+    if (error != VD_OK) {
+        return error;
     }
     for (;;) {
         /* The lock first: a socket may be left over from a service that was killed. */
@@ -253,7 +245,8 @@ int vd_client_call(const char *data_dir, const struct vd_api_request *request,
             return error;
         }
         if (error != VD_E_BUSY) {
-            return lock_failed(data_dir, error, error_text, error_size);
+            vd_data_dir_error_text(data_dir, error, error_text, error_size);
+            return error;
         }
         error = call_socket(socket_path, request, answer, error_text, error_size);
         if (error != VD_E_NOT_FOUND || vd_clock_monotonic_ms() > until) {

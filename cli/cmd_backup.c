@@ -138,12 +138,13 @@ int vd_cmd_backup(const struct vd_invocation *invocation)
 
 static int verify_data(const char *dir, struct vd_checks *checks)
 {
+    char error_text[2048];
     bool serving = false;
     int lock = -1;
     int error;
 
-    if (!vd_data_dir_is_initialised(dir)) {
-        return vd_cli_fail("%s is not a data directory", dir);
+    if (vd_data_dir_find(dir, error_text, sizeof error_text) != VD_OK) {
+        return vd_cli_fail("%s", error_text);
     }
     error = vd_data_lock(dir, VD_LOCK_COMMAND, &lock, &serving);
     if (error == VD_E_BUSY) {
@@ -154,7 +155,11 @@ static int verify_data(const char *dir, struct vd_checks *checks)
         error = vd_check_data(dir, checks);
         close(lock);
     }
-    return error == VD_OK ? VD_EXIT_OK : vd_cli_fail("%s: %s", dir, vd_error_text(error));
+    if (error != VD_OK) {
+        vd_data_dir_error_text(dir, error, error_text, sizeof error_text);
+        return vd_cli_fail("%s", error_text);
+    }
+    return VD_EXIT_OK;
 }
 
 static int verify_backup(

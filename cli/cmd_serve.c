@@ -81,6 +81,7 @@ static int take_lock(struct service *service)
 {
     const struct timespec step = {0, 20 * 1000000L};
     int64_t until = vd_clock_monotonic_ms() + LOCK_WAIT_MS;
+    char error_text[1024];
     bool serving = false;
     int error;
 
@@ -93,7 +94,8 @@ static int take_lock(struct service *service)
         vd_cli_fail("%s: %s works on it already: end that first, or name another directory",
             service->dir, serving ? "another `vedette serve`" : "another command");
     } else if (error != VD_OK) {
-        vd_cli_fail("%s: %s; run as the user who owns it", service->dir, vd_error_text(error));
+        vd_data_dir_error_text(service->dir, error, error_text, sizeof error_text);
+        vd_cli_fail("%s", error_text);
     }
     return error;
 }
@@ -523,13 +525,13 @@ int vd_cmd_serve(const struct vd_invocation *invocation)
         .reload = {.invocation = invocation,
             .health = &service.health,
             .lock = PTHREAD_MUTEX_INITIALIZER}};
+    char error_text[2048];
     bool ended;
     int error;
 
     vd_serve_hangup_block();
-    if (!vd_data_dir_is_initialised(service.dir)) {
-        return vd_cli_fail("%s is not a data directory: make one with `vedette init --data-dir %s`",
-            service.dir, service.dir);
+    if (vd_data_dir_find(service.dir, error_text, sizeof error_text) != VD_OK) {
+        return vd_cli_fail("%s", error_text);
     }
     if (!vd_serve_config_read(invocation, &service.config, NULL)) {
         return VD_EXIT_FAILURE;

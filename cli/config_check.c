@@ -200,13 +200,15 @@ static void check_privacy(struct checking *c)
 {
     struct stat status;
     char path[VD_PATH_SIZE];
+    char advice[VD_PATH_SIZE + 256];
 
     if (stat(c->source->dir, &status) != 0) {
         tell(c, VD_GRADE_STOP, 0, c->source->dir, "%s", vd_error_text(vd_error_from_errno(errno)));
         return;
     }
     if (access(c->source->dir, R_OK | W_OK | X_OK) != 0) {
-        tell(c, VD_GRADE_STOP, 0, c->source->dir, "cannot be written: run as the user who owns it");
+        vd_data_dir_advise(c->source->dir, advice, sizeof advice);
+        tell(c, VD_GRADE_STOP, 0, c->source->dir, "cannot be written: %s", advice);
     }
     if ((status.st_mode & OTHERS) != 0) {
         tell(c, VD_GRADE_WARNING, 0, c->source->dir,

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/str.h"
@@ -36,6 +38,93 @@ bool vd_data_dir_is_initialised(const char *dir)
     char path[VD_PATH_SIZE];
 
     return vd_data_path(dir, VD_FILE_CONFIG, path) == VD_OK && access(path, F_OK) == 0;
+}
+
+/* False: nobody can tell. The configuration's if the folder is this user's own. */
+static bool owner_of(const char *dir, uid_t *owner)
+{
+    char path[VD_PATH_SIZE];
+    struct stat status;
+
+    if (stat(dir, &status) != 0) {
+        return false;
+    }
+    *owner = status.st_uid;
+    if (*owner == geteuid() && vd_data_path(dir, VD_FILE_CONFIG, path) == VD_OK &&
+        stat(path, &status) == 0) {
+        *owner = status.st_uid;
+    }
+    return true;
+}
+
+static void name_user(uid_t user, char *out, size_t size)
+{
+    struct passwd entry;
+    struct passwd *found = NULL;
+    char text[1024];
+
+    if (getpwuid_r(user, &entry, text, sizeof text, &found) == 0 && found != NULL) {
+        snprintf(out, size, "%s", found->pw_name);
+    } else {
+        snprintf(out, size, "%u", (unsigned)user);
+    }
+}
+
+void vd_data_dir_advise(const char *dir, char *out, size_t size)
+{
+    char name[128];
+    uid_t owner = 0;
+
+    if (!owner_of(dir, &owner)) {
+        snprintf(
+            out, size, "a folder above it is closed to this user: run as the user who owns it");
+        return;
+    }
+    name_user(owner, name, sizeof name);
+    if (owner == geteuid()) {
+        snprintf(
+            out, size, "not all that is in it belongs to this user: `chown -R %s %s`", name, dir);
+    } else if (owner == 0) {
+        snprintf(out, size,
+            "it belongs to root: run as the user who owns it, or, if root has restored it, give it to "
+            "the service's user: `chown -R USER %s`",
+            dir);
+    } else {
+        snprintf(out, size, "it belongs to %s: run as the user who owns it", name);
+    }
+}
+
+void vd_data_dir_error_text(const char *dir, int error, char *out, size_t size)
+{
+    char advice[VD_PATH_SIZE + 256] = "";
+
+    if (error == VD_E_DENIED) {
+        vd_data_dir_advise(dir, advice, sizeof advice);
+    }
+    snprintf(
+        out, size, "%s: %s%s%s", dir, vd_error_text(error), advice[0] != '\0' ? "; " : "", advice);
+}
+
+int vd_data_dir_find(const char *dir, char *error_text, size_t error_size)
+{
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(dir, VD_FILE_CONFIG, path);
+
+    if (error == VD_OK && access(path, R_OK) != 0) {
+        error = vd_error_from_errno(errno);
+    }
+    if (error == VD_OK) {
+        return VD_OK;
+    }
+    if (error == VD_E_DENIED) {
+        vd_data_dir_error_text(dir, error, error_text, error_size);
+        return VD_E_DENIED;
+    }
+    snprintf(error_text, error_size,
+        "%s is not a data directory: make one with `vedette init --data-dir %s`, or name yours by "
+        "--data-dir or VEDETTE_DATA_DIR",
+        dir, dir);
+    return VD_E_NOT_FOUND;
 }
 
 static bool is_held_by_service(int fd)

@@ -5,6 +5,7 @@
 #define VEDETTE_CLI_DATA_DIR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/error.h"
 
@@ -35,8 +36,16 @@ VD_NODISCARD int vd_data_path(const char *dir, const char *name, char out[VD_PAT
 /* A path of the configuration: below `dir` unless it begins at the root; empty stays empty. VD_E_LIMIT likewise. */
 VD_NODISCARD int vd_data_config_path(const char *dir, const char *path, char out[VD_PATH_SIZE]);
 
-/* True if `vedette init` has made it. */
+/* True if `vedette init` has made it. False too if this user cannot see that. */
 bool vd_data_dir_is_initialised(const char *dir);
+
+/* Whether it is one, and this user may read it. VD_E_NOT_FOUND, VD_E_DENIED: what to do is in error_text. */
+VD_NODISCARD int vd_data_dir_find(const char *dir, char *error_text, size_t error_size);
+
+/* What a user is to do who may not work in it: "it belongs to vedette: run as the user who owns it". */
+void vd_data_dir_advise(const char *dir, char *out, size_t size);
+/* Says what came of working in it; if this user may not, with that advice. */
+void vd_data_dir_error_text(const char *dir, int error, char *out, size_t size);
 
 enum vd_lock_purpose {
     VD_LOCK_SERVE,   /* for as long as the service runs */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The data directory's paths and its lock. */
+/* The data directory's paths, its lock, and who may not work in it. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cli/client.h"
 #include "cli/data_dir.h"
 #include "tests/cli/folder.h"
 
@@ -63,6 +64,69 @@ static void test_data_dir__lock_needs_the_directory(void **state)
     assert_int_equal(fd, -1);
 }
 
+/* ---- Other users ---- */
+
+#define OTHER_USER 65533
+#define NOBODY     65534
+
+static void become(uid_t user)
+{
+    assert_int_equal(setresuid(user, user, 0), 0);
+}
+
+/* Where the fixture has the data directory, as that user sees it. */
+static void expect_denied(const char *dir, const char *words)
+{
+    const struct vd_api_request request = {.method = "GET", .path = "/status"};
+    struct vd_api_answer answer = {0};
+    char text[1024] = "";
+    int error;
+
+    become(OTHER_USER);
+    error = vd_client_call(dir, &request, &answer, text, sizeof text);
+    become(0);
+    assert_int_equal(error, VD_E_DENIED);
+    if (strstr(text, words) == NULL || strstr(text, "not a data directory") != NULL) {
+        fail_msg("wanted \"%s\": %s", words, text);
+    }
+}
+
+/* A directory that this user may not look into is none that is missing. */
+static void test_data_dir__of_another_user(void **state)
+{
+    const struct folder *folder = *state;
+    char config[VD_PATH_SIZE];
+    char text[1024];
+    bool serving = false;
+    int lock = -1;
+    FILE *file;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(mkdir(folder->data, 0700), 0);
+    assert_int_equal(vd_data_path(folder->data, VD_FILE_CONFIG, config), VD_OK);
+    file = fopen(config, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(chmod(config, 0600), 0);
+    expect_denied(folder->data, "a folder above it is closed to this user");
+    assert_int_equal(chmod(folder->path, 0711), 0);
+    expect_denied(folder->data, "it belongs to root: run as the user who owns it, or");
+    assert_int_equal(chown(folder->data, NOBODY, NOBODY), 0);
+    expect_denied(folder->data, "it belongs to nobody: run as the user who owns it");
+    /* Half of what was restored was given away. */
+    assert_int_equal(chown(folder->data, OTHER_USER, OTHER_USER), 0);
+    expect_denied(folder->data, "it belongs to root");
+    /* A command of root has left its lock. */
+    assert_int_equal(chown(config, OTHER_USER, OTHER_USER), 0);
+    assert_int_equal(vd_data_lock(folder->data, VD_LOCK_COMMAND, &lock, &serving), VD_OK);
+    close(lock);
+    expect_denied(folder->data, "not all that is in it belongs to this user: `chown -R 65533 ");
+    assert_int_equal(vd_data_dir_find("/nowhere", text, sizeof text), VD_E_NOT_FOUND);
+    assert_non_null(strstr(text, "/nowhere is not a data directory: make one with `vedette init"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -70,6 +134,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_data_dir__lock, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_data_dir__lock_needs_the_directory, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_data_dir__of_another_user, folder_set_up, folder_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
