@@ -114,6 +114,16 @@ static void raise_file_limit(void)
 
 /* ---- Start and stop ---- */
 
+static void tell_registry(
+    const struct service *service, int error, char *error_text, size_t error_size)
+{
+    char path[VD_PATH_SIZE];
+
+    if (vd_data_path(service->dir, VD_FILE_REGISTRY, path) == VD_OK) {
+        vd_store_error_text(path, error, error_text, error_size);
+    }
+}
+
 static int start_hub(struct service *service, char *error_text, size_t error_size)
 {
     char certificate[VD_PATH_SIZE];
@@ -149,7 +159,7 @@ static int start_hub(struct service *service, char *error_text, size_t error_siz
     vd_resource_hub_id(&scope, service->resource_id);
     error = vd_ip_filter_load(service->stores.registry, &filter, NULL, NULL);
     if (error != VD_OK) {
-        snprintf(error_text, error_size, "the IP filter in the registry: %s", vd_error_text(error));
+        tell_registry(service, error, error_text, error_size);
         return error;
     }
     error = vd_hub_start(&config, service->stores.log, service->stores.registry, &service->hub,
@@ -197,11 +207,18 @@ static int start_export(struct service *service, char *error_text, size_t error_
             service, config->diagnostics_webhook_ca, ca, &export_config.webhook_ca_file);
     }
     if (error == VD_OK) {
-        error = vd_export_start(&export_config, &service->exporter);
+        error = vd_export_new(&export_config, &service->exporter);
     }
     if (error != VD_OK) {
-        snprintf(error_text, error_size, "%s, or the diagnostic settings in the registry: %s",
-            places, vd_error_text(error));
+        vd_store_error_text(places, error, error_text, error_size);
+        return error;
+    }
+    error = vd_export_reload(service->exporter);
+    if (error == VD_E_CORRUPT) {
+        tell_registry(service, error, error_text, error_size);
+    } else if (error != VD_OK) {
+        snprintf(error_text, error_size, "the exports of the diagnostic settings: %s",
+            vd_error_text(error));
     }
     return error;
 }

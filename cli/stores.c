@@ -51,17 +51,21 @@ static const char *advice_for(int error)
     }
 }
 
-static int describe(const struct opening *o, int error, const char *path)
+void vd_store_error_text(const char *path, int error, char *out, size_t size)
 {
     if (error == VD_E_NEWER) {
-        snprintf(o->error_text, o->error_size,
+        snprintf(out, size,
             "%s: its format is version %d, written by a newer vedette than this one (%s); "
             "nothing was changed: run that version again",
             path, format_of(path), VD_VERSION);
     } else {
-        snprintf(o->error_text, o->error_size, "%s: %s; %s", path, vd_error_text(error),
-            advice_for(error));
+        snprintf(out, size, "%s: %s; %s", path, vd_error_text(error), advice_for(error));
     }
+}
+
+static int describe(const struct opening *o, int error, const char *path)
+{
+    vd_store_error_text(path, error, o->error_text, o->error_size);
     return error;
 }
 
@@ -184,8 +188,12 @@ static int open_analytics(const struct opening *o)
         error = vd_analytics_duckdb_open(&options, &o->stores->analytics, reason, sizeof reason);
     }
     if (error != VD_OK) {
-        snprintf(o->error_text, o->error_size, "%s: %s%s%s", path, vd_error_text(error),
-            reason[0] != '\0' ? ": " : "", reason);
+        snprintf(o->error_text, o->error_size, "%s: %s%s%s%s", path, vd_error_text(error),
+            reason[0] != '\0' ? ": " : "", reason,
+            error == VD_E_CORRUPT
+                ? "; restore a backup, or move that file, and its .wal if there is "
+                  "one, away to go on without its rows"
+                : "");
     }
     return error;
 }

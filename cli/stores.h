@@ -30,6 +30,9 @@ struct vd_stores {
 VD_NODISCARD int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,
     struct vd_stores *stores, char *error_text, size_t error_size);
 
+/* Says what came of using the store in the file `path`, and what to do: "PATH: stored data is damaged; restore ...". */
+void vd_store_error_text(const char *path, int error, char *out, size_t size);
+
 /* All zero is allowed. Nobody may be in a function of the state any more: it is stopped here. */
 void vd_stores_close(struct vd_stores *stores);
 

@@ -266,6 +266,21 @@ static void run_opening(void *context)
     opening->error = open_database(opening->store, opening->text, opening->text_size);
 }
 
+/* One that lay there: which of them it is comes before what DuckDB has to say of it. */
+static int attach_found(
+    struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
+{
+    char why[VD_DUCKDB_TEXT_SIZE] = "";
+    const int error = vd_duckdb_day_attach(store, day, why, sizeof why);
+    char *path = error != VD_OK ? vd_duckdb_day_path(store, day) : NULL;
+
+    if (path != NULL) {
+        snprintf(text, text_size, "%s: %s", strrchr(path, '/') + 1, why);
+    }
+    free(path);
+    return error;
+}
+
 int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_size)
 {
     struct opening opening = {store, text, text_size, VD_OK};
@@ -288,7 +303,7 @@ int vd_duckdb_instance_open(struct vd_duckdb *store, char *text, size_t text_siz
         error = vd_duckdb_folder_scan(store);
     }
     for (size_t i = 0; error == VD_OK && i < store->day_count; i++) {
-        error = vd_duckdb_day_attach(store, &store->days[i], text, text_size);
+        error = attach_found(store, &store->days[i], text, text_size);
     }
     if (error == VD_OK) {
         error = vd_duckdb_empty_make(store, text, text_size);

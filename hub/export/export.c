@@ -273,7 +273,7 @@ static void export_free(struct vd_export *exporter)
     free(exporter);
 }
 
-int vd_export_start(const struct vd_export_config *config, struct vd_export **out)
+int vd_export_new(const struct vd_export_config *config, struct vd_export **out)
 {
     struct vd_export *exporter = calloc(1, sizeof *exporter);
     int error = VD_E_NOMEM;
@@ -294,11 +294,6 @@ int vd_export_start(const struct vd_export_config *config, struct vd_export **ou
         return error;
     }
     pthread_mutex_init(&exporter->lock, NULL);
-    error = vd_export_reload(exporter);
-    if (error != VD_OK) {
-        vd_export_stop(exporter);
-        return error;
-    }
     *out = exporter;
     return VD_OK;
 }

@@ -39,17 +39,17 @@ struct vd_export_stats {
 struct vd_export;
 
 /*
- * Starts a thread for each sink that a setting asks for. From then on the log keeps what sinks have not had: call it before
- * anything trims the log. What `config` points to must outlive it, but for its strings, which are copied.
- * VD_E_CORRUPT, VD_E_NEWER, VD_E_IO, VD_E_FULL, VD_E_DENIED (of the places' file or the registry), VD_E_NOMEM.
+ * From then on the log keeps what sinks have not had: call it before anything trims the log. Sinks begin with vd_export_reload.
+ * What `config` points to must outlive it, but for its strings, which are copied.
+ * VD_E_CORRUPT, VD_E_NEWER, VD_E_IO, VD_E_FULL, VD_E_DENIED (of the places' file), VD_E_NOMEM.
  */
-VD_NODISCARD int vd_export_start(const struct vd_export_config *config, struct vd_export **out);
+VD_NODISCARD int vd_export_new(const struct vd_export_config *config, struct vd_export **out);
 
 /* What tells the log from others in ids of records: the same at every start, as long as it is the same log. */
 const char *vd_export_epoch(const struct vd_export *exporter);
 
 /*
- * The settings were changed: when it returns VD_OK, that holds. A new sink gets the records that come from now on. Any thread,
+ * The settings are to be read, or were changed: when it returns VD_OK, that holds. VD_E_CORRUPT: of the registry. A new sink gets the records that come from now on. Any thread,
  * not the hub's loop; blocks for the disk and until sinks that are no more have ended, well under a second. NULL is allowed.
  */
 VD_NODISCARD int vd_export_reload(struct vd_export *exporter);

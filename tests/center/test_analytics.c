@@ -382,7 +382,7 @@ static void test_days__damaged(void **state)
     }
     fclose(file);
     assert_int_equal(analytics_open_at(f), VD_E_CORRUPT);
-    assert_true(strlen(f->text) > 0);
+    assert_int_equal(strncmp(f->text, "2025-11-25.duckdb: ", strlen("2025-11-25.duckdb: ")), 0);
 }
 
 static void test_folder__one_at_a_time(void **state)

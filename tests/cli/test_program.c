@@ -15,7 +15,8 @@
 #include "tests/cli/folder.h"
 #include "tests/cli/program.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
+#define PAGE_BYTES 4096L /* of SQLite's files */
 
 static void test_program__help_everywhere(void **state)
 {
@@ -314,6 +315,60 @@ static void test_program__newer_database(void **state)
     }
 }
 
+/* Writes over the first page of a table, which nothing reads when the file is opened. */
+static void rot_table(const char *path, const char *table)
+{
+    char sql[96];
+    unsigned char rot[512];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    FILE *file;
+    long page;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    page = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    assert_int_equal(
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    memset(rot, 0xa5, sizeof rot);
+    file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (page - 1) * PAGE_BYTES, SEEK_SET), 0);
+    assert_int_equal(fwrite(rot, 1, sizeof rot, file), sizeof rot);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Which file it is, and what to do. */
+static void test_program__damaged_stores(void **state)
+{
+    static const struct {
+        const char *damage; /* in the data directory */
+        const char *said;
+    } cases[] = {
+        {"yes no database | head -c 20000 >analytics/2025-11-25.duckdb",
+            "analytics: stored data is damaged: 2025-11-25.duckdb: "},
+        {"rm analytics/2025-11-25.duckdb && echo { >exports.json",
+            "exports.json: stored data is damaged; restore it from a backup"},
+        {"rm exports.json", "registry.db: stored data is damaged; restore it from a backup"},
+    };
+    const struct folder *folder = *state;
+    char path[128];
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    snprintf(path, sizeof path, "%s/registry.db", folder->data);
+    rot_table(path, "setting");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(shell("cd %s && %s", folder->data, cases[i].damage), 0);
+        assert_int_equal(
+            vedette("serve --set mqtt.listen=127.0.0.1:0 --data-dir %s", folder->data), 1);
+        assert_said(cases[i].said);
+    }
+}
+
 static void test_program__lost_master_key(void **state)
 {
     const struct folder *folder = *state;
@@ -374,6 +429,7 @@ int main(void)
         TEST(twins_and_messages),
         TEST(wrong_configuration),
         TEST(newer_database),
+        TEST(damaged_stores),
         TEST(lost_master_key),
     };
 

@@ -119,7 +119,8 @@ void export_start(struct export_fixture *f, struct vd_export_config config)
     config.backlog_max_bytes =
         config.backlog_max_bytes != 0 ? config.backlog_max_bytes : UINT64_MAX;
     config.rhythm = &export_rhythm;
-    assert_int_equal(vd_export_start(&config, &f->exporter), VD_OK);
+    assert_int_equal(vd_export_new(&config, &f->exporter), VD_OK);
+    assert_int_equal(vd_export_reload(f->exporter), VD_OK);
 }
 
 void export_stop(struct export_fixture *f)
