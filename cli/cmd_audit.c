@@ -326,18 +326,21 @@ static bool read_line(FILE *file, struct vd_buf *line, int *error)
     return c != EOF || line->length > 0;
 }
 
+/* VD_E_INVALID: there is nothing in it, which says nothing of a trail. */
 static int verify_export(const char *path, struct vd_audit_check *check)
 {
     const bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "rbe");
     struct vd_buf line = {0};
+    bool is_empty = true;
     int error = file != NULL ? VD_OK : vd_error_from_errno(errno);
 
     while (file != NULL && error == VD_OK && read_line(file, &line, &error)) {
+        is_empty = false;
         error = vd_audit_check_line(check, (struct vd_str){(const char *)line.data, line.length});
     }
     if (error == VD_OK) {
-        error = vd_audit_check_end(check);
+        error = is_empty ? VD_E_INVALID : vd_audit_check_end(check);
     } else if (error == VD_E_LIMIT) {
         snprintf(check->problem, sizeof check->problem,
             "a line is longer than any record, behind record %" PRIu64, check->next - 1);
@@ -370,6 +373,8 @@ static void print_result(const struct vd_invocation *invocation, const struct vd
     if (error != VD_OK) {
         printf("%s does not verify: %s\n", what, check->problem);
         printf("%" PRIu64 " records before that are right\n", check->records);
+    } else if (check->records == 0) {
+        printf("%s: no records, as its head says\n", what);
     } else {
         printf("%s: %" PRIu64 " records verify, %" PRIu64 " to %" PRIu64 "\n", what, check->records,
             check->head.from, check->head.to);
@@ -401,6 +406,10 @@ static int audit_verify(const struct vd_invocation *invocation)
     check.key = has_key ? key : NULL;
     error = is_file ? verify_export(what, &check) : vd_audit_file_verify(path, &check);
     vd_secret_wipe(key, sizeof key);
+    if (error == VD_E_INVALID) {
+        return vd_cli_fail(
+            "%s is empty: it has no records, nor the head that every export begins with", what);
+    }
     if (error != VD_OK && error != VD_E_CORRUPT) {
         vd_cli_fail("%s: %s", what, vd_error_text(error));
         return VD_EXIT_FAILURE;
@@ -460,7 +469,7 @@ const struct vd_command vd_audit_commands[] = {
         .options = verify_options,
         .details =
             "Of the data directory, or of an exported file (-: stdin). Without the master key only the chain is judged. Exit\n"
-            "status: 0 it is whole, 3 it is not, 1 it could not be read.\n",
+            "status: 0 it is whole, 3 it is not, 1 it could not be read or is empty.\n",
         .run = audit_verify},
     {.name = NULL},
 };

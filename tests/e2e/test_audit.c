@@ -38,12 +38,12 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "(none)";
 }
 
-/* Exit status and output of `vedette audit verify ...`. */
+/* Exit status of `vedette audit verify ...`, and what it says: on stderr where it judges nothing. */
 static void expect_verify(const char *const *arguments, int status, const char *words)
 {
     struct e2e_result result = e2e_cli(&hub, arguments);
 
-    if (result.status != status || strstr(result.out, words) == NULL) {
+    if (result.status != status || strstr(status == 1 ? result.err : result.out, words) == NULL) {
         fail_msg("%d: %s%s", result.status, result.out, result.err);
     }
     e2e_result_release(&result);
@@ -120,6 +120,10 @@ static void test_audit__listed_exported_and_verified(void **state)
     snprintf(path, sizeof path, "%s/trail.jsonl.changed", e2e_folder());
     expect_verify(E2E_ARGS("audit", "verify", path), BROKEN, "record 2 was changed");
     expect_verify(E2E_ARGS("audit", "verify", "/nowhere"), 1, "");
+    e2e_write_file(path, "", 0);
+    expect_verify(E2E_ARGS("audit", "verify", path), 1, "is empty: it has no records");
+    export_to("none.jsonl", E2E_ARGS("audit", "export", "--since", "2100-01-01T00:00:00Z"), path);
+    expect_verify(E2E_ARGS("audit", "verify", path), 0, "no records, as its head says");
     export_to("trail.csv", E2E_ARGS("audit", "export", "--output", "csv"), path);
     e2e_shell("test $(wc -l < '%s') -eq 8", path);
 }
