@@ -115,7 +115,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * Faults: {"error":{"code","message"}} with a status of 400 and above.
  *
  * GET /devices                     {"devices":[...],"truncated"}, without keys
- * POST /devices                    {"deviceId"[,"authenticationType"][,"primaryKey","secondaryKey"]
+ * POST /devices                    {"deviceId"[,"status","statusReason"][,"authenticationType"][,"primaryKey","secondaryKey"]
  *                                  [,"primaryThumbprint","secondaryThumbprint"]}; 201, the device with its credentials
  * PATCH /devices/{id}?etag=        {["status","statusReason","authenticationType","primaryKey","secondaryKey",
  *                                  "newPrimaryKey","newSecondaryKey","primaryThumbprint","secondaryThumbprint"]}: what is

@@ -263,12 +263,37 @@ static bool has_only(
     return true;
 }
 
+/* Takes what the body says of status and reason; false (answer set) if that is wrong. */
+static bool status_from_body(
+    const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
+{
+    const json_t *status = json_object_get(body, "status");
+    const json_t *reason = json_object_get(body, "statusReason");
+    const char *text = json_string_value(status);
+    bool enable = text != NULL && strcmp(text, "enabled") == 0;
+
+    if (status != NULL && !enable && (text == NULL || strcmp(text, "disabled") != 0)) {
+        vd_api_fail(answer, 400, "InvalidStatus", "status is to be enabled or disabled");
+        return false;
+    }
+    if (reason != NULL &&
+        (!json_is_string(reason) ||
+            vd_str_copy((struct vd_str){json_string_value(reason), json_string_length(reason)},
+                identity->status_reason, sizeof identity->status_reason) != VD_OK)) {
+        vd_api_fail(answer, 400, "InvalidStatusReason",
+            "statusReason is to be text of at most %d bytes", VD_STATUS_REASON_MAX);
+        return false;
+    }
+    identity->enabled = status != NULL ? enable : identity->enabled;
+    return true;
+}
+
 /* False (answer set) if the body does not describe a device. */
 static bool identity_from_body(
     const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
 {
-    static const char *const known[] = {"deviceId", "authenticationType", "primaryKey",
-        "secondaryKey", "primaryThumbprint", "secondaryThumbprint"};
+    static const char *const known[] = {"deviceId", "status", "statusReason", "authenticationType",
+        "primaryKey", "secondaryKey", "primaryThumbprint", "secondaryThumbprint"};
     const json_t *id = json_object_get(body, "deviceId");
 
     if (!has_only(body, known, sizeof known / sizeof known[0], answer)) {
@@ -284,7 +309,8 @@ static bool identity_from_body(
         return false;
     }
     identity->enabled = true;
-    return credentials_from_body(body, identity, answer);
+    return status_from_body(body, identity, answer) &&
+        credentials_from_body(body, identity, answer);
 }
 
 void vd_api_device_create(
@@ -348,31 +374,6 @@ void vd_api_device_get(
 }
 
 /* ---- Changing ---- */
-
-/* Takes what the body says of status and reason; false (answer set) if that is wrong. */
-static bool status_from_body(
-    const json_t *body, struct vd_identity *identity, struct vd_api_answer *answer)
-{
-    const json_t *status = json_object_get(body, "status");
-    const json_t *reason = json_object_get(body, "statusReason");
-    const char *text = json_string_value(status);
-    bool enable = text != NULL && strcmp(text, "enabled") == 0;
-
-    if (status != NULL && !enable && (text == NULL || strcmp(text, "disabled") != 0)) {
-        vd_api_fail(answer, 400, "InvalidStatus", "status is to be enabled or disabled");
-        return false;
-    }
-    if (reason != NULL &&
-        (!json_is_string(reason) ||
-            vd_str_copy((struct vd_str){json_string_value(reason), json_string_length(reason)},
-                identity->status_reason, sizeof identity->status_reason) != VD_OK)) {
-        vd_api_fail(answer, 400, "InvalidStatusReason",
-            "statusReason is to be text of at most %d bytes", VD_STATUS_REASON_MAX);
-        return false;
-    }
-    identity->enabled = status != NULL ? enable : identity->enabled;
-    return true;
-}
 
 /* Lets go of a key that is to be made anew; false (answer set) if that is said wrongly. */
 static bool new_key_from_body(const json_t *body, const char *name, const char *key_name,

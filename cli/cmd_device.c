@@ -5,6 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/read_file.h"
+#include "lib/secret.h"
 
 /* The path, and a parameter, each the caller's to release. False: no memory. */
 static bool make_target(const struct vd_invocation *invocation, const char *tail, const char *etag,
@@ -102,26 +104,109 @@ static int print_device(const struct vd_invocation *invocation, json_t *device)
     return VD_EXIT_OK;
 }
 
-static int device_create(const struct vd_invocation *invocation)
+/* ---- Making and changing ---- */
+
+/* Adds a key to the body, and takes it out of the command line, where others see it. False: it is no text. */
+static bool add_key(
+    const struct vd_invocation *invocation, const char *option, const char *member, json_t *body)
 {
-    const char *primary = vd_invocation_value(invocation, "primary-key");
-    const char *secondary = vd_invocation_value(invocation, "secondary-key");
+    const char *key = vd_invocation_value(invocation, option);
+    const bool is_good = key == NULL || json_object_set_new(body, member, json_string(key)) == 0;
+
+    vd_invocation_wipe(invocation, option);
+    return is_good;
+}
+
+/* Adds the keys that the file holds, a line each: the primary one, or both. False: said on stderr. */
+static bool add_keys_of(const char *path, json_t *body)
+{
+    struct vd_buf text = {0};
+    bool is_good = vd_read_secret(path, &text);
+
+    if (is_good) {
+        const char *primary = (const char *)text.data;
+        const char *end = text.length > 0 ? memchr(primary, '\n', text.length) : NULL;
+        const size_t first = end != NULL ? (size_t)(end - primary) : text.length;
+
+        is_good = json_object_set_new(body, "primaryKey", json_stringn(primary, first)) == 0 &&
+            (end == NULL ||
+                json_object_set_new(
+                    body, "secondaryKey", json_stringn(end + 1, text.length - first - 1)) == 0);
+        if (!is_good) {
+            vd_cli_fail("%s: holds no keys in base64", path);
+        }
+    }
+    if (text.data != NULL) {
+        vd_secret_wipe(text.data, text.capacity);
+    }
+    vd_buf_release(&text);
+    return is_good;
+}
+
+/* Adds the keys that were given, if they were. False: said on stderr, *status set. */
+static bool add_keys(const struct vd_invocation *invocation, json_t *body, int *status)
+{
+    const char *file = vd_invocation_value(invocation, "keys-file");
+    const bool is_text = add_key(invocation, "primary-key", "primaryKey", body) &&
+        add_key(invocation, "secondary-key", "secondaryKey", body);
+
+    *status = VD_EXIT_USAGE;
+    if (!is_text) {
+        vd_cli_usage(invocation, "keys are to be text");
+        return false;
+    }
+    if (file == NULL) {
+        return true;
+    }
+    if (json_object_get(body, "primaryKey") != NULL ||
+        json_object_get(body, "secondaryKey") != NULL) {
+        vd_cli_usage(invocation, "--keys-file or the keys themselves, not both");
+        return false;
+    }
+    *status = VD_EXIT_FAILURE;
+    return add_keys_of(file, body);
+}
+
+/* What create and update say of a device alike, without keys; NULL: it is no text, said on stderr.
+ * type: how it proves itself, unless an option says so; NULL: as before. */
+static json_t *make_body(
+    const struct vd_invocation *invocation, const char *device_id, const char *type)
+{
     const char *thumbprint = vd_invocation_value(invocation, "thumbprint");
     const char *second_thumbprint = vd_invocation_value(invocation, "secondary-thumbprint");
-    const bool by_ca = vd_invocation_value(invocation, "ca") != NULL;
-    const char *type = by_ca                              ? "certificateAuthority"
-        : thumbprint != NULL || second_thumbprint != NULL ? "selfSigned"
-                                                          : "sas";
-    json_t *body = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*}", "deviceId",
-        invocation->arguments[0], "authenticationType", type, "primaryKey", primary, "secondaryKey",
-        secondary, "primaryThumbprint", thumbprint, "secondaryThumbprint", second_thumbprint);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_t *body;
+
+    if (vd_invocation_value(invocation, "ca") != NULL) {
+        type = "certificateAuthority";
+    } else if (vd_invocation_value(invocation, "sas") != NULL) {
+        type = "sas";
+    } else if (thumbprint != NULL || second_thumbprint != NULL) {
+        type = "selfSigned";
+    }
+    body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "deviceId", device_id, "status",
+        vd_invocation_value(invocation, "status"), "statusReason",
+        vd_invocation_value(invocation, "reason"), "authenticationType", type, "primaryThumbprint",
+        thumbprint, "secondaryThumbprint", second_thumbprint);
+    if (body == NULL) {
+        vd_cli_usage(invocation, "not text in UTF-8");
+    }
+    return body;
+}
+
+static int device_create(const struct vd_invocation *invocation)
+{
+    json_t *body = make_body(invocation, invocation->arguments[0], "sas");
+    int status = VD_EXIT_USAGE;
+    char *text = NULL;
     struct vd_api_request request = {.method = "POST", .path = "/devices"};
     json_t *device;
 
+    if (body != NULL && add_keys(invocation, body, &status)) {
+        text = json_dumps(body, JSON_COMPACT);
+    }
     json_decref(body);
     if (text == NULL) {
-        return vd_cli_fail("the device id and the keys are to be text");
+        return status;
     }
     request.body = vd_str_from(text);
     device = vd_client_json(invocation->data_dir, &request);
@@ -132,37 +217,30 @@ static int device_create(const struct vd_invocation *invocation)
 /* What is to change, as text, the caller's to free; NULL: said on stderr, *status set. */
 static char *make_change(const struct vd_invocation *invocation, int *status)
 {
-    const bool by_ca = vd_invocation_value(invocation, "ca") != NULL;
-    const char *thumbprint = vd_invocation_value(invocation, "thumbprint");
-    const char *second_thumbprint = vd_invocation_value(invocation, "secondary-thumbprint");
-    const bool by_keys = vd_invocation_value(invocation, "sas") != NULL;
-    const char *type = by_ca                              ? "certificateAuthority"
-        : by_keys                                         ? "sas"
-        : thumbprint != NULL || second_thumbprint != NULL ? "selfSigned"
-                                                          : NULL;
     json_t *body;
-    char *text;
+    char *text = NULL;
 
     *status = VD_EXIT_USAGE;
-    if (by_ca && by_keys) {
+    if (vd_invocation_value(invocation, "ca") != NULL &&
+        vd_invocation_value(invocation, "sas") != NULL) {
         vd_cli_usage(invocation, "--sas or --ca, not both");
         return NULL;
     }
-    body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "status",
-        vd_invocation_value(invocation, "status"), "statusReason",
-        vd_invocation_value(invocation, "reason"), "authenticationType", type, "primaryKey",
-        vd_invocation_value(invocation, "primary-key"), "secondaryKey",
-        vd_invocation_value(invocation, "secondary-key"), "primaryThumbprint", thumbprint,
-        "secondaryThumbprint", second_thumbprint);
-    if (body != NULL && vd_invocation_value(invocation, "new-primary-key") != NULL) {
+    body = make_body(invocation, NULL, NULL);
+    if (body == NULL || !add_keys(invocation, body, status)) {
+        json_decref(body);
+        return NULL;
+    }
+    if (vd_invocation_value(invocation, "new-primary-key") != NULL) {
         json_object_set_new(body, "newPrimaryKey", json_true());
     }
-    if (body != NULL && vd_invocation_value(invocation, "new-secondary-key") != NULL) {
+    if (vd_invocation_value(invocation, "new-secondary-key") != NULL) {
         json_object_set_new(body, "newSecondaryKey", json_true());
     }
-    text = json_object_size(body) > 0 ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (text == NULL) {
-        vd_cli_usage(invocation, body != NULL ? "what is to change?" : "not text in UTF-8");
+    if (json_object_size(body) > 0) {
+        text = json_dumps(body, JSON_COMPACT);
+    } else {
+        vd_cli_usage(invocation, "what is to change?");
     }
     json_decref(body);
     return text;
@@ -182,6 +260,8 @@ static int device_update(const struct vd_invocation *invocation)
     free(change);
     return print_device(invocation, device);
 }
+
+/* ---- Listing ---- */
 
 static void add_heard(struct vd_table *table, const json_t *device)
 {
@@ -259,7 +339,13 @@ static int device_delete(const struct vd_invocation *invocation)
         invocation, vd_device_call(invocation, "DELETE", "", NULL, VD_STR_LITERAL("")));
 }
 
+/* An argument is seen in the process list for a moment, and kept by sudo's log; a file is not. */
+#define KEYS_FILE_TEXT "the keys, a line each, the primary one first; - for standard input"
+
 static const struct vd_option create_options[] = {
+    {"status", "STATUS", "enabled or disabled; default: enabled"},
+    {"reason", "TEXT", "why, up to 128 bytes"},
+    {"keys-file", "FILE", KEYS_FILE_TEXT},
     {"primary-key", "BASE64", "16 to 64 bytes in base64; default: 32 random bytes"},
     {"secondary-key", "BASE64", "likewise"},
     {"thumbprint", "HEX", "by certificate: its SHA-1 or SHA-256, 40 or 64 hex digits"},
@@ -276,6 +362,7 @@ static const struct vd_option list_options[] = {
 static const struct vd_option update_options[] = {
     {"status", "STATUS", "enabled or disabled"},
     {"reason", "TEXT", "why, up to 128 bytes"},
+    {"keys-file", "FILE", KEYS_FILE_TEXT},
     {"primary-key", "BASE64", "16 to 64 bytes in base64"},
     {"secondary-key", "BASE64", "likewise"},
     {"new-primary-key", NULL, "a new one of 32 random bytes"},

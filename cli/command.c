@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "cli/data_dir.h"
+#include "lib/secret.h"
 
 #define PATH_MAX_BYTES 96
 
@@ -132,8 +133,10 @@ static bool output_parse(const struct vd_command *command, const char *text, enu
 
 /* Keeps an option that was given. Returns false (said on stderr) if it is wrong. */
 static bool take_option(const struct vd_command *command, struct vd_invocation *invocation,
-    const char *name, const char *value)
+    const char *name, char *value)
 {
+    static char none[] = "";
+
     if (strcmp(name, "data-dir") == 0) {
         invocation->data_dir = value;
         return true;
@@ -150,7 +153,7 @@ static bool take_option(const struct vd_command *command, struct vd_invocation *
         return false;
     }
     invocation->given[invocation->given_count].name = name;
-    invocation->given[invocation->given_count++].value = value != NULL ? value : "";
+    invocation->given[invocation->given_count++].value = value != NULL ? value : none;
     return true;
 }
 
@@ -268,4 +271,13 @@ const char *vd_invocation_value(const struct vd_invocation *invocation, const ch
         }
     }
     return NULL;
+}
+
+void vd_invocation_wipe(const struct vd_invocation *invocation, const char *name)
+{
+    for (size_t i = 0; i < invocation->given_count; i++) {
+        if (strcmp(invocation->given[i].name, name) == 0) {
+            vd_secret_wipe(invocation->given[i].value, strlen(invocation->given[i].value));
+        }
+    }
 }

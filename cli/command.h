@@ -42,7 +42,7 @@ struct vd_invocation {
     enum vd_output output;
     struct {
         const char *name;
-        const char *value; /* "" for an option without one */
+        char *value; /* in argv; "" for an option without one */
     } given[VD_GIVEN_MAX];
     size_t given_count;
     char **arguments;
@@ -72,6 +72,9 @@ size_t vd_command_options(const struct vd_command *command, struct vd_option out
 
 /* The value of option `name` where it was given last; NULL if it was not. */
 const char *vd_invocation_value(const struct vd_invocation *invocation, const char *name);
+
+/* Overwrites what was given for option `name` where it stands, in argv: the process list shows it no more. */
+void vd_invocation_wipe(const struct vd_invocation *invocation, const char *name);
 
 /* Says on stderr what went wrong. Returns VD_EXIT_FAILURE. */
 int vd_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -18,6 +18,7 @@
 
 #include "tests/agent/agent_fixture.h"
 #include "tests/agent/namespaces.h"
+#include "tests/lib/proc.h"
 
 /* The protocol of systemd's notifications: ready once it captures, stopping when it is told to. */
 static void test_agent__tells_who_started_it(void **state)
@@ -90,22 +91,6 @@ static void test_agent__usage(void **state)
     }
 }
 
-/* True if /proc/PID/NAME holds `text` anywhere. */
-static bool proc_holds(pid_t pid, const char *name, const char *text)
-{
-    char path[64], data[8192];
-    int fd;
-    ssize_t n;
-
-    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    n = read(fd, data, sizeof data);
-    close(fd);
-    assert_true(n > 0);
-    return memmem(data, (size_t)n, text, strlen(text)) != NULL;
-}
-
 /* The key by each of its three ways: the agent connects, and the process list does not show it. */
 static void test_agent__key_does_not_show(void **state)
 {
@@ -130,6 +115,7 @@ static void test_agent__key_does_not_show(void **state)
     for (size_t i = 0; i < 3; i++) {
         f->agent = agent_spawn(f, ways[i], i == 2 ? text : NULL);
         temporary_await(f->log_path, "event=hub_connected");
+        assert_true(proc_holds(f->agent, "cmdline", "dev0"));
         assert_false(proc_holds(f->agent, "cmdline", HUB_SERVER_KEY));
         assert_false(proc_holds(f->agent, "environ", HUB_SERVER_KEY));
         assert_true(proc_holds(f->agent, "status", "NoNewPrivs:\t1\n"));
