@@ -288,13 +288,24 @@ static const char *next_step(const struct vd_api_request *request, int status, c
     return NULL;
 }
 
+int vd_client_fail(const struct vd_api_request *request, struct vd_api_answer *answer)
+{
+    const char *message = NULL;
+    const char *code = "";
+    const char *next;
+
+    json_unpack(answer->body, "{s:{s:s, s:s}}", "error", "code", &code, "message", &message);
+    next = next_step(request, answer->status, code);
+    vd_cli_fail("%s%s%s", message != NULL ? message : "the service failed without a word",
+        next != NULL ? "; " : "", next != NULL ? next : "");
+    json_decref(answer->body);
+    return VD_EXIT_FAILURE;
+}
+
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request)
 {
     struct vd_api_answer answer = {0, NULL};
     char reason[1024] = "";
-    const char *message = NULL;
-    const char *code = "";
-    const char *next;
 
     if (vd_client_call(data_dir, request, &answer, reason, sizeof reason) != VD_OK) {
         vd_cli_fail("%s", reason);
@@ -303,11 +314,7 @@ json_t *vd_client_json(const char *data_dir, const struct vd_api_request *reques
     if (answer.status < 400) {
         return answer.body != NULL ? answer.body : json_null();
     }
-    json_unpack(answer.body, "{s:{s:s, s:s}}", "error", "code", &code, "message", &message);
-    next = next_step(request, answer.status, code);
-    vd_cli_fail("%s%s%s", message != NULL ? message : "the service failed without a word",
-        next != NULL ? "; " : "", next != NULL ? next : "");
-    json_decref(answer.body);
+    vd_client_fail(request, &answer);
     return NULL;
 }
 

@@ -23,6 +23,9 @@ void vd_client_set_timeout(long seconds);
 /* The same, with faults of either kind said on stderr: the answer's JSON (of a 204: null), the caller's to free; NULL. */
 json_t *vd_client_json(const char *data_dir, const struct vd_api_request *request);
 
+/* Says on stderr what the answer, a fault, says and what to do, and releases it. Returns VD_EXIT_FAILURE. */
+int vd_client_fail(const struct vd_api_request *request, struct vd_api_answer *answer);
+
 /* The end of a command that has removed what its first argument names: says so. `answer` is the call's, and taken; NULL: it
  * failed, and why was said. */
 int vd_cli_deleted(const struct vd_invocation *invocation, json_t *answer);

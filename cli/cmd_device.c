@@ -386,6 +386,18 @@ const struct vd_command vd_device_commands[] = {
         .takes = TAKES,
         .options = create_options,
         .run = device_create},
+    {.name = "import",
+        .summary = "Makes devices, and their twins, of what another hub exported.",
+        .arguments = "FILE|-",
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .takes = TAKES,
+        .options = vd_import_options,
+        .details =
+            "A JSON object a line, as of the bulk export of devices: id, status, statusReason, authentication (keys, thumbprints or\n"
+            "by a CA), tags and properties.desired. Nothing is made unless every line is right. A device that is there already is\n"
+            "left as it is, so that an import which was cut off is gone on with by doing it again.\n",
+        .run = vd_cmd_device_import},
     {.name = "list",
         .summary = "Lists the identities, or with --state what the center knows of them.",
         .takes = TAKES,

@@ -29,6 +29,7 @@ extern const struct vd_option vd_init_options[];
 extern const struct vd_option vd_serve_options[];
 extern const struct vd_option vd_query_options[];
 extern const struct vd_option vd_method_options[];
+extern const struct vd_option vd_import_options[];
 extern const struct vd_option vd_send_options[];
 extern const struct vd_option vd_feedback_options[];
 extern const struct vd_option vd_twin_options[];
@@ -51,6 +52,7 @@ int vd_cmd_serve(const struct vd_invocation *invocation);
 json_t *vd_device_call(const struct vd_invocation *invocation, const char *method, const char *tail,
     const char *etag, struct vd_str body);
 
+int vd_cmd_device_import(const struct vd_invocation *invocation);
 int vd_cmd_send(const struct vd_invocation *invocation);
 int vd_cmd_purge(const struct vd_invocation *invocation);
 int vd_cmd_feedback(const struct vd_invocation *invocation);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "api/service/identity_json.h"
 #include "api/service/service.h"
 #include "hub/limiter.h"
 #include "lib/log.h"
@@ -111,14 +112,6 @@ bool vd_service_authorise_device(struct vd_service *service, const struct vd_htt
 /* As the SDKs know it, with its keys. NULL: no memory. */
 json_t *vd_service_identity_json(
     const struct vd_service *service, const struct vd_identity *identity);
-
-/*
- * Puts what `body` says of status, reason and authentication into *identity, which holds its ids, and what is stored of
- * it if `exists`. Members that are absent keep what is there; of a new identity, keys that are absent or empty are made.
- * False: *detail (static) says what is wrong; *identity is then undefined.
- */
-bool vd_service_identity_read(
-    const json_t *body, bool exists, struct vd_identity *identity, const char **detail);
 
 /* How a change of an identity ended: VD_OK, or `fault` with `detail` (static; NULL: the fault's own text). */
 struct vd_service_change {

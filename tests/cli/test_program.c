@@ -21,15 +21,15 @@
 static void test_program__help_everywhere(void **state)
 {
     static const char *const commands[] = {"", "init", "serve", "device", "device create",
-        "device list", "device show", "device update", "device delete", "device method",
-        "device twin", "device query", "device send", "device purge", "device feedback", "policy",
-        "policy list", "policy show", "policy create", "policy rotate", "policy delete", "token",
-        "token create", "token list", "token delete", "certificate", "certificate add",
-        "certificate list", "certificate show", "certificate code", "certificate verify",
-        "certificate delete", "agent", "intel", "intel list", "intel show", "intel add",
-        "intel set", "intel remove", "intel refresh", "intel check", "intel import", "intel test",
-        "alert", "alert list", "alert groups", "alert show", "alert history", "alert start",
-        "alert dismiss", "alert resolve", "alert reopen", "alert note", "deadletter",
+        "device import", "device list", "device show", "device update", "device delete",
+        "device method", "device twin", "device query", "device send", "device purge",
+        "device feedback", "policy", "policy list", "policy show", "policy create", "policy rotate",
+        "policy delete", "token", "token create", "token list", "token delete", "certificate",
+        "certificate add", "certificate list", "certificate show", "certificate code",
+        "certificate verify", "certificate delete", "agent", "intel", "intel list", "intel show",
+        "intel add", "intel set", "intel remove", "intel refresh", "intel check", "intel import",
+        "intel test", "alert", "alert list", "alert groups", "alert show", "alert history",
+        "alert start", "alert dismiss", "alert resolve", "alert reopen", "alert note", "deadletter",
         "deadletter list", "deadletter replay", "dead-letter list", "query", "status", "demo",
         "config"};
 
