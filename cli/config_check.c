@@ -243,7 +243,7 @@ static void check_webhook_ca(struct checking *c)
     }
 }
 
-/* The service keeps only what is there when it starts. */
+/* Those of backups and files of notifications. The service keeps only what is there when it starts. */
 static void check_sandbox_folders(struct checking *c)
 {
     char folders[VD_CONFIG_FOLDERS_SIZE];
@@ -257,6 +257,9 @@ static void check_sandbox_folders(struct checking *c)
         if (folder[0] != '\0' && (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode))) {
             snprintf(text, sizeof text, "%s is not a folder that is there", folder);
             tell_setting(c, VD_GRADE_PROBLEM, "security.folders", text);
+        } else if (folder[0] != '\0' && access(folder, W_OK | X_OK) != 0) {
+            snprintf(text, sizeof text, "%s is a folder that this user cannot write", folder);
+            tell_setting(c, VD_GRADE_WARNING, "security.folders", text);
         }
     }
 }

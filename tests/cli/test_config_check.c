@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -164,6 +165,44 @@ static void test_check__certificate_ends(void **state)
     assert_true(findings.starts);
 }
 
+static void find_unwritable(
+    void *context, enum vd_config_grade grade, unsigned line, const char *what, const char *text)
+{
+    (void)what;
+    *(bool *)context |= grade == VD_GRADE_WARNING && line > 0 &&
+        strstr(text, "/kept is a folder that this user cannot write") != NULL;
+}
+
+/* A backup would fail, and only when it is made. Root may write anywhere, so another user looks. */
+static void test_check__folder_of_another(void **state)
+{
+    const struct folder *folder = *state;
+    const uid_t user = geteuid() == 0 ? 65534 : geteuid();
+    int status;
+    pid_t pid;
+
+    make(folder);
+    assert_int_equal(shell("cd %s && mkdir -m 555 kept && mkdir -m 777 own && "
+                           "echo security.folders = $PWD/kept:$PWD/own >>data/vedette.conf && "
+                           "chmod 755 . && chown -R %u data",
+                         folder->path, (unsigned)user),
+        0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct vd_config_source source = {.dir = folder->data, .now_ms = vd_clock_utc_ms()};
+        struct vd_config config;
+        bool found = false;
+
+        _exit(
+            setuid(user) == 0 && vd_config_check(&source, &config, find_unwritable, &found) && found
+                ? 0
+                : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -173,6 +212,7 @@ int main(void)
         TEST(each_line),
         TEST(files_and_contradictions),
         TEST(certificate_ends),
+        TEST(folder_of_another),
     };
 
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
