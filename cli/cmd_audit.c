@@ -42,8 +42,8 @@ static bool time_of(
     if (seconds > 0) {
         ms = vd_clock_utc_ms() - seconds * 1000;
     } else if (text != NULL && vd_time_parse(text, &ms) != VD_OK) {
-        vd_cli_usage(
-            invocation, "--%s is a time like 2026-11-24T07:44:03Z, or how long ago: 7d, 12h", name);
+        vd_cli_usage(invocation,
+            "--%s is a time like 2026-11-24T07:44:03Z, or how long ago: 7d, 12h, 5m, 30s", name);
         return false;
     }
     if (text != NULL) {
@@ -425,14 +425,15 @@ static const struct vd_option list_options[] = {
     {"what", "TEXT", "a piece of the method, the route or the path"},
     {"kind", "KIND", "Change, SignIn or Program"},
     {"outcome", "OUTCOME", "Done, Refused, Failed or Unknown"},
-    {"since", "TIME", "2026-11-24T07:44:03Z, or how long ago: 7d, 12h"},
+    {"since", "TIME", "2026-11-24T07:44:03Z, or how long ago: 7d, 12h, 5m, 30s"},
     {"limit", "N", "how many, at most 1000; without it 100"},
     {"before", "NUMBER", "only records before this one"},
     {NULL, NULL, NULL},
 };
 
 static const struct vd_option export_options[] = {
-    {"since", "TIME", "only records since then: 2026-11-24T07:44:03Z, or how long ago: 7d"},
+    {"since", "TIME",
+        "only records since then: 2026-11-24T07:44:03Z, or how long ago: 7d, 12h, 5m, 30s"},
     {NULL, NULL, NULL},
 };
 

@@ -73,7 +73,7 @@ static int token_create(const struct vd_invocation *invocation)
     }
     if (expires != NULL && expires_s == 0) {
         return vd_cli_usage(
-            invocation, "--expires %s: not a number with m, h, d or w behind it", expires);
+            invocation, "--expires %s: not a number with s, m, h, d or w behind it", expires);
     }
     body = create_body(name, role, expires_s);
     if (body == NULL) {
@@ -140,7 +140,7 @@ static int token_delete(const struct vd_invocation *invocation)
 static const struct vd_option create_options[] = {
     {"name", "NAME", "who will use it; unique"},
     {"role", "ROLE", "reader, contributor or owner"},
-    {"expires", "DURATION", "a number with m, h, d or w behind it, as 90d; default: never"},
+    {"expires", "DURATION", "a number with s, m, h, d or w behind it, as 90d; default: never"},
     {NULL, NULL, NULL},
 };
 

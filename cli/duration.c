@@ -11,7 +11,7 @@ int64_t vd_duration_seconds(const char *text)
     static const struct {
         char unit;
         int64_t seconds;
-    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
     const size_t digits = strspn(text, "0123456789");
     int64_t number = 0;
 

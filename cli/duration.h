@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* "90d" and the like (m, h, d, w) as seconds; 0: none of that form. */
+/* "90d" and the like (s, m, h, d, w) as seconds; 0: none of that form. */
 int64_t vd_duration_seconds(const char *text);
 
 #endif

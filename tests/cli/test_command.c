@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/data_dir.h"
+#include "cli/duration.h"
 #include "tests/cli/output.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -229,6 +230,22 @@ static void test_command__too_many_options(void **state)
     assert_int_equal(seen.runs, 0);
 }
 
+static void test_command__durations(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds; /* 0: it is none */
+    } cases[] = {{"1s", 1}, {"90m", 5400}, {"12h", 43200}, {"7d", 604800}, {"2w", 1209600}, {"", 0},
+        {"s", 0}, {"5", 0}, {"5x", 0}, {"5ms", 0}, {"-5s", 0}, {"1000000s", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (vd_duration_seconds(cases[i].text) != cases[i].seconds) {
+            fail_msg("\"%s\": %lld", cases[i].text, (long long)vd_duration_seconds(cases[i].text));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_command__wrong_usage),
         cmocka_unit_test(test_command__help_and_version),
         cmocka_unit_test(test_command__too_many_options),
+        cmocka_unit_test(test_command__durations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
