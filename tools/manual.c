@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "center/store/alert_state.h"
 #include "cli/cmd_agent.h"
 #include "cli/root.h"
+#include "hub/registry.h"
 #include "lib/config.h"
 
 #define PATH_SIZE 128
@@ -195,52 +197,89 @@ static void write_agent(void)
 
 /* ---- Completion for bash ---- */
 
+/* Does that for every command, the ones above before those below. */
+static void each_command(const struct vd_command *command, const char *path,
+    void (*put)(const struct vd_command *command, const char *path))
+{
+    put(command, path);
+    for (const struct vd_command *c = command->children; c != NULL && c->name != NULL; c++) {
+        char below[PATH_SIZE];
+
+        snprintf(below, sizeof below, "%s %s", path, c->name);
+        each_command(c, below, put);
+    }
+}
+
 /* A line of the table: what may follow `path`. */
 static void put_words(const struct vd_command *command, const char *path)
 {
     struct vd_option options[VD_OPTIONS_MAX];
-    size_t count;
+    const bool takes_options = command->children == NULL && command->raw == NULL;
+    const size_t count = takes_options ? vd_command_options(command, options) : 0;
 
     printf("    ['%s']='", path);
-    if (command->children != NULL) {
-        for (const struct vd_command *c = command->children; c->name != NULL; c++) {
-            printf("%s ", c->name);
-        }
-        fputs("--help --version'\n", stdout);
-        for (const struct vd_command *c = command->children; c->name != NULL; c++) {
-            char below[PATH_SIZE];
-
-            snprintf(below, sizeof below, "%s %s", path, c->name);
-            put_words(c, below);
-        }
-        return;
+    for (const struct vd_command *c = command->children; c != NULL && c->name != NULL; c++) {
+        printf("%s ", c->name);
     }
-    count = command->raw == NULL ? vd_command_options(command, options) : 0;
+    if (command->children != NULL) {
+        fputs("--help --version", stdout);
+    }
     for (size_t i = 0; i < count; i++) {
         printf("%s--%s", i > 0 ? " " : "", options[i].name);
     }
     fputs("'\n", stdout);
 }
 
+/* Options whose values are one of a few words, by what the help calls them. */
+static const struct {
+    const char *option;
+    const char *value;
+    const char *words;
+} choices[] = {
+#define WORD(name, text)             " " text
+#define ROLE_WORD(name, value, text) " " text
+    {"reason", "REASON", VD_ALERT_REASONS(WORD)},
+    {"role", "ROLE", VD_ROLES(ROLE_WORD)},
+    {"status", "STATUS", " enabled disabled"},
+#undef ROLE_WORD
+#undef WORD
+};
+
+/* Lines of the table: what may follow such an option. */
+static void put_values(const struct vd_command *command, const char *path)
+{
+    for (const struct vd_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+            if (o->value != NULL && strcmp(o->name, choices[i].option) == 0 &&
+                strcmp(o->value, choices[i].value) == 0) {
+                printf("    ['%s --%s']='%s'\n", path, o->name, choices[i].words + 1);
+            }
+        }
+    }
+}
+
 static void write_completion(void)
 {
     fputs("# Completion of vedette(1) for bash.\ndeclare -gA _vedette_words=(\n", stdout);
-    put_words(&vd_root_command, vd_root_command.name);
-    fputs(")\n"
-          "_vedette() {\n"
-          "    local path=vedette word words\n"
-          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-          "        [[ -n ${_vedette_words[$path $word]+known} ]] || break\n"
-          "        path+=\" $word\"\n"
-          "    done\n"
-          "    words=${_vedette_words[$path]}\n"
-          "    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
-          "    --output) words='table json csv tsv' ;;\n"
-          "    --data-dir) words=$(compgen -d -- \"${COMP_WORDS[COMP_CWORD]}\") ;;\n"
-          "    esac\n"
-          "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
-          "}\n"
-          "complete -o default -F _vedette vedette\n",
+    each_command(&vd_root_command, vd_root_command.name, put_words);
+    fputs(")\ndeclare -gA _vedette_values=(\n", stdout);
+    each_command(&vd_root_command, vd_root_command.name, put_values);
+    fputs(
+        ")\n"
+        "_vedette() {\n"
+        "    local path=vedette word words\n"
+        "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+        "        [[ -n ${_vedette_words[$path $word]+known} ]] || break\n"
+        "        path+=\" $word\"\n"
+        "    done\n"
+        "    words=${_vedette_values[$path ${COMP_WORDS[COMP_CWORD-1]}]-${_vedette_words[$path]}}\n"
+        "    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
+        "    --output) words='table json csv tsv' ;;\n"
+        "    --data-dir) words=$(compgen -d -- \"${COMP_WORDS[COMP_CWORD]}\") ;;\n"
+        "    esac\n"
+        "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+        "}\n"
+        "complete -o default -F _vedette vedette\n",
         stdout);
 }
 
