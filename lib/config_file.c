@@ -191,7 +191,7 @@ int vd_config_parse(struct vd_config *config, const char *name, struct vd_str te
 
 int vd_config_read(struct vd_config *config, const char *path, struct vd_config_problem *problem)
 {
-    struct vd_str text;
+    struct vd_str text = {0};
     int error = read_text(path, &text);
 
     if (error != VD_OK) {
