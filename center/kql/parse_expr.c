@@ -149,8 +149,15 @@ static struct vd_kql_node *parse_argument(struct vd_kql_parser *p)
 
 static struct vd_kql_node *parse_call(struct vd_kql_parser *p, struct vd_kql_node *name)
 {
+    static const char *const tables[] = {"datatable", "print", "search", "union", "externaldata"};
     struct vd_kql_node *tail = NULL;
 
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (vd_str_equal_text(name->text, tables[i])) {
+            vd_kql_parse_fail(p, vd_kql_peek(p, 0),
+                "'%s' begins a table and is no function: a table stands in parentheses", tables[i]);
+        }
+    }
     name->kind = VD_KQL_CALL;
     vd_kql_expect_sign(p, "(");
     while (!vd_kql_is_sign(vd_kql_peek(p, 0), ")")) {
