@@ -297,6 +297,46 @@ static int lex_number(struct vd_kql_lexer *l, struct vd_kql_token *token)
     return is_real ? lex_real(l, token, from) : lex_whole(l, token, from, 10);
 }
 
+/* ---- Between words ---- */
+
+/* Spaces beyond ASCII come with what is copied from pages: their length in bytes; 0: it is none. */
+static uint32_t wide_space(const struct vd_kql_lexer *l)
+{
+    static const char *const spaces[] = {"\u00a0", "\u200b", "\u202f", "\u3000", "\ufeff"};
+    const uint8_t last = (uint8_t)at(l, l->at + 2);
+
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+        const uint32_t length = (uint32_t)strlen(spaces[i]);
+
+        if (l->query.length - l->at >= length &&
+            memcmp(l->query.data + l->at, spaces[i], length) == 0) {
+            return length;
+        }
+    }
+    /* U+2000 to U+200A */
+    return (uint8_t)at(l, l->at) == 0xe2 && (uint8_t)at(l, l->at + 1) == 0x80 && last >= 0x80 &&
+            last <= 0x8a
+        ? 3
+        : 0;
+}
+
+static void skip_blank(struct vd_kql_lexer *l)
+{
+    for (;;) {
+        if (isspace((unsigned char)at(l, l->at)) && l->at < l->query.length) {
+            l->at++;
+        } else if ((uint8_t)at(l, l->at) >= 0x80 && wide_space(l) > 0) {
+            l->at += wide_space(l);
+        } else if (at(l, l->at) == '/' && at(l, l->at + 1) == '/') {
+            while (l->at < l->query.length && at(l, l->at) != '\n') {
+                l->at++;
+            }
+        } else {
+            return;
+        }
+    }
+}
+
 /* ---- Literals with a type ---- */
 
 /* X(parser): the value of what stands in parentheses, trimmed and not null. */
@@ -414,8 +454,9 @@ static int lower_guid(struct vd_kql_lexer *l, struct vd_kql_value *value)
 /* The name that was read is a type's, and a parenthesis follows: a literal. False: it is none. */
 static bool lex_typed(struct vd_kql_lexer *l, struct vd_kql_token *token, int *error)
 {
-    const struct vd_str name = written(l, token->offset, l->at);
-    uint32_t open = l->at;
+    const uint32_t end = l->at;
+    const struct vd_str name = written(l, token->offset, end);
+    uint32_t open;
     uint32_t close;
     struct vd_str text;
     size_t i = 0;
@@ -423,9 +464,9 @@ static bool lex_typed(struct vd_kql_lexer *l, struct vd_kql_token *token, int *e
     while (i < sizeof typed / sizeof typed[0] && !vd_str_equal_text(name, typed[i].name)) {
         i++;
     }
-    while (isspace((unsigned char)at(l, open))) {
-        open++;
-    }
+    skip_blank(l);
+    open = l->at;
+    l->at = end;
     if (i == sizeof typed / sizeof typed[0] || at(l, open) != '(') {
         return false;
     }
@@ -502,44 +543,6 @@ static int lex_sign(struct vd_kql_lexer *l, struct vd_kql_token *token)
     snprintf(problem, sizeof problem, "no part of the language begins like this%s",
         c == '&' ? "; did you mean 'and'?" : (c == '!' ? "; did you mean not()?" : ""));
     return fail(l, l->at, l->at + 1, problem);
-}
-
-/* Spaces beyond ASCII come with what is copied from pages: their length in bytes; 0: it is none. */
-static uint32_t wide_space(const struct vd_kql_lexer *l)
-{
-    static const char *const spaces[] = {"\u00a0", "\u200b", "\u202f", "\u3000", "\ufeff"};
-    const uint8_t last = (uint8_t)at(l, l->at + 2);
-
-    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
-        const uint32_t length = (uint32_t)strlen(spaces[i]);
-
-        if (l->query.length - l->at >= length &&
-            memcmp(l->query.data + l->at, spaces[i], length) == 0) {
-            return length;
-        }
-    }
-    /* U+2000 to U+200A */
-    return (uint8_t)at(l, l->at) == 0xe2 && (uint8_t)at(l, l->at + 1) == 0x80 && last >= 0x80 &&
-            last <= 0x8a
-        ? 3
-        : 0;
-}
-
-static void skip_blank(struct vd_kql_lexer *l)
-{
-    for (;;) {
-        if (isspace((unsigned char)at(l, l->at)) && l->at < l->query.length) {
-            l->at++;
-        } else if ((uint8_t)at(l, l->at) >= 0x80 && wide_space(l) > 0) {
-            l->at += wide_space(l);
-        } else if (at(l, l->at) == '/' && at(l, l->at + 1) == '/') {
-            while (l->at < l->query.length && at(l, l->at) != '\n') {
-                l->at++;
-            }
-        } else {
-            return;
-        }
-    }
 }
 
 int vd_kql_lex(struct vd_kql_lexer *l, struct vd_kql_token *token)
