@@ -83,6 +83,7 @@ static int link_day(
         vd_duckdb_day_catalog(day, catalog);
         snprintf(sql, sizeof sql, "CHECKPOINT %s", catalog);
         error = vd_duckdb_run(store->writer, sql, text, text_size);
+        store->broken = store->broken || error != VD_OK; /* as after a commit that failed */
     }
     if (error == VD_OK && vd_duckdb_day_has_log(store, day)) {
         snprintf(text, text_size, "%s keeps its log", from);

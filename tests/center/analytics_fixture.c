@@ -11,8 +11,10 @@
 
 int analytics_open_at(struct analytics_fixture *f)
 {
-    const struct vd_duckdb_options options = {
-        .folder = f->data, .resource_id = "/hubs/it's", .keep = f->keep};
+    const struct vd_duckdb_options options = {.folder = f->data,
+        .resource_id = "/hubs/it's",
+        .memory_limit_mib = f->memory_limit_mib,
+        .keep = f->keep};
 
     return vd_analytics_duckdb_open(&options, &f->analytics, f->text, sizeof f->text);
 }

@@ -16,7 +16,8 @@ struct analytics_fixture {
     char data[768];
     struct vd_analytics *analytics;
     struct vd_analytics_keep keep;
-    char text[512]; /* what the last open or query said */
+    uint32_t memory_limit_mib; /* 0: as it is */
+    char text[512];            /* what the last open or query said */
 };
 
 int analytics_setup(void **state);
