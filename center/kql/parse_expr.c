@@ -110,7 +110,7 @@ static struct vd_kql_node *parse_bool(struct vd_kql_parser *p)
 struct vd_kql_node *vd_kql_parse_option(struct vd_kql_parser *p)
 {
     const struct vd_kql_token *token = vd_kql_peek(p, 0);
-    struct vd_kql_node *option = vd_kql_node_new(p, VD_KQL_NAMED, token);
+    struct vd_kql_node *option = vd_kql_node_new(p, VD_KQL_OPTION, token);
     struct vd_kql_node *tail = NULL;
 
     option->text = vd_kql_parse_name(p)->text;

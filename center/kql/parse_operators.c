@@ -289,7 +289,7 @@ static void rest_mv_expand(struct vd_kql_parser *p, struct vd_kql_node *node)
         vd_kql_node_add(node, &tail, item);
     } while (vd_kql_take_sign(p, ","));
     if (vd_kql_is_word(vd_kql_peek(p, 0), "limit")) {
-        struct vd_kql_node *limit = vd_kql_node_new(p, VD_KQL_NAMED, vd_kql_next(p));
+        struct vd_kql_node *limit = vd_kql_node_new(p, VD_KQL_OPTION, vd_kql_next(p));
         struct vd_kql_node *limit_tail = NULL;
 
         limit->text = VD_STR_LITERAL("limit");

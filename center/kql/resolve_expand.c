@@ -5,15 +5,9 @@
 
 #include "center/kql/resolve_internal.h"
 
-static bool is_parameter(const struct vd_kql_node *item, const char *name)
+static bool is_option(const struct vd_kql_node *item, const char *name)
 {
-    return item->kind == VD_KQL_NAMED && vd_str_equal_text(item->text, name);
-}
-
-static bool is_any_parameter(const struct vd_kql_node *item)
-{
-    return is_parameter(item, "limit") || is_parameter(item, "with_itemindex") ||
-        is_parameter(item, "bagexpansion") || is_parameter(item, "kind");
+    return item->kind == VD_KQL_OPTION && vd_str_equal_text(item->text, name);
 }
 
 struct element {
@@ -111,16 +105,16 @@ struct vd_kql_rel *vd_kql_resolve_mv_expand(struct vd_kql_resolver *r,
     uint32_t count = 0;
 
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        if (!is_any_parameter(item)) {
+        if (item->kind != VD_KQL_OPTION) {
             elements[count++] = add_element(r, scope, expand, item);
         }
     }
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        if (is_parameter(item, "kind") || is_parameter(item, "bagexpansion")) {
+        if (is_option(item, "kind") || is_option(item, "bagexpansion")) {
             expand->expands_pairs = vd_str_equal_text(item->first->text, "array");
-        } else if (is_parameter(item, "limit")) {
+        } else if (is_option(item, "limit")) {
             expand->row_limit = (uint32_t)vd_kql_resolve_count(r, &place, item->first);
-        } else if (is_parameter(item, "with_itemindex")) {
+        } else if (is_option(item, "with_itemindex")) {
             expand->index_column = vd_kql_columns_new(r, &expand->columns,
                 vd_kql_columns_free_name(r, &expand->columns, item->first->text), VD_KQL_LONG)
                                        ->id;

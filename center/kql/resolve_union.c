@@ -187,7 +187,7 @@ struct vd_kql_rel *vd_kql_resolve_union(struct vd_kql_resolver *r, const struct 
         add_part(r, &parts, input, VD_STR_LITERAL(""));
     }
     for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        if (item->kind == VD_KQL_NAMED) {
+        if (item->kind == VD_KQL_OPTION) {
             if (vd_str_equal_text(item->text, "withsource")) {
                 source = item->first->text;
             } else if (vd_str_equal_text(item->text, "isfuzzy")) {
@@ -304,7 +304,7 @@ struct vd_kql_rel *vd_kql_resolve_search(struct vd_kql_resolver *r,
     for (const struct vd_kql_node *item = node->first->next; item != NULL; item = item->next) {
         if (item->kind == VD_KQL_PATTERN) {
             add_matching(r, scope, &parts, item);
-        } else if (item->kind != VD_KQL_NAMED) {
+        } else if (item->kind != VD_KQL_OPTION) {
             add_part(r, &parts, vd_kql_resolve_table(r, scope, item), item->text);
         }
     }

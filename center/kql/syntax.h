@@ -29,9 +29,10 @@
     X(LIST)    /* EXPR*: what stands in parentheses behind in, !in, in~, !in~, has_any, has_all */                             \
     X(MEMBER)  /* "name" EXPR: a.name */                                                                                       \
     X(INDEX)   /* EXPR EXPR: a["name"], a[0] */                                                                                \
-    X(NAMED) /* "name" EXPR: name = expression; with TUPLE as first child: (a, b) = expression */                              \
-    X(TUPLE) /* NAME* */                                                                                                       \
-    X(TYPED) /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                       \
+    X(NAMED)  /* "name" EXPR: name = expression; with TUPLE as first child: (a, b) = expression */                             \
+    X(OPTION) /* "name" LITERAL, NAME or, of limit, EXPR: what an operator is told by name, such as kind=inner */              \
+    X(TUPLE)  /* NAME* */                                                                                                      \
+    X(TYPED)  /* "type" EXPR: to typeof(type), in mv-expand and parse_json-like places */                                      \
     /* Statements and sources: */                                                                                              \
     X(QUERY) /* LET* PIPE: the whole, or the body of a function */                                                             \
     X(LET) /* "name" then EXPR, PIPE or FUNCTION; PARAMETER: declared by declare query_parameters */                           \
@@ -62,9 +63,9 @@
     X(DISTINCT) /* EXPR*, or STAR */                                                                                           \
     X(JOIN) /* "kind, lower case; empty: not said" PIPE, EXPR* of on: NAME or $left.a == $right.b */                           \
     X(LOOKUP) /* likewise */                                                                                                   \
-    X(UNION)  /* "kind: inner, outer; empty" NAMED* parameters (withsource, isfuzzy), then NAME, PATTERN, PIPE* */             \
-    X(SEARCH) /* EXPR predicate, then NAMED* parameters (kind), NAME* tables of in (...); a lone string is a LITERAL */        \
-    X(MV_EXPAND) /* EXPR, NAMED or TYPED*, then NAMED parameters "limit", "with_itemindex", "bagexpansion", "kind" */          \
+    X(UNION) /* "kind: inner, outer; empty" OPTION* (withsource, isfuzzy), then NAME, PATTERN, PIPE* */                        \
+    X(SEARCH) /* EXPR predicate, then OPTION* (kind), NAME* tables of in (...); a lone string is a LITERAL */                  \
+    X(MV_EXPAND) /* EXPR, NAMED or TYPED*, then OPTION* "limit", "with_itemindex", "bagexpansion", "kind" */                   \
     X(PARSE) /* "kind: simple, regex, relaxed" EXPR, then STAR, LITERAL, DECLARATION* in their order */                        \
     X(PARSE_WHERE) /* likewise */                                                                                              \
     X(MAKE_SERIES) /* NAMED or EXPR* each maybe in a DEFAULT, AXIS, [BY] */                                                    \

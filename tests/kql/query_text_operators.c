@@ -58,7 +58,7 @@ static void union_text(const struct vd_kql_node *node, struct vd_buf *out)
     const struct vd_kql_node *table = node->first;
 
     kind_text(node, out);
-    for (; table->kind == VD_KQL_NAMED; table = table->next) {
+    for (; table->kind == VD_KQL_OPTION; table = table->next) {
         kql_word_text(table->text, out);
         vd_buf_append_text(out, "=");
         kql_query_text(table->first, out);
@@ -78,7 +78,7 @@ static void search_text(const struct vd_kql_node *node, struct vd_buf *out)
 {
     const struct vd_kql_node *option = node->first->next;
 
-    for (; option != NULL && option->kind == VD_KQL_NAMED; option = option->next) {
+    for (; option != NULL && option->kind == VD_KQL_OPTION; option = option->next) {
         vd_buf_append_text(out, " kind=");
         kql_query_text(option->first, out);
     }
@@ -96,44 +96,21 @@ static void search_text(const struct vd_kql_node *node, struct vd_buf *out)
     vd_buf_append_text(out, ")");
 }
 
-static bool is_parameter(const struct vd_kql_node *node)
-{
-    return node->kind == VD_KQL_NAMED && node->first->kind != VD_KQL_TUPLE &&
-        (vd_str_equal_text(node->text, "kind") || vd_str_equal_text(node->text, "limit") ||
-            vd_str_equal_text(node->text, "bagexpansion") ||
-            vd_str_equal_text(node->text, "with_itemindex"));
-}
-
-/* The first of the parameters, which end the list, the limit behind all others; NULL: there are none. */
-static const struct vd_kql_node *parameters_of(const struct vd_kql_node *node)
-{
-    const struct vd_kql_node *begin = NULL;
-
-    for (const struct vd_kql_node *item = node->first; item != NULL; item = item->next) {
-        if (!is_parameter(item) || (vd_str_equal_text(item->text, "limit") && item->next != NULL)) {
-            begin = NULL;
-        } else if (begin == NULL && item != node->first) {
-            begin = item;
-        }
-    }
-    return begin;
-}
-
 static void mv_expand_text(const struct vd_kql_node *node, struct vd_buf *out)
 {
-    const struct vd_kql_node *parameters = parameters_of(node);
     const struct vd_kql_node *limit = NULL;
 
-    for (const struct vd_kql_node *p = parameters; p != NULL; p = p->next) {
-        if (vd_str_equal_text(p->text, "limit")) {
-            limit = p;
-        } else {
-            vd_buf_printf(out, "%.*s=", VD_STR_ARG(p->text));
-            kql_query_text(p->first, out);
+    for (const struct vd_kql_node *option = node->first; option != NULL; option = option->next) {
+        if (option->kind == VD_KQL_OPTION && vd_str_equal_text(option->text, "limit")) {
+            limit = option;
+        } else if (option->kind == VD_KQL_OPTION) {
+            vd_buf_printf(out, "%.*s=", VD_STR_ARG(option->text));
+            kql_query_text(option->first, out);
             vd_buf_append_text(out, " ");
         }
     }
-    for (const struct vd_kql_node *item = node->first; item != parameters; item = item->next) {
+    for (const struct vd_kql_node *item = node->first; item != NULL && item->kind != VD_KQL_OPTION;
+         item = item->next) {
         vd_buf_append_text(out, item != node->first ? ", " : "");
         kql_query_text(item->kind == VD_KQL_TYPED ? item->first : item, out);
         if (item->kind == VD_KQL_TYPED) {
