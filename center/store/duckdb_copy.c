@@ -162,6 +162,7 @@ static int copy_rows(struct vd_duckdb *store)
             .to = CATALOG,
             .table = &vd_duckdb_tables[i],
             .rows = copy->rows[i],
+            .piece_rows = vd_duckdb_piece_rows(store),
             .is_cancelled = &copy->is_cancelled};
 
         error = vd_duckdb_rows_copy(&rows, copy->text, sizeof copy->text);
@@ -192,9 +193,9 @@ static void copy_newest(void *context)
     char *path = copy_path(store, &copy->newest);
     int detached;
 
-    finishing->error = path == NULL
-        ? VD_E_NOMEM
-        : vd_duckdb_attach(copy->connection, path, CATALOG, "", copy->text, sizeof copy->text);
+    finishing->error = path == NULL ? VD_E_NOMEM
+                                    : vd_duckdb_attach(copy->connection, path, CATALOG,
+                                          VD_DUCKDB_GROUP_ROWS, copy->text, sizeof copy->text);
     free(path);
     if (finishing->error == VD_OK) {
         finishing->error = copy_rows(store);

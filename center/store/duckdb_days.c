@@ -103,13 +103,14 @@ void vd_duckdb_append_literal(struct vd_buf *sql, const char *value)
 /* ---- The instance ---- */
 
 int vd_duckdb_attach(duckdb_connection connection, const char *path, const char *catalog,
-    const char *options, char *text, size_t text_size)
+    uint32_t group_rows, char *text, size_t text_size)
 {
     struct vd_buf sql = {0};
 
     vd_buf_append_text(&sql, "ATTACH ");
     vd_duckdb_append_literal(&sql, path);
-    vd_buf_printf(&sql, " AS %s (STORAGE_VERSION 'v1.4.0'%s)", catalog, options);
+    vd_buf_printf(&sql, " AS %s (STORAGE_VERSION 'v1.4.0', ROW_GROUP_SIZE %u)", catalog,
+        (unsigned)group_rows);
     return vd_duckdb_run_built_on(connection, &sql, text, text_size);
 }
 
@@ -162,7 +163,8 @@ int vd_duckdb_day_attach(
 
     vd_duckdb_day_catalog(day, catalog);
     if (path != NULL) {
-        error = vd_duckdb_attach(store->writer, path, catalog, "", text, text_size);
+        error =
+            vd_duckdb_attach(store->writer, path, catalog, VD_DUCKDB_GROUP_ROWS, text, text_size);
     }
     free(path);
     if (error == VD_OK) {
@@ -335,7 +337,8 @@ void vd_duckdb_instance_close(struct vd_duckdb *store)
 static int fill_new_day(struct vd_duckdb *store, const char *path, char *text, size_t text_size)
 {
     char ignored[VD_DUCKDB_TEXT_SIZE];
-    int error = vd_duckdb_attach(store->writer, path, "vd_creating", "", text, text_size);
+    int error =
+        vd_duckdb_attach(store->writer, path, "vd_creating", VD_DUCKDB_GROUP_ROWS, text, text_size);
     int detached;
 
     if (error != VD_OK) {

@@ -35,11 +35,14 @@ struct vd_duckdb_rewrite {
     struct vd_duckdb_day from;
     struct vd_duckdb_day to;
     bool keeps[VD_ANALYTICS_KINDS];
+    uint32_t piece_rows;
     int error;
     char text[VD_DUCKDB_TEXT_SIZE];
 };
 
 #define VD_DUCKDB_TABLES 4
+/* Rows of a day's file that are compressed together while it grows. What a checkpoint needs in memory grows with them. */
+#define VD_DUCKDB_GROUP_ROWS 30720U
 
 /* A copy of all days: center/store/analytics.h. */
 struct vd_duckdb_copy {
@@ -127,9 +130,9 @@ VD_NODISCARD int vd_duckdb_day_attach(
     struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size);
 /* The place of the day that rows came to last, which is the newest unless a clock went back; 0 where there is none. */
 size_t vd_duckdb_day_current(const struct vd_duckdb *store);
-/* Attaches a file; options: "" or more of them, ", ROW_GROUP_SIZE ...". */
+/* Attaches a file, in which rows that come are put together in groups of so many: a multiple of VD_DUCKDB_GROUP_ROWS. */
 VD_NODISCARD int vd_duckdb_attach(duckdb_connection connection, const char *path,
-    const char *catalog, const char *options, char *text, size_t text_size);
+    const char *catalog, uint32_t group_rows, char *text, size_t text_size);
 
 /* ---- duckdb_folder.c: names and files ---- */
 
@@ -172,9 +175,12 @@ struct vd_duckdb_rows_copy {
     const char *to;
     const struct vd_duckdb_table *table;
     uint64_t rows;
+    uint32_t piece_rows; /* at once */
     bool is_sorted;
     const atomic_bool *is_cancelled;
 };
+/* How many rows may be copied at once: what the memory is enough for. */
+uint32_t vd_duckdb_piece_rows(const struct vd_duckdb *store);
 /* VD_E_CLOSED: cancelled; VD_E_CORRUPT: another number of rows came out. */
 VD_NODISCARD int vd_duckdb_rows_copy(
     const struct vd_duckdb_rows_copy *copy, char *text, size_t text_size);

@@ -7,16 +7,24 @@
 #include "lib/clock.h"
 
 /* Rows that are sorted at once and compressed together; half a gigabyte of memory is enough for twice that many. */
-#define PIECE_ROWS    245760
-#define PIECE_OPTIONS ", ROW_GROUP_SIZE 245760"
-#define CATALOG       "vd_rewriting"
+#define PIECE_ROWS_MAX     245760U
+#define PIECE_ROWS_PER_MIB 480U
+#define CATALOG            "vd_rewriting"
 /* An interrupt between two statements goes unheard: it is repeated. */
 #define STOP_REPEAT_MS 20
+
+uint32_t vd_duckdb_piece_rows(const struct vd_duckdb *store)
+{
+    uint64_t rows = (uint64_t)store->memory_limit_mib * PIECE_ROWS_PER_MIB;
+
+    rows = rows < PIECE_ROWS_MAX ? rows - rows % VD_DUCKDB_GROUP_ROWS : PIECE_ROWS_MAX;
+    return rows > VD_DUCKDB_GROUP_ROWS ? (uint32_t)rows : VD_DUCKDB_GROUP_ROWS;
+}
 
 static int copy_piece(
     const struct vd_duckdb_rows_copy *copy, uint64_t row, char *text, size_t text_size)
 {
-    const uint64_t end = row + PIECE_ROWS < copy->rows ? row + PIECE_ROWS : copy->rows;
+    const uint64_t end = row + copy->piece_rows < copy->rows ? row + copy->piece_rows : copy->rows;
     struct vd_buf sql = {0};
 
     if (atomic_load(copy->is_cancelled)) {
@@ -46,7 +54,7 @@ int vd_duckdb_rows_copy(const struct vd_duckdb_rows_copy *copy, char *text, size
     uint64_t copied = 0;
     int error = VD_OK;
 
-    for (uint64_t row = 0; error == VD_OK && row < copy->rows; row += PIECE_ROWS) {
+    for (uint64_t row = 0; error == VD_OK && row < copy->rows; row += copy->piece_rows) {
         error = copy_piece(copy, row, text, text_size);
     }
     if (error == VD_OK) {
@@ -67,6 +75,7 @@ static int copy_table(
         .from = from,
         .to = CATALOG,
         .table = table,
+        .piece_rows = r->piece_rows,
         .is_sorted = true,
         .is_cancelled = &r->is_cancelled};
     int error = count_rows(r->connection, from, table->name, &copy.rows, r->text, sizeof r->text);
@@ -103,7 +112,7 @@ static void *rewrite_main(void *argument)
     int detached;
 
     r->error =
-        vd_duckdb_attach(r->connection, r->path, CATALOG, PIECE_OPTIONS, r->text, sizeof r->text);
+        vd_duckdb_attach(r->connection, r->path, CATALOG, r->piece_rows, r->text, sizeof r->text);
     if (r->error == VD_OK) {
         r->error = copy_day(r);
         detached = vd_duckdb_run(r->connection, "DETACH " CATALOG, ignored, sizeof ignored);
@@ -131,6 +140,7 @@ int vd_duckdb_rewrite_start(
         return VD_E_NOMEM;
     }
     r->from = *day;
+    r->piece_rows = vd_duckdb_piece_rows(store);
     r->to = (struct vd_duckdb_day){.day = day->day, .generation = day->generation + 1};
     for (size_t i = 0; i < VD_ANALYTICS_KINDS; i++) {
         r->keeps[i] = keeps[i];
