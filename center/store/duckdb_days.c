@@ -190,6 +190,8 @@ static int lock_down(struct vd_duckdb *store, char *text, size_t text_size)
 {
     static const char *const settings[] = {
         "SET GLOBAL TimeZone='UTC'",
+        /* Rows since the last checkpoint are in memory as they came, and no query's need can drive them out; 16 MB by itself. */
+        "SET GLOBAL checkpoint_threshold='4MB'",
         /* A checkpoint that failed leaves tables that miss rows (DuckDB 1.4): closing must not write those down. */
         "PRAGMA disable_checkpoint_on_shutdown",
         "SET GLOBAL enable_external_access=false",
