@@ -410,6 +410,19 @@ static void test_notify__the_receiver_is_verified(void **state)
     assert_int_equal(count_of(&requests), 0);
 }
 
+/* The right authority, another name. */
+static void test_notify__the_receiver_has_the_name_of_the_url(void **state)
+{
+    struct fixture *f = *state;
+
+    snprintf(f->url, sizeof f->url, "https://127.0.0.1:%u/in", vd_http_port(f->receiver));
+    add_webhook(f, "hook", f->certificate, "vedette");
+    start(f);
+    happen(f, 0, 1);
+    await_state(f, "hook", "failing");
+    assert_int_equal(count_of(&requests), 0);
+}
+
 static void test_notify__a_sink_that_is_made_anew_has_its_new_settings(void **state)
 {
     struct fixture *f = *state;
@@ -640,6 +653,7 @@ int main(void)
         TEST(a_slow_receiver_holds_up_nobody),
         TEST(what_is_refused_becomes_a_dead_letter_and_comes_by_replay),
         TEST(the_receiver_is_verified),
+        TEST(the_receiver_has_the_name_of_the_url),
         TEST(a_sink_that_is_made_anew_has_its_new_settings),
         TEST(ocsf),
         TEST(a_file_has_each_once_over_kills),

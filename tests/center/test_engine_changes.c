@@ -254,6 +254,22 @@ static void test_engine_changes__a_clock_ahead_costs_no_minimum(void **state)
     assert_int_equal(engine_findings_of(f, FLOW_TYPE), 0);
 }
 
+/* Nothing goes for its age by a clock that jumped, until the service has run for a day since. */
+static void test_engine_changes__a_jump_is_believed_after_a_day(void **state)
+{
+    struct engine_fixture *f = *state;
+    const int64_t day = 24 * HOUR_MS;
+    const int64_t ahead = START_MS + 365 * day;
+
+    engine_pass_time(f, START_MS, START_MS + MINUTE_MS);
+    assert_true(vd_engine_trusts_time(f->engine, START_MS + MINUTE_MS));
+    assert_false(vd_engine_trusts_time(f->engine, ahead));
+    engine_pass_time(f, ahead, ahead + day - MINUTE_MS);
+    assert_false(vd_engine_trusts_time(f->engine, ahead + day - MINUTE_MS));
+    engine_pass_time(f, ahead + day - MINUTE_MS, ahead + day + MINUTE_MS);
+    assert_true(vd_engine_trusts_time(f->engine, ahead + day + MINUTE_MS));
+}
+
 /* The hub was a year ahead, and is not any more: it goes on. */
 static void test_engine_changes__a_clock_that_is_set_back(void **state)
 {
@@ -489,6 +505,7 @@ int main(void)
         ENGINE_TEST(test_engine_changes__an_enabled_device_is_not_silent_yet),
         ENGINE_TEST(test_engine_changes__only_modules_twins_are_asked_for),
         ENGINE_TEST(test_engine_changes__a_clock_ahead_costs_no_minimum),
+        ENGINE_TEST(test_engine_changes__a_jump_is_believed_after_a_day),
         ENGINE_TEST(test_engine_changes__a_clock_that_is_set_back),
         ENGINE_TEST(test_engine_changes__no_minimum_over_a_start),
         ENGINE_TEST(test_engine_changes__anything),

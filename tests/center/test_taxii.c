@@ -203,6 +203,27 @@ static void test_taxii__failures(void **state)
     assert_true(feed_matches(f, "192.0.2.1"));
 }
 
+/* A server that always has one page more: the fetch ends, and the feed has what it had. */
+static void test_taxii__endless(void **state)
+{
+    static const struct vd_feed_rhythm hasty = {1000, MINUTE, MINUTE};
+    struct feed_fixture *f = *state;
+
+    feed_must_put(f, "{\"taxii\":\"%s\"}", NULL);
+    feed_server_answer(&f->server,
+        TAXII("", "{\"objects\":[" INDICATOR("1", "2026-01-01T00:00:00Z", "192.0.2.1") "]}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    feed_server_answer(&f->server,
+        TAXII("",
+            "{\"more\":true,\"next\":\"n\",\"objects\":[" INDICATOR(
+                "2", "2026-01-01T00:00:00Z", "192.0.2.2") "]}"));
+    assert_int_equal(vd_feed_fetch_now(f->store, f->get, &hasty, "f"), VD_OK);
+    feed_expect_error(f, "the collection has too many pages, or takes too long");
+    assert_true(feed_matches(f, "192.0.2.1"));
+    assert_false(feed_matches(f, "192.0.2.2"));
+}
+
 int main(void)
 {
 #define FETCH_TEST(test) cmocka_unit_test_setup_teardown(test, feed_setup, feed_teardown)
@@ -212,6 +233,7 @@ int main(void)
         FETCH_TEST(test_taxii__same_next),
         FETCH_TEST(test_taxii__ended),
         FETCH_TEST(test_taxii__failures),
+        FETCH_TEST(test_taxii__endless),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,10 +29,7 @@ static int run(struct analytics_fixture *f, struct vd_str text, struct vd_query_
         .limits = {.max_rows = 1000, .timeout_ms = TIMEOUT_MS}};
     const int64_t began_ms = vd_clock_monotonic_ms();
     json_t *result = NULL;
-    fprintf(stderr, "RUN %.150s\n", text.data);
     const int error = vd_query_run(f->analytics, &query, &result, problem);
-    fprintf(stderr, "   %d %s%s %lld ms\n", error, problem->text, problem->place.text,
-        (long long)(vd_clock_monotonic_ms() - began_ms));
     struct rusage usage;
 
     if (error == VD_OK) {
