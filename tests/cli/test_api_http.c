@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -412,6 +413,9 @@ static void test_api_http__long_query(void **state)
     fd = connect_raw();
     assert_int_equal(send(fd, request.data, request.length, MSG_NOSIGNAL), (ssize_t)request.length);
     vd_buf_release(&request);
+    while (vd_analytics_queries_running(api.analytics) == 0) {
+        sched_yield();
+    }
     answer = call("GET", "/status", NULL, VD_STR_LITERAL(""));
     assert_int_equal(answer.status, 200);
     json_decref(answer.body);
