@@ -411,13 +411,13 @@ static void check_engine(const struct vd_engine *engine)
     }
     for (size_t i = 0; i < engine->states.size; i++) {
         const struct vd_device_state *device = engine->states.slots[i];
+        const bool has_rules = device != NULL && device->rules != NULL;
 
-        joined += device != NULL && device->rules != NULL ? 1 : 0;
-        for (uint32_t k = 0; device != NULL && !device->is_gone && k < device->window_count; k++) {
-            const struct vd_window_rule *rule;
+        joined += has_rules ? 1 : 0;
+        assert_true(has_rules || device == NULL || device->is_gone || device->window_count == 0);
+        for (uint32_t k = 0; has_rules && !device->is_gone && k < device->window_count; k++) {
+            const struct vd_window_rule *rule = &device->rules->windows[device->windows[k].counter];
 
-            assert_non_null(device->rules);
-            rule = &device->rules->windows[device->windows[k].counter];
             assert_true(rule->is_enabled);
             assert_true(device->windows[k].index * rule->window_ms <= engine->now_ms);
         }
