@@ -419,7 +419,7 @@ static void test_api_http__long_query(void **state)
     answer = call("GET", "/status", NULL, VD_STR_LITERAL(""));
     assert_int_equal(answer.status, 200);
     json_decref(answer.body);
-    ended = vd_http_stop(http, 100);
+    ended = vd_http_stop(http, 0); /* in a while it would be interrupted, and end */
     if (ended) {
         http = NULL;
     }
