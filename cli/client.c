@@ -172,8 +172,11 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
     }
     /* What the service would log goes to nobody here: the command says it itself. */
     vd_log_set_level(VD_LOG_ERROR);
-    error =
-        vd_stores_open(data_dir, &config, vd_api_needs(request), &stores, error_text, error_size);
+    error = vd_stores_find(data_dir, error_text, error_size);
+    if (error == VD_OK) {
+        error = vd_stores_open(
+            data_dir, &config, vd_api_needs(request), &stores, error_text, error_size);
+    }
     if (error != VD_OK) {
         return error;
     }

@@ -452,9 +452,12 @@ static void allow_reload(struct service *service)
 static int start(struct service *service)
 {
     char error_text[1024] = "";
-    int error = vd_stores_open(service->dir, &service->config, VD_NEEDS_ALL, &service->stores,
-        error_text, sizeof error_text);
+    int error = vd_stores_find(service->dir, error_text, sizeof error_text);
 
+    if (error == VD_OK) {
+        error = vd_stores_open(service->dir, &service->config, VD_NEEDS_ALL, &service->stores,
+            error_text, sizeof error_text);
+    }
     if (error == VD_OK) {
         error =
             start_export(service, error_text, sizeof error_text); /* before the log is trimmed */

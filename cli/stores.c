@@ -3,6 +3,10 @@
 
 #include "cli/stores.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include <sqlite3.h>
 
 #include "api/api.h"
@@ -35,7 +39,23 @@ static int format_of(const char *path)
     return version;
 }
 
-static const char *advice_for(int error)
+/* Stores without which the others cannot be right: twins belong to the registry's devices, alerts to the log's records. */
+static const char *const roots[] = {VD_FILE_REGISTRY, VD_FILE_LOG};
+
+static bool is_root(const char *path)
+{
+    const char *name = strrchr(path, '/');
+
+    name = name != NULL ? name + 1 : path;
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        if (strcmp(name, roots[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *advice_for(int error, const char *path)
 {
     switch (error) {
     case VD_E_FULL:
@@ -43,7 +63,9 @@ static const char *advice_for(int error)
     case VD_E_BUSY:
         return "end the other process first";
     case VD_E_CORRUPT:
-        return "restore it from a backup, or move it away to start with an empty one";
+        return is_root(path)
+            ? "restore it from a backup"
+            : "restore it from a backup, or move it away to start with an empty one";
     case VD_E_DENIED:
         return "run as the user who owns the data directory";
     default:
@@ -59,7 +81,7 @@ void vd_store_error_text(const char *path, int error, char *out, size_t size)
             "nothing was changed: run that version again",
             path, format_of(path), VD_VERSION);
     } else {
-        snprintf(out, size, "%s: %s; %s", path, vd_error_text(error), advice_for(error));
+        snprintf(out, size, "%s: %s; %s", path, vd_error_text(error), advice_for(error, path));
     }
 }
 
@@ -196,6 +218,24 @@ static int open_analytics(const struct opening *o)
                 : "");
     }
     return error;
+}
+
+int vd_stores_find(const char *dir, char *error_text, size_t error_size)
+{
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        char path[VD_PATH_SIZE];
+        struct stat status;
+
+        if (vd_data_path(dir, roots[i], path) != VD_OK) {
+            continue; /* opening it says so */
+        }
+        if (stat(path, &status) == 0 ? status.st_size == 0 : errno == ENOENT) {
+            snprintf(error_text, error_size,
+                "%s: is gone, or empty; restore the data directory from a backup", path);
+            return VD_E_CORRUPT;
+        }
+    }
+    return VD_OK;
 }
 
 int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,

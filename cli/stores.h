@@ -24,6 +24,12 @@ struct vd_stores {
 };
 
 /*
+ * Whether the registry and the log are there, as they are since `vedette init`: made anew they would take twins and alerts with them.
+ * VD_E_CORRUPT: one is gone, or empty; error_text says which, and what to do.
+ */
+VD_NODISCARD int vd_stores_find(const char *dir, char *error_text, size_t error_size);
+
+/*
  * Opens those of `needs` (VD_NEEDS_*, see api/api.h) in `dir`, whose lock the caller has; makes those that are absent.
  * On failure none is open, and error_text says which file, what is wrong and what to do.
  */

@@ -369,6 +369,32 @@ static void test_program__damaged_stores(void **state)
     }
 }
 
+/* Made anew it would be one without devices, and their twins would be swept away. */
+static void test_program__lost_stores(void **state)
+{
+    static const char *const files[] = {"registry.db", "events.db"};
+    static const char *const losses[] = {"truncate -s 0", "rm"};
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("device create pump --data-dir %s", folder->data), 0);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        assert_int_equal(shell("cd %s && cp %s kept", folder->data, files[i]), 0);
+        for (size_t k = 0; k < COUNT(losses); k++) {
+            assert_int_equal(shell("%s %s/%s", losses[k], folder->data, files[i]), 0);
+            assert_int_equal(
+                vedette("serve --set mqtt.listen=127.0.0.1:0 --data-dir %s", folder->data), 1);
+            assert_said(files[i]);
+            assert_said("restore the data directory from a backup");
+            assert_int_equal(vedette("device list --data-dir %s", folder->data), 1);
+            assert_said(files[i]);
+            assert_int_not_equal(shell("test -s %s/%s", folder->data, files[i]), 0);
+        }
+        assert_int_equal(shell("cd %s && mv kept %s", folder->data, files[i]), 0);
+        assert_int_equal(vedette("device show pump --data-dir %s", folder->data), 0);
+    }
+}
+
 static void test_program__lost_master_key(void **state)
 {
     const struct folder *folder = *state;
@@ -430,6 +456,7 @@ int main(void)
         TEST(wrong_configuration),
         TEST(newer_database),
         TEST(damaged_stores),
+        TEST(lost_stores),
         TEST(lost_master_key),
     };
 
