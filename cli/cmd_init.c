@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `vedette init`: makes a data directory, whole or not at all. */
+/* `vedette init`: makes a data directory, whole or not at all; or one of its stores where that is gone. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,8 @@ const struct vd_option vd_init_options[] = {
     {"https", "ADDRESS:PORT",
         "serves back ends and management there, as 0.0.0.0:443; default: not"},
     {"san", "NAME", "a further name or address for the server's certificate; may be repeated"},
+    {"store", "FILE",
+        "makes only this one, empty, in a data directory where it is gone: alerts.db or state.db"},
     {NULL, NULL, NULL},
 };
 
@@ -138,14 +140,65 @@ static bool options_are_valid(const struct vd_invocation *invocation, const char
     return true;
 }
 
+/* ---- One store, where it is gone ---- */
+
+static int begin_anew(const char *dir, const char *file, char *error_text, size_t error_size)
+{
+    char path[VD_PATH_SIZE];
+    struct vd_config config;
+    struct vd_config_problem problem = {""};
+    bool serving = false;
+    int lock = -1;
+    int error = vd_data_dir_find(dir, error_text, error_size);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    error = vd_data_lock(dir, VD_LOCK_COMMAND, &lock, &serving);
+    if (error != VD_OK) {
+        vd_data_dir_error_text(dir, error, error_text, error_size);
+        return error;
+    }
+    vd_config_defaults(&config);
+    error = vd_data_path(dir, VD_FILE_CONFIG, path);
+    if (error == VD_OK) {
+        error = vd_config_read(&config, path, &problem);
+    }
+    if (error == VD_OK) {
+        error = vd_stores_begin_anew(dir, &config, file, error_text, error_size);
+    } else {
+        snprintf(error_text, error_size, "%s", problem.text);
+    }
+    close(lock);
+    return error;
+}
+
+static int run_begin_anew(const struct vd_invocation *invocation, const char *file)
+{
+    char error_text[1024] = "";
+
+    if (invocation->given_count > 1) {
+        return vd_cli_usage(invocation, "--store goes with no other option");
+    }
+    if (begin_anew(invocation->data_dir, file, error_text, sizeof error_text) != VD_OK) {
+        return vd_cli_fail("%s", error_text);
+    }
+    printf("%s/%s is made anew, and empty\n", invocation->data_dir, file);
+    return VD_EXIT_OK;
+}
+
 int vd_cmd_init(const struct vd_invocation *invocation)
 {
+    const char *store = vd_invocation_value(invocation, "store");
     const char *hub_name = vd_invocation_value(invocation, "hub-name");
     char dir[VD_PATH_SIZE];
     char own_name[VD_HOST_NAME_MAX + 1];
     char error_text[1024] = "";
     struct wish wish = {invocation, NULL};
 
+    if (store != NULL) {
+        return run_begin_anew(invocation, store);
+    }
     if (hub_name == NULL) {
         default_hub_name(own_name);
         hub_name = own_name;

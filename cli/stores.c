@@ -39,38 +39,70 @@ static int format_of(const char *path)
     return version;
 }
 
-/* Stores without which the others cannot be right: twins belong to the registry's devices, alerts to the log's records. */
-static const char *const roots[] = {VD_FILE_REGISTRY, VD_FILE_LOG};
+/*
+ * Stores that are there since `vedette init`, and are not made again in silence. Without some the others cannot be right: twins
+ * belong to the registry's devices, alerts to the log's records. The rest may be begun anew by who knows what is lost.
+ */
+static const struct {
+    const char *file;
+    unsigned need;
+    bool can_begin_anew;
+} made_once[] = {
+    {VD_FILE_REGISTRY, VD_NEEDS_REGISTRY, false},
+    {VD_FILE_LOG, VD_NEEDS_LOG, false},
+    {VD_FILE_ALERTS, VD_NEEDS_ALERTS, true},
+    {VD_FILE_STATE, VD_NEEDS_STATE, true},
+};
+#define MADE_ONCE_COUNT (sizeof made_once / sizeof made_once[0])
 
-static bool is_root(const char *path)
+/* Its place in made_once; MADE_ONCE_COUNT for another file. */
+static size_t made_once_of(const char *path)
 {
-    const char *name = strrchr(path, '/');
+    const char *slash = strrchr(path, '/');
+    size_t i = 0;
 
-    name = name != NULL ? name + 1 : path;
-    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        if (strcmp(name, roots[i]) == 0) {
-            return true;
-        }
+    while (
+        i < MADE_ONCE_COUNT && strcmp(made_once[i].file, slash != NULL ? slash + 1 : path) != 0) {
+        i++;
     }
-    return false;
+    return i;
 }
 
-static const char *advice_for(int error, const char *path)
+static void put_advice(int error, const char *path, char *out, size_t size)
 {
+    const size_t i = made_once_of(path);
+    const char *advice;
+
     switch (error) {
     case VD_E_FULL:
-        return "make room on its file system";
+        advice = "make room on its file system";
+        break;
     case VD_E_BUSY:
-        return "end the other process first";
+        advice = "end the other process first";
+        break;
     case VD_E_CORRUPT:
-        return is_root(path)
+        if (i < MADE_ONCE_COUNT && made_once[i].can_begin_anew) {
+            snprintf(out, size,
+                "restore it from a backup; or move it away, and `vedette init --store %s` makes an empty one",
+                made_once[i].file);
+            return;
+        }
+        advice = i < MADE_ONCE_COUNT
             ? "restore it from a backup"
             : "restore it from a backup, or move it away to start with an empty one";
+        break;
     case VD_E_DENIED:
-        return "run as the user who owns the data directory";
+        advice =
+            "it is to be readable and writable by this user: run as the one who owns the data directory, "
+            "or see that the file is theirs, mode 0600";
+        break;
+    case VD_E_NOT_FOUND:
+        advice = "it is made when the service starts";
+        break;
     default:
-        return "see the log";
+        advice = "see the log";
     }
+    snprintf(out, size, "%s", advice);
 }
 
 void vd_store_error_text(const char *path, int error, char *out, size_t size)
@@ -81,7 +113,10 @@ void vd_store_error_text(const char *path, int error, char *out, size_t size)
             "nothing was changed: run that version again",
             path, format_of(path), VD_VERSION);
     } else {
-        snprintf(out, size, "%s: %s; %s", path, vd_error_text(error), advice_for(error, path));
+        char advice[200];
+
+        put_advice(error, path, advice, sizeof advice);
+        snprintf(out, size, "%s: %s; %s", path, vd_error_text(error), advice);
     }
 }
 
@@ -220,22 +255,74 @@ static int open_analytics(const struct opening *o)
     return error;
 }
 
+static bool is_gone(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 ? status.st_size == 0 : errno == ENOENT;
+}
+
 int vd_stores_find(const char *dir, char *error_text, size_t error_size)
 {
-    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+    for (size_t i = 0; i < MADE_ONCE_COUNT; i++) {
         char path[VD_PATH_SIZE];
-        struct stat status;
 
-        if (vd_data_path(dir, roots[i], path) != VD_OK) {
-            continue; /* opening it says so */
+        if (vd_data_path(dir, made_once[i].file, path) != VD_OK || !is_gone(path)) {
+            continue; /* of a path that is too long opening it says so */
         }
-        if (stat(path, &status) == 0 ? status.st_size == 0 : errno == ENOENT) {
+        if (made_once[i].can_begin_anew) {
+            snprintf(error_text, error_size,
+                "%s: is gone, or empty; restore the data directory from a backup, "
+                "or make an empty one: `vedette init --store %s`",
+                path, made_once[i].file);
+        } else {
             snprintf(error_text, error_size,
                 "%s: is gone, or empty; restore the data directory from a backup", path);
-            return VD_E_CORRUPT;
         }
+        return VD_E_CORRUPT;
     }
     return VD_OK;
+}
+
+int vd_stores_begin_anew(const char *dir, const struct vd_config *config, const char *file,
+    char *error_text, size_t error_size)
+{
+    const size_t i = made_once_of(file);
+    char path[VD_PATH_SIZE];
+    char note[64];
+    struct vd_stores stores = {0};
+    int error;
+
+    if (i == MADE_ONCE_COUNT || !made_once[i].can_begin_anew ||
+        strcmp(made_once[i].file, file) != 0) {
+        snprintf(error_text, error_size,
+            "--store %s: is to be " VD_FILE_ALERTS " or " VD_FILE_STATE
+            ": without its other stores a data directory "
+            "is restored from a backup, or made anew as a whole",
+            file);
+        return VD_E_INVALID;
+    }
+    error = vd_data_path(dir, file, path);
+    if (error == VD_OK && !is_gone(path)) {
+        snprintf(error_text, error_size,
+            "%s: is there; an empty one is made only in the place of one that is gone: move it away first",
+            path);
+        return VD_E_EXISTS;
+    }
+    if (error == VD_OK) {
+        error = vd_stores_open(
+            dir, config, made_once[i].need | VD_NEEDS_AUDIT, &stores, error_text, error_size);
+    }
+    if (error == VD_OK) {
+        snprintf(note, sizeof note, "%s, empty", file);
+        error = vd_audit_add_program(stores.audit, "store.anew", note);
+        vd_stores_close(&stores);
+        if (error != VD_OK) {
+            snprintf(error_text, error_size, "%s: made, but the audit trail does not say so: %s",
+                path, vd_error_text(error));
+        }
+    }
+    return error;
 }
 
 int vd_stores_open(const char *dir, const struct vd_config *config, unsigned needs,

@@ -24,10 +24,17 @@ struct vd_stores {
 };
 
 /*
- * Whether the registry and the log are there, as they are since `vedette init`: made anew they would take twins and alerts with them.
- * VD_E_CORRUPT: one is gone, or empty; error_text says which, and what to do.
+ * Whether the stores are there that are since `vedette init`: registry, log, alerts and state. Made anew in silence they would
+ * take twins, alerts and settings with them. VD_E_CORRUPT: one is gone, or empty; error_text says which, and what to do.
  */
 VD_NODISCARD int vd_stores_find(const char *dir, char *error_text, size_t error_size);
+
+/*
+ * Makes the store `file`, alerts.db or state.db, empty where it is gone, and has the audit trail say so. The caller has the lock.
+ * VD_E_INVALID: another file; VD_E_EXISTS: it is there. error_text says what is wrong and what to do.
+ */
+VD_NODISCARD int vd_stores_begin_anew(const char *dir, const struct vd_config *config,
+    const char *file, char *error_text, size_t error_size);
 
 /*
  * Opens those of `needs` (VD_NEEDS_*, see api/api.h) in `dir`, whose lock the caller has; makes those that are absent.

@@ -395,6 +395,40 @@ static void test_program__lost_stores(void **state)
     }
 }
 
+/* Those that may be begun anew are not, until it is asked for; then the trail says so. */
+static void test_program__stores_begun_anew(void **state)
+{
+    static const char *const files[] = {"alerts.db", "state.db"};
+    static const char *const losses[] = {"truncate -s 0", "rm"};
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        assert_int_equal(vedette("init --store %s --data-dir %s", files[i], folder->data), 1);
+        assert_said("is there");
+        for (size_t k = 0; k < COUNT(losses); k++) {
+            assert_int_equal(shell("%s %s/%s", losses[k], folder->data, files[i]), 0);
+            assert_int_equal(
+                vedette("serve --set mqtt.listen=127.0.0.1:0 --data-dir %s", folder->data), 1);
+            assert_said(files[i]);
+            assert_said("`vedette init --store");
+            assert_int_equal(vedette("device list --data-dir %s", folder->data), 1);
+            assert_int_not_equal(shell("test -s %s/%s", folder->data, files[i]), 0);
+            assert_int_equal(vedette("init --store %s --data-dir %s", files[i], folder->data), 0);
+            assert_int_equal(
+                vedette("audit show %zu --data-dir %s", 2 + 2 * i + k, folder->data), 0);
+            assert_said("store.anew");
+            assert_said(files[i]);
+            assert_int_equal(vedette("verify --data-dir %s", folder->data), 0);
+        }
+    }
+    assert_int_equal(vedette("init --store registry.db --data-dir %s", folder->data), 1);
+    assert_said("alerts.db or state.db");
+    assert_int_equal(vedette("init --store state.db --hub-name h --data-dir %s", folder->data), 2);
+    assert_int_equal(vedette("init --store state.db --data-dir %s/none", folder->data), 1);
+    assert_said("is not a data directory");
+}
+
 static void test_program__lost_master_key(void **state)
 {
     const struct folder *folder = *state;
@@ -457,6 +491,7 @@ int main(void)
         TEST(newer_database),
         TEST(damaged_stores),
         TEST(lost_stores),
+        TEST(stores_begun_anew),
         TEST(lost_master_key),
     };
 
