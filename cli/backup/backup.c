@@ -292,6 +292,27 @@ static int publish(struct writing *w)
     return fail(w, vd_sync_folder_of(to), to);
 }
 
+/* Whether one of the folders above `path`, an absolute one, is the folder `dir`. */
+static bool is_below(const char *path, const char *dir)
+{
+    char above[VD_PATH_SIZE];
+    struct stat folder;
+    struct stat status;
+    char *slash;
+
+    if (stat(dir, &folder) != 0 || vd_text_copy(path, above, sizeof above) != VD_OK) {
+        return false;
+    }
+    while ((slash = strrchr(above, '/')) != NULL && slash != above) {
+        *slash = '\0';
+        if (stat(above, &status) == 0 && status.st_dev == folder.st_dev &&
+            status.st_ino == folder.st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int open_folder(struct writing *w)
 {
     char prefix[VD_PATH_SIZE];
@@ -300,6 +321,12 @@ static int open_folder(struct writing *w)
 
     if (lstat(w->wish->destination, &status) == 0) {
         return fail(w, VD_E_EXISTS, w->wish->destination);
+    }
+    if (is_below(w->wish->destination, w->wish->data_dir)) {
+        snprintf(w->text, w->text_size,
+            "%.400s is in the data directory, which would hold its own backup: name a folder outside of it",
+            w->wish->destination);
+        return VD_E_INVALID;
     }
     if (!vd_sandbox_reaches(w->wish->destination)) {
         snprintf(w->text, w->text_size, "%.400s " VD_SANDBOX_OUTSIDE, w->wish->destination);

@@ -192,6 +192,16 @@ static int need_files(const struct restoring *r)
     return VD_OK;
 }
 
+/* The text begins with a path in the folder that is about to go: what stays is its name. */
+static void name_as_in_backup(const struct restoring *r)
+{
+    const size_t length = strlen(r->staging);
+
+    if (strncmp(r->text, r->staging, length) == 0 && r->text[length] == '/') {
+        memmove(r->text, r->text + length + 1, strlen(r->text + length + 1) + 1);
+    }
+}
+
 static int open_stores(const struct restoring *r)
 {
     struct vd_config config;
@@ -217,6 +227,8 @@ static int open_stores(const struct restoring *r)
         error = fail(
             r, vd_audit_add_program(stores.audit, "service.restored", note), VD_FILE_AUDIT, NULL);
         vd_stores_close(&stores);
+    } else {
+        name_as_in_backup(r);
     }
     return error;
 }

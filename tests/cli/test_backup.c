@@ -226,6 +226,9 @@ static void test_backup__whole_or_not_at_all(void **state)
     assert_int_equal(vedette("backup %s/again --data-dir %s", folder->path, folder->data), 1);
     assert_said("server.pem");
     assert_int_equal(vedette("backup %s/no/such --data-dir %s", folder->path, folder->data), 1);
+    assert_int_equal(
+        vedette("backup %s/analytics/again --data-dir %s", folder->data, folder->data), 1);
+    assert_said("is in the data directory");
     assert_int_equal(entries(folder->path), 2);
 }
 
