@@ -2,6 +2,7 @@
 /* The audit trail, listed and exported. */
 
 #include "api/handlers.h"
+#include "lib/audit_record.h"
 #include "lib/clock.h"
 
 /* Parameter `name` as a time; 0 if it is absent. False: answered with 400. */
@@ -26,9 +27,39 @@ static const char *text_param(const struct vd_api_args *args, const char *name)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
+/* Whether parameter `name` is absent or one of `allowed`, which ends with NULL. False: answered with 400. */
+static bool is_one_of(
+    const char *name, const char *value, const char *const *allowed, struct vd_api_answer *answer)
+{
+    struct vd_buf names = {0};
+
+    for (size_t i = 0; value != NULL && allowed[i] != NULL; i++) {
+        if (strcmp(value, allowed[i]) == 0) {
+            value = NULL;
+        }
+    }
+    if (value == NULL) {
+        return true;
+    }
+    for (size_t i = 0; allowed[i] != NULL; i++) {
+        vd_buf_printf(&names, "%s%s",
+            i == 0                       ? ""
+                : allowed[i + 1] != NULL ? ", "
+                                         : " or ",
+            allowed[i]);
+    }
+    vd_api_fail(answer, 400, "InvalidParameter", "%s is to be %.*s", name, (int)names.length,
+        (const char *)names.data);
+    vd_buf_release(&names);
+    return false;
+}
+
 void vd_api_audit_list(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
+    static const char *const kinds[] = {VD_AUDIT_CHANGE, VD_AUDIT_SIGN_IN, VD_AUDIT_PROGRAM, NULL};
+    static const char *const outcomes[] = {
+        VD_AUDIT_DONE, VD_AUDIT_REFUSED, VD_AUDIT_FAILED, VD_AUDIT_UNKNOWN, NULL};
     struct vd_audit_filter filter = {
         .who = text_param(args, "who"),
         .what = text_param(args, "what"),
@@ -41,7 +72,9 @@ void vd_api_audit_list(
     uint64_t next = 0;
     int error;
 
-    if (!vd_api_param_number(args, "limit", VD_AUDIT_LIST_MAX, 0, &limit, answer) ||
+    if (!is_one_of("kind", filter.kind, kinds, answer) ||
+        !is_one_of("outcome", filter.outcome, outcomes, answer) ||
+        !vd_api_param_number(args, "limit", VD_AUDIT_LIST_MAX, 0, &limit, answer) ||
         !vd_api_param_number(args, "before", INT64_MAX, 0, &before, answer) ||
         !time_param(args, "from", &filter.from_ms, answer) ||
         !time_param(args, "to", &filter.to_ms, answer)) {

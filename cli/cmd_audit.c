@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/duration.h"
 #include "cli/list.h"
+#include "cli/stores.h"
 #include "lib/audit.h"
 #include "lib/clock.h"
 
@@ -390,6 +392,23 @@ static void print_result(const struct vd_invocation *invocation, const struct vd
     }
 }
 
+/* False: said on stderr. */
+static bool trail_is_readable(const char *dir, const char *path)
+{
+    char error_text[1024];
+
+    if (vd_data_dir_find(dir, error_text, sizeof error_text) != VD_OK) {
+        vd_cli_fail("%s", error_text);
+        return false;
+    }
+    if (access(path, R_OK) != 0) {
+        vd_store_error_text(path, vd_error_from_errno(errno), error_text, sizeof error_text);
+        vd_cli_fail("%s", error_text);
+        return false;
+    }
+    return true;
+}
+
 static int audit_verify(const struct vd_invocation *invocation)
 {
     const bool is_file = invocation->argument_count > 0;
@@ -400,6 +419,9 @@ static int audit_verify(const struct vd_invocation *invocation)
     bool has_key = false;
     int error = vd_data_path(invocation->data_dir, VD_FILE_AUDIT, path);
 
+    if (error == VD_OK && !is_file && !trail_is_readable(invocation->data_dir, path)) {
+        return VD_EXIT_FAILURE;
+    }
     if (error != VD_OK || !read_key(invocation, key, &has_key)) {
         return VD_EXIT_FAILURE;
     }
@@ -457,7 +479,7 @@ const struct vd_command vd_audit_commands[] = {
         .run = audit_show},
     {.name = "export",
         .summary = "Writes the trail to stdout, to be kept elsewhere.",
-        .takes = VD_TAKES_DATA_DIR | VD_TAKES_OUTPUT | VD_TAKES_CSV,
+        .takes = VD_TAKES_DATA_DIR | VD_TAKES_LINES,
         .options = export_options,
         .details =
             "A line each, which `vedette audit verify` reads; with --output csv for a spreadsheet, which cannot be verified.\n",

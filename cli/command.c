@@ -17,6 +17,7 @@ static const struct vd_option common_options[] = {
     {"data-dir", "DIR", "the data directory; default: $VEDETTE_DATA_DIR, or " VD_DATA_DIR_DEFAULT},
     {"output", "FORM", "table or json; default: table"},
     {"output", "FORM", "table, json, csv or tsv; default: table"},
+    {"output", "FORM", "json, an object a line, or csv; default: json"},
     {"help", NULL, "this text"},
     {"version", NULL, "the version"},
 };
@@ -30,6 +31,8 @@ static bool option_is_taken(const struct vd_command *command, size_t common)
         return (command->takes & VD_TAKES_OUTPUT) != 0;
     case 2:
         return (command->takes & VD_TAKES_CSV) != 0;
+    case 3:
+        return (command->takes & VD_TAKES_LINES) != 0;
     default:
         return true;
     }
@@ -117,18 +120,24 @@ int vd_cli_usage(const struct vd_invocation *invocation, const char *format, ...
 
 static bool output_parse(const struct vd_command *command, const char *text, enum vd_output *output)
 {
-    if (strcmp(text, "table") == 0) {
-        *output = VD_OUTPUT_TABLE;
-    } else if (strcmp(text, "json") == 0) {
-        *output = VD_OUTPUT_JSON;
-    } else if (strcmp(text, "csv") == 0 && (command->takes & VD_TAKES_CSV) != 0) {
-        *output = VD_OUTPUT_CSV;
-    } else if (strcmp(text, "tsv") == 0 && (command->takes & VD_TAKES_CSV) != 0) {
-        *output = VD_OUTPUT_TSV;
-    } else {
-        return false;
+    static const struct {
+        const char *name;
+        enum vd_output output;
+        unsigned of; /* the commands that have it */
+    } forms[] = {
+        {"table", VD_OUTPUT_TABLE, VD_TAKES_OUTPUT | VD_TAKES_CSV},
+        {"json", VD_OUTPUT_JSON, VD_TAKES_OUTPUT | VD_TAKES_CSV | VD_TAKES_LINES},
+        {"csv", VD_OUTPUT_CSV, VD_TAKES_CSV | VD_TAKES_LINES},
+        {"tsv", VD_OUTPUT_TSV, VD_TAKES_CSV},
+    };
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(text, forms[i].name) == 0 && (command->takes & forms[i].of) != 0) {
+            *output = forms[i].output;
+            return true;
+        }
     }
-    return true;
+    return false;
 }
 
 /* Keeps an option that was given. Returns false (said on stderr) if it is wrong. */

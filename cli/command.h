@@ -17,7 +17,8 @@
 /* Options that several commands share: a bit mask. */
 #define VD_TAKES_DATA_DIR 1U
 #define VD_TAKES_OUTPUT   2U /* table or json */
-#define VD_TAKES_CSV      4U /* csv too */
+#define VD_TAKES_CSV      4U /* table, json, csv or tsv */
+#define VD_TAKES_LINES    8U /* json, a line each, or csv */
 
 struct vd_option {
     const char *name;
