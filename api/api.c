@@ -515,7 +515,7 @@ void vd_api_reply(struct vd_api_answer *answer, int status, json_t *body)
 void vd_api_fail(
     struct vd_api_answer *answer, int status, const char *code, const char *format, ...)
 {
-    char message[512];
+    char message[2304]; /* more than the longest reason, that of a reload */
     va_list args;
 
     va_start(args, format);

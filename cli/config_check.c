@@ -65,8 +65,13 @@ static void read_settings(struct checking *c)
     }
     (void)vd_config_read_all(c->config, file, &c->lines, tell_line, c);
     for (size_t i = 0; i < c->source->override_count; i++) {
-        if (vd_config_set_pair(c->config, c->source->overrides[i], &problem) != VD_OK) {
+        const char *pair = c->source->overrides[i];
+        const size_t number = vd_config_number((struct vd_str){pair, strcspn(pair, "= ")});
+
+        if (vd_config_set_pair(c->config, pair, &problem) != VD_OK) {
             tell(c, VD_GRADE_STOP, 0, "--set", "%s", problem.text);
+        } else if (number < VD_CONFIG_PROPERTIES_MAX) {
+            c->lines.of[number] = 0; /* what the file says of it does not hold */
         }
     }
 }
@@ -76,7 +81,9 @@ static void read_settings(struct checking *c)
 static void tell_setting(
     struct checking *c, enum vd_config_grade finding, const char *key, const char *text)
 {
-    tell(c, finding, vd_config_line(&c->lines, key), key, "%s: %s", key, text);
+    const unsigned line = vd_config_line(&c->lines, key);
+
+    tell(c, finding, line, key, "%s%s%s", line > 0 ? key : "", line > 0 ? ": " : "", text);
 }
 
 static void check_listen(struct checking *c)

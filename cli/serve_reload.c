@@ -71,6 +71,17 @@ static void reading_release(struct reading *reading)
     SSL_CTX_free(reading->https_tls);
 }
 
+/* As many as there is room for. */
+static void put_faults(const struct vd_buf *faults, char *out, size_t size)
+{
+    static const char more[] = " ... and more: `vedette config check` tells all";
+    const bool fits = faults->length < size;
+    const size_t length = fits ? faults->length : size - sizeof more;
+
+    snprintf(out, size, "%.*s%s", (int)length,
+        faults->data != NULL ? (const char *)faults->data : "", fits ? "" : more);
+}
+
 static int read_all(
     const struct vd_serve_reload *r, struct reading *reading, char *error_text, size_t error_size)
 {
@@ -78,8 +89,7 @@ static int read_all(
     int error = VD_OK;
 
     if (!vd_serve_config_read(r->invocation, &reading->config, &faults)) {
-        snprintf(error_text, error_size, "%.*s", (int)faults.length,
-            faults.data != NULL ? (const char *)faults.data : "");
+        put_faults(&faults, error_text, error_size);
         error = VD_E_INVALID;
     }
     vd_buf_release(&faults);
@@ -179,8 +189,11 @@ static void tell_refused(const struct vd_serve_reload *r, const char *why)
 {
     char note[VD_AUDIT_TEXT_MAX];
 
-    vd_log(VD_LOG_ERROR, "serve.reload_refused", "problem=\"%.800s\"", why);
-    snprintf(note, sizeof note, "refused: %.*s", (int)(sizeof note - 16), why);
+    const char *cut = strlen(why) > 800 ? " ... (`vedette config check` tells all)" : "";
+
+    vd_log(VD_LOG_ERROR, "serve.reload_refused", "problem=\"%.800s%s\"", why, cut);
+    snprintf(note, sizeof note, "refused: %.*s%s", (int)(sizeof note - 20), why,
+        strlen(why) > sizeof note - 20 ? " ..." : "");
     (void)!vd_audit_add_program(r->stores->audit, "service.reload", note);
 }
 

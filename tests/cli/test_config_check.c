@@ -113,6 +113,12 @@ static void test_check__files_and_contradictions(void **state)
     assert_int_equal(
         vedette("config check --set query.timeout_s=0 --data-dir %s", folder->data), 1);
     assert_said("--set: query.timeout_s = 0");
+    assert_int_equal(shell("echo security.folders = / >%s/next.conf", folder->path), 0);
+    assert_int_equal(
+        vedette("config check --config %s/next.conf --set security.folders=/no/such --data-dir %s",
+            folder->path, folder->data),
+        1);
+    assert_said("problem: security.folders: /no/such is not a folder");
 }
 
 struct findings {
