@@ -176,12 +176,29 @@ static void fail_ambiguous(struct vd_api_answer *answer, const char *id)
         answer, 400, "AmbiguousId", "%.64s begins the ids of several alerts: give more of it", id);
 }
 
+/* Whether it may begin an alert's id. False: answered. */
+static bool is_id(const char *id, struct vd_api_answer *answer)
+{
+    const bool is_short = strlen(id) < VD_ALERT_ID_PREFIX_MIN;
+
+    if (is_short) {
+        vd_api_fail(answer, 400, "InvalidId",
+            "%s: of an alert's id at least the first %d characters are needed", id,
+            VD_ALERT_ID_PREFIX_MIN);
+    }
+    return !is_short;
+}
+
 void vd_api_alert_get(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
     json_t *alert = NULL;
-    int error = vd_alert_store_get(api->alerts, args->id, &alert);
+    int error;
 
+    if (!is_id(args->id, answer)) {
+        return;
+    }
+    error = vd_alert_store_get(api->alerts, args->id, &alert);
     if (error == VD_E_INVALID) {
         fail_ambiguous(answer, args->id);
     } else if (error != VD_OK) {
@@ -275,7 +292,7 @@ static void act_on(const struct vd_api *api, const struct vd_api_args *args,
 {
     char actor[VD_API_CALLER_SIZE];
     struct vd_alert_act act = {.actor = actor};
-    json_t *body = vd_api_body_object(args, answer);
+    json_t *body = is_id(args->id, answer) ? vd_api_body_object(args, answer) : NULL;
     json_t *alert = NULL;
     int error;
 

@@ -284,7 +284,12 @@ static bool status_from_body(
             "statusReason is to be text of at most %d bytes", VD_STATUS_REASON_MAX);
         return false;
     }
-    identity->enabled = status != NULL ? enable : identity->enabled;
+    if (status != NULL && enable != identity->enabled) {
+        if (reason == NULL) {
+            identity->status_reason[0] = '\0'; /* it was that of the other status */
+        }
+        identity->enabled = enable;
+    }
     return true;
 }
 

@@ -340,6 +340,9 @@ static int import_text(struct import *import, struct vd_str text)
     if (import->faults > 0) {
         return vd_cli_fail("nothing was made: %lu lines are wrong", import->faults);
     }
+    if (json_object_size(import->seen) == 0) {
+        return vd_cli_fail("%s: no devices in it", import->invocation->arguments[0]);
+    }
     if (!each_line(import, text, line_bring)) {
         print_result(import);
         return vd_cli_fail("ended at line %lu; when that is mended do it again", import->line);

@@ -161,6 +161,7 @@ static void test_alerts__a_life(void **state)
     entry = json_array_get(json_object_get(answer, "history"), 0);
     assert_string_equal(text_at(entry, NULL, "actor"), "local");
     json_decref(answer);
+    expect(400, "InvalidId", "GET", "/alerts/abc", NULL, NULL);
     expect(412, "PreconditionFailed", "POST", "/alerts/" ID_1 "/resolve", NULL, "{\"ifChange\":1}");
     expect(409, "NotInThisState", "POST", "/alerts/" ID_1 "/start", NULL, "{}");
     expect(200, NULL, "POST", "/alerts/" ID_1 "/notes", NULL, "{\"text\":\"asked\"}");

@@ -161,6 +161,9 @@ static void test_devices__import(void **state)
     assert_said("\"rate\": 5");
     assert_shown(folder, "show stolen",
         "status             disabled, not connected\nreason             stolen in May");
+    assert_shown(folder, "update stolen --status disabled", "reason             stolen in May");
+    assert_shown(folder, "update stolen --status enabled", "status             enabled");
+    assert_null(strstr(output, "reason"));
     assert_shown(
         folder, "show by-print", "thumbprint of its certificate\nprimary            " SHA1);
     assert_shown(folder, "show by-ca", "CN = by-ca");
@@ -237,6 +240,9 @@ static void test_devices__import_of_wrong_lines(void **state)
         assert_said(cases[i].said);
     }
     assert_said("nothing was made: 14 lines are wrong");
+    write_lines(folder, "\n\r\n");
+    assert_int_equal(import(folder, ""), 1);
+    assert_said("devices.txt: no devices in it");
     assert_shown(folder, "list", "no devices");
 }
 
