@@ -153,6 +153,13 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+void vd_cmd_agent_option_names(FILE *out)
+{
+    for (const struct option *o = long_options; o->name != NULL; o++) {
+        fprintf(out, "%s--%s", o != long_options ? " " : "", o->name);
+    }
+}
+
 /* Takes one option; anything but 0 is the exit status of a mistake. */
 static int take_option(struct arguments *a, int option)
 {

@@ -14,6 +14,9 @@ int vd_cmd_agent(int argc, char **argv);
 /* The same under another name, which its messages give. */
 int vd_cmd_agent_called(const char *name, int argc, char **argv);
 
+/* Writes "--interface --connection-string ...", for completion. */
+void vd_cmd_agent_option_names(FILE *out);
+
 /* Writes the help of the program of that name. */
 void vd_cmd_agent_help(FILE *out, const char *name);
 

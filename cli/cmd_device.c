@@ -355,7 +355,8 @@ static const struct vd_option create_options[] = {
 };
 
 static const struct vd_option list_options[] = {
-    {"state", "STATE", "only those that are reporting, late, silent, refused, never or disabled"},
+    {"state", "PRESENCE",
+        "only those that are reporting, late, silent, refused, never or disabled"},
     {NULL, NULL, NULL},
 };
 

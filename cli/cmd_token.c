@@ -153,7 +153,8 @@ const struct vd_command vd_token_commands[] = {
         .options = create_options,
         .details =
             "A reader sees everything but keys; a contributor also changes everything but keys, and reads those; an\n"
-            "owner does all that the management API offers. Tokens are made and deleted by this command alone.\n",
+            "owner does all that the management API offers. Only this command, and owners in the portal,\n"
+            "make and delete tokens.\n",
         .run = token_create},
     {.name = "list", .summary = "Lists the tokens.", .takes = TAKES, .run = token_list},
     {.name = "delete",

@@ -8,6 +8,8 @@
 
 #include "center/store/alert_state.h"
 #include "cli/cmd_agent.h"
+#include "cli/commands.h"
+#include "cli/prove/proof.h"
 #include "cli/root.h"
 #include "hub/registry.h"
 #include "lib/config.h"
@@ -132,14 +134,17 @@ static void write_program(void)
         "\\fB\\-\\-data\\-dir\\fP \\fIDIR\\fP too.\n",
         stdout);
     put_command(&vd_root_command, "");
-    fputs(".SH EXIT STATUS\n0: done. 1: it failed, and why is on standard error. 2: wrong usage.\n"
-          "3: a query left out rows, for a limit that is named on standard error.\n"
-          ".SH ENVIRONMENT\n"
-          ".TP\nVEDETTE_DATA_DIR\nThe data directory where \\fB\\-\\-data\\-dir\\fP is not given.\n"
-          ".SH FILES\n"
-          ".TP\n/var/lib/vedette\nThe data directory where neither is given.\n"
-          ".TP\n/var/lib/vedette/vedette.conf\nThe configuration: \\fBvedette.conf\\fP(5).\n"
-          ".SH SEE ALSO\n\\fBvedette.conf\\fP(5), \\fBvedette\\-agent\\fP(8)\n",
+    fputs(
+        ".SH EXIT STATUS\n0: done. 1: it failed, and why is on standard error. 2: wrong usage.\n"
+        "3: of a query, that rows were left out for a limit that is named on standard error; of\n"
+        "\\fBhealth\\fP, that the service lives and is not ready; of \\fBaudit verify\\fP, that the trail is not whole.\n"
+        "4: of \\fBhealth\\fP, that a part is stuck, or that there was no answer.\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\nVEDETTE_DATA_DIR\nThe data directory where \\fB\\-\\-data\\-dir\\fP is not given.\n"
+        ".SH FILES\n"
+        ".TP\n/var/lib/vedette\nThe data directory where neither is given.\n"
+        ".TP\n/var/lib/vedette/vedette.conf\nThe configuration: \\fBvedette.conf\\fP(5).\n"
+        ".SH SEE ALSO\n\\fBvedette.conf\\fP(5), \\fBvedette\\-agent\\fP(8)\n",
         stdout);
 }
 
@@ -210,6 +215,35 @@ static void each_command(const struct vd_command *command, const char *path,
     }
 }
 
+/* The words of which the first argument is one, as "webhook|syslog|file NAME" says them; nothing where it is another one. */
+static void put_argument_words(const struct vd_command *command)
+{
+    const char *text = command->arguments != NULL ? command->arguments : "";
+    const size_t length = strcspn(text, " ");
+
+    if (strspn(text, "[]|abcdefghijklmnopqrstuvwxyz-") < length) {
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != '[' && text[i] != ']') {
+            putchar(text[i] == '|' ? ' ' : text[i]);
+        }
+    }
+    if (length > 0) {
+        putchar(' ');
+    }
+}
+
+/* What `vedette prove` can prove. */
+static void put_proofs(void)
+{
+    const struct vd_proof_row *row;
+
+    for (size_t i = 0; (row = vd_proof_row_at(i)) != NULL; i++) {
+        printf("%s ", row->name);
+    }
+}
+
 /* A line of the table: what may follow `path`. */
 static void put_words(const struct vd_command *command, const char *path)
 {
@@ -223,6 +257,13 @@ static void put_words(const struct vd_command *command, const char *path)
     }
     if (command->children != NULL) {
         fputs("--help --version", stdout);
+    }
+    put_argument_words(command);
+    if (command->run == vd_cmd_prove) {
+        put_proofs();
+    }
+    if (command->raw != NULL) {
+        vd_cmd_agent_option_names(stdout);
     }
     for (size_t i = 0; i < count; i++) {
         printf("%s--%s", i > 0 ? " " : "", options[i].name);
@@ -241,6 +282,12 @@ static const struct {
     {"reason", "REASON", VD_ALERT_REASONS(WORD)},
     {"role", "ROLE", VD_ROLES(ROLE_WORD)},
     {"status", "STATUS", " enabled disabled"},
+    {"state", "STATE", " Open" VD_ALERT_STATES(WORD)},
+    {"severity", "LEVEL", " High Medium Low Informational"},
+    {"severity", "SEVERITY", " High Medium Low"},
+    {"state", "PRESENCE", " reporting late silent refused never disabled"},
+    {"kind", "KIND", " Change SignIn Program"},
+    {"outcome", "OUTCOME", " Done Refused Failed Unknown"},
 #undef ROLE_WORD
 #undef WORD
 };
