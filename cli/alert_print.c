@@ -50,8 +50,12 @@ static void print_flows(const json_t *evidence)
         char local[80];
         char remote[80];
 
-        snprintf(local, sizeof local, "%s port %lld", vd_alert_text(row, "localAddress"),
-            vd_alert_number(row, "localPort"));
+        if (json_object_get(row, "localAddress") == NULL) {
+            snprintf(local, sizeof local, "-"); /* nothing was said of it */
+        } else {
+            snprintf(local, sizeof local, "%s port %lld", vd_alert_text(row, "localAddress"),
+                vd_alert_number(row, "localPort"));
+        }
         snprintf(remote, sizeof remote, "%s port %lld", vd_alert_text(row, "remoteAddress"),
             vd_alert_number(row, "remotePort"));
         vd_table_add(&table, vd_short_time(row, "time", when));

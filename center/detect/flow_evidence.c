@@ -3,6 +3,8 @@
 
 #include "center/detect/flow_evidence.h"
 
+#include <string.h>
+
 #include "lib/clock.h"
 #include "lib/json_text.h"
 
@@ -12,6 +14,12 @@ static const char *flow_direction(const struct vd_flow *flow)
         return "Both";
     }
     return flow->bytes_out > 0 ? "Out" : flow->bytes_in > 0 ? "In" : "None";
+}
+
+/* JSON messages may leave an address out: no flow is of the one that stands for none. */
+static bool is_said(const char *address)
+{
+    return strcmp(address, "0.0.0.0") != 0 && strcmp(address, "::") != 0;
 }
 
 static void begin_evidence(struct vd_flow_finding *f)
@@ -40,7 +48,9 @@ static void begin_evidence(struct vd_flow_finding *f)
     vd_json_append_text_member(
         out, "protocol", vd_str_from(vd_protocol_name(flow->protocol, scratch)));
     vd_json_append_text_member(out, "direction", vd_str_from(flow_direction(flow)));
-    vd_json_append_text_member(out, "localAddress", vd_str_from(local));
+    if (is_said(local)) {
+        vd_json_append_text_member(out, "localAddress", vd_str_from(local));
+    }
     vd_json_append_number_member(out, "localPort", flow->local_port);
     vd_json_append_text_member(out, "remoteAddress", vd_str_from(f->remote));
     vd_json_append_number_member(out, "remotePort", flow->remote_port);

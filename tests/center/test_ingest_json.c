@@ -30,6 +30,7 @@ static json_t *connection_to(const char *remote, const char *direction, unsigned
     json_object_set_new(item, "RemoteAddress", json_string(remote));
     json_object_set_new(item, "Direction", json_string(direction));
     json_object_set_new(item, "Protocol", json_string("TCP"));
+    json_object_del(item, "LocalAddress");
     return json_message_new(json_pack("[o]", json_event_new(kind, id, json_pack("[o]", item))));
 }
 
@@ -53,6 +54,8 @@ static void test_json__raises_the_alert(void **state)
         ingest_text(evidence, "rawEventId"), "00000000-0000-4000-8000-000000000007");
     assert_string_equal(ingest_text(evidence, "openedBy"), "Device");
     assert_string_equal(ingest_text(evidence, "protocol"), "TCP");
+    assert_null(
+        json_object_get(evidence, "localAddress")); /* it was not sent, and 0.0.0.0 is none */
     json_decref(alerts);
     assert_int_equal(f->ingest.stats.messages, 2);
     assert_int_equal(f->ingest.stats.dead_letters, 0);
