@@ -42,7 +42,9 @@ static int write_config(
         return vd_error_from_errno(errno);
     }
     vd_config_write_file(file, hub_name, vd_invocation_value(invocation, "https"));
-    good = fflush(file) == 0 && fsync(fileno(file)) == 0;
+    /* A webhook's address may hold a secret. */
+    good = fchmod(fileno(file), S_IRUSR | S_IWUSR) == 0 && fflush(file) == 0 &&
+        fsync(fileno(file)) == 0;
     return fclose(file) == 0 && good ? VD_OK : VD_E_IO;
 }
 
