@@ -170,6 +170,9 @@ static bool details_item(struct vd_buf *out, const json_t *item)
     return json_dump_callback(item, append_dumped, out, JSON_COMPACT | JSON_EMBED) == 0;
 }
 
+/* So many stay from batch to batch in any case. */
+#define KEEP_ROWS 1024
+
 /* Room for one element more; NULL without memory. */
 static void *grow(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -448,8 +451,21 @@ int vd_raw_events_add(struct vd_raw_events *out, const struct vd_raw_source *sou
     return VD_OK;
 }
 
+/* Gives an array back of which less than a quarter was used, if it is a large one: a burst has made it so. */
+static void *settle(void *array, size_t count, size_t *capacity)
+{
+    if (*capacity <= KEEP_ROWS || count >= *capacity / 4) {
+        return array;
+    }
+    free(array);
+    *capacity = 0;
+    return NULL;
+}
+
 void vd_raw_events_clear(struct vd_raw_events *out)
 {
+    out->rows = settle(out->rows, out->count, &out->capacity);
+    out->flows = settle(out->flows, out->flow_count, &out->flow_capacity);
     out->count = 0;
     out->flow_count = 0;
     vd_arena_reset(&out->text);

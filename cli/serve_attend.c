@@ -5,9 +5,14 @@
 
 #include <signal.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "cli/manager.h"
 #include "lib/clock.h"
+
+#define TRIM_EVERY_MS (5 * 60 * 1000)
 
 static void ending_signals(sigset_t *set)
 {
@@ -43,10 +48,26 @@ static void release_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/*
+ * Gives back to the system what other threads freed: a backup, a burst of connections or the answer to a query leaves it in the
+ * arena of its thread, which may not ask for memory again for hours.
+ */
+static void trim(int64_t now_ms, int64_t *last_ms)
+{
+    if (now_ms - *last_ms < TRIM_EVERY_MS) {
+        return;
+    }
+    *last_ms = now_ms;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 int vd_serve_attend(struct vd_health *health, void (*reload)(void *context), void *context)
 {
     const struct timespec at_once = {0, 0};
     struct vd_manager_watch watch;
+    int64_t trimmed_ms = vd_clock_monotonic_ms();
     sigset_t ending;
     sigset_t set;
     int number = -1;
@@ -65,6 +86,7 @@ int vd_serve_attend(struct vd_health *health, void (*reload)(void *context), voi
 
         vd_health_probe(health);
         vd_manager_watch_tick(&watch, vd_health_now(health), vd_clock_monotonic_ms());
+        trim(vd_clock_monotonic_ms(), &trimmed_ms);
         number = sigtimedwait(&set, NULL, &step); /* -1: the time is over, or another signal */
         if (number == SIGHUP) {
             reload(context);

@@ -35,9 +35,12 @@ struct vd_event vd_event_keep(const struct vd_event *event, char *text)
     return kept;
 }
 
+/* Of a batch that is used again and again so much stays in any case. */
+#define BATCH_KEEP_BYTES ((size_t)256 << 10)
+
 void vd_event_batch_clear(struct vd_event_batch *batch)
 {
-    vd_buf_clear(&batch->bytes);
+    vd_buf_clear_spare(&batch->bytes, BATCH_KEEP_BYTES);
     batch->count = 0;
 }
 

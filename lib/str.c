@@ -63,6 +63,15 @@ void vd_buf_clear(struct vd_buf *buf)
     buf->error = VD_OK;
 }
 
+void vd_buf_clear_spare(struct vd_buf *buf, size_t keep)
+{
+    if (buf->capacity > keep && buf->length < buf->capacity / 4) {
+        vd_buf_release(buf);
+    } else {
+        vd_buf_clear(buf);
+    }
+}
+
 uint8_t *vd_buf_reserve(struct vd_buf *buf, size_t length)
 {
     size_t max = buf->max != 0 ? buf->max : SIZE_MAX / 2;

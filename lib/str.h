@@ -46,6 +46,9 @@ struct vd_buf {
 
 void vd_buf_release(struct vd_buf *buf);
 void vd_buf_clear(struct vd_buf *buf);
+/* Empties it too, and gives its memory back if that is more than `keep` bytes and less than a quarter of it was used: what one
+ * burst took is not kept for good, and what is used every time is not allocated anew. */
+void vd_buf_clear_spare(struct vd_buf *buf, size_t keep);
 /* Makes room for `length` more bytes and returns where they go; NULL (and `error` set) if it cannot. */
 uint8_t *vd_buf_reserve(struct vd_buf *buf, size_t length);
 void vd_buf_append(struct vd_buf *buf, const void *data, size_t length);

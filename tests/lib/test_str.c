@@ -78,6 +78,35 @@ static void test_buf__bound_and_sticky_error(void **state)
     assert_int_equal(buf.error, VD_OK);
 }
 
+/* What a burst took goes, what is needed each time stays. */
+static void test_buf__spare_memory_goes(void **state)
+{
+    struct vd_buf buf = {.max = 1 << 20};
+    size_t capacity;
+
+    (void)state;
+    assert_non_null(vd_buf_reserve(&buf, 100000));
+    buf.length = 100000;
+    capacity = buf.capacity;
+    vd_buf_clear_spare(&buf, 4096);
+    assert_int_equal(buf.capacity, capacity);
+    buf.length = capacity / 4;
+    vd_buf_clear_spare(&buf, 4096);
+    assert_int_equal(buf.capacity, capacity);
+    buf.length = capacity / 4 - 1;
+    vd_buf_clear_spare(&buf, capacity);
+    assert_int_equal(buf.capacity, capacity);
+    buf.error = VD_E_LIMIT;
+    vd_buf_clear_spare(&buf, capacity - 1);
+    assert_null(buf.data);
+    assert_int_equal(buf.capacity, 0);
+    assert_int_equal(buf.max, 1 << 20);
+    assert_int_equal(buf.error, VD_OK);
+    vd_buf_append_text(&buf, "again");
+    assert_int_equal(buf.length, 5);
+    vd_buf_release(&buf);
+}
+
 static void test_reader__numbers(void **state)
 {
     static const uint8_t bytes[] = {
@@ -162,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_str__copy_keeps_its_bound),
         cmocka_unit_test(test_buf__grows_and_keeps),
         cmocka_unit_test(test_buf__bound_and_sticky_error),
+        cmocka_unit_test(test_buf__spare_memory_goes),
         cmocka_unit_test(test_reader__numbers),
         cmocka_unit_test(test_reader__fails_for_good),
         cmocka_unit_test(test_reader__huge_length),
