@@ -285,8 +285,8 @@ static bool status_from_body(
         return false;
     }
     if (status != NULL && enable != identity->enabled) {
-        if (reason == NULL) {
-            identity->status_reason[0] = '\0'; /* it was that of the other status */
+        if (enable && reason == NULL) {
+            identity->status_reason[0] = '\0'; /* it was why the device was disabled */
         }
         identity->enabled = enable;
     }
