@@ -111,6 +111,9 @@ function(vd_test name)
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
         SKIP_RETURN_CODE 77)
+    if(NOT A_LABELS MATCHES "unit|store") # it times a whole program, or takes the machine's network
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
     if(A_THREADS)
         add_dependencies(thread_tests test_${name})
     endif()
