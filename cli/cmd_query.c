@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `vedette query`: queries in KQL, or in SQL. */
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +24,33 @@ const struct vd_option vd_query_options[] = {
     {NULL, NULL, NULL},
 };
 
+/* The query under way is to end once this is true; NULL: it is not asked. */
+static const atomic_bool *is_interrupted;
+
 /* Sends the body and prints what comes; `text` is the query, for errors; NULL: not known here. */
 static int send(
     const struct vd_invocation *invocation, const char *path, json_t *body, const char *text)
 {
     char *dumped = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    const struct vd_api_request request = {
-        .method = "POST", .path = path, .body = vd_str_from(dumped != NULL ? dumped : "")};
+    const struct vd_api_request request = {.method = "POST",
+        .path = path,
+        .body = vd_str_from(dumped != NULL ? dumped : ""),
+        .is_gone = is_interrupted};
     struct vd_api_answer answer = {0, NULL};
     char reason[1024] = "";
     int code = VD_EXIT_OK;
+    int error;
 
     json_decref(body);
     if (dumped == NULL) {
         fputs("vedette: the query is not text in UTF-8\n", stderr);
         return VD_EXIT_USAGE;
     }
-    if (vd_client_call(invocation->data_dir, &request, &answer, reason, sizeof reason) != VD_OK) {
+    error = vd_client_call(invocation->data_dir, &request, &answer, reason, sizeof reason);
+    if (is_interrupted != NULL && atomic_load(is_interrupted)) {
+        fputs("vedette: the query was ended\n", stderr);
+        code = VD_EXIT_FAILURE;
+    } else if (error != VD_OK) {
         fprintf(stderr, "vedette: %s\n", reason);
         code = VD_EXIT_FAILURE;
     } else if (answer.status >= 400) {
@@ -119,9 +130,12 @@ static int run_saved(const struct vd_invocation *invocation, const char *name)
     return code;
 }
 
-static void run_typed(const struct vd_invocation *invocation, const char *text)
+static void run_typed(
+    const struct vd_invocation *invocation, const char *text, const atomic_bool *interrupted)
 {
+    is_interrupted = interrupted;
     (void)run_kql(invocation, text);
+    is_interrupted = NULL;
 }
 
 /* What the alert was raised for. */

@@ -234,13 +234,13 @@ static void remember(const char *path, const char *text)
 
 /* ---- Keys ---- */
 
-static volatile sig_atomic_t is_interrupted;
-static sigset_t while_waiting; /* the signals that are blocked while a key is waited for */
+static atomic_bool is_interrupted; /* Ctrl-C came since the last line was begun */
+static sigset_t while_waiting;     /* the signals that are blocked while a key is waited for */
 
 static void interrupt(int number)
 {
     (void)number;
-    is_interrupted = 1;
+    atomic_store(&is_interrupted, true);
 }
 
 /* The next byte; 0: there is none; -1: Ctrl-C came. */
@@ -249,7 +249,7 @@ static ssize_t read_byte(int file, char *byte)
     struct pollfd ready = {.fd = file, .events = POLLIN};
     ssize_t got = -1;
 
-    while (got < 0 && !is_interrupted) {
+    while (got < 0 && !atomic_load(&is_interrupted)) {
         if (ppoll(&ready, 1, NULL, &while_waiting) > 0) {
             got = read(file, byte, 1);
         }
@@ -283,22 +283,18 @@ static int read_key(FILE *stream)
     }
 }
 
-/* A line, the caller's; NULL at the end of input. While it is read, Ctrl-C leaves the program alone. */
+/* A line, the caller's; NULL at the end of input. */
 static char *read_line(const char *prompt)
 {
-    const struct sigaction action = {.sa_handler = interrupt};
-    struct sigaction before;
     sigset_t blocked;
     char *line;
 
-    is_interrupted = 0;
+    atomic_store(&is_interrupted, false);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigprocmask(SIG_BLOCK, &blocked, &while_waiting);
-    sigaction(SIGINT, &action, &before);
     line = readline(prompt);
     sigprocmask(SIG_SETMASK, &while_waiting, NULL);
-    sigaction(SIGINT, &before, NULL);
     return line;
 }
 
@@ -336,9 +332,12 @@ static void forget(void)
 
 int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *run)
 {
+    const struct sigaction action = {.sa_handler = interrupt};
+    struct sigaction before;
     char path[PATH_SIZE] = "";
     char *line;
 
+    sigaction(SIGINT, &action, &before); /* it ends lines and queries, not the prompt */
     setlocale(LC_CTYPE, "");
     rl_getc_function = read_key;
     rl_attempted_completion_function = complete;
@@ -351,24 +350,26 @@ int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *r
         path[0] = '\0';
     }
     puts(
-        "A query ends with ';' or an empty line; Tab completes; Ctrl-C forgets it, Ctrl-D leaves.");
+        "A query ends with ';' or an empty line; Tab completes; Ctrl-C forgets it, or ends it where it runs; Ctrl-D leaves.");
     while ((line = read_line(typed == NULL ? "> " : ". ")) != NULL) {
         const bool is_over = ends_query(line);
-        const bool is_kept = is_interrupted || line[0] == '\0' || append_line(line);
+        const bool is_forgotten = atomic_load(&is_interrupted);
+        const bool is_kept = is_forgotten || line[0] == '\0' || append_line(line);
 
         free(line);
-        if (is_interrupted) {
+        if (is_forgotten) {
             forget();
         } else if (!is_kept) {
             fputs("vedette: out of memory\n", stderr);
             forget();
         } else if (is_over && typed != NULL) {
             remember(path, typed);
-            run(invocation, typed);
+            run(invocation, typed, &is_interrupted);
             forget();
         }
     }
     putchar('\n');
     forget();
+    sigaction(SIGINT, &before, NULL);
     return VD_EXIT_OK;
 }

@@ -4,10 +4,13 @@
 #ifndef VEDETTE_CLI_QUERY_PROMPT_H
 #define VEDETTE_CLI_QUERY_PROMPT_H
 
+#include <stdatomic.h>
+
 #include "cli/command.h"
 
-/* Runs a query that was typed; prints what comes of it. */
-typedef void vd_query_run_text(const struct vd_invocation *invocation, const char *text);
+/* Runs a query that was typed, and prints what comes of it; ends it once *interrupted is true. */
+typedef void vd_query_run_text(
+    const struct vd_invocation *invocation, const char *text, const atomic_bool *interrupted);
 
 /*
  * Reads queries until the end of the input. A query may have several lines: it ends with ';' or an empty line. The history is

@@ -158,6 +158,41 @@ static void test_prompt__interrupt_forgets(void **state)
     assert_int_equal(end(), 0);
 }
 
+/* Waits until the prompt has given the terminal back: what was typed runs then. */
+static void await_run(void)
+{
+    const struct timespec pause = {0, 1000000};
+    struct termios mode = {.c_lflag = 0};
+
+    for (int i = 0; (mode.c_lflag & ICANON) == 0; i++) {
+        assert_int_equal(tcgetattr(prompt.terminal, &mode), 0);
+        if (i > WAIT_MS) {
+            kill(prompt.pid, SIGKILL);
+            fail_msg("the query does not run");
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* One that would take days ends, and the prompt goes on. */
+static void test_prompt__interrupt_ends_the_query(void **state)
+{
+    start(*state);
+    await_prompt("> ");
+    type(
+        "range a from 1 to 1000000 step 1 | extend k = 1 | join kind=inner (range b from 1 to 1000000 step 1 "
+        "| extend k = 1) on k | summarize sum(a * b % 7);\r");
+    await_run();
+    type(INTERRUPT);
+    await("the query was ended");
+    await_prompt("> ");
+    type("print a = 40 + 2;\r");
+    await("(1 row)");
+    await_prompt("> ");
+    type(END);
+    assert_int_equal(end(), 0);
+}
+
 static void test_prompt__completes_calls(void **state)
 {
     start(*state);
@@ -175,6 +210,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_prompt__interrupt_forgets, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_prompt__interrupt_ends_the_query, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_prompt__completes_calls, folder_set_up, folder_tear_down),
     };
