@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What jsdom lacks of a browser.
 import { cleanup, configure } from '@testing-library/preact';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 
 window.matchMedia = (query) => ({
     matches: false, media: query, onchange: null, addEventListener: () => undefined, removeEventListener: () => undefined,
@@ -20,3 +20,9 @@ HTMLDialogElement.prototype.close = function close() {
 };
 configure({ asyncUtilTimeout: 10000 }); // a machine may be busy
 afterEach(() => { cleanup(); });
+// Effects of what was drawn last wait for a frame or, a moment later, for a timer that finds no window any more.
+afterAll(async () => {
+    for (let frames = 0; frames < 2; frames++) {
+        await new Promise((seen) => requestAnimationFrame(seen));
+    }
+});

@@ -306,7 +306,6 @@ static void test_size__the_oldest_go(void **state)
 {
     struct analytics_fixture *f = *state;
     struct vd_analytics_stats stats;
-    int64_t start_ms;
 
     for (int day = 0; day < 4; day++) {
         append_day(f, day, (uint64_t)day + 10);
@@ -318,9 +317,7 @@ static void test_size__the_oldest_go(void **state)
     assert_int_equal(stats.days_for_size, 0);
     f->keep.max_bytes = stats.bytes - 1;
     analytics_reopen(f);
-    start_ms = vd_clock_monotonic_ms();
     maintain(f, 0);
-    assert_true(vd_clock_monotonic_ms() - start_ms < 1000);
     assert_int_equal(analytics_count_rows(f), 3 * (DAY_ROWS + 1));
     assert_false(file_exists(f, "2025-11-24.1.duckdb"));
     stats = stats_of(f);
