@@ -88,7 +88,7 @@ static const struct property properties[] = {
         "Folder with the portal's pages, read at the start; below the data directory if it does not begin with a slash. "
         "`auto`: `../share/vedette/portal` beside the program's folder, or `../portal/dist` in a build tree."},
     {"analytics.memory_mib", PROPERTY_NUMBER, AT(analytics_memory_mib), "512", 64, 1048576, "MiB",
-        "Memory that the query tables (DuckDB) may use; 96 are enough for 10,000 devices."},
+        "Memory that the query tables (DuckDB) may use; 128 are enough for 10,000 devices."},
     {"analytics.threads", PROPERTY_NUMBER, AT(analytics_threads), "2", 1, 256, "threads",
         "Threads that queries may use."},
     {"analytics.max_mib", PROPERTY_NUMBER, LIVE_AT(analytics_max_mib), "51200", 0, 1048576, "MiB",

@@ -8,14 +8,18 @@
 
 /* Rows that are sorted at once and compressed together; half a gigabyte of memory is enough for twice that many. */
 #define PIECE_ROWS_MAX     245760U
-#define PIECE_ROWS_PER_MIB 480U
-#define CATALOG            "vd_rewriting"
+#define PIECE_ROWS_PER_MIB 512U
+/* What appends and queries have meanwhile. */
+#define OTHERS_MIB 32U
+#define CATALOG    "vd_rewriting"
 /* An interrupt between two statements goes unheard: it is repeated. */
 #define STOP_REPEAT_MS 20
 
 uint32_t vd_duckdb_piece_rows(const struct vd_duckdb *store)
 {
-    uint64_t rows = (uint64_t)store->memory_limit_mib * PIECE_ROWS_PER_MIB;
+    const uint64_t mib =
+        store->memory_limit_mib > OTHERS_MIB ? store->memory_limit_mib - OTHERS_MIB : 0;
+    uint64_t rows = mib * PIECE_ROWS_PER_MIB;
 
     rows = rows < PIECE_ROWS_MAX ? rows - rows % VD_DUCKDB_GROUP_ROWS : PIECE_ROWS_MAX;
     return rows > VD_DUCKDB_GROUP_ROWS ? (uint32_t)rows : VD_DUCKDB_GROUP_ROWS;
