@@ -28,10 +28,10 @@ describe('settings', () => {
         assert.equal((await page.content()).includes(text), false);
         const other = await open(browser);
         await signIn(other, text);
+        other.watch.expected.push(/status of 401/); // it asks by itself too, and may do so before the row is seen to go
         await page.getByRole('button', { name: `Delete token ${name}` }).click();
         await dialog.getByRole('button', { name: 'Delete' }).click();
         await page.getByRole('row').filter({ hasText: name }).waitFor({ state: 'detached' });
-        other.watch.expected.push(/status of 401/);
         // Not a click of the mouse: the page may have noticed before, and said so above all else.
         await other.page.getByRole('link', { name: 'Devices', exact: true }).first().dispatchEvent('click');
         await other.page.getByText('The session has ended').waitFor();
