@@ -401,6 +401,10 @@ static bool trail_is_readable(const char *dir, const char *path)
         vd_cli_fail("%s", error_text);
         return false;
     }
+    if (access(path, R_OK) != 0 && errno == ENOENT) {
+        vd_cli_fail("%s: not found; it is made when the service starts", path);
+        return false;
+    }
     if (access(path, R_OK) != 0) {
         vd_store_error_text(path, vd_error_from_errno(errno), error_text, sizeof error_text);
         vd_cli_fail("%s", error_text);

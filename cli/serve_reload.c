@@ -188,7 +188,6 @@ static void tell_done(
 static void tell_refused(const struct vd_serve_reload *r, const char *why)
 {
     char note[VD_AUDIT_TEXT_MAX];
-
     const char *cut = strlen(why) > 800 ? " ... (`vedette config check` tells all)" : "";
 
     vd_log(VD_LOG_ERROR, "serve.reload_refused", "problem=\"%.800s%s\"", why, cut);

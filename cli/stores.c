@@ -96,9 +96,6 @@ static void put_advice(int error, const char *path, char *out, size_t size)
             "it is to be readable and writable by this user: run as the one who owns the data directory, "
             "or see that the file is theirs, mode 0600";
         break;
-    case VD_E_NOT_FOUND:
-        advice = "it is made when the service starts";
-        break;
     default:
         advice = "see the log";
     }
