@@ -13,6 +13,10 @@ int vd_duckdb_error(duckdb_error_type type, const char *message)
             strstr(message, "Disk quota exceeded") != NULL)) {
         return VD_E_FULL;
     }
+    /* What DuckDB 1.4 makes of any exception that it has no memory to describe: of type SERIALIZATION. */
+    if (message != NULL && strstr(message, "input JSON is NULL") != NULL) {
+        return VD_E_NOMEM;
+    }
     if (message != NULL && strstr(message, "with version number") != NULL) {
         return VD_E_NEWER;
     }
@@ -124,8 +128,11 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
 
     snprintf(sql, sizeof sql, "SELECT schema_version, next_offset FROM %s.main.vd_meta", catalog);
     if (duckdb_query(store->writer, sql, &result) != DuckDBSuccess) {
-        snprintf(text, text_size, "%s", duckdb_result_error(&result));
-        error = VD_E_CORRUPT;
+        const char *message = duckdb_result_error(&result);
+
+        snprintf(text, text_size, "%s", message != NULL ? message : "DuckDB failed");
+        error = vd_duckdb_error(duckdb_result_error_type(&result), message);
+        error = error == VD_E_NOMEM ? error : VD_E_CORRUPT;
     } else {
         duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
 
@@ -141,6 +148,20 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
     }
     duckdb_destroy_result(&result);
     return error;
+}
+
+/* DuckDB takes a failure to replay the day's log for the end of a log that was cut off by a crash: what follows would be lost,
+ * without a word, by the next row. Until then it is on the disk, and is read when the day is opened again. */
+static int check_committed(
+    const struct vd_duckdb_day *day, const char *catalog, char *text, size_t text_size)
+{
+    if (day->next_offset >= day->committed) {
+        return VD_OK;
+    }
+    snprintf(text, text_size,
+        "%s: rows up to offset %llu were committed, but were read up to %llu only", catalog,
+        (unsigned long long)day->committed, (unsigned long long)day->next_offset);
+    return VD_E_IO;
 }
 
 size_t vd_duckdb_day_current(const struct vd_duckdb *store)
@@ -170,6 +191,9 @@ int vd_duckdb_day_attach(
     if (error == VD_OK) {
         error = read_meta(store, catalog, &version, &day->next_offset, text, text_size);
     }
+    if (error == VD_OK) {
+        error = check_committed(day, catalog, text, text_size);
+    }
     if (error == VD_OK && version > VD_DUCKDB_DAY_VERSION) {
         snprintf(text, text_size,
             "%s was written by a newer version of this program (schema %lld, known %d)", catalog,
@@ -179,8 +203,10 @@ int vd_duckdb_day_attach(
     if (error == VD_OK && version < VD_DUCKDB_DAY_VERSION) {
         error = vd_duckdb_day_migrate(store, catalog, version, text, text_size);
     }
-    if (error == VD_OK && day->next_offset > store->next_offset) {
-        store->next_offset = day->next_offset;
+    if (error == VD_OK) {
+        day->committed = day->next_offset;
+        store->next_offset =
+            day->next_offset > store->next_offset ? day->next_offset : store->next_offset;
     }
     return error;
 }

@@ -138,7 +138,7 @@ static bool is_unfinished(const char *name)
         strncmp(name + DAY_TEXT_LENGTH, NEW_SUFFIX, strlen(NEW_SUFFIX)) == 0;
 }
 
-int vd_duckdb_folder_scan(struct vd_duckdb *store)
+static int list_days(struct vd_duckdb *store)
 {
     DIR *dir = opendir(store->folder);
     int error = VD_OK;
@@ -147,8 +147,7 @@ int vd_duckdb_folder_scan(struct vd_duckdb *store)
     if (dir == NULL) {
         return vd_error_from_errno(errno);
     }
-    store->day_count = 0;
-    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
+    while (error == VD_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         struct vd_duckdb_day day;
 
         if (strlen(entry->d_name) > DAY_TEXT_LENGTH && day_of_name(entry->d_name, &day)) {
@@ -157,8 +156,37 @@ int vd_duckdb_folder_scan(struct vd_duckdb *store)
             error = vd_error_from_errno(errno);
         }
     }
+    if (error == VD_OK && errno != 0) {
+        error = vd_error_from_errno(errno);
+    }
     closedir(dir);
     return error;
+}
+
+int vd_duckdb_folder_scan(struct vd_duckdb *store)
+{
+    struct vd_duckdb_day *before = store->days;
+    const size_t before_count = store->day_count;
+    int error;
+
+    store->days = NULL;
+    store->day_count = 0;
+    error = list_days(store);
+    if (error != VD_OK) {
+        free(store->days);
+        store->days = before;
+        store->day_count = before_count;
+        return error;
+    }
+    for (size_t i = 0; i < store->day_count; i++) {
+        for (size_t k = 0; k < before_count; k++) {
+            if (before[k].day == store->days[i].day) {
+                store->days[i].committed = before[k].committed;
+            }
+        }
+    }
+    free(before);
+    return VD_OK;
 }
 
 /* "<path><suffix>" */
