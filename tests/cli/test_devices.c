@@ -2,6 +2,7 @@
 /* `vedette device`: keys that nobody else sees, and the import of what another hub exported. */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/wait.h>
@@ -67,38 +68,79 @@ static void test_devices__keys_of_a_file(void **state)
     }
 }
 
-/* Keys that are arguments after all: the command waits for the lock, and shows no more of them. */
-static void test_devices__keys_are_not_in_the_process_list(void **state)
+/* Starts the program, which waits for the lock, and waits until the process list shows `word` and no `secrets` any more; then gives
+ * the lock up. Returns the program's process. */
+static pid_t run_hiding(const struct folder *folder, char *const arguments[], const char *word,
+    const char *const secrets[2])
 {
-    const struct folder *folder = *state;
     const int64_t until_ms = vd_clock_monotonic_ms() + 5000;
     bool serving = false;
     int lock = -1;
     int status = -1;
     pid_t pid;
 
-    make(folder);
     assert_int_equal(vd_data_lock(folder->data, VD_LOCK_COMMAND, &lock, &serving), VD_OK);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         close(lock);
-        execl(VD_PROGRAM, "vedette", "device", "create", "d1", "--primary-key=" KEY_1,
-            "--secondary-key", KEY_2, "--data-dir", folder->data, (char *)NULL);
+        execv(VD_PROGRAM, arguments);
         _exit(127);
     }
-    while (!proc_holds(pid, "cmdline", "create") || proc_holds(pid, "cmdline", KEY_1) ||
-        proc_holds(pid, "cmdline", KEY_2)) {
+    while (!proc_holds(pid, "cmdline", word) || proc_holds(pid, "cmdline", secrets[0]) ||
+        proc_holds(pid, "cmdline", secrets[1])) {
         assert_true(vd_clock_monotonic_ms() < until_ms);
         usleep(1000);
     }
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
     close(lock);
+    return pid;
+}
+
+static void await_success(pid_t pid)
+{
+    int status = -1;
+
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+}
+
+/* Keys that are arguments after all. */
+static void test_devices__keys_are_not_in_the_process_list(void **state)
+{
+    const struct folder *folder = *state;
+    char data[sizeof folder->data + 16];
+    char *const arguments[] = {"vedette", "device", "create", "d1", "--primary-key=" KEY_1,
+        "--secondary-key", KEY_2, data, NULL};
+
+    make(folder);
+    snprintf(data, sizeof data, "--data-dir=%s", folder->data);
+    await_success(run_hiding(folder, arguments, "create", (const char *const[]){KEY_1, KEY_2}));
     assert_int_equal(vedette("device show d1 --data-dir %s", folder->data), 0);
     assert_said(KEY_1);
     assert_said(KEY_2);
+}
+
+static void test_devices__urls_are_not_in_the_process_list(void **state)
+{
+    const struct folder *folder = *state;
+    char data[sizeof folder->data + 16];
+    char *const notify[] = {"vedette", "notify", "add", "webhook", "w",
+        "https://u:s3cret@hooks.test/t0ken", data, NULL};
+    char *const serve[] = {"vedette", "serve", "--set=mqtt.listen=127.0.0.1:0",
+        "--set=https.listen=off", "--set", "diagnostics.webhook=https://u:s3cret@hooks.test/t0ken",
+        data, NULL};
+    const char *const secrets[] = {"s3cret", "t0ken"};
+    pid_t pid;
+
+    make(folder);
+    snprintf(data, sizeof data, "--data-dir=%s", folder->data);
+    await_success(run_hiding(folder, notify, "https://", secrets));
+    assert_int_equal(vedette("notify list --output json --data-dir %s", folder->data), 0);
+    assert_said("https://hooks.test/...");
+    pid = run_hiding(folder, serve, "diagnostics.webhook=https://", secrets);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 /* ---- Import ---- */
@@ -253,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(keys_of_a_file),
         TEST(keys_are_not_in_the_process_list),
+        TEST(urls_are_not_in_the_process_list),
         TEST(import),
         TEST(import_again),
         TEST(import_of_wrong_lines),
