@@ -27,6 +27,17 @@ const struct vd_option vd_query_options[] = {
 /* The query under way is to end once this is true; NULL: it is not asked. */
 static const atomic_bool *is_interrupted;
 
+static bool was_ended(void)
+{
+    const bool was = is_interrupted != NULL && atomic_load(is_interrupted);
+
+    if (was) {
+        fflush(stdout);
+        fputs("vedette: the query was ended\n", stderr);
+    }
+    return was;
+}
+
 /* Sends the body and prints what comes; `text` is the query, for errors; NULL: not known here. */
 static int send(
     const struct vd_invocation *invocation, const char *path, json_t *body, const char *text)
@@ -47,8 +58,7 @@ static int send(
         return VD_EXIT_USAGE;
     }
     error = vd_client_call(invocation->data_dir, &request, &answer, reason, sizeof reason);
-    if (is_interrupted != NULL && atomic_load(is_interrupted)) {
-        fputs("vedette: the query was ended\n", stderr);
+    if (was_ended()) {
         code = VD_EXIT_FAILURE;
     } else if (error != VD_OK) {
         fprintf(stderr, "vedette: %s\n", reason);
@@ -60,8 +70,12 @@ static int send(
         invocation->output != VD_OUTPUT_JSON) {
         puts(json_string_value(json_object_get(answer.body, "sql")));
     } else {
-        vd_query_print(answer.body, invocation->output);
-        code = vd_query_tell_cut(answer.body) ? VD_EXIT_CUT : code;
+        vd_query_print(answer.body, invocation->output, is_interrupted);
+        if (was_ended()) {
+            code = VD_EXIT_FAILURE;
+        } else {
+            code = vd_query_tell_cut(answer.body) ? VD_EXIT_CUT : code;
+        }
     }
     json_decref(answer.body);
     free(dumped);

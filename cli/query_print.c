@@ -24,12 +24,17 @@ const char *vd_query_cell_text(const json_t *value, char **out)
     return *out;
 }
 
-static void print_table(const json_t *result)
+static bool is_ended(const atomic_bool *is_unwanted)
+{
+    return is_unwanted != NULL && atomic_load(is_unwanted);
+}
+
+static void print_table(const json_t *result, const atomic_bool *is_unwanted)
 {
     const json_t *columns = json_object_get(result, "columns");
     const json_t *rows = json_object_get(result, "rows");
     const char *names[VD_TABLE_COLUMNS_MAX];
-    struct vd_table table = {.columns = names};
+    struct vd_table table = {.columns = names, .is_unwanted = is_unwanted};
     const json_t *row;
     size_t i;
 
@@ -52,6 +57,9 @@ static void print_table(const json_t *result)
     }
     if (table.column_count > 0) {
         vd_table_print(&table, true);
+    }
+    if (is_ended(is_unwanted)) {
+        return;
     }
     printf("(%zu row%s%s)\n", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s",
         json_is_true(json_object_get(result, "truncated")) ? ", the rest was cut off" : "");
@@ -82,7 +90,7 @@ static void print_csv_cell(const char *text, bool first)
 
 typedef void print_cell(const char *text, bool first);
 
-static void print_separated(const json_t *result, print_cell *print)
+static void print_separated(const json_t *result, print_cell *print, const atomic_bool *is_unwanted)
 {
     const json_t *columns = json_object_get(result, "columns");
     const json_t *rows = json_object_get(result, "rows");
@@ -97,6 +105,9 @@ static void print_separated(const json_t *result, print_cell *print)
     putchar('\n');
     json_array_foreach(rows, i, row)
     {
+        if (is_ended(is_unwanted)) {
+            return;
+        }
         for (size_t column = 0; column < count; column++) {
             char *made;
 
@@ -128,16 +139,24 @@ static void print_tsv_cell(const char *text, bool first)
     }
 }
 
-void vd_query_print(const json_t *result, enum vd_output output)
+static int print_part(const char *part, size_t size, void *context)
+{
+    const atomic_bool *const *is_unwanted = context;
+
+    return is_ended(*is_unwanted) || fwrite(part, 1, size, stdout) != size ? -1 : 0;
+}
+
+void vd_query_print(const json_t *result, enum vd_output output, const atomic_bool *is_unwanted)
 {
     if (output == VD_OUTPUT_JSON) {
-        vd_print_json(result);
+        (void)json_dump_callback(result, print_part, &is_unwanted, JSON_INDENT(2));
+        putchar('\n');
     } else if (output == VD_OUTPUT_CSV) {
-        print_separated(result, print_csv_cell);
+        print_separated(result, print_csv_cell, is_unwanted);
     } else if (output == VD_OUTPUT_TSV) {
-        print_separated(result, print_tsv_cell);
+        print_separated(result, print_tsv_cell, is_unwanted);
     } else {
-        print_table(result);
+        print_table(result, is_unwanted);
     }
 }
 

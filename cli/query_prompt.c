@@ -332,7 +332,8 @@ static void forget(void)
 
 int vd_query_prompt(const struct vd_invocation *invocation, vd_query_run_text *run)
 {
-    const struct sigaction action = {.sa_handler = interrupt};
+    /* Writing goes on: nothing of what is printed gets lost. */
+    const struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
     struct sigaction before;
     char path[PATH_SIZE] = "";
     char *line;

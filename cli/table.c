@@ -103,7 +103,9 @@ bool vd_table_print(struct vd_table *table, bool header)
         if (header) {
             print_row(table, table->columns, widths, true);
         }
-        for (size_t i = 0; i + table->column_count <= table->cell_count; i += table->column_count) {
+        for (size_t i = 0; i + table->column_count <= table->cell_count &&
+             (table->is_unwanted == NULL || !atomic_load(table->is_unwanted));
+             i += table->column_count) {
             print_row(table, (const char *const *)table->cells + i, widths, false);
         }
     }

@@ -5,6 +5,7 @@
 #define VEDETTE_CLI_TABLE_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,8 +18,9 @@ struct vd_table {
     char **cells;        /* row by row */
     size_t cell_count;
     size_t cell_capacity;
-    size_t coloured_column; /* holds a severity; 0: none */
-    bool failed;            /* memory ran out */
+    size_t coloured_column;         /* holds a severity; 0: none */
+    bool failed;                    /* memory ran out */
+    const atomic_bool *is_unwanted; /* printing ends once it is true; NULL: it is not asked */
 };
 
 /* Appends a cell; copied, with control characters made harmless. NULL is shown as "-". */
