@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -83,7 +84,8 @@ static void put_advice(int error, const char *path, char *out, size_t size)
     case VD_E_CORRUPT:
         if (i < MADE_ONCE_COUNT && made_once[i].can_begin_anew) {
             snprintf(out, size,
-                "restore it from a backup; or move it away, and `vedette init --store %s` makes an empty one",
+                "restore it from a backup; or move it away, with its -wal and -shm if there are any, and "
+                "`vedette init --store %s` makes an empty one",
                 made_once[i].file);
             return;
         }
@@ -281,12 +283,47 @@ int vd_stores_find(const char *dir, char *error_text, size_t error_size)
     return VD_OK;
 }
 
+/* Before the store is made, so that none is there of which the trail says nothing. */
+static int record_anew(const char *dir, const struct vd_config *config, const char *file,
+    char *error_text, size_t error_size)
+{
+    char note[64];
+    struct vd_stores stores = {0};
+    int error = vd_stores_open(dir, config, VD_NEEDS_AUDIT, &stores, error_text, error_size);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    snprintf(note, sizeof note, "%s, empty", file);
+    error = vd_audit_add_program(stores.audit, "store.anew", note);
+    vd_stores_close(&stores);
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "the audit trail cannot say that %s is made anew: %s",
+            file, vd_error_text(error));
+    }
+    return error;
+}
+
+/* Its place has to be free of what belongs to another file of its name: SQLite would throw that away. */
+static int check_place(const char *path, char *error_text, size_t error_size)
+{
+    char wal[VD_PATH_SIZE + 8];
+
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (is_gone(path) && is_gone(wal)) {
+        return VD_OK;
+    }
+    snprintf(error_text, error_size,
+        "%s: is there; an empty store is made only in the place of one that is gone: move it away first",
+        is_gone(path) ? wal : path);
+    return VD_E_EXISTS;
+}
+
 int vd_stores_begin_anew(const char *dir, const struct vd_config *config, const char *file,
     char *error_text, size_t error_size)
 {
     const size_t i = made_once_of(file);
     char path[VD_PATH_SIZE];
-    char note[64];
     struct vd_stores stores = {0};
     int error;
 
@@ -300,24 +337,18 @@ int vd_stores_begin_anew(const char *dir, const struct vd_config *config, const 
         return VD_E_INVALID;
     }
     error = vd_data_path(dir, file, path);
-    if (error == VD_OK && !is_gone(path)) {
-        snprintf(error_text, error_size,
-            "%s: is there; an empty one is made only in the place of one that is gone: move it away first",
-            path);
-        return VD_E_EXISTS;
+    if (error == VD_OK) {
+        error = check_place(path, error_text, error_size);
     }
     if (error == VD_OK) {
-        error = vd_stores_open(
-            dir, config, made_once[i].need | VD_NEEDS_AUDIT, &stores, error_text, error_size);
+        error = record_anew(dir, config, file, error_text, error_size);
     }
     if (error == VD_OK) {
-        snprintf(note, sizeof note, "%s, empty", file);
-        error = vd_audit_add_program(stores.audit, "store.anew", note);
-        vd_stores_close(&stores);
+        error = vd_stores_open(dir, config, made_once[i].need, &stores, error_text, error_size);
         if (error != VD_OK) {
-            snprintf(error_text, error_size, "%s: made, but the audit trail does not say so: %s",
-                path, vd_error_text(error));
+            (void)!unlink(path); /* half made: it was gone, and is to be found so */
         }
+        vd_stores_close(&stores);
     }
     return error;
 }

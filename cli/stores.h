@@ -30,8 +30,8 @@ struct vd_stores {
 VD_NODISCARD int vd_stores_find(const char *dir, char *error_text, size_t error_size);
 
 /*
- * Makes the store `file`, alerts.db or state.db, empty where it is gone, and has the audit trail say so. The caller has the lock.
- * VD_E_INVALID: another file; VD_E_EXISTS: it is there. error_text says what is wrong and what to do.
+ * Makes the store `file`, alerts.db or state.db, empty where it is gone, after the audit trail says so. The caller has the lock.
+ * VD_E_INVALID: another file; VD_E_EXISTS: it is there, or its -wal. error_text says what is wrong and what to do.
  */
 VD_NODISCARD int vd_stores_begin_anew(const char *dir, const struct vd_config *config,
     const char *file, char *error_text, size_t error_size);

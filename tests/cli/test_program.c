@@ -396,6 +396,24 @@ static void test_program__lost_stores(void **state)
 }
 
 /* Those that may be begun anew are not, until it is asked for; then the trail says so. */
+/* Where it cannot be made and told of it stays gone, and nothing that belongs to what was there is thrown away. */
+static void check_begun_anew_or_gone(const struct folder *folder, const char *file)
+{
+    const char *data = folder->data;
+
+    assert_int_equal(shell("mv %s/%s %s/kept", data, file, data), 0);
+    assert_int_equal(shell("chmod 644 %s/master.key", data), 0);
+    assert_int_equal(vedette("init --store %s --data-dir %s", file, data), 1);
+    assert_said("mode 0600");
+    assert_int_equal(shell("test -e %s/%s", data, file) != 0, 1);
+    assert_int_equal(shell("chmod 600 %s/master.key", data), 0);
+    assert_int_equal(shell("echo commits > %s/%s-wal", data, file), 0);
+    assert_int_equal(vedette("init --store %s --data-dir %s", file, data), 1);
+    assert_said("-wal: is there");
+    assert_int_equal(shell("grep -q commits %s/%s-wal && rm %s/%s-wal", data, file, data, file), 0);
+    assert_int_equal(shell("mv %s/kept %s/%s", data, data, file), 0);
+}
+
 static void test_program__stores_begun_anew(void **state)
 {
     static const char *const files[] = {"alerts.db", "state.db"};
@@ -406,6 +424,7 @@ static void test_program__stores_begun_anew(void **state)
     for (size_t i = 0; i < COUNT(files); i++) {
         assert_int_equal(vedette("init --store %s --data-dir %s", files[i], folder->data), 1);
         assert_said("is there");
+        check_begun_anew_or_gone(folder, files[i]);
         for (size_t k = 0; k < COUNT(losses); k++) {
             assert_int_equal(shell("%s %s/%s", losses[k], folder->data, files[i]), 0);
             assert_int_equal(
