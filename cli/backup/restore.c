@@ -202,6 +202,16 @@ static void name_as_in_backup(const struct restoring *r)
     }
 }
 
+/* What to do with a store of a data directory can be done with none of a backup. */
+static void leave_out_advice(const struct restoring *r)
+{
+    char *advice = strstr(r->text, "; restore ");
+
+    if (advice != NULL) {
+        snprintf(advice, r->text_size - (size_t)(advice - r->text), "; take another backup");
+    }
+}
+
 static int open_stores(const struct restoring *r)
 {
     struct vd_config config;
@@ -229,6 +239,7 @@ static int open_stores(const struct restoring *r)
         vd_stores_close(&stores);
     } else {
         name_as_in_backup(r);
+        leave_out_advice(r);
     }
     return error;
 }

@@ -200,6 +200,28 @@ static void test_backup__stores_are_read(void **state)
     }
 }
 
+/* A store that was damaged before it was saved, so that the manifest is right about it: nothing is made of it, and nobody is told to
+ * mend what is not there. */
+static void test_backup__damaged_store_is_not_restored(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(
+        shell(
+            "cd %s && was=$(sha256sum <saved/alerts.db) && "
+            "printf 'xxxxxxxxxxxxxxxx' | dd of=saved/alerts.db bs=1 seek=104 conv=notrunc 2>&1 && "
+            "is=$(sha256sum <saved/alerts.db) && "
+            "sed -i \"s/${was%%%% *}/${is%%%% *}/\" saved/manifest.json",
+            folder->path),
+        0);
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new --master-key %s/master.key",
+                         folder->path, folder->path, folder->data),
+        1);
+    assert_said("alerts.db: stored data is damaged; take another backup");
+    assert_int_not_equal(shell("test -e %s/new", folder->path), 0);
+}
+
 static void test_backup__another_master_key(void **state)
 {
     const struct folder *folder = *state;
@@ -326,6 +348,8 @@ int main(void)
             test_backup__damage_is_found, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__stores_are_read, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__damaged_store_is_not_restored, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__another_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
