@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -292,24 +293,36 @@ static int publish(struct writing *w)
     return fail(w, vd_sync_folder_of(to), to);
 }
 
-/* Whether one of the folders above `path`, an absolute one, is the folder `dir`. */
+/* Whether `path`, an absolute one of what is not there yet, is to be in the folder `dir` or below. */
 static bool is_below(const char *path, const char *dir)
 {
-    char above[VD_PATH_SIZE];
+    char parent[VD_PATH_SIZE];
+    char above[PATH_MAX];
     struct stat folder;
     struct stat status;
     char *slash;
 
-    if (stat(dir, &folder) != 0 || vd_text_copy(path, above, sizeof above) != VD_OK) {
+    if (stat(dir, &folder) != 0 || vd_text_copy(path, parent, sizeof parent) != VD_OK) {
         return false;
     }
-    while ((slash = strrchr(above, '/')) != NULL && slash != above) {
+    do {
+        slash = strrchr(parent, '/');
+        if (slash == NULL || slash == parent) {
+            return false;
+        }
         *slash = '\0';
+    } while (slash[1] == '\0');
+    if (realpath(parent, above) == NULL) {
+        return false; /* nothing can be made in it */
+    }
+    do {
         if (stat(above, &status) == 0 && status.st_dev == folder.st_dev &&
             status.st_ino == folder.st_ino) {
             return true;
         }
-    }
+        slash = strrchr(above, '/');
+        *slash = '\0';
+    } while (slash != above);
     return false;
 }
 
