@@ -302,8 +302,8 @@ static void test_logins__many_beside_the_device(void **state)
     (void)state;
     live_start(hub, &live_patient, 0);
     assert_true(by_token(&device, NULL, "dev1", 'a', 3600));
-    for (char key = 'p'; key < 'v'; key++) {
-        assert_false(by_token(&other, NULL, "dev1", key, 60));
+    for (int key = 'p'; key < 'v'; key++) {
+        assert_false(by_token(&other, NULL, "dev1", (char)key, 60));
     }
     judge();
     expect_alert(INVALID_TOKEN, "dev1", 6, "repeated_attempts");

@@ -213,8 +213,12 @@ static json_t *unescape(const char *at, const char *end)
         char c = *at;
 
         if (c == '\\') {
-            at++;
-            c = *at == 'n' ? '\n' : *at == 'r' ? '\r' : *at;
+            c = *++at;
+            if (c == 'n') {
+                c = '\n';
+            } else if (c == 'r') {
+                c = '\r';
+            }
         }
         vd_buf_append(&value, &c, 1);
     }

@@ -432,7 +432,7 @@ static void check_address(const struct vd_indicator_set *set, const struct item 
 
     assert_int_equal(found, expected != NULL);
     assert_int_equal(vd_indicator_set_holds(set, &address), is_held(items, count, &address));
-    if (found) {
+    if (found && expected != NULL) {
         assert_int_equal(match.line, expected->indicator.line);
         assert_int_equal(match.confidence, expected->confidence);
     }

@@ -206,7 +206,9 @@ static void test_syslog__settings(void **state)
         int error;
 
         for (char *at = text; *at != '\0'; at++) {
-            *at = *at == '\'' ? '"' : *at;
+            if (*at == '\'') {
+                *at = '"';
+            }
         }
         settings = json_loads(text, 0, NULL);
         assert_non_null(settings);

@@ -212,11 +212,11 @@ static void test_twin__a_report_fits_or_is_not_written(void **state)
     f->twin.offset = ASC_TWIN_DOCUMENT_MAX;
     f->twin.ignored = UINT8_MAX;
     length = 0;
-    for (uint8_t fault = 1; fault < ASC_TWIN_FAULT_COUNT; fault++) {
+    for (int fault = 1; fault < ASC_TWIN_FAULT_COUNT; fault++) {
         for (uint8_t member = 0; member < 19; member++) {
             size_t n;
 
-            f->twin.fault = fault;
+            f->twin.fault = (uint8_t)fault;
             f->twin.member = member;
             f->twin.entry = ASC_TWIN_ALLOW_MAX;
             n = asc_twin_report(&f->twin, out, ASC_TWIN_REPORT_MAX);

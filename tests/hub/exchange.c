@@ -150,7 +150,7 @@ static void put_text(struct exchange *exchange, struct bytes *out)
 /* Reads bytes up to the next word that is none. */
 static void read_bytes(struct exchange *exchange, struct bytes *out)
 {
-    size_t starts[NESTED_MAX];
+    size_t starts[NESTED_MAX] = {0};
     size_t nested = 0;
 
     out->length = 0;
