@@ -27,7 +27,9 @@ void state_file_remove(struct state_file *file)
             unlinkat(dirfd(folder), entry->d_name, 0);
         }
     }
-    closedir(folder);
+    if (folder != NULL) {
+        closedir(folder);
+    }
     rmdir(file->folder);
 }
 

@@ -242,7 +242,7 @@ static void take(struct vd_c2d_queue *queue, struct model *model, int64_t now_ms
     snprintf(lock, sizeof lock, "lock %u", ++locks);
     entry = vd_c2d_take(queue, lock, lock_ms, now_ms);
     assert_int_equal(entry != NULL, note != NULL);
-    if (note != NULL) {
+    if (note != NULL && entry != NULL) {
         assert_int_equal(entry->sequence, note->sequence);
         note->deliveries++;
         note->held_until_ms = now_ms + lock_ms;

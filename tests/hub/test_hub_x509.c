@@ -147,8 +147,8 @@ static void test_hub_x509__certificates(void **state)
         size_t n = i / 2;
         struct tls_client client;
         bool accepted = cases[n].reason == NULL;
-        const char code = accepted ? 0 : cases[n].leaf != NULL ? 5 : 4;
-        const char answer[] = {0x20, 2, 0, code};
+        const int code = accepted ? 0 : cases[n].leaf != NULL ? 5 : 4;
+        const char answer[] = {0x20, 2, 0, (char)code};
         char got[4] = {0};
 
         if (!open_as(f, &client, i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, cases[n].leaf,

@@ -29,8 +29,8 @@ static void test_siphash__is_deterministic_and_keyed(void **state)
     uint8_t text[16];
 
     (void)state;
-    for (uint8_t i = 0; i < sizeof text; i++) {
-        text[i] = i;
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (uint8_t)i;
     }
     for (size_t length = 0; length < sizeof text; length++) {
         assert_true(vd_siphash(key, text, length) == vd_siphash(key, text, length));

@@ -231,9 +231,9 @@ static void test_operation__of_throttling_once_a_minute(void **state)
     f->rates.identity_messages_per_s = 20;
     live_start(f, &live_patient, 0);
     live_log_in(f, &client, "dev1");
-    for (uint16_t i = 1; i <= 20 * VD_HUB_BURST_S + 20; i++) {
-        live_publish(&client, TOPIC1, i);
-        live_expect_puback(&client, i);
+    for (int i = 1; i <= 20 * VD_HUB_BURST_S + 20; i++) {
+        live_publish(&client, TOPIC1, (uint16_t)i);
+        live_expect_puback(&client, (uint16_t)i);
     }
     expect_operation(f, 1, "ingress", "dev1", "429001");
     assert_true(live_stats(f).throttled > 1);

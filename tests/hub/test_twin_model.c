@@ -183,7 +183,7 @@ static void random_object(struct vd_buf *out, int depth)
     const char *separator = "";
 
     vd_buf_append_text(out, "{");
-    for (char key = 'a'; key < 'f'; key++) {
+    for (int key = 'a'; key < 'f'; key++) {
         if (random_below(3) == 0) {
             vd_buf_printf(out, "%s\"%c\":", separator, key);
             random_value(out, depth);

@@ -127,7 +127,7 @@ static void read_rows(struct reading *r, struct corpus_case *out)
 static void read_case(struct reading *r, struct vd_str heading, struct corpus_case *out)
 {
     const char *begin = r->rest.data;
-    struct vd_str line;
+    struct vd_str line = {0};
 
     (void)corpus_next(&heading, ' ', &out->name);
     out->is_golden = vd_str_equal_text(heading, "golden");

@@ -239,7 +239,7 @@ static void add_union_rows(struct eval *e, struct eval_table *out, const struct 
 struct eval_table *eval_union(
     struct eval *e, const struct eval_table *input, const struct vd_kql_node *node)
 {
-    struct eval_table **tables = eval_new(e, (node->child_count + 1) * sizeof *tables);
+    struct eval_table **tables = eval_new(e, (node->child_count + 1) * sizeof(struct eval_table *));
     struct eval_table *out = eval_new(e, sizeof *out);
     uint32_t count = 0;
     uint32_t columns = 1;

@@ -109,7 +109,7 @@ static struct eval_table *extend(
             values[i] = input->rows[row][eval_find_column(input, out->columns[i].name)];
         }
         eval_at(e, input, row);
-        for (uint32_t i = kept; i < out->column_count; i++, item = item->next) {
+        for (uint32_t i = kept; i < out->column_count && item != NULL; i++, item = item->next) {
             values[i] = eval_expr(e, value_of(item));
         }
     }

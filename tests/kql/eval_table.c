@@ -109,7 +109,7 @@ static struct eval_table *datatable(struct eval *e, const struct vd_kql_node *no
         }
         value.type = table->columns[at].type;
         row[at] = value;
-        at = (at + 1) % table->column_count;
+        at = at + 1 < table->column_count ? at + 1 : 0;
     }
     return table;
 }

@@ -177,7 +177,7 @@ void say_expr(struct generator *g, enum vd_kql_type type, uint32_t depth)
     const uint32_t chance = pick(g, 10);
     const char *shape;
 
-    if (depth == 0 || chance < 4) {
+    if (depth == 0 || chance < 4 || type >= VD_KQL_TYPE_COUNT) {
         if (chance == 0 || !say_column(g, type)) {
             say_literal(g, type);
         }

@@ -378,7 +378,7 @@ static void try_letters(struct world *world, const struct vd_kql_overload *overl
         return;
     }
     for (int type = 0; type < VD_KQL_TYPE_COUNT; type++) {
-        if (letters[count] == '*') {
+        if (count > 0 && letters[count] == '*') {
             /* Once more what was before. */
             types[count] = types[count - 1];
             try_letters(world, overload, letters, types, count + 1);

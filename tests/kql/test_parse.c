@@ -22,7 +22,7 @@
 
 static bool is_same(const struct vd_buf *a, const struct vd_buf *b)
 {
-    return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
+    return a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
 }
 
 /* Written as a query and read again, the tree that was printed to `first` is the same. */

@@ -163,10 +163,11 @@ static bool read_field(const char **line, char *name, char *value)
         for (at++; *at != '"'; at++) {
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
             if (*at == '\\' && at[1] == 'x') {
-                unsigned byte = 0;
+                const char digits[] = {at[2], at[3], '\0'};
+                char *end;
 
-                assert_int_equal(sscanf(at + 2, "%2x", &byte), 1);
-                *value++ = (char)byte;
+                *value++ = (char)strtoul(digits, &end, 16);
+                assert_ptr_equal(end, digits + 2);
                 at += 3;
             } else {
                 at += *at == '\\' ? 1 : 0;
@@ -200,9 +201,13 @@ static void make_value(char *out, size_t length, unsigned *seed)
 
     for (size_t i = 0; i < length; i++) {
         *seed = *seed * 1103515245u + 12345u;
-        out[i] = (*seed >> 16 & 3) == 0 ? (char)('a' + (*seed >> 20) % 26)
-            : (*seed >> 16 & 3) == 1    ? (char)(1 + (*seed >> 18) % 255)
-                                        : hard[(*seed >> 18) % (sizeof hard - 1)];
+        if ((*seed >> 16 & 3) == 0) {
+            out[i] = (char)('a' + (*seed >> 20) % 26);
+        } else if ((*seed >> 16 & 3) == 1) {
+            out[i] = (char)(1 + (*seed >> 18) % 255);
+        } else {
+            out[i] = hard[(*seed >> 18) % (sizeof hard - 1)];
+        }
     }
     out[length] = '\0';
 }

@@ -384,9 +384,9 @@ void registry_contract_count(struct vd_registry *registry)
 
     assert_int_equal(vd_registry_count(registry, &all, &enabled, &disabled), VD_OK);
     assert_true(all == 0 && enabled == 0 && disabled == 0);
-    for (char letter = 'a'; letter <= 'e'; letter++) {
-        struct vd_identity device = registry_identity((char[]){letter, '\0'}, "");
-        struct vd_identity module = registry_identity((char[]){letter, '\0'}, "m");
+    for (int letter = 'a'; letter <= 'e'; letter++) {
+        struct vd_identity device = registry_identity((char[]){(char)letter, '\0'}, "");
+        struct vd_identity module = registry_identity((char[]){(char)letter, '\0'}, "m");
 
         device.enabled = letter != 'b';
         assert_int_equal(vd_registry_create(registry, &device), VD_OK);
