@@ -181,7 +181,6 @@ static int duckdb_store_append(
         return error;
     }
     store->days[place].next_offset = next_offset;
-    store->days[place].committed = next_offset;
     store->next_offset = next_offset;
     return VD_OK;
 }

@@ -152,15 +152,15 @@ static int read_meta(struct vd_duckdb *store, const char *catalog, int64_t *vers
 
 /* DuckDB takes a failure to replay the day's log for the end of a log that was cut off by a crash: what follows would be lost,
  * without a word, by the next row. Until then it is on the disk, and is read when the day is opened again. */
-static int check_committed(
-    const struct vd_duckdb_day *day, const char *catalog, char *text, size_t text_size)
+static int check_committed(const struct vd_duckdb_day *day, uint64_t next_offset,
+    const char *catalog, char *text, size_t text_size)
 {
-    if (day->next_offset >= day->committed) {
+    if (next_offset >= day->next_offset) {
         return VD_OK;
     }
     snprintf(text, text_size,
         "%s: rows up to offset %llu were committed, but were read up to %llu only", catalog,
-        (unsigned long long)day->committed, (unsigned long long)day->next_offset);
+        (unsigned long long)day->next_offset, (unsigned long long)next_offset);
     return VD_E_IO;
 }
 
@@ -180,6 +180,7 @@ int vd_duckdb_day_attach(
     char *path = vd_duckdb_day_path(store, day);
     char catalog[32];
     int64_t version = 0;
+    uint64_t next_offset = 0;
     int error = VD_E_NOMEM;
 
     vd_duckdb_day_catalog(day, catalog);
@@ -189,10 +190,10 @@ int vd_duckdb_day_attach(
     }
     free(path);
     if (error == VD_OK) {
-        error = read_meta(store, catalog, &version, &day->next_offset, text, text_size);
+        error = read_meta(store, catalog, &version, &next_offset, text, text_size);
     }
     if (error == VD_OK) {
-        error = check_committed(day, catalog, text, text_size);
+        error = check_committed(day, next_offset, catalog, text, text_size);
     }
     if (error == VD_OK && version > VD_DUCKDB_DAY_VERSION) {
         snprintf(text, text_size,
@@ -204,9 +205,8 @@ int vd_duckdb_day_attach(
         error = vd_duckdb_day_migrate(store, catalog, version, text, text_size);
     }
     if (error == VD_OK) {
-        day->committed = day->next_offset;
-        store->next_offset =
-            day->next_offset > store->next_offset ? day->next_offset : store->next_offset;
+        day->next_offset = next_offset;
+        store->next_offset = next_offset > store->next_offset ? next_offset : store->next_offset;
     }
     return error;
 }

@@ -181,7 +181,7 @@ int vd_duckdb_folder_scan(struct vd_duckdb *store)
     for (size_t i = 0; i < store->day_count; i++) {
         for (size_t k = 0; k < before_count; k++) {
             if (before[k].day == store->days[i].day) {
-                store->days[i].committed = before[k].committed;
+                store->days[i].next_offset = before[k].next_offset;
             }
         }
     }

@@ -16,9 +16,9 @@
 /* A day and the file that holds it. */
 struct vd_duckdb_day {
     int32_t day;
-    uint32_t generation;  /* how often it was written anew; 0: as rows came */
-    uint64_t next_offset; /* of the log, when rows came to it last */
-    uint64_t committed;   /* as far as this process knows that its rows are on the disk */
+    uint32_t generation; /* how often it was written anew; 0: as rows came */
+    uint64_t
+        next_offset; /* of the log, when rows came to it last: as far as this process knows that they are on the disk */
     bool is_measured;
     bool is_damaged; /* as far as it was read; its amounts are not known */
     uint64_t bytes;
@@ -142,7 +142,7 @@ void vd_duckdb_day_catalog(const struct vd_duckdb_day *day, char out[32]);
 /* Paths, the caller's; NULL without memory. New: of what is not yet whole. */
 char *vd_duckdb_day_path(const struct vd_duckdb *store, const struct vd_duckdb_day *day);
 char *vd_duckdb_new_path(const struct vd_duckdb *store, int32_t day);
-/* Lists the days there are, in order, and removes what was left unfinished. Of days that were listed it keeps what was committed;
+/* Lists the days there are, in order, and removes what was left unfinished. Of days that were listed it keeps the offset;
  * where it fails the list stays. */
 VD_NODISCARD int vd_duckdb_folder_scan(struct vd_duckdb *store);
 /* Only in the list. */

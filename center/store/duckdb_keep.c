@@ -40,10 +40,8 @@ static int measure_table(struct vd_duckdb *store, struct vd_duckdb_day *day,
 static int measure_day(
     struct vd_duckdb *store, struct vd_duckdb_day *day, char *text, size_t text_size)
 {
-    struct vd_duckdb_day measured = {.day = day->day,
-        .generation = day->generation,
-        .next_offset = day->next_offset,
-        .committed = day->committed};
+    struct vd_duckdb_day measured = {
+        .day = day->day, .generation = day->generation, .next_offset = day->next_offset};
     uint64_t blocks = 0;
     int error = VD_OK;
 

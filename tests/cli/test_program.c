@@ -395,7 +395,6 @@ static void test_program__lost_stores(void **state)
     }
 }
 
-/* Those that may be begun anew are not, until it is asked for; then the trail says so. */
 /* Where it cannot be made and told of it stays gone, and nothing that belongs to what was there is thrown away. */
 static void check_begun_anew_or_gone(const struct folder *folder, const char *file)
 {
@@ -414,6 +413,7 @@ static void check_begun_anew_or_gone(const struct folder *folder, const char *fi
     assert_int_equal(shell("mv %s/kept %s/%s", data, data, file), 0);
 }
 
+/* Those that may be begun anew are not, until it is asked for; then the trail says so. */
 static void test_program__stores_begun_anew(void **state)
 {
     static const char *const files[] = {"alerts.db", "state.db"};
