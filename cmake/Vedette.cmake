@@ -118,8 +118,10 @@ function(vd_test name)
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT}
         SKIP_RETURN_CODE 77)
-    if(NOT A_LABELS MATCHES "unit|store") # it times a whole program, or takes the machine's network
+    if(A_LABELS MATCHES "faults") # it times what a program does
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    elseif(NOT A_LABELS MATCHES "unit|store") # it may take the machine's network; begun first, since it waits more than it works
+        set_tests_properties(${name} PROPERTIES RESOURCE_LOCK network COST 100)
     endif()
     if(A_THREADS)
         add_dependencies(thread_tests test_${name})
