@@ -114,7 +114,10 @@ static int file_write(const struct file *self, const struct vd_outbox_item *item
     off_t end = 0;
     int error = fd >= 0 ? find_end(fd, &end, &last) : vd_error_from_errno(errno);
 
-    if (error == VD_OK && !was_written(last, item)) {
+    if (error == VD_OK && was_written(last, item)) {
+        /* Perhaps not yet to the disk: the attempt ended before it said so. */
+        error = fdatasync(fd) == 0 ? vd_sync_folder_of(self->path) : vd_error_from_errno(errno);
+    } else if (error == VD_OK) {
         error = vd_notify_format(item, self->format, &line);
         vd_buf_append(&line, "\n", 1);
         error = error == VD_OK ? line.error : error;
