@@ -144,13 +144,14 @@ static int old_text(sqlite3 *db, const char *feed, struct vd_buf *out)
     int code = sqlite3_prepare_v2(
         db, "SELECT text FROM indicators WHERE feed = ?1 ORDER BY line", -1, &s, NULL);
 
-    sqlite3_bind_text(s, 1, feed, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-        vd_buf_printf(out, "%s\n", (const char *)sqlite3_column_text(s, 0));
-        code = SQLITE_OK;
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(s, 1, feed, -1, SQLITE_STATIC);
+        while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+            vd_buf_printf(out, "%s\n", (const char *)sqlite3_column_text(s, 0));
+        }
     }
     sqlite3_finalize(s);
-    return vd_sqlite_error(code) != VD_OK ? vd_sqlite_error(code) : out->error;
+    return code == SQLITE_DONE ? out->error : vd_sqlite_error(code);
 }
 
 /* A feed that is there by that name was moved by a start that did not get to its end. */
@@ -183,10 +184,16 @@ static int old_feed(sqlite3 *db, char *out, size_t size)
 {
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db, "SELECT feed FROM indicators LIMIT 1", -1, &s, NULL);
-    int error = VD_E_NOT_FOUND;
+    int error;
 
-    if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+    if (code == SQLITE_ERROR) { /* no such table */
+        return VD_E_NOT_FOUND;
+    }
+    code = code == SQLITE_OK ? sqlite3_step(s) : code;
+    if (code == SQLITE_ROW) {
         error = vd_text_copy((const char *)sqlite3_column_text(s, 0), out, size);
+    } else {
+        error = code == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(code);
     }
     sqlite3_finalize(s);
     return error;

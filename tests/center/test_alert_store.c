@@ -354,39 +354,41 @@ static void test_file__newer(void **state)
     assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_E_NEWER);
 }
 
+/* A store of the first format, with two lists of indicators. */
+static const char old_store[] =
+    "PRAGMA application_id=1449410924; PRAGMA user_version=1;"
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
+    " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
+    " properties TEXT NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
+    " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
+    " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
+    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
+    " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
+    "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
+    "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT"
+    " NULL, PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
+    "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT"
+    " NULL, text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from,"
+    " range_to)) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('last_change', 1), ('next_offset', 7);"
+    "INSERT INTO alerts VALUES(1, '00000000-0000-0000-0000-000000000001', 1, 'IoT_TiConnection',"
+    " 'name', 'Medium', 'New', 'dev', '', '192.0.2.1', 0, 5, 6, 7, 1, 'd', '[]', '[\"T1071\"]',"
+    " '192.0.2.1', 'feed');"
+    "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');"
+    "INSERT INTO indicators VALUES('old list', x'01', x'02', '192.0.2.0/24', 3),"
+    " ('old list', x'03', x'03', '2001:db8::7', 1), ('other', x'03', x'03', '192.0.2.9', 1);";
+
 /* What version 1 wrote is there, in groups, and can be worked on. */
 static void test_file__of_version_1(void **state)
 {
-    static const char script[] =
-        "PRAGMA application_id=1449410924; PRAGMA user_version=1;"
-        "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-        "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-        " WITHOUT ROWID;"
-        "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-        " WITHOUT ROWID;"
-        "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
-        " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
-        " properties TEXT NOT NULL, body BLOB NOT NULL);"
-        "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-        " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
-        " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
-        " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
-        " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
-        " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
-        " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
-        "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
-        "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT"
-        " NULL, PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
-        "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT"
-        " NULL, text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from,"
-        " range_to)) WITHOUT ROWID;"
-        "INSERT INTO meta VALUES('last_change', 1), ('next_offset', 7);"
-        "INSERT INTO alerts VALUES(1, '00000000-0000-0000-0000-000000000001', 1, 'IoT_TiConnection',"
-        " 'name', 'Medium', 'New', 'dev', '', '192.0.2.1', 0, 5, 6, 7, 1, 'd', '[]', '[\"T1071\"]',"
-        " '192.0.2.1', 'feed');"
-        "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');"
-        "INSERT INTO indicators VALUES('old list', x'01', x'02', '192.0.2.0/24', 3),"
-        " ('old list', x'03', x'03', '2001:db8::7', 1), ('other', x'03', x'03', '192.0.2.9', 1);";
     struct store_fixture *f = *state;
     json_t *alert = NULL;
     uint64_t offset = 0;
@@ -395,7 +397,7 @@ static void test_file__of_version_1(void **state)
     vd_alert_store_close(f->store);
     f->store = NULL;
     snprintf(path, sizeof path, "%s.old", f->path);
-    run_sql(path, script);
+    run_sql(path, old_store);
     assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
     assert_int_equal(vd_alert_store_offset(f->store, &offset), VD_OK);
     assert_int_equal(offset, 7);
@@ -422,6 +424,52 @@ static void test_file__of_version_1(void **state)
         vd_alert_store_close(f->store);
         assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
     }
+}
+
+/* Reads the page of a file that begins at `at`, or writes it. */
+static void page_move(const char *path, long at, uint8_t page[4096], bool write)
+{
+    FILE *file = fopen(path, "r+b");
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(write ? fwrite(page, 1, 4096, file) : fread(page, 1, 4096, file), 4096);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A list of which a part cannot be read is not taken for a short one, and stays. */
+static void test_file__old_list_unreadable(void **state)
+{
+    struct store_fixture *f = *state;
+    uint8_t whole[4096];
+    uint8_t damaged[4096];
+    struct stat status;
+    json_t *feeds = NULL;
+    char path[600];
+    long last;
+
+    vd_alert_store_close(f->store);
+    f->store = NULL;
+    snprintf(path, sizeof path, "%s.old", f->path);
+    run_sql(path, old_store);
+    run_sql(path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+        " INSERT INTO indicators SELECT 'old list', printf('%05d', i), printf('%05d', i),"
+        " printf('10.0.%d.%d', i / 256, i % 256), i + 10 FROM n");
+    assert_int_equal(stat(path, &status), 0);
+    last = (long)status.st_size - 4096; /* a leaf of the long list */
+    page_move(path, last, whole, false);
+    memset(damaged, 0x7f, sizeof damaged);
+    page_move(path, last, damaged, true);
+    assert_int_equal(vd_alert_store_open(path, &f->store), VD_E_CORRUPT);
+    assert_null(f->store);
+    page_move(path, last, whole, true);
+    assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
+    assert_int_equal(vd_feeds_list(f->store, "old list", &feeds), VD_OK);
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(json_array_get(feeds, 0), "report"), "used")),
+        5002);
+    json_decref(feeds);
 }
 
 static void test_file__of_another_program(void **state)
@@ -502,6 +550,7 @@ int main(void)
         STORE_TEST(test_file__rights),
         STORE_TEST(test_file__newer),
         STORE_TEST(test_file__of_version_1),
+        STORE_TEST(test_file__old_list_unreadable),
         STORE_TEST(test_file__of_another_program),
         STORE_TEST(test_file__full),
     };
