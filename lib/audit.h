@@ -13,8 +13,9 @@
 #define VD_AUDIT_KEEP_MIN 10000
 /* Beyond it the oldest go, whatever their age. */
 #define VD_AUDIT_RECORDS_MAX 2000000
-/* Refused sign-ins that are written a minute. */
-#define VD_AUDIT_SIGN_INS_MINUTE 60
+/* Refused sign-ins that are written a minute, and refused changes of one caller; callers whose are counted apart. */
+#define VD_AUDIT_REFUSED_MINUTE 60
+#define VD_AUDIT_CALLERS        64
 /* Records of one reading, and those that are looked at for it. */
 #define VD_AUDIT_LIST_MAX 1000
 #define VD_AUDIT_SCAN_MAX 20000
@@ -56,7 +57,8 @@ VD_NODISCARD int vd_audit_end(
     struct vd_audit *audit, int64_t id, const struct vd_audit_entry *entry);
 /* A record at once. */
 VD_NODISCARD int vd_audit_add(struct vd_audit *audit, const struct vd_audit_entry *entry);
-/* A refused sign-in: beyond VD_AUDIT_SIGN_INS_MINUTE it is only counted, and told by the next one. */
+/* A refused act. Beyond VD_AUDIT_REFUSED_MINUTE, of all sign-ins or of one caller's changes, it is only counted, and told by the
+ * next one that is written: nobody's attempts hide behind another's. */
 void vd_audit_add_refused(struct vd_audit *audit, const struct vd_audit_entry *entry);
 /* Of the program itself: `what` as "service.start". */
 VD_NODISCARD int vd_audit_add_program(struct vd_audit *audit, const char *what, const char *note);

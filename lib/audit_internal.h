@@ -23,6 +23,12 @@ struct vd_audit_write {
     struct vd_audit_write *next;
 };
 
+/* A caller's refused acts of a minute. */
+struct vd_audit_refused {
+    char who[96]; /* as much of it as fits */
+    unsigned written;
+};
+
 struct vd_audit {
     pthread_mutex_t queue_lock; /* for what follows; taken alone */
     pthread_cond_t written;
@@ -40,9 +46,11 @@ struct vd_audit {
     char told[VD_AUDIT_PROBLEM_SIZE]; /* what a pass found last */
     struct {
         int64_t minute; /* of the monotonic clock */
-        unsigned written;
-        uint64_t held_back;
-    } sign_ins;
+        /* Whose were written in it, [0] all sign-ins; when the places are used up all others share the last. */
+        struct vd_audit_refused callers[1 + VD_AUDIT_CALLERS];
+        size_t count;
+        uint64_t held_back; /* of all since the last that was written */
+    } refused;
 };
 
 /* A row of the table of records; the text and hash lie in the statement. */

@@ -379,24 +379,52 @@ int vd_audit_end(struct vd_audit *audit, int64_t id, const struct vd_audit_entry
     return transact_locked(audit, vd_audit_change_end, &ending);
 }
 
+/* The count that the entry falls under; the lock is held. */
+static struct vd_audit_refused *refused_of(
+    struct vd_audit *audit, const struct vd_audit_entry *entry)
+{
+    const char *who = entry->who != NULL ? entry->who : "";
+    struct vd_audit_refused *callers = audit->refused.callers;
+    size_t i = 1;
+
+    if (entry->kind != NULL && strcmp(entry->kind, VD_AUDIT_SIGN_IN) == 0) {
+        return &callers[0];
+    }
+    while (
+        i < audit->refused.count && strncmp(callers[i].who, who, sizeof callers[i].who - 1) != 0) {
+        i++;
+    }
+    if (i > VD_AUDIT_CALLERS) {
+        i = VD_AUDIT_CALLERS;
+    } else if (i == audit->refused.count) {
+        snprintf(callers[i].who, sizeof callers[i].who, "%s", who);
+        audit->refused.count++;
+    }
+    return &callers[i];
+}
+
 /* Whether one more may be written; *held_back: how many were not since the last. */
-static bool may_write_sign_in(struct vd_audit *audit, uint64_t *held_back)
+static bool may_write_refused(
+    struct vd_audit *audit, const struct vd_audit_entry *entry, uint64_t *held_back)
 {
     const int64_t minute = vd_clock_monotonic_ms() / MINUTE_MS;
+    struct vd_audit_refused *caller;
     bool may;
 
     pthread_mutex_lock(&audit->lock);
-    if (audit->sign_ins.minute != minute) {
-        audit->sign_ins.minute = minute;
-        audit->sign_ins.written = 0;
+    if (audit->refused.minute != minute || audit->refused.count == 0) {
+        memset(audit->refused.callers, 0, sizeof audit->refused.callers);
+        audit->refused.minute = minute;
+        audit->refused.count = 1;
     }
-    may = audit->sign_ins.written < VD_AUDIT_SIGN_INS_MINUTE;
-    *held_back = audit->sign_ins.held_back;
+    caller = refused_of(audit, entry);
+    may = caller->written < VD_AUDIT_REFUSED_MINUTE;
+    *held_back = audit->refused.held_back;
     if (may) {
-        audit->sign_ins.written++;
-        audit->sign_ins.held_back = 0;
+        caller->written++;
+        audit->refused.held_back = 0;
     } else {
-        audit->sign_ins.held_back++;
+        audit->refused.held_back++;
     }
     pthread_mutex_unlock(&audit->lock);
     return may;
@@ -408,7 +436,7 @@ void vd_audit_add_refused(struct vd_audit *audit, const struct vd_audit_entry *e
     char note[VD_AUDIT_TEXT_MAX + 1];
     uint64_t held_back = 0;
 
-    if (!may_write_sign_in(audit, &held_back)) {
+    if (!may_write_refused(audit, entry, &held_back)) {
         return;
     }
     if (held_back > 0) {

@@ -285,12 +285,67 @@ static void test_audit__refused_sign_ins_are_bounded(void **state)
     const struct vd_audit_entry entry = {.kind = VD_AUDIT_SIGN_IN, .status = 401};
     struct vd_audit_stats stats;
 
-    for (int i = 0; i < 3 * VD_AUDIT_SIGN_INS_MINUTE; i++) {
+    for (int i = 0; i < 3 * VD_AUDIT_REFUSED_MINUTE; i++) {
         vd_audit_add_refused(audit, &entry);
     }
     vd_audit_stats_get(audit, &stats);
     /* The minute may turn once meanwhile. */
-    assert_in_range(stats.to, VD_AUDIT_SIGN_INS_MINUTE, 2 * VD_AUDIT_SIGN_INS_MINUTE);
+    assert_in_range(stats.to, VD_AUDIT_REFUSED_MINUTE, 2 * VD_AUDIT_REFUSED_MINUTE);
+    vd_audit_close(audit);
+}
+
+/* Neither sign-ins nor one caller's attempts hide another's; what was held back is told. */
+static void test_audit__refused_changes_are_bounded_by_caller(void **state)
+{
+    const struct place *place = *state;
+    struct vd_audit *audit = open_trail(place);
+    const struct vd_audit_entry sign_in = {.kind = VD_AUDIT_SIGN_IN, .status = 401};
+    const struct vd_audit_entry loud = {
+        .kind = VD_AUDIT_CHANGE, .who = "token:loud", .status = 403};
+    const struct vd_audit_entry other = {
+        .kind = VD_AUDIT_CHANGE, .who = "token:other", .status = 403};
+    const int64_t minute = vd_clock_monotonic_ms() / 60000;
+    struct vd_audit_stats before;
+    struct vd_audit_stats stats;
+    json_t *record = NULL;
+
+    for (int i = 0; i < 3 * VD_AUDIT_REFUSED_MINUTE; i++) {
+        vd_audit_add_refused(audit, &sign_in);
+        vd_audit_add_refused(audit, &loud);
+    }
+    vd_audit_stats_get(audit, &before);
+    assert_in_range(before.to, 2 * VD_AUDIT_REFUSED_MINUTE, 4 * VD_AUDIT_REFUSED_MINUTE);
+    vd_audit_add_refused(audit, &other);
+    vd_audit_stats_get(audit, &stats);
+    assert_int_equal(stats.to, before.to + 1);
+    assert_int_equal(vd_audit_get(audit, stats.to, &record), VD_OK);
+    assert_string_equal(json_string_value(json_object_get(record, "who")), "token:other");
+    if (vd_clock_monotonic_ms() / 60000 ==
+        minute) { /* in a new one nothing may have been held back */
+        assert_non_null(
+            strstr(json_string_value(json_object_get(record, "note")), "were not written"));
+    }
+    json_decref(record);
+    vd_audit_close(audit);
+}
+
+/* More callers in a minute than are told apart. */
+static void test_audit__refused_changes_of_many_callers(void **state)
+{
+    const struct place *place = *state;
+    struct vd_audit *audit = open_trail(place);
+    const int callers = 3 * VD_AUDIT_CALLERS;
+    struct vd_audit_stats stats;
+
+    for (int i = 0; i < callers; i++) {
+        char who[24];
+        const struct vd_audit_entry entry = {.kind = VD_AUDIT_CHANGE, .who = who, .status = 403};
+
+        snprintf(who, sizeof who, "token:%d", i);
+        vd_audit_add_refused(audit, &entry);
+    }
+    vd_audit_stats_get(audit, &stats);
+    assert_in_range(stats.to, VD_AUDIT_CALLERS - 1 + VD_AUDIT_REFUSED_MINUTE, callers);
     vd_audit_close(audit);
 }
 
@@ -347,6 +402,8 @@ int main(void)
         TEST(test_audit__acts_are_bounded),
         TEST(test_audit__killed_between),
         TEST(test_audit__refused_sign_ins_are_bounded),
+        TEST(test_audit__refused_changes_are_bounded_by_caller),
+        TEST(test_audit__refused_changes_of_many_callers),
         TEST(test_audit__cut_leaves_what_verifies),
         TEST(test_audit__cut_spares_what_is_not_whole),
     };
