@@ -60,19 +60,23 @@ static void tell(struct vd_audit_watch *watch)
     }
 }
 
+int vd_audit_anchor_keep(struct vd_audit *audit, struct vd_registry *registry, struct vd_buf *line)
+{
+    uint64_t etag = 0;
+
+    vd_audit_anchor(audit, line);
+    return line->error != VD_OK
+        ? line->error
+        : vd_registry_setting_put(
+              registry, ANCHOR, (struct vd_str){(const char *)line->data, line->length}, 0, &etag);
+}
+
 static void keep_anchor(const struct vd_audit_watch *watch)
 {
     struct vd_buf line = {0};
     struct vd_audit_stats stats;
-    uint64_t etag = 0;
-    int error;
+    const int error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
 
-    vd_audit_anchor(watch->config.audit, &line);
-    error = line.error;
-    if (error == VD_OK) {
-        error = vd_registry_setting_put(watch->config.registry, ANCHOR,
-            (struct vd_str){(const char *)line.data, line.length}, 0, &etag);
-    }
     vd_audit_stats_get(watch->config.audit, &stats);
     if (error == VD_OK) {
         /* Where logs go is often another machine: what they say cannot be taken back here. */
@@ -84,14 +88,22 @@ static void keep_anchor(const struct vd_audit_watch *watch)
     vd_buf_release(&line);
 }
 
+/* There is one since `vedette init`: with it gone an audit.db made anew, or an older one, would fit. */
 static void compare_anchor(const struct vd_audit_watch *watch)
 {
     struct vd_buf line = {0};
     uint64_t etag = 0;
+    const int error = vd_registry_setting_get(watch->config.registry, ANCHOR, &line, &etag);
 
-    if (vd_registry_setting_get(watch->config.registry, ANCHOR, &line, &etag) == VD_OK) {
+    if (error == VD_OK) {
         (void)vd_audit_anchor_fits(watch->config.audit,
             (struct vd_str){line.data != NULL ? (const char *)line.data : "", line.length});
+    } else if (error == VD_E_NOT_FOUND) {
+        vd_audit_report(watch->config.audit,
+            "the registry knows nothing of the trail: its anchor was removed, or the data directory is of a release "
+            "that had none");
+    } else {
+        vd_log(VD_LOG_ERROR, "audit.anchor_unread", "reason=\"%s\"", vd_error_text(error));
     }
     vd_buf_release(&line);
 }

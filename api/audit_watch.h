@@ -28,7 +28,12 @@ struct vd_audit_watch_config {
 
 struct vd_audit_watch;
 
-/* Compares the trail with the registry's anchor and starts a thread. What it works on must outlive it. VD_E_NOMEM. */
+/* Puts the trail's head, signed, into the registry, and into `line`. Errors of the registry; VD_E_NOMEM. */
+VD_NODISCARD int vd_audit_anchor_keep(
+    struct vd_audit *audit, struct vd_registry *registry, struct vd_buf *line);
+
+/* Compares the trail with the registry's anchor, of which the absence is reported too, and starts a thread. What it works on must
+ * outlive it. VD_E_NOMEM. */
 VD_NODISCARD int vd_audit_watch_start(
     const struct vd_audit_watch_config *config, struct vd_audit_watch **out);
 

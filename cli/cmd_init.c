@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/audit_watch.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/data_make.h"
@@ -75,6 +76,19 @@ struct wish {
     const char *hub_name;
 };
 
+/* The registry knows of the trail from its first record on. */
+static int begin_trail(const struct vd_stores *stores)
+{
+    struct vd_buf anchor = {0};
+    int error = vd_audit_add_program(stores->audit, "service.init", "version " VD_VERSION);
+
+    if (error == VD_OK) {
+        error = vd_audit_anchor_keep(stores->audit, stores->registry, &anchor);
+    }
+    vd_buf_release(&anchor);
+    return error;
+}
+
 static int fill(void *context, const char *staging, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
@@ -105,7 +119,7 @@ static int fill(void *context, const char *staging, char *error_text, size_t err
         error = vd_stores_open(staging, &config, VD_NEEDS_ALL, &stores, error_text, error_size);
     }
     if (error == VD_OK) {
-        error = vd_audit_add_program(stores.audit, "service.init", "version " VD_VERSION);
+        error = begin_trail(&stores);
         vd_stores_close(&stores);
     }
     return error;

@@ -167,6 +167,14 @@ static struct vd_audit_watch *watch_start(int64_t keep_ms, atomic_bool *clock_is
     return watch;
 }
 
+static void keep_anchor(void)
+{
+    struct vd_buf anchor = {0};
+
+    assert_int_equal(vd_audit_anchor_keep(management_audit, registry, &anchor), VD_OK);
+    vd_buf_release(&anchor);
+}
+
 static void test_audit__watch_is_calm_over_a_whole_trail(void **state)
 {
     const struct vd_alert_filter all = {0};
@@ -178,6 +186,7 @@ static void test_audit__watch_is_calm_over_a_whole_trail(void **state)
 
     (void)state;
     assert_int_equal(vd_audit_add_program(management_audit, "service.start", ""), VD_OK);
+    keep_anchor();
     watch = watch_start(0, &is_right);
     await_passes(3);
     vd_audit_watch_stop(watch);
@@ -205,6 +214,7 @@ static void test_audit__watch_cuts_by_a_clock_that_is_right(void **state)
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(vd_audit_add_program(management_audit, "service.start", ""), VD_OK);
     }
+    keep_anchor();
     watch = watch_start(1, &is_right);
     await_passes(5);
     vd_audit_stats_get(management_audit, &stats);
@@ -220,29 +230,39 @@ static void test_audit__watch_cuts_by_a_clock_that_is_right(void **state)
     expect_last("path", "audit.cut");
 }
 
-static void test_audit__watch_raises_the_alert(void **state)
+/* The one alert of a start, which says `what`. */
+static void expect_alert_of_start(const char *what)
 {
     atomic_bool is_right = true;
-    struct vd_audit_watch *watch;
-    json_t *found;
-    const json_t *alert;
+    struct vd_audit_watch *watch = watch_start(0, &is_right);
+    json_t *found = await_alert();
+    const json_t *alert = json_array_get(found, 0);
+
+    vd_audit_watch_stop(watch);
+    assert_int_equal(json_array_size(found), 1);
+    assert_string_equal(json_string_value(json_object_get(alert, "severity")), "High");
+    assert_non_null(strstr(json_string_value(json_object_get(alert, "description")), what));
+    assert_int_equal(json_array_size(json_object_get(alert, "techniques")), 2);
+    json_decref(found);
+    expect_last("path", VD_AUDIT_PATH_BROKEN);
+}
+
+static void test_audit__watch_finds_a_forged_anchor(void **state)
+{
     uint64_t etag = 0;
 
     (void)state;
     assert_int_equal(vd_registry_setting_put(
                          registry, "audit-anchor", VD_STR_LITERAL("{\"forged\":true}"), 0, &etag),
         VD_OK);
-    watch = watch_start(0, &is_right);
-    found = await_alert();
-    vd_audit_watch_stop(watch);
-    assert_int_equal(json_array_size(found), 1);
-    alert = json_array_get(found, 0);
-    assert_string_equal(json_string_value(json_object_get(alert, "severity")), "High");
-    assert_non_null(strstr(
-        json_string_value(json_object_get(alert, "description")), "the anchor in the registry"));
-    assert_int_equal(json_array_size(json_object_get(alert, "techniques")), 2);
-    json_decref(found);
-    expect_last("path", VD_AUDIT_PATH_BROKEN);
+    expect_alert_of_start("the anchor in the registry");
+}
+
+/* As when audit.db and the anchor were removed together: the new trail is whole. */
+static void test_audit__watch_misses_the_anchor(void **state)
+{
+    (void)state;
+    expect_alert_of_start("its anchor was removed");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, management_set_up, management_tear_down)
@@ -254,7 +274,8 @@ int main(void)
         TEST(test_audit__refused_bearers),
         TEST(test_audit__watch_is_calm_over_a_whole_trail),
         TEST(test_audit__watch_cuts_by_a_clock_that_is_right),
-        TEST(test_audit__watch_raises_the_alert),
+        TEST(test_audit__watch_finds_a_forged_anchor),
+        TEST(test_audit__watch_misses_the_anchor),
     };
 
     return cmocka_run_group_tests_name("api_audit_management", tests, NULL, NULL);
