@@ -149,7 +149,7 @@ static int copy_plain(struct writing *w, const char *name, mode_t mode)
         error = vd_data_path(w->folder.path, name, path);
     }
     if (error == VD_OK) {
-        error = vd_file_copy_of(from, path, mode, NULL, NULL);
+        error = vd_file_copy_followed(from, path, mode);
     }
     return fail(w, error, name);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE_BYTES (1 << 20)
@@ -146,6 +147,24 @@ int vd_file_copy_of(const char *from, const char *path, mode_t mode, struct vd_f
         return vd_error_from_errno(errno);
     }
     error = vd_file_copy(fd, path, mode, sum, is_unwanted);
+    close(fd);
+    return error;
+}
+
+int vd_file_copy_followed(const char *from, const char *path, mode_t mode)
+{
+    const int fd = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat about;
+    int error = VD_E_INVALID;
+
+    if (fd < 0) {
+        return vd_error_from_errno(errno);
+    }
+    if (fstat(fd, &about) != 0) {
+        error = vd_error_from_errno(errno);
+    } else if (S_ISREG(about.st_mode)) {
+        error = vd_file_copy(fd, path, mode, NULL, NULL);
+    }
     close(fd);
     return error;
 }

@@ -29,6 +29,8 @@ VD_NODISCARD int vd_file_copy(
     int fd, const char *path, mode_t mode, struct vd_file_sum *sum, const atomic_bool *is_unwanted);
 VD_NODISCARD int vd_file_copy_of(const char *from, const char *path, mode_t mode,
     struct vd_file_sum *sum, const atomic_bool *is_unwanted);
+/* The same of a file of the owner's, which may be a link to where it is kept. VD_E_INVALID: that is no regular file. */
+VD_NODISCARD int vd_file_copy_followed(const char *from, const char *path, mode_t mode);
 
 /* Writes a new file, synced. VD_E_EXISTS ... */
 VD_NODISCARD int vd_file_write_new(const char *path, const void *data, size_t length, mode_t mode);

@@ -69,7 +69,7 @@ static int copy_master_key(struct restoring *r)
         error = vd_data_path(r->staging, VD_FILE_MASTER_KEY, path);
     }
     if (error == VD_OK) {
-        error = vd_file_copy_of(from, path, 0600, NULL, NULL);
+        error = vd_file_copy_followed(from, path, 0600);
     }
     return fail(r, error, from,
         error == VD_E_DENIED ? "it has to be readable by its owner alone (mode 0600)" : NULL);

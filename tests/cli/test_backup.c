@@ -120,6 +120,43 @@ static void test_backup__with_the_master_key(void **state)
     assert_int_equal(vedette("verify --data-dir %s/new", folder->path), 0);
 }
 
+/* As an ACME client keeps certificates. The backup holds what the links lead to; one in a backup leads nowhere. */
+static void test_backup__of_links(void **state)
+{
+    static const char *const options[] = {"", "--with-master-key"};
+    static const char *const names[] = {
+        "vedette.conf", "ca.pem", "ca.key", "server.pem", "server.key"};
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(shell("mkdir %s/kept && ln -s %s/master.key %s/kept/key", folder->path,
+                         folder->data, folder->path),
+        0);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_equal(shell("mv %s/%s %s/kept/ && ln -s ../kept/%s %s/%s", folder->data,
+                             names[i], folder->path, names[i], folder->data, names[i]),
+            0);
+    }
+    for (size_t i = 0; i < COUNT(options); i++) {
+        assert_int_equal(vedette("backup %s/linked%zu %s --data-dir %s", folder->path, i,
+                             options[i], folder->data),
+            0);
+        assert_int_equal(shell("test -z \"$(find %s/linked%zu -type l)\" && "
+                               "cmp %s/linked%zu/server.pem %s/kept/server.pem",
+                             folder->path, i, folder->path, i, folder->path),
+            0);
+        assert_int_equal(
+            vedette("restore %s/linked%zu --data-dir %s/new%zu --master-key %s/kept/key",
+                folder->path, i, folder->path, i, folder->path),
+            0);
+        assert_int_equal(vedette("verify --data-dir %s/new%zu", folder->path, i), 0);
+    }
+    /* Nor what is no file. */
+    assert_int_equal(shell("ln -sfn /dev/zero %s/ca.pem", folder->data), 0);
+    assert_int_equal(vedette("backup %s/again --data-dir %s", folder->path, folder->data), 1);
+    assert_said("ca.pem: malformed");
+}
+
 /* Another record than the lost one has its offset, so it may not have its id. */
 static void test_backup__gives_records_other_ids(void **state)
 {
@@ -151,6 +188,7 @@ static void test_backup__damage_is_found(void **state)
         {"rm state.db", "not found"},
         {"printf x | dd of=server.key.sealed bs=1 seek=20 conv=notrunc 2>&1",
             "its content is not what the manifest says"},
+        {"ln -sf /proc/self/mounts ca.pem", "input or output failed"},
         {"rm manifest.json", "holds no manifest.json"},
         {"sed -i 's/\"format\": 1/\"format\": 2/' manifest.json", "older than the one"},
         {"sed -i 's/alerts.db/..\\/rts.db/' manifest.json", "not of the form"},
@@ -342,6 +380,7 @@ int main(void)
             test_backup__audit_trail_is_read, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__with_the_master_key, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_backup__of_links, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__gives_records_other_ids, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
