@@ -154,6 +154,16 @@ static int copy_plain(struct writing *w, const char *name, mode_t mode)
     return fail(w, error, name);
 }
 
+/* The authority's key need not be there: see docs/adr/0010-secrets.md. */
+static bool is_kept_elsewhere(const struct writing *w, const char *name)
+{
+    char path[VD_PATH_SIZE];
+
+    return strcmp(name, VD_FILE_CA_KEY) == 0 &&
+        vd_data_path(w->wish->data_dir, name, path) == VD_OK && access(path, F_OK) != 0 &&
+        errno == ENOENT;
+}
+
 static int seal_file(struct writing *w, const uint8_t key[VD_MASTER_KEY_BYTES], const char *name)
 {
     uint8_t plain[KEY_FILE_MAX_BYTES];
@@ -196,7 +206,9 @@ static int seal_keys(struct writing *w)
     }
     fail(w, error, VD_FILE_MASTER_KEY);
     for (size_t i = 0; error == VD_OK && i < sizeof key_files / sizeof key_files[0]; i++) {
-        error = seal_file(w, key, key_files[i]);
+        if (!is_kept_elsewhere(w, key_files[i])) {
+            error = seal_file(w, key, key_files[i]);
+        }
     }
     vd_secret_wipe(key, sizeof key);
     return error;
@@ -207,7 +219,9 @@ static int copy_keys(struct writing *w)
     int error = copy_plain(w, VD_FILE_MASTER_KEY, 0600);
 
     for (size_t i = 0; error == VD_OK && i < sizeof key_files / sizeof key_files[0]; i++) {
-        error = copy_plain(w, key_files[i], 0600);
+        if (!is_kept_elsewhere(w, key_files[i])) {
+            error = copy_plain(w, key_files[i], 0600);
+        }
     }
     return error;
 }

@@ -157,6 +157,36 @@ static void test_backup__of_links(void **state)
     assert_said("ca.pem: malformed");
 }
 
+/* Who keeps the authority's key elsewhere has backups all the same; without the server's there is no service. */
+static void test_backup__without_the_key_of_the_authority(void **state)
+{
+    static const char *const options[] = {"", "--with-master-key"};
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(shell("mv %s/ca.key %s/ca.key", folder->data, folder->path), 0);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        assert_int_equal(vedette("backup %s/less%zu %s --data-dir %s", folder->path, i, options[i],
+                             folder->data),
+            0);
+        assert_int_equal(
+            vedette("verify %s/less%zu --master-key %s/master.key", folder->path, i, folder->data),
+            0);
+        assert_int_equal(
+            vedette("restore %s/less%zu --data-dir %s/new%zu --master-key %s/master.key",
+                folder->path, i, folder->path, i, folder->data),
+            0);
+        assert_int_equal(vedette("verify --data-dir %s/new%zu", folder->path, i), 0);
+        assert_int_not_equal(shell("test -e %s/new%zu/ca.key", folder->path, i), 0);
+    }
+    assert_int_equal(shell("mv %s/server.key %s/server.key", folder->data, folder->path), 0);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        assert_int_equal(
+            vedette("backup %s/again %s --data-dir %s", folder->path, options[i], folder->data), 1);
+        assert_said("server.key: not found");
+    }
+}
+
 /* Another record than the lost one has its offset, so it may not have its id. */
 static void test_backup__gives_records_other_ids(void **state)
 {
@@ -381,6 +411,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_backup__with_the_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_backup__of_links, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__without_the_key_of_the_authority, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__gives_records_other_ids, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
