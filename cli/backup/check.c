@@ -16,6 +16,7 @@
 #include "center/store/analytics.h"
 #include "cli/backup/backup.h"
 #include "cli/backup/files.h"
+#include "cli/backup/sealed.h"
 #include "cli/data_dir.h"
 #include "hub/registry.h"
 #include "hub/state.h"
@@ -31,6 +32,7 @@ struct checking {
     struct vd_checks *checks;
     const char *folder;
     bool is_backup;
+    const struct vd_manifest *manifest; /* of the backup; NULL: of a data directory */
     /* Where each store is in the event log; -1: not known. */
     int64_t log_end;
     int64_t alerts_next;
@@ -397,6 +399,37 @@ static int check_audit(struct checking *c, const uint8_t *key)
         : VD_OK;
 }
 
+static int check_sealed_file(
+    struct checking *c, const uint8_t *key, const struct vd_manifest_file *file)
+{
+    uint8_t plain[VD_SEALED_MAX_BYTES];
+    char name[VD_BACKUP_PATH_SIZE];
+    size_t length = 0;
+    const int error = vd_sealed_open(key, c->folder, file, name, plain, &length);
+
+    vd_secret_wipe(plain, sizeof plain);
+    return error == VD_OK ? say(c->checks, true, file->path, "opens")
+                          : say(c->checks, false, file->path, "%s",
+                                error == VD_E_DENIED ? VD_SEALED_SHUT : vd_error_text(error));
+}
+
+/* What a backup holds sealed besides the registry's keys. */
+static int check_sealed_files(struct checking *c, const uint8_t *master)
+{
+    uint8_t key[VD_MASTER_KEY_BYTES];
+    int error = vd_secret_derive(master, VD_BACKUP_SEAL_PURPOSE, key);
+
+    for (size_t i = 0; error == VD_OK && c->manifest != NULL && i < c->manifest->count; i++) {
+        const struct vd_manifest_file *file = &c->manifest->files[i];
+
+        if (vd_sealed_is(file->path)) {
+            error = check_sealed_file(c, key, file);
+        }
+    }
+    vd_secret_wipe(key, sizeof key);
+    return error;
+}
+
 /* key_file NULL: there is none. */
 static int check_sealed(struct checking *c, const char *key_file)
 {
@@ -414,6 +447,9 @@ static int check_sealed(struct checking *c, const char *key_file)
         return error == VD_OK ? check_audit(c, NULL) : error;
     }
     error = check_copy(c, VD_FILE_REGISTRY, key, judge_keys);
+    if (error == VD_OK) {
+        error = check_sealed_files(c, key);
+    }
     if (error == VD_OK) {
         error = check_audit(c, key);
     }
@@ -505,6 +541,7 @@ int vd_check_backup(const char *folder, const char *key_file, struct vd_checks *
     if (error != VD_OK) {
         return say(checks, false, VD_MANIFEST_FILE, "%s", reason);
     }
+    c.manifest = &manifest;
     error = check_files(&c, &manifest);
     if (error == VD_OK) {
         error = check_stores(&c);

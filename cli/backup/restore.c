@@ -12,12 +12,11 @@
 #include "api/api.h"
 #include "cli/backup/backup.h"
 #include "cli/backup/files.h"
+#include "cli/backup/sealed.h"
 #include "cli/stores.h"
 #include "hub/export/places.h"
 #include "lib/clock.h"
 #include "lib/secret.h"
-
-#define SEALED_MAX_BYTES 65536
 
 struct restoring {
     const struct vd_restore_wish *wish;
@@ -41,14 +40,6 @@ static int fail(const struct restoring *r, int error, const char *what, const ch
 }
 
 /* ---- Keys ---- */
-
-static bool is_sealed(const char *path)
-{
-    const size_t length = strlen(path);
-    const size_t suffix = strlen(VD_BACKUP_SEALED);
-
-    return length > suffix && strcmp(path + length - suffix, VD_BACKUP_SEALED) == 0;
-}
 
 static int copy_master_key(struct restoring *r)
 {
@@ -75,31 +66,22 @@ static int copy_master_key(struct restoring *r)
         error == VD_E_DENIED ? "it has to be readable by its owner alone (mode 0600)" : NULL);
 }
 
-static int open_sealed(struct restoring *r, const struct vd_manifest_file *file, const char *from)
+static int open_sealed(struct restoring *r, const struct vd_manifest_file *file)
 {
-    uint8_t sealed[SEALED_MAX_BYTES];
-    uint8_t plain[SEALED_MAX_BYTES];
+    uint8_t plain[VD_SEALED_MAX_BYTES];
     char name[VD_BACKUP_PATH_SIZE];
     char path[VD_PATH_SIZE];
     size_t length = 0;
-    int error = vd_file_read_small(from, sealed, sizeof sealed, &length);
+    int error = vd_sealed_open(r->key, r->wish->backup, file, name, plain, &length);
 
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(file->path) - strlen(VD_BACKUP_SEALED)),
-        file->path);
-    if (error == VD_OK && length != file->bytes) {
-        error = VD_E_CORRUPT;
-    }
-    if (error == VD_OK) {
-        error = vd_secret_open(r->key, vd_str_from(name), sealed, length, plain);
-    }
     if (error == VD_E_DENIED) {
-        return fail(r, error, file->path, "does not open: it is another master key, or damaged");
+        return fail(r, error, file->path, VD_SEALED_SHUT);
     }
     if (error == VD_OK) {
         error = vd_data_path(r->staging, name, path);
     }
     if (error == VD_OK) {
-        error = vd_file_write_new(path, plain, length - VD_SEAL_OVERHEAD, 0600);
+        error = vd_file_write_new(path, plain, length, 0600);
     }
     vd_secret_wipe(plain, sizeof plain);
     return fail(r, error, file->path, NULL);
@@ -107,9 +89,10 @@ static int open_sealed(struct restoring *r, const struct vd_manifest_file *file,
 
 /* ---- Files ---- */
 
+/* The configuration is for its owner alone: a webhook's address may hold a secret. */
 static mode_t mode_of(const char *path)
 {
-    static const char *const open_to_all[] = {VD_FILE_CONFIG, VD_FILE_CA, VD_FILE_SERVER};
+    static const char *const open_to_all[] = {VD_FILE_CA, VD_FILE_SERVER};
 
     for (size_t i = 0; i < sizeof open_to_all / sizeof open_to_all[0]; i++) {
         if (strcmp(path, open_to_all[i]) == 0) {
@@ -143,8 +126,8 @@ static int copy_file(struct restoring *r, const struct vd_manifest_file *file)
     char path[VD_PATH_SIZE];
     int error = vd_data_path(r->wish->backup, file->path, from);
 
-    if (error == VD_OK && is_sealed(file->path)) {
-        return open_sealed(r, file, from); /* its own seal says whether it is damaged */
+    if (error == VD_OK && vd_sealed_is(file->path)) {
+        return open_sealed(r, file); /* its own seal says whether it is damaged */
     }
     if (error == VD_OK) {
         error = make_folder_of(r, file->path);

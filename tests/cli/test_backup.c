@@ -71,6 +71,10 @@ static void test_backup__restored(void **state)
         vedette("audit list --what service.restored --data-dir %s/new", folder->path), 0);
     assert_said("service.restored");
     assert_int_equal(vedette("audit verify --data-dir %s/new", folder->path), 0);
+    assert_int_equal(shell("test \"$(stat -c %%a %s/new/vedette.conf)\" = 600 && "
+                           "test \"$(stat -c %%a %s/new/server.pem)\" = 644",
+                         folder->path, folder->path),
+        0);
     assert_int_equal(shell("cmp %s/new/server.key %s/server.key && cmp %s/new/ca.key %s/ca.key",
                          folder->path, folder->data, folder->path, folder->data),
         0);
@@ -290,6 +294,29 @@ static void test_backup__damaged_store_is_not_restored(void **state)
     assert_int_not_equal(shell("test -e %s/new", folder->path), 0);
 }
 
+/* The manifest is right about it, and it does not open. */
+static void test_backup__sealed_key_is_opened(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "");
+    assert_int_equal(
+        vedette("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 0);
+    assert_said("server.key.sealed");
+    assert_int_equal(
+        shell("cd %s/saved && was=$(sha256sum <server.key.sealed) && "
+              "printf 'xxxx' | dd of=server.key.sealed bs=1 seek=20 conv=notrunc 2>&1 && "
+              "is=$(sha256sum <server.key.sealed) && "
+              "sed -i \"s/${was%%%% *}/${is%%%% *}/\" manifest.json",
+            folder->path),
+        0);
+    assert_int_equal(vedette("verify %s/saved", folder->path), 0);
+    assert_int_equal(
+        vedette("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 1);
+    assert_said("BAD  server.key.sealed");
+    assert_said("1 of ");
+}
+
 static void test_backup__another_master_key(void **state)
 {
     const struct folder *folder = *state;
@@ -421,6 +448,8 @@ int main(void)
             test_backup__stores_are_read, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__damaged_store_is_not_restored, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__sealed_key_is_opened, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__another_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
