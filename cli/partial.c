@@ -16,6 +16,7 @@
 
 #include "lib/folder.h"
 #include "lib/log.h"
+#include "lib/sync.h"
 
 #define MADE "XXXXXX" /* what mkdtemp puts letters and digits for */
 
@@ -116,6 +117,51 @@ int vd_partial_open(const char *prefix, struct vd_partial *out)
     return error;
 }
 
+/* An empty folder takes the name, which only one can make, and the rename takes its place in one step. */
+static int rename_over_own(const char *from, const char *to)
+{
+    int error;
+
+    if (mkdir(to, 0700) != 0) {
+        return vd_error_from_errno(errno);
+    }
+    if (rename(from, to) == 0) {
+        return VD_OK;
+    }
+    error = vd_error_from_errno(errno);
+    rmdir(to);
+    return error;
+}
+
+/* NFS, sshfs, ZFS before 2.2 and others know no rename that refuses. */
+static int rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
+        return VD_OK;
+    }
+    return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? rename_over_own(from, to)
+                                                                     : vd_error_from_errno(errno);
+}
+
+int vd_partial_publish(
+    struct vd_partial *partial, const char *to, char *error_text, size_t error_size)
+{
+    int error = rename_new(partial->path, to);
+
+    if (error != VD_OK) {
+        snprintf(error_text, error_size, "%.400s: %s", to, vd_error_text(error));
+        return error;
+    }
+    partial->path[0] = '\0';
+    error = vd_sync_folder_of(to);
+    if (error != VD_OK) {
+        snprintf(
+            error_text, error_size, "%.400s " VD_PARTIAL_STANDS " (%s)", to, vd_error_text(error));
+        return VD_E_IO;
+    }
+    return VD_OK;
+}
+
 void vd_partial_close(struct vd_partial *partial)
 {
     close(partial->lock);
@@ -123,6 +169,8 @@ void vd_partial_close(struct vd_partial *partial)
 
 void vd_partial_remove(struct vd_partial *partial)
 {
-    vd_folder_remove(partial->path);
+    if (partial->path[0] != '\0') {
+        vd_folder_remove(partial->path);
+    }
     close(partial->lock);
 }

@@ -18,10 +18,21 @@ struct vd_partial {
  */
 VD_NODISCARD int vd_partial_open(const char *prefix, struct vd_partial *out);
 
+/* What is said where the last sync failed. */
+#define VD_PARTIAL_STANDS \
+    "is whole and stands there, but its folder could not be synced: a loss of power may take it"
+
+/*
+ * Gives it the name `to`, where nothing may be, not even an empty folder, and makes that last. VD_E_EXISTS, VD_E_DENIED ...: error_text
+ * says so, and it is as it was. VD_E_IO too if it has the name and that could not be synced: it stays there, and error_text says that.
+ */
+VD_NODISCARD int vd_partial_publish(
+    struct vd_partial *partial, const char *to, char *error_text, size_t error_size);
+
 /* Gives the lock back: the folder has got its own name, or was emptied and removed. */
 void vd_partial_close(struct vd_partial *partial);
 
-/* Removes it with all in it. */
+/* Removes it with all in it, unless it has got its own name. */
 void vd_partial_remove(struct vd_partial *partial);
 
 #endif

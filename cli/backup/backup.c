@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #include "lib/clock.h"
 #include "lib/sandbox.h"
 #include "lib/secret.h"
-#include "lib/sync.h"
 
 /* Files that do not change while the service runs. */
 static const char *const plain_files[] = {VD_FILE_CONFIG, VD_FILE_CA, VD_FILE_SERVER};
@@ -296,17 +294,6 @@ static int list(struct writing *w, struct vd_manifest *out, uint64_t *bytes)
     return fail(w, error, VD_MANIFEST_FILE);
 }
 
-/* Not over what is there, not even over an empty folder. */
-static int publish(struct writing *w)
-{
-    const char *to = w->wish->destination;
-
-    if (renameat2(AT_FDCWD, w->folder.path, AT_FDCWD, to, RENAME_NOREPLACE) != 0) {
-        return fail(w, vd_error_from_errno(errno), to);
-    }
-    return fail(w, vd_sync_folder_of(to), to);
-}
-
 /* Whether `path`, an absolute one of what is not there yet, is to be in the folder `dir` or below. */
 static bool is_below(const char *path, const char *dir)
 {
@@ -386,7 +373,7 @@ int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out, 
         error = list(&w, out, bytes);
     }
     if (error == VD_OK) {
-        error = publish(&w);
+        error = vd_partial_publish(&w.folder, wish->destination, error_text, error_size);
     }
     if (error != VD_OK) {
         vd_partial_remove(&w.folder);

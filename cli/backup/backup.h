@@ -23,7 +23,8 @@ struct vd_backup_wish {
 
 /*
  * Writes a backup; *out says what is in it, without the list of files. Any thread; one at a time (VD_E_BUSY). On failure nothing
- * is left, and error_text says why. VD_E_EXISTS, VD_E_FULL, VD_E_DENIED, VD_E_CLOSED (unwanted, or the service stops) ...
+ * is left, and error_text says why. VD_E_EXISTS, VD_E_FULL, VD_E_DENIED, VD_E_CLOSED (unwanted, or the service stops) ... Only where the
+ * whole backup has its name and that could not be synced (VD_E_IO) it stays, and error_text says so.
  */
 VD_NODISCARD int vd_backup_write(const struct vd_backup_wish *wish, struct vd_manifest *out,
     uint64_t *bytes, char *error_text, size_t error_size);

@@ -349,6 +349,29 @@ static void test_backup__whole_or_not_at_all(void **state)
     assert_int_equal(entries(folder->path), 2);
 }
 
+#define OTHER_USER "65533"
+
+/* A folder that may be written and not read cannot be synced. The backup in it is whole, and it is said that it is there. */
+static void test_backup__stands_unsynced(void **state)
+{
+    static const char as[] = "setpriv --reuid " OTHER_USER " --regid " OTHER_USER " --clear-groups";
+    const struct folder *folder = *state;
+
+    if (geteuid() != 0 || shell("%s test -x '%s'", as, VD_PROGRAM) != 0) {
+        skip();
+    }
+    make_backup(folder, "");
+    assert_int_equal(shell("mkdir -m 300 %s/box && chown -R " OTHER_USER " %s && chmod 711 %s",
+                         folder->path, folder->path, folder->path),
+        0);
+    assert_int_equal(shell("%s '%s' backup %s/box/saved --data-dir %s 2>&1", as, VD_PROGRAM,
+                         folder->path, folder->data),
+        1);
+    assert_said("box/saved is whole and stands there");
+    assert_int_equal(vedette("verify %s/box/saved", folder->path), 0);
+    assert_int_equal(entries(folder->path), 3); /* data, saved, box */
+}
+
 /* Begins a backup, "again", of a feed without end, and sends it a signal in the middle; its exit status. */
 static int stop_backup(const struct folder *folder, const char *signal)
 {
@@ -454,6 +477,8 @@ int main(void)
             test_backup__another_master_key, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__whole_or_not_at_all, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__stands_unsynced, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__interrupted_leaves_nothing, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
