@@ -41,7 +41,7 @@ static bool is_own(int folder)
         (about.st_mode & 07777) == 0700;
 }
 
-static void remove_if_left(const char *path)
+static void visit_if_left(const char *path, vd_partial_left *visit, void *context)
 {
     const int folder = open_folder(path);
 
@@ -49,15 +49,12 @@ static void remove_if_left(const char *path)
         return;
     }
     if (is_own(folder) && flock(folder, LOCK_EX | LOCK_NB) == 0) {
-        const int error = vd_folder_remove(path);
-
-        vd_log(error == VD_OK ? VD_LOG_INFO : VD_LOG_WARN, "partial.removed",
-            "path=\"%s\" result=\"%s\"", path, vd_error_text(error));
+        visit(context, path);
     }
     close(folder);
 }
 
-static void remove_left(const char *prefix)
+void vd_partial_visit(const char *prefix, vd_partial_left *visit, void *context)
 {
     const char *slash = strrchr(prefix, '/');
     const char *base = slash != NULL ? slash + 1 : prefix;
@@ -73,12 +70,21 @@ static void remove_left(const char *prefix)
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (is_partial_of(entry->d_name, base) &&
             vd_data_path(folder, entry->d_name, path) == VD_OK) {
-            remove_if_left(path);
+            visit_if_left(path, visit, context);
         }
     }
     if (dir != NULL) {
         closedir(dir);
     }
+}
+
+static void remove_left(void *context, const char *path)
+{
+    const int error = vd_folder_remove(path);
+
+    (void)context;
+    vd_log(error == VD_OK ? VD_LOG_INFO : VD_LOG_WARN, "partial.removed",
+        "path=\"%s\" result=\"%s\"", path, vd_error_text(error));
 }
 
 /* Locks the new folder. Until then another process may have taken it for one that was left. */
@@ -106,7 +112,7 @@ int vd_partial_open(const char *prefix, struct vd_partial *out)
     if (length < 0 || (size_t)length >= sizeof out->path) {
         return VD_E_LIMIT;
     }
-    remove_left(prefix);
+    vd_partial_visit(prefix, remove_left, NULL);
     if (mkdtemp(out->path) == NULL) {
         return vd_error_from_errno(errno);
     }

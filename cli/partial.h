@@ -11,10 +11,16 @@ struct vd_partial {
     int lock; /* the open folder */
 };
 
+/* Is given one that was left, locked meanwhile. */
+typedef void vd_partial_left(void *context, const char *path);
+
+/* Shows each folder PREFIX followed by six letters or digits that was left by a process that was killed: it is of the same user and has no
+ * lock. */
+void vd_partial_visit(const char *prefix, vd_partial_left *visit, void *context);
+
 /*
- * Makes the folder PREFIX followed by six letters or digits, and first removes those of this name that were left by a process
- * that was killed: they are of the same user and have no lock. VD_E_BUSY: another process just took it for such a one.
- * VD_E_LIMIT, VD_E_DENIED ...
+ * Makes the folder PREFIX followed by six letters or digits, and first removes those that were left. VD_E_BUSY: another process just
+ * took it for such a one. VD_E_LIMIT, VD_E_DENIED ...
  */
 VD_NODISCARD int vd_partial_open(const char *prefix, struct vd_partial *out);
 
