@@ -172,6 +172,22 @@ static bool covers(
         (target[path.length] == '/' || target[path.length] == '\0');
 }
 
+/* Whether the text may be one that was encoded: nobody encodes a letter that needs it not, so `%41` stands for itself. */
+static bool may_be_encoded(struct vd_str text)
+{
+    for (size_t i = 0; i + 3 <= text.length; i++) {
+        char c = 0;
+        size_t length = 0;
+
+        if (text.data[i] == '%' &&
+            (vd_url_decode((struct vd_str){text.data + i, 3}, &c, 1, &length) != VD_OK ||
+                vd_url_is_unreserved(c))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool vd_sas_covers(const struct vd_sas_token *token, const char *hub_name, const char *device_id,
     const char *module_id)
 {
@@ -186,7 +202,8 @@ bool vd_sas_covers(const struct vd_sas_token *token, const char *hub_name, const
         return true;
     }
     /* Ids with letters that need encoding may have been encoded within the path as well. */
-    if (vd_url_decode(resource, twice, sizeof twice, &resource.length) != VD_OK) {
+    if (!may_be_encoded(resource) ||
+        vd_url_decode(resource, twice, sizeof twice, &resource.length) != VD_OK) {
         return false;
     }
     resource.data = twice;

@@ -24,8 +24,9 @@ VD_NODISCARD int vd_sas_parse(struct vd_str text, struct vd_sas_token *out);
 bool vd_sas_signed_by(const struct vd_sas_token *token, const struct vd_key *key);
 
 /* True if the token's resource is `hub_name`, or `hub_name`/devices/`device`, or with a module its full path, or a
- * prefix of that at a slash; compared after URL decoding, the hub's name without regard to case, with or without a
- * port (`hub:8883`), as devices name it. */
+ * prefix of that at a slash; compared after URL decoding, the hub's name without regard to case, with or without a port
+ * (`hub:8883`), as devices name it. There are clients that encode ids twice: so a token for an id that looks like one that was
+ * encoded, such as `a%2B`, is one for `a+` as well; `a%41` does not look so, since nobody encodes an A. */
 bool vd_sas_covers(const struct vd_sas_token *token, const char *hub_name, const char *device_id,
     const char *module_id);
 

@@ -52,7 +52,7 @@ int vd_url_decode(struct vd_str in, char *out, size_t size, size_t *length)
     return VD_OK;
 }
 
-static bool is_unreserved(char c)
+bool vd_url_is_unreserved(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
         c == '_' || c == '.' || c == '~';
@@ -66,7 +66,7 @@ void vd_url_encode(struct vd_str in, struct vd_buf *out)
         unsigned char c = (unsigned char)in.data[i];
         char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
 
-        if (is_unreserved(in.data[i])) {
+        if (vd_url_is_unreserved(in.data[i])) {
             vd_buf_append(out, in.data + i, 1);
         } else {
             vd_buf_append(out, escape, sizeof escape);

@@ -13,6 +13,9 @@
  */
 VD_NODISCARD int vd_url_decode(struct vd_str in, char *out, size_t size, size_t *length);
 
+/* A byte that stands for itself wherever it is in a URL: letters, digits and "-_.~" (RFC 3986, section 2.3). */
+bool vd_url_is_unreserved(char c);
+
 /* Appends `in` with every byte but letters, digits and "-_.~" as %XX (RFC 3986, section 2.3). */
 void vd_url_encode(struct vd_str in, struct vd_buf *out);
 

@@ -519,6 +519,9 @@ static void test_sas__covers(void **state)
         {"hub.example%3A123456%2Fdevices%2Fdev1", "", false},
         {"hub.example%3Ax%2Fdevices%2Fdev1", "", false},
         {"hub.example%2Fdevices%2Fdev1%00", "", false},
+        {"hub.example%2Fdevices%2Fdev%2531", "", false},
+        {"hub.example%2Fdevices%2Fde%2576%31", "", false},
+        {"hub.example%252Fdevices%252Fdev%2531", "", false},
         {"%", "", false},
     };
 
@@ -527,6 +530,40 @@ static void test_sas__covers(void **state)
         struct vd_sas_token token = {.resource = vd_str_from(cases[i].resource)};
 
         if (vd_sas_covers(&token, "hub.example", "dev1", cases[i].module) != cases[i].expected) {
+            fail_msg("case %zu", i);
+        }
+    }
+}
+
+/* Ids may have letters that look like an escape; those that need one come with it once or twice. */
+static void test_sas__covers_ids_with_escapes(void **state)
+{
+    static const struct {
+        const char *resource;
+        const char *device;
+        const char *module;
+        bool expected;
+    } cases[] = {
+        {"hub.example%2Fdevices%2Fa%2541", "a%41", "", true},
+        {"hub.example%2Fdevices%2Fa%2541", "aA", "", false},
+        {"hub.example%252Fdevices%252Fa%252541", "a%41", "", true},
+        {"hub.example%252Fdevices%252Fa%252541", "aA", "", false},
+        {"hub.example%2Fdevices%2Fa%2525", "a%25", "", true},
+        {"hub.example%2Fdevices%2Fa%2Bb%23", "a+b#", "", true},
+        {"hub.example%2Fdevices%2Fa%252Bb%2523", "a+b#", "", true},
+        {"hub.example%2Fdevices%2Fa%252bb%2523", "a+b#", "", true},
+        {"hub.example%252Fdevices%252Fa%252Bb%2523", "a+b#", "", true},
+        {"hub.example%2Fdevices%2Fa%2540b%2Fmodules%2Fm%253A1", "a@b", "m:1", true},
+        {"hub.example%2Fdevices%2Fa%2540b%2Fmodules%2Fm%2531", "a@b", "m1", false},
+        {"hub.example%2Fdevices%2Fa%2540b%2Fmodules%2Fm%2531", "a@b", "m%31", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vd_sas_token token = {.resource = vd_str_from(cases[i].resource)};
+
+        if (vd_sas_covers(&token, "hub.example", cases[i].device, cases[i].module) !=
+            cases[i].expected) {
             fail_msg("case %zu", i);
         }
     }
@@ -551,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_sas__parse),
         cmocka_unit_test(test_sas__too_long),
         cmocka_unit_test(test_sas__covers),
+        cmocka_unit_test(test_sas__covers_ids_with_escapes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
