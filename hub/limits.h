@@ -164,6 +164,10 @@
 /* How often something of the registry is read, changed and stored until nobody else was faster. Of those who try at the same
  * time one gets through each time, and they are no more than the workers of all servers: 14. */
 #define VD_HUB_WRITE_TRIES 20
+/* A client's key of RSA: nobody has larger ones, and those cost milliseconds of the loop before it is known whether the client holds
+ * them at all. So does an exponent as long as the modulus; everybody's is 65537. */
+#define VD_HUB_CLIENT_KEY_BITS_MAX      8192
+#define VD_HUB_CLIENT_EXPONENT_BITS_MAX 64
 
 /* Bearer tokens of people and programs that manage the hub: one each. */
 #define VD_HUB_TOKENS_MAX 256

@@ -4,6 +4,7 @@
 #include "hub/tls.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 
@@ -67,11 +68,31 @@ const char *vd_tls_error_text(void)
     return text != NULL ? text : "";
 }
 
-/* Every certificate passes the handshake, that what is wrong with it can be judged, logged and counted by the hub. */
+/* Whether to check a signature by the key takes no longer than by those that devices have. */
+static bool is_moderate(const EVP_PKEY *key)
+{
+    BIGNUM *exponent = NULL;
+    bool is = key != NULL && EVP_PKEY_get_bits(key) <= VD_HUB_CLIENT_KEY_BITS_MAX;
+
+    if (is && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))) {
+        is = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
+            BN_num_bits(exponent) <= VD_HUB_CLIENT_EXPONENT_BITS_MAX;
+        BN_free(exponent);
+    }
+    return is;
+}
+
+/* Every certificate passes the handshake, that what is wrong with it can be judged, logged and counted by the hub; but for one
+ * whose key would hold up the loop, and others with it. */
 static int pass_certificate(X509_STORE_CTX *store, void *context)
 {
-    (void)store;
+    const X509 *leaf = X509_STORE_CTX_get0_cert(store);
+
     (void)context;
+    if (leaf == NULL || !is_moderate(X509_get0_pubkey(leaf))) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+        return 0;
+    }
     return 1;
 }
 

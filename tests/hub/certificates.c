@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "tests/hub/certificates.h"
@@ -46,11 +49,72 @@ static void add_comment(X509 *certificate, int length)
     ASN1_IA5STRING_free(comment);
 }
 
+/* ---- Keys ---- */
+
+static void push_number(OSSL_PARAM_BLD *params, const char *name, const BIGNUM *number)
+{
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(params, name, number), 1);
+}
+
+static EVP_PKEY *key_of_numbers(const BIGNUM *n, const BIGNUM *e, const BIGNUM *d)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *building = OSSL_PARAM_BLD_new();
+    OSSL_PARAM *params;
+    EVP_PKEY *key = NULL;
+
+    push_number(building, OSSL_PKEY_PARAM_RSA_N, n);
+    push_number(building, OSSL_PKEY_PARAM_RSA_E, e);
+    push_number(building, OSSL_PKEY_PARAM_RSA_D, d);
+    params = OSSL_PARAM_BLD_to_param(building);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params), 1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(building);
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+static EVP_PKEY *key_of_primes(int count, bool has_long_exponent)
+{
+    BN_CTX *context = BN_CTX_new();
+    BIGNUM *modulus = BN_new();
+    BIGNUM *order = BN_new(); /* of the group: the product of all primes less one */
+    BIGNUM *small = BN_new();
+    BIGNUM *inverse = NULL;
+    BIGNUM *prime = BN_new();
+    EVP_PKEY *key;
+
+    assert_int_equal(BN_set_word(small, RSA_F4), 1);
+    while (inverse == NULL) {
+        assert_true(BN_one(modulus) == 1 && BN_one(order) == 1);
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(BN_generate_prime_ex(prime, 512, 0, NULL, NULL, NULL), 1);
+            assert_int_equal(BN_mul(modulus, modulus, prime, context), 1);
+            assert_int_equal(BN_sub_word(prime, 1), 1);
+            assert_int_equal(BN_mul(order, order, prime, context), 1);
+        }
+        inverse = BN_mod_inverse(NULL, small, order, context);
+    }
+    key = has_long_exponent ? key_of_numbers(modulus, inverse, small)
+                            : key_of_numbers(modulus, small, inverse);
+    BN_free(modulus);
+    BN_free(order);
+    BN_free(small);
+    BN_free(inverse);
+    BN_free(prime);
+    BN_CTX_free(context);
+    return key;
+}
+
 static EVP_PKEY *key_for(const struct test_certificate_plan *plan)
 {
     if (plan->key_of != NULL) {
         EVP_PKEY_up_ref(plan->key_of->key);
         return plan->key_of->key;
+    }
+    if (plan->rsa_primes > 0) {
+        return key_of_primes(plan->rsa_primes, plan->has_long_exponent);
     }
     return plan->rsa_bits > 0 ? EVP_RSA_gen(plan->rsa_bits) : EVP_EC_gen("P-256");
 }
@@ -70,6 +134,10 @@ struct test_certificate test_certificate_make(const struct test_certificate_plan
     ASN1_INTEGER_set(X509_get_serialNumber(made.x509), serial++);
     ASN1_TIME_set(X509_getm_notBefore(made.x509), (time_t)from);
     ASN1_TIME_set(X509_getm_notAfter(made.x509), (time_t)until);
+    if (plan->not_after_text != NULL) {
+        assert_int_equal(
+            ASN1_STRING_set(X509_getm_notAfter(made.x509), plan->not_after_text, -1), 1);
+    }
     add_common_name(name, plan->common_name, plan->common_name_length);
     add_common_name(name, plan->other_common_name, 0);
     X509_set_issuer_name(made.x509, X509_get_subject_name(issuer));

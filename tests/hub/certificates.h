@@ -23,8 +23,11 @@ struct test_certificate_plan {
     int64_t not_after_s;                   /* 0: now_s + 3600 */
     const char *basic_constraints;         /* "critical,CA:TRUE"; NULL: none */
     const char *extended_key_usage;
-    unsigned rsa_bits; /* 0: EC */
-    int comment_bytes; /* of an extension that only takes room */
+    const char *not_after_text; /* in place of a time, which it need not be; NULL: not_after_s */
+    unsigned rsa_bits;          /* 0: EC */
+    int rsa_primes;             /* RSA of so many of 512 bits: any size in no time; 0: rsa_bits */
+    bool has_long_exponent;     /* of those: public, and as long as the modulus */
+    int comment_bytes;          /* of an extension that only takes room */
 };
 
 /* Fails the test if it cannot. */

@@ -370,6 +370,51 @@ static void test_hub_x509__too_long_a_chain(void **state)
     assert_int_equal(live_stats(f).connects_refused, 1);
 }
 
+/* A key that takes long to check a signature by ends the handshake, whoever signed it. */
+static void test_hub_x509__costly_keys(void **state)
+{
+    static const struct {
+        const char *name;
+        int primes; /* of 512 bits */
+        bool has_long_exponent;
+        bool passes;
+    } cases[] = {
+        {"8192 bits", 16, false, true},
+        {"8704 bits", 17, false, false},
+        {"a long exponent", 4, true, false},
+    };
+    int64_t now_s = vd_clock_utc_ms() / 1000;
+    struct live_hub *f = *state;
+
+    start(f, NULL);
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        const size_t n = i / 2;
+        struct test_certificate made =
+            test_certificate_make(&(struct test_certificate_plan){.common_name = "ca",
+                .issuer = &root,
+                .now_s = now_s,
+                .rsa_primes = cases[n].primes,
+                .has_long_exponent = cases[n].has_long_exponent});
+        struct tls_client client;
+        bool answered = false;
+        char got[4] = {0};
+
+        /* With TLS 1.3 the client has shaken hands before the hub has read what it sent. */
+        if (open_as(f, &client, i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, &made, NULL)) {
+            connect_without_password(&client, "ca");
+            answered = tls_client_read(&client, got, sizeof got);
+            tls_client_close(&client);
+        }
+        if (answered != cases[n].passes) {
+            fail_msg("%s: %d", cases[n].name, answered);
+        }
+        assert_int_equal(got[3], 0);
+        test_certificate_release(&made);
+    }
+    LIVE_AWAIT(live_stats(f).connections == 0);
+    assert_int_equal(live_stats(f).connects_accepted, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +424,7 @@ int main(void)
         LIVE_TEST(test_hub_x509__ends_with_the_certificate),
         LIVE_TEST(test_hub_x509__resumption),
         LIVE_TEST(test_hub_x509__too_long_a_chain),
+        LIVE_TEST(test_hub_x509__costly_keys),
     };
 
     return cmocka_run_group_tests(tests, make_authorities, release_authorities);
