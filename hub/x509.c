@@ -92,7 +92,7 @@ int vd_peer_certificate_new(X509 *leaf, STACK_OF(X509) * others, struct vd_peer_
     X509_up_ref(leaf);
     made->leaf = leaf;
     made->not_before_ms = INT64_MAX;
-    made->not_after_ms = INT64_MIN;
+    made->not_after_ms = 0;
     read_time(X509_get0_notBefore(leaf), &made->not_before_ms);
     read_time(X509_get0_notAfter(leaf), &made->not_after_ms);
     read_common_name(leaf, made->common_name, sizeof made->common_name);

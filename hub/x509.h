@@ -20,7 +20,7 @@ struct vd_peer_certificate {
     char
         common_name[VD_COMMON_NAME_MAX + 1]; /* "": none, more than one, or one that no id can be */
     int64_t not_before_ms;                   /* UTC; a time that cannot be read is never reached */
-    int64_t not_after_ms;                    /* likewise long past */
+    int64_t not_after_ms;                    /* likewise 1970 */
 };
 
 /* Reads `leaf`; holds references of its own to both. `others` may be NULL. VD_E_NOMEM. */

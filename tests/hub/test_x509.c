@@ -25,6 +25,7 @@ struct world {
     struct test_certificate other;       /* dev2, of root */
     struct test_certificate expired;     /* dev1, of root */
     struct test_certificate early;       /* dev1, of root */
+    struct test_certificate timeless;    /* dev1, of root, until a time that is none */
     struct test_certificate of_foreign;  /* dev1, of foreign */
     struct test_certificate of_old;      /* dev1, of old_root */
     struct test_certificate of_leaf;     /* dev1, of leaf, which is no CA */
@@ -60,6 +61,7 @@ static int make_world(void **state)
     w->other = test_certificate_leaf("dev2", &w->root, NOW_S);
     w->expired = OF_ROOT(.common_name = "dev1", .not_after_s = NOW_S - 1);
     w->early = OF_ROOT(.common_name = "dev1", .not_before_s = NOW_S + 1);
+    w->timeless = OF_ROOT(.common_name = "dev1", .not_after_text = "991399999999Z");
     w->of_foreign = test_certificate_leaf("dev1", &w->foreign, NOW_S);
     w->of_old = test_certificate_leaf("dev1", &w->old_root, NOW_S);
     w->of_leaf = test_certificate_leaf("dev1", &w->leaf, NOW_S);
@@ -397,6 +399,7 @@ static void test_x509__matrix(void **state)
         {"dev1/mod", TOKEN_NONE, &w->leaf, VD_REFUSED_COMMON_NAME},
         {"dev1", TOKEN_NONE, &w->expired, VD_REFUSED_CERTIFICATE_EXPIRED},
         {"dev1", TOKEN_NONE, &w->early, VD_REFUSED_NOT_YET_VALID},
+        {"dev1", TOKEN_NONE, &w->timeless, VD_REFUSED_CERTIFICATE_EXPIRED},
         {"dev1", TOKEN_NONE, &w->of_foreign, VD_REFUSED_CHAIN},
         {"dev1", TOKEN_NONE, &w->self, VD_REFUSED_CHAIN},
         {"dev1", TOKEN_NONE, &w->deep, VD_REFUSED_CHAIN},
@@ -420,6 +423,10 @@ static void test_x509__matrix(void **state)
         }
         if (got == VD_REFUSED_NOT && principal.auth_type != VD_AUTH_SAS) {
             assert_int_equal(principal.expires_s, NOW_S + 3600);
+        }
+        if (cases[i].shown == &w->timeless) {
+            assert_int_equal(principal.expires_s, 0);
+            assert_false(principal.was_good);
         }
         vd_peer_certificate_free(shown);
     }
