@@ -139,10 +139,8 @@ static int get_page(struct work *w, struct vd_taxii_merge *merge, const char *ad
         memcpy(added_last, answer.wanted, sizeof answer.wanted);
         error = vd_taxii_merge_page(merge,
             (struct vd_str){(const char *)answer.body.data, answer.body.length}, page, problem);
-        if (error == VD_E_INVALID) {
+        if (error == VD_E_INVALID || error == VD_E_LIMIT) {
             snprintf(w->problem, sizeof w->problem, "%s", problem);
-        } else if (error == VD_E_LIMIT) {
-            snprintf(w->problem, sizeof w->problem, "the collection is longer than a feed may be");
         }
     }
     vd_buf_release(&answer.body);

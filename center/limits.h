@@ -96,9 +96,12 @@
 #define VD_INDICATOR_DESCRIPTION_MAX 1024
 #define VD_INDICATOR_BYTES           16
 
-/* Bytes of a feed's text: ten million addresses and what lists say of them. JSON takes ten times its length in memory. */
+/* Bytes of a feed's text: ten million addresses and what lists say of them. */
 #define VD_FEED_BYTES_MAX      536870912
 #define VD_FEED_JSON_BYTES_MAX 67108864
+/* Bytes that its JSON takes in memory, see vd_json_memory: indicators of STIX take nine times their length, attributes of MISP
+ * eleven, with tags fifteen; a text of nothing but brackets would take a hundred and fifty times as much as it is long. */
+#define VD_FEED_JSON_MEMORY_MAX 1073741824
 /* Refused entries of a feed that are named; the rest is counted. */
 #define VD_FEED_PROBLEMS_MAX 20
 /* How often the feeds are looked at for changes, and their files; and how long after a failure. */

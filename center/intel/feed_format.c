@@ -7,6 +7,7 @@
 
 #include "center/intel/feed_format_internal.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 /* Bytes that the guess looks at. */
@@ -291,8 +292,13 @@ int vd_format_entry_give(struct vd_format_run *run, const struct vd_format_entry
 json_t *vd_format_json(struct vd_format_run *run, struct vd_str text, int *error)
 {
     json_error_t fault;
-    json_t *root = json_loadb(text.data, text.length, JSON_ALLOW_NUL, &fault);
+    json_t *root;
 
+    if (vd_json_memory(text) > VD_FEED_JSON_MEMORY_MAX) {
+        *error = vd_format_fault(run, (struct vd_format_at){0, "JSON"}, "it has too many parts");
+        return NULL;
+    }
+    root = json_loadb(text.data, text.length, JSON_ALLOW_NUL, &fault);
     if (root != NULL) {
         return root;
     }

@@ -70,8 +70,9 @@ VD_NODISCARD int vd_feed_wanted_read(const char *text, struct vd_feed_parse *par
 
 /*
  * Reads a feed. Damaged entries are counted and passed over.
- * VD_OK; VD_E_INVALID: as a whole it is not of the format, see report->fault (some indicators may have been given);
- * VD_E_LIMIT: longer than VD_FEED_BYTES_MAX, or VD_FEED_JSON_BYTES_MAX of JSON; VD_E_NOMEM; or what `take` returned.
+ * VD_OK; VD_E_INVALID: as a whole it is not of the format, or JSON that would take more memory than VD_FEED_JSON_MEMORY_MAX, see
+ * report->fault (some indicators may have been given); VD_E_LIMIT: longer than VD_FEED_BYTES_MAX, or VD_FEED_JSON_BYTES_MAX of
+ * JSON; VD_E_NOMEM; or what `take` returned.
  */
 VD_NODISCARD int vd_feed_parse(
     const struct vd_feed_parse *parse, struct vd_str text, struct vd_feed_report *report);

@@ -65,7 +65,7 @@ VD_NODISCARD int vd_format_time(struct vd_str text, int64_t *utc_ms);
 /* "tlp:amber", "TLP:AMBER+STRICT", "amber" ...; VD_TLP_NONE for anything else. */
 enum vd_tlp vd_format_tlp(struct vd_str text);
 
-/* The root of a JSON text; NULL: *error is VD_E_INVALID (fault said), VD_E_LIMIT or VD_E_NOMEM. */
+/* The root of a JSON text; NULL: *error is VD_E_INVALID (fault said) or VD_E_NOMEM. */
 json_t *vd_format_json(struct vd_format_run *run, struct vd_str text, int *error);
 /* Text of a member; empty if it is not there or no text. */
 struct vd_str vd_format_member(const json_t *object, const char *name);

@@ -10,15 +10,19 @@
 
 #include "center/limits.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 #include "lib/url.h"
 
 /* Asked for in one page; a server may send fewer. There are servers that have no second page without. */
 #define PAGE_OBJECTS "1000"
 
+#define TOO_MANY_PARTS "has too many parts"
+
 struct vd_taxii_merge {
     struct vd_str kept;
     json_t *objects; /* by id; NULL: the kept bundle was not needed yet */
     size_t bytes;    /* of pages */
+    uint64_t memory; /* likewise, at most */
 };
 
 void vd_taxii_url(
@@ -127,11 +131,20 @@ bool vd_taxii_merge_has_new(const struct vd_taxii_merge *merge)
     return merge->objects != NULL;
 }
 
-static int begin(struct vd_taxii_merge *merge)
+static int limit_of(const char *text, char *problem)
+{
+    snprintf(problem, VD_TAXII_PROBLEM_SIZE, "the collection %s", text);
+    return VD_E_LIMIT;
+}
+
+static int begin(struct vd_taxii_merge *merge, char *problem)
 {
     json_t *kept;
     int error;
 
+    if (vd_json_memory(merge->kept) > VD_FEED_JSON_MEMORY_MAX) {
+        return limit_of(TOO_MANY_PARTS, problem);
+    }
     merge->objects = json_object();
     if (merge->objects == NULL) {
         return VD_E_NOMEM;
@@ -183,8 +196,12 @@ int vd_taxii_merge_page(struct vd_taxii_merge *merge, struct vd_str envelope,
     int error;
 
     merge->bytes += envelope.length;
+    merge->memory += vd_json_memory(envelope);
     if (merge->bytes > VD_FEED_JSON_BYTES_MAX) {
-        return VD_E_LIMIT;
+        return limit_of("is longer than a feed may be", problem);
+    }
+    if (merge->memory > VD_FEED_JSON_MEMORY_MAX) {
+        return limit_of(TOO_MANY_PARTS, problem);
     }
     root = json_loadb(envelope.data, envelope.length, 0, &fault);
     if (root == NULL) {
@@ -197,7 +214,7 @@ int vd_taxii_merge_page(struct vd_taxii_merge *merge, struct vd_str envelope,
         snprintf(page->next, sizeof page->next, "%s", text_of(root, "next"));
         page->is_empty = json_array_size(objects) == 0;
         if (!page->is_empty) {
-            error = merge->objects == NULL ? begin(merge) : VD_OK;
+            error = merge->objects == NULL ? begin(merge, problem) : VD_OK;
         }
         if (error == VD_OK && merge->objects != NULL) {
             error = take_objects(merge->objects, objects);

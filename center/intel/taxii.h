@@ -31,7 +31,8 @@ struct vd_taxii_merge;
 VD_NODISCARD int vd_taxii_merge_new(struct vd_str kept, struct vd_taxii_merge **merge);
 /*
  * Takes an envelope's indicators and markings up; of an object that is there already the later version stays. Other objects are passed over.
- * VD_E_INVALID: it is no envelope, *problem says why; VD_E_LIMIT: all pages are longer than a feed's JSON may be; VD_E_NOMEM.
+ * VD_E_INVALID: it is no envelope; VD_E_LIMIT: all pages are longer than a feed's JSON may be, or take more memory; *problem says
+ * why; VD_E_NOMEM.
  */
 VD_NODISCARD int vd_taxii_merge_page(struct vd_taxii_merge *merge, struct vd_str envelope,
     struct vd_taxii_page *page, char problem[VD_TAXII_PROBLEM_SIZE]);

@@ -9,6 +9,7 @@
 
 #include "center/intel/feed_format_internal.h"
 #include "lib/clock.h"
+#include "lib/json_text.h"
 
 /* 2026-06-01T00:00:00Z */
 #define NOW INT64_C(1780272000000)
@@ -486,6 +487,57 @@ static void test_feed__problems_are_bounded(void **state)
     vd_buf_release(&text);
 }
 
+/* "[{},{},...]" of just less than is allowed is refused unread; indicators as they come in feeds of that length are not. */
+static void test_feed__json_that_takes_too_much_memory(void **state)
+{
+    static const struct {
+        const char *entry;
+        bool is_read;
+    } cases[] = {
+        {"{}", false},
+        {"[]", false},
+        {"1", false},
+        {"{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"indicator--26ffb872-1dd9-446e-b6f5-d58527e5b5d2\","
+         "\"created\":\"2026-01-01T00:00:00.000Z\",\"modified\":\"2026-01-01T00:00:00.000Z\",\"name\":\"C2\","
+         "\"indicator_types\":[\"malicious-activity\"],\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\","
+         "\"pattern_type\":\"stix\",\"valid_from\":\"2026-01-01T00:00:00Z\"}",
+            true},
+        {"{\"category\":\"Network activity\",\"comment\":\"\",\"deleted\":false,\"disable_correlation\":false,"
+         "\"timestamp\":\"1767225600\",\"to_ids\":true,\"type\":\"ip-dst\","
+         "\"uuid\":\"26ffb872-1dd9-446e-b6f5-d58527e5b5d2\",\"value\":\"192.0.2.1\"}",
+            true},
+    };
+    const struct vd_feed_parse parse = {.format = VD_FEED_MISP};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vd_feed_report report;
+        struct vd_buf some = {0};
+        struct vd_buf text = {0};
+        struct vd_str all;
+
+        for (int k = 0; k < 1000; k++) {
+            vd_buf_printf(&some, "%s,", cases[i].entry);
+        }
+        vd_buf_append_text(&text, "[");
+        while (text.length + some.length + strlen(cases[i].entry) < VD_FEED_JSON_BYTES_MAX) {
+            vd_buf_append(&text, some.data, some.length);
+        }
+        vd_buf_printf(&text, "%s]", cases[i].entry);
+        assert_int_equal(text.error, VD_OK);
+        all = (struct vd_str){(const char *)text.data, text.length};
+        if (cases[i].is_read) {
+            assert_in_range(vd_json_memory(all), 1, VD_FEED_JSON_MEMORY_MAX);
+        } else {
+            assert_int_equal(vd_feed_parse(&parse, all, &report), VD_E_INVALID);
+            assert_string_equal(report.fault.place, "JSON");
+            assert_string_equal(report.fault.reason, "it has too many parts");
+        }
+        vd_buf_release(&some);
+        vd_buf_release(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_feed__taker_stops_it),
         cmocka_unit_test(test_feed__names),
         cmocka_unit_test(test_feed__problems_are_bounded),
+        cmocka_unit_test(test_feed__json_that_takes_too_much_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,33 @@ static void test_taxii__failures(void **state)
     assert_true(feed_matches(f, "192.0.2.1"));
 }
 
+/* A page that is short and would take a gigabyte to read: it is refused unread, and the feed has what it had. */
+static void test_taxii__too_many_parts(void **state)
+{
+    static const char head[] = TAXII("", "{\"objects\":[");
+    const size_t parts = VD_FEED_JSON_MEMORY_MAX / 400;
+    struct feed_fixture *f = *state;
+    struct vd_buf answer = {0};
+
+    vd_buf_append_text(&answer, head);
+    for (size_t i = 0; i < parts; i++) {
+        vd_buf_append_text(&answer, "{},");
+    }
+    vd_buf_append(&answer, "{}]}", 5);
+    assert_int_equal(answer.error, VD_OK);
+    feed_must_put(f, "{\"taxii\":\"%s\"}", NULL);
+    feed_server_answer(&f->server,
+        TAXII("", "{\"objects\":[" INDICATOR("1", "2026-01-01T00:00:00Z", "192.0.2.1") "]}"));
+    feed_fetch(f);
+    feed_expect_error(f, NULL);
+    feed_server_answer(&f->server, (const char *)answer.data);
+    feed_fetch(f);
+    feed_expect_error(f, "the collection has too many parts");
+    assert_true(feed_matches(f, "192.0.2.1"));
+    feed_server_clear(&f->server);
+    vd_buf_release(&answer);
+}
+
 /* A server that always has one page more: the fetch ends, and the feed has what it had. */
 static void test_taxii__endless(void **state)
 {
@@ -233,6 +260,7 @@ int main(void)
         FETCH_TEST(test_taxii__same_next),
         FETCH_TEST(test_taxii__ended),
         FETCH_TEST(test_taxii__failures),
+        FETCH_TEST(test_taxii__too_many_parts),
         FETCH_TEST(test_taxii__endless),
     };
 
