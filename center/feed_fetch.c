@@ -204,7 +204,17 @@ static int get_collection(struct work *w)
     return error;
 }
 
-/* ---- How it ended ---- */
+/* ---- How it begins and ends ---- */
+
+/* What a fetch would bring down with it is a failure of the feed: else it were due at once after each start. */
+static int store_begin(struct vd_alert_store *store, const struct work *w)
+{
+    const int64_t now_ms = vd_clock_utc_ms();
+    const struct vd_feed_fetched fetched = {
+        .now_ms = now_ms, .next_ms = now_ms + backoff_ms(w->rhythm, w->fetch->failures)};
+
+    return vd_feed_fetch_begun(store, w->fetch, &fetched);
+}
 
 static bool is_of_source(int error)
 {
@@ -251,11 +261,12 @@ static int fetch(struct vd_alert_store *store, struct vd_http_get *get,
     const struct vd_feed_rhythm *rhythm, const struct vd_feed_fetch *fetch)
 {
     struct work w = {.get = get, .fetch = fetch, .rhythm = rhythm, .validators = fetch->validators};
-    int error = VD_E_INVALID;
+    int error = store_begin(store, &w);
 
-    if (fetch->problem[0] != '\0') {
+    if (error == VD_OK && fetch->problem[0] != '\0') {
         memcpy(w.problem, fetch->problem, sizeof w.problem);
-    } else {
+        error = VD_E_INVALID;
+    } else if (error == VD_OK) {
         error = fetch->settings.is_taxii ? get_collection(&w) : get_text(&w);
     }
     if (error == VD_OK) {

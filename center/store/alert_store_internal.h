@@ -139,11 +139,14 @@
         " etag = iif(?5, '', etag), last_modified = iif(?5, '', last_modified),"                                                                                       \
         " added_after = iif(?5, '', added_after)")                                                                                                                     \
     X(FEED_SOURCE_REMOVE, "DELETE FROM feed_sources WHERE name = ?1")                                                                                                  \
+    X(FEED_SOURCE_BEGUN,                                                                                                                                               \
+        "UPDATE feed_sources SET next_ms = iif(next_ms <= 0, -?3, ?3), attempted_ms = ?4, failures = ?5"                                                               \
+        " WHERE name = ?1 AND revision = ?2")                                                                                                                          \
     X(FEED_SOURCE_DONE,                                                                                                                                                \
         "UPDATE feed_sources SET next_ms = iif(asked = ?8, ?3, 0), attempted_ms = ?4, checked_ms = ?4, failures = 0,"                                                  \
         " etag = ?5, last_modified = ?6, added_after = ?7 WHERE name = ?1 AND revision = ?2")                                                                          \
     X(FEED_SOURCE_FAILED,                                                                                                                                              \
-        "UPDATE feed_sources SET next_ms = iif(asked = ?5, ?3, 0), attempted_ms = ?4, failures = failures + 1"                                                         \
+        "UPDATE feed_sources SET next_ms = iif(asked = ?5, ?3, 0), attempted_ms = ?4, failures = ?6"                                                                   \
         " WHERE name = ?1 AND revision = ?2")                                                                                                                          \
     X(FEED_SOURCE_ASK, "UPDATE feed_sources SET next_ms = 0, asked = asked + 1 WHERE name = ?1")                                                                       \
     X(FEED_UNCHANGED, "UPDATE feeds SET fetched_ms = ?2, error = NULL WHERE name = ?1")                                                                                \

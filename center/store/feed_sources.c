@@ -238,7 +238,7 @@ int vd_feed_fetch_due(struct vd_alert_store *store, int64_t now_ms, struct vd_fe
     /* A last attempt that lies ahead is of a clock that was set back. */
     return read_one(store,
         COLUMNS " WHERE coalesce(settings ->> 'enabled', 1)"
-                " AND (next_ms <= ?1 OR s.attempted_ms > ?1) ORDER BY next_ms LIMIT 1",
+                " AND (abs(next_ms) <= ?1 OR s.attempted_ms > ?1) ORDER BY abs(next_ms) LIMIT 1",
         NULL, now_ms, out);
 }
 
@@ -257,6 +257,30 @@ void vd_feed_fetch_release(struct vd_feed_fetch *fetch)
     *fetch = (struct vd_feed_fetch){0};
 }
 
+static int if_changed(struct vd_alert_store *store, int error)
+{
+    return error == VD_OK && sqlite3_changes(store->writer) == 0 ? VD_E_CHANGED : error;
+}
+
+int vd_feed_fetch_begun(struct vd_alert_store *store, const struct vd_feed_fetch *fetch,
+    const struct vd_feed_fetched *fetched)
+{
+    sqlite3_stmt *s;
+    int error = vd_alert_store_begin(store);
+
+    if (error != VD_OK) {
+        return error;
+    }
+    s = vd_alert_sql(store, VD_SQL_FEED_SOURCE_BEGUN);
+    sqlite3_bind_text(s, 1, fetch->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, fetch->revision);
+    sqlite3_bind_int64(s, 3, fetched->next_ms);
+    sqlite3_bind_int64(s, 4, fetched->now_ms);
+    sqlite3_bind_int64(s, 5, (int64_t)fetch->failures + 1);
+    return vd_alert_store_end(
+        store, if_changed(store, vd_alert_sql_run(store, VD_SQL_FEED_SOURCE_BEGUN)));
+}
+
 /* ---- A fetch ends ---- */
 
 /* What the note of a change needs. */
@@ -265,11 +289,6 @@ struct ending {
     const struct vd_feed_fetch *fetch;
     const struct vd_feed_fetched *fetched;
 };
-
-static int if_changed(struct vd_alert_store *store, int error)
-{
-    return error == VD_OK && sqlite3_changes(store->writer) == 0 ? VD_E_CHANGED : error;
-}
 
 static int note_done(struct vd_alert_store *store, const struct vd_feed_change *change)
 {
@@ -370,6 +389,7 @@ int vd_feed_fetch_failed(struct vd_alert_store *store, const struct vd_feed_fetc
     sqlite3_bind_int64(s, 3, fetched->next_ms);
     sqlite3_bind_int64(s, 4, fetched->now_ms);
     sqlite3_bind_int64(s, 5, fetch->asked);
+    sqlite3_bind_int64(s, 6, (int64_t)fetch->failures + 1);
     error = if_changed(store, vd_alert_sql_run(store, VD_SQL_FEED_SOURCE_FAILED));
     if (error == VD_OK) {
         s = vd_alert_sql(store, VD_SQL_FEED_FAILED);
@@ -406,7 +426,7 @@ static bool is_asked(struct vd_alert_store *store, const char *name)
 
     pthread_mutex_lock(&store->read_mutex);
     if (sqlite3_prepare_v2(store->reader,
-            "SELECT 1 FROM feed_sources WHERE name = ?1 AND next_ms = 0", -1, &s,
+            "SELECT 1 FROM feed_sources WHERE name = ?1 AND next_ms <= 0", -1, &s,
             NULL) == SQLITE_OK) {
         sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         is = sqlite3_step(s) == SQLITE_ROW;

@@ -46,6 +46,10 @@ VD_NODISCARD int vd_feed_fetch_due(
 /* That of this name. VD_E_NOT_FOUND: there is none with a URL. */
 VD_NODISCARD int vd_feed_fetch_begin(
     struct vd_alert_store *store, const char *name, struct vd_feed_fetch *out);
+/* It goes out to the source now: if it never ends, because the process does, it has failed and the next one is at
+ * fetched->next_ms. VD_E_CHANGED: the feed was changed or removed meanwhile. */
+VD_NODISCARD int vd_feed_fetch_begun(struct vd_alert_store *store,
+    const struct vd_feed_fetch *fetch, const struct vd_feed_fetched *fetched);
 /* Wipes the credential. */
 void vd_feed_fetch_release(struct vd_feed_fetch *fetch);
 

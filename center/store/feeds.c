@@ -176,7 +176,7 @@ int vd_feeds_list(struct vd_alert_store *store, const char *name, json_t **feeds
 {
     sqlite3_stmt *s = vd_rows_begin(store,
         "SELECT f.name, settings, max(fetched_ms, coalesce(checked_ms, 0)),"
-        " coalesce(s.attempted_ms, f.attempted_ms), error, report, credential, next_ms, etag,"
+        " coalesce(s.attempted_ms, f.attempted_ms), error, report, credential, abs(next_ms), etag,"
         " last_modified, added_after, failures,"
         " (SELECT count(*) FROM alerts WHERE indicator_source = f.name),"
         " coalesce((SELECT generated_ms FROM alerts WHERE indicator_source = f.name"

@@ -114,7 +114,8 @@ static const char feeds_2[] =
 
 static const char sources_2[] =
     /* URLs of feeds. `revision` grows when the feed is put, so that a fetch sees that it was for another; `asked` when somebody
-     * wants it fetched, who is not served by a fetch that was under way; `next_ms` 0: now. */
+     * wants it fetched, who is not served by a fetch that was under way; `next_ms` 0: now; below 0: that
+     * one has begun, and should it never end, the next is at the time that this is without its sign. */
     "CREATE TABLE feed_sources(name TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
     " credential TEXT NOT NULL, secret BLOB NOT NULL, etag TEXT NOT NULL DEFAULT '',"
     " last_modified TEXT NOT NULL DEFAULT '', added_after TEXT NOT NULL DEFAULT '',"

@@ -350,6 +350,7 @@ static void test_fetcher__fetches_what_is_due(void **state)
 {
     struct feed_fixture *f = *state;
     struct vd_feed_fetcher *fetcher = NULL;
+    struct vd_feed_fetch begun;
     int64_t start_ms;
 
     assert_int_equal(vd_feed_fetcher_start(f->store, &feed_rhythm, &fetcher), VD_OK);
@@ -371,6 +372,13 @@ static void test_fetcher__fetches_what_is_due(void **state)
     vd_feed_fetcher_stop(fetcher);
     assert_true(vd_clock_monotonic_ms() - start_ms < feed_rhythm.timeout_ms - 1000);
     feed_expect_error(f, NULL);
+    /* It did not end: that counts as a failure, so that one that the service did not survive is not repeated at once. */
+    assert_int_equal(vd_feed_fetch_due(f->store, vd_clock_utc_ms(), &begun), VD_E_NOT_FOUND);
+    assert_int_equal(vd_feed_fetch_due(f->store, vd_clock_utc_ms() + MINUTE, &begun), VD_OK);
+    assert_int_equal(begun.failures, 1);
+    vd_feed_fetch_release(&begun);
+    assert_false(vd_feeds_wait_fetched(f->store, "f", 0));
+    feed_expect_wait(f, MINUTE / 2, MINUTE);
 }
 
 /* Who asks while a fetch is under way is not served by that one. */
