@@ -146,10 +146,14 @@
 #define VD_QUERY_TIMEOUT_DEFAULT_MS 180000
 #define VD_QUERY_TIMEOUT_MAX_MS     600000
 #define VD_QUERY_TEXT_MAX           65536
-/* Bytes of text in one result: bounds what an answer holds in memory. */
-#define VD_QUERY_RESULT_BYTES_MAX 67108864
-#define VD_QUERY_TREE_DEPTH_MAX   512
-#define VD_QUERIES_MAX            16
+/* Bytes of text in one result, and values of any type, nulls too: bound what an answer holds in memory. A number takes some 50
+ * bytes there, a text 100 beside its own. */
+#define VD_QUERY_RESULT_BYTES_MAX  67108864
+#define VD_QUERY_RESULT_VALUES_MAX 4000000
+#define VD_QUERY_TREE_DEPTH_MAX    512
+#define VD_QUERIES_MAX             16
+/* Of them, those that came over HTTPS: each takes one of its threads, which others need too. */
+#define VD_QUERIES_HTTPS_MAX 4
 /* How far the threads of queries stand back behind those that take in what devices send, see setpriority(2). */
 #define VD_QUERY_NICENESS 10
 

@@ -28,10 +28,11 @@ struct vd_query_problem {
 };
 
 /*
- * *result, the caller's: {"columns":[{"name","type"}], "rows":[[...]], "truncated", "cutBy" ("rows", "bytes" or null), "render" (object
+ * *result, the caller's: {"columns":[{"name","type"}], "rows":[[...]], "truncated", "cutBy" ("rows", "bytes", "values" or null), "render" (object
  * or null), "seconds"}.
  * Cells: bool, int, long, real as such; datetime ISO 8601; timespan "1.02:03:04.5"; dynamic JSON text; null as null.
- * Any thread; blocks up to the limit of time. VD_E_INVALID, VD_E_LIMIT (memory, size), VD_E_TIMEOUT with the problem.
+ * Any thread; blocks up to the limit of time. VD_E_INVALID, VD_E_LIMIT (memory, size), VD_E_TIMEOUT,
+ * VD_E_BUSY (as many are under way as may be) with the problem.
  */
 VD_NODISCARD int vd_query_run(struct vd_analytics *analytics, const struct vd_query *query,
     json_t **result, struct vd_query_problem *problem);

@@ -174,6 +174,11 @@ bool vd_query_tell_cut(const json_t *result)
             "query.max_rows; raise it in vedette.conf and restart the service, or narrow the "
             "query\n",
             json_array_size(json_object_get(result, "rows")));
+    } else if (strcmp(limit, "values") == 0) {
+        fprintf(stderr,
+            "vedette: there is more: the result was cut off after %zu rows, where it had %d values, "
+            "the most that a result has; narrow the query, or leave out columns\n",
+            json_array_size(json_object_get(result, "rows")), VD_QUERY_RESULT_VALUES_MAX);
     } else {
         fprintf(stderr,
             "vedette: there is more: the result was cut off after %zu rows, where it had %d MiB of "

@@ -123,12 +123,21 @@ struct vd_analytics_keep {
     uint64_t max_bytes;                /* of all day files; 0: without limit */
 };
 
+/* What results may hold. */
+struct vd_query_room {
+    size_t text_bytes;
+    size_t values;
+};
+
 struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
     bool is_compiled;    /* our compiler wrote it: it may be longer, and call what makes lists */
     const atomic_bool
         *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
+    bool over_https;  /* somebody asked over HTTPS: VD_QUERIES_HTTPS_MAX of these at once */
+    struct vd_query_room *
+        room; /* of this result and those after it together: what it takes is taken off. NULL: 64 MiB, 4,000,000 */
 };
 
 struct vd_analytics;
@@ -144,10 +153,10 @@ struct vd_analytics_ops {
      * Runs one SELECT over the query tables, VALUES and range() and the like. Any thread, beside append.
      * Times come as ISO 8601 text, integers of up to 64 bits, DECIMAL and floating point as numbers, NaN as null,
      * all other types as DuckDB's text.
-     * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool,"cutBy":"rows" or "bytes" or null}, the
+     * *result: {"columns":[{"name","type"}...],"rows":[[...]...],"truncated":bool,"cutBy":"rows", "bytes" (of text), "values" or null}, the
      * caller's to free.
      * VD_E_INVALID (syntax, more than one statement, anything that is not a SELECT), VD_E_TIMEOUT, VD_E_LIMIT, VD_E_CLOSED
-     * (unwanted) with the reason in error_text.
+     * (unwanted), VD_E_BUSY (as many are under way as may be) with the reason in error_text.
      */
     int (*query)(struct vd_analytics *analytics, const char *sql,
         const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);

@@ -64,6 +64,7 @@ struct vd_duckdb_running {
     duckdb_connection connection; /* NULL: the slot is free */
     int64_t deadline_ms;          /* monotonic */
     const atomic_bool *is_unwanted;
+    bool over_https;
     int ended; /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
 };
 
@@ -252,6 +253,17 @@ VD_NODISCARD int vd_duckdb_guard(
 VD_NODISCARD int vd_duckdb_query(struct vd_duckdb *store, const char *sql,
     const struct vd_query_limits *limits, json_t **result, char *error_text, size_t error_size);
 
+/* ---- duckdb_values.c ---- */
+
+/* True if values of the type have a form in JSON of their own. */
+bool vd_duckdb_has_json_form(duckdb_type type);
+/* What a column is called in the result; DuckDB's names. */
+const char *vd_duckdb_type_name(duckdb_type type);
+/* The type to cast another to, which has no form of its own: DECIMAL becomes a number, most become text. */
+const char *vd_duckdb_cast_of(duckdb_type type);
+/* The value in row `row` of a vector of a type that has a form in JSON; NULL: no memory. */
+json_t *vd_duckdb_value_json(duckdb_type type, void *data, idx_t row);
+
 /* ---- duckdb_threads.c ---- */
 
 /* Calls it in a thread that gives way to all others of the program, as do those that it makes, and waits for its end. */
@@ -264,8 +276,8 @@ void vd_duckdb_watchdog_stop(struct vd_duckdb *store);
 /* Ends all queries under way. */
 void vd_duckdb_interrupt_all(struct vd_duckdb *store);
 /* A slot for a query that starts now; NULL if as many run as may. */
-struct vd_duckdb_running *vd_duckdb_running_add(struct vd_duckdb *store,
-    duckdb_connection connection, uint32_t timeout_ms, const atomic_bool *is_unwanted);
+struct vd_duckdb_running *vd_duckdb_running_add(
+    struct vd_duckdb *store, duckdb_connection connection, const struct vd_query_limits *limits);
 /* Gives the slot back. VD_E_TIMEOUT, VD_E_CLOSED: it was interrupted. */
 VD_NODISCARD int vd_duckdb_running_remove(
     struct vd_duckdb *store, struct vd_duckdb_running *running);

@@ -2,7 +2,6 @@
 /* Read-only SQL over the query tables: guarded, bounded in rows, bytes, time and memory. */
 
 #include "center/store/duckdb_internal.h"
-#include "lib/clock.h"
 #include "lib/damage.h"
 #include "lib/json_text.h"
 
@@ -17,7 +16,7 @@ struct query {
     char *text;
     size_t text_size;
     struct vd_buf rewritten; /* the query in one that mends what it lacks, if that is needed */
-    size_t result_bytes;
+    struct vd_query_room left;
     const char *cut_by; /* the limit that rows were left out for; NULL: none were */
 };
 
@@ -131,167 +130,55 @@ static int prepare_select(struct query *q, const char *sql, duckdb_prepared_stat
     return error;
 }
 
-/* ---- Values as JSON ---- */
+/* ---- Rows ---- */
 
-static bool has_json_form(duckdb_type type)
+/* The values of a row; of one that there is no room for, those that there is, with q->cut_by. NULL: VD_E_NOMEM. */
+static json_t *row_json(struct query *q, duckdb_result *result, duckdb_data_chunk chunk, idx_t row)
 {
-    switch (type) {
-    case DUCKDB_TYPE_BOOLEAN:
-    case DUCKDB_TYPE_TINYINT:
-    case DUCKDB_TYPE_SMALLINT:
-    case DUCKDB_TYPE_INTEGER:
-    case DUCKDB_TYPE_BIGINT:
-    case DUCKDB_TYPE_UTINYINT:
-    case DUCKDB_TYPE_USMALLINT:
-    case DUCKDB_TYPE_UINTEGER:
-    case DUCKDB_TYPE_FLOAT:
-    case DUCKDB_TYPE_DOUBLE:
-    case DUCKDB_TYPE_VARCHAR:
-    case DUCKDB_TYPE_TIMESTAMP:
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-    case DUCKDB_TYPE_HUGEINT:
-    case DUCKDB_TYPE_SQLNULL:
-        return true;
-    default:
-        return false;
-    }
-}
+    idx_t columns = duckdb_data_chunk_get_column_count(chunk);
+    json_t *values = json_array();
 
-struct type_name {
-    duckdb_type type;
-    const char *name;
-};
+    for (idx_t column = 0; column < columns; column++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, column);
+        duckdb_type type = duckdb_column_type(result, column);
+        void *data = duckdb_vector_get_data(vector);
+        uint64_t *validity = duckdb_vector_get_validity(vector);
+        bool is_null = validity != NULL && !duckdb_validity_row_is_valid(validity, row);
+        size_t text_bytes = !is_null && type == DUCKDB_TYPE_VARCHAR
+            ? duckdb_string_t_length(((duckdb_string_t *)data)[row])
+            : 0;
 
-/* What a column is called in the result; DuckDB's names. */
-static const char *type_name(duckdb_type type)
-{
-    static const struct type_name names[] = {{DUCKDB_TYPE_BOOLEAN, "BOOLEAN"},
-        {DUCKDB_TYPE_TINYINT, "TINYINT"}, {DUCKDB_TYPE_SMALLINT, "SMALLINT"},
-        {DUCKDB_TYPE_INTEGER, "INTEGER"}, {DUCKDB_TYPE_BIGINT, "BIGINT"},
-        {DUCKDB_TYPE_UTINYINT, "UTINYINT"}, {DUCKDB_TYPE_USMALLINT, "USMALLINT"},
-        {DUCKDB_TYPE_UINTEGER, "UINTEGER"}, {DUCKDB_TYPE_UBIGINT, "UBIGINT"},
-        {DUCKDB_TYPE_HUGEINT, "HUGEINT"}, {DUCKDB_TYPE_UHUGEINT, "UHUGEINT"},
-        {DUCKDB_TYPE_FLOAT, "FLOAT"}, {DUCKDB_TYPE_DOUBLE, "DOUBLE"},
-        {DUCKDB_TYPE_DECIMAL, "DECIMAL"}, {DUCKDB_TYPE_VARCHAR, "VARCHAR"},
-        {DUCKDB_TYPE_BLOB, "BLOB"}, {DUCKDB_TYPE_DATE, "DATE"}, {DUCKDB_TYPE_TIME, "TIME"},
-        {DUCKDB_TYPE_TIMESTAMP, "TIMESTAMP"}, {DUCKDB_TYPE_TIMESTAMP_S, "TIMESTAMP_S"},
-        {DUCKDB_TYPE_TIMESTAMP_MS, "TIMESTAMP_MS"}, {DUCKDB_TYPE_TIMESTAMP_NS, "TIMESTAMP_NS"},
-        {DUCKDB_TYPE_TIMESTAMP_TZ, "TIMESTAMP WITH TIME ZONE"}, {DUCKDB_TYPE_INTERVAL, "INTERVAL"},
-        {DUCKDB_TYPE_UUID, "UUID"}, {DUCKDB_TYPE_LIST, "LIST"}, {DUCKDB_TYPE_ARRAY, "ARRAY"},
-        {DUCKDB_TYPE_STRUCT, "STRUCT"}, {DUCKDB_TYPE_MAP, "MAP"}, {DUCKDB_TYPE_ENUM, "ENUM"},
-        {DUCKDB_TYPE_SQLNULL, "NULL"}};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].type == type) {
-            return names[i].name;
+        if (q->left.values == 0 || text_bytes > q->left.text_bytes) {
+            q->cut_by = q->left.values == 0 ? "values" : "bytes";
+            return values;
+        }
+        q->left.values--;
+        q->left.text_bytes -= text_bytes;
+        if (json_array_append_new(
+                values, is_null ? json_null() : vd_duckdb_value_json(type, data, row)) != 0) {
+            json_decref(values);
+            return NULL;
         }
     }
-    return "OTHER";
-}
-
-static json_t *real_json(double value)
-{
-    json_t *real = json_real(value); /* NULL for what is not a number */
-
-    return real != NULL ? real : json_null();
-}
-
-static json_t *timestamp_json(int64_t micros)
-{
-    int64_t seconds = micros / 1000000 - (micros % 1000000 < 0 ? 1 : 0);
-    int64_t fraction = micros - seconds * 1000000;
-    char text[VD_TIME_TEXT_SIZE];
-    char precise[VD_TIME_TEXT_SIZE + 8];
-
-    if (fraction % 1000 == 0) {
-        vd_time_format(seconds * 1000 + fraction / 1000, text);
-        return json_string(text);
-    }
-    vd_time_format(seconds * 1000, text);
-    snprintf(precise, sizeof precise, "%.19s.%06lldZ", text, (long long)fraction);
-    return json_string(precise);
-}
-
-/* A sum of BIGINT is a HUGEINT, nearly always one that fits. */
-static json_t *hugeint_json(duckdb_hugeint value)
-{
-    if ((value.upper == 0 && value.lower <= INT64_MAX) ||
-        (value.upper == -1 && value.lower > INT64_MAX)) {
-        return json_integer((json_int_t)value.lower);
-    }
-    return real_json(duckdb_hugeint_to_double(value));
-}
-
-static json_t *text_json(struct query *q, duckdb_string_t *string)
-{
-    uint32_t length = duckdb_string_t_length(*string);
-
-    q->result_bytes += length;
-    return vd_json_text((struct vd_str){duckdb_string_t_data(string), length});
-}
-
-/* The value in row `row` of a vector of a type that has_json_form. */
-static json_t *value_json(struct query *q, duckdb_type type, void *data, idx_t row)
-{
-    switch (type) {
-    case DUCKDB_TYPE_BOOLEAN:
-        return json_boolean(((bool *)data)[row]);
-    case DUCKDB_TYPE_TINYINT:
-        return json_integer(((int8_t *)data)[row]);
-    case DUCKDB_TYPE_SMALLINT:
-        return json_integer(((int16_t *)data)[row]);
-    case DUCKDB_TYPE_INTEGER:
-        return json_integer(((int32_t *)data)[row]);
-    case DUCKDB_TYPE_BIGINT:
-        return json_integer(((int64_t *)data)[row]);
-    case DUCKDB_TYPE_UTINYINT:
-        return json_integer(((uint8_t *)data)[row]);
-    case DUCKDB_TYPE_USMALLINT:
-        return json_integer(((uint16_t *)data)[row]);
-    case DUCKDB_TYPE_UINTEGER:
-        return json_integer(((uint32_t *)data)[row]);
-    case DUCKDB_TYPE_FLOAT:
-        return real_json((double)((float *)data)[row]);
-    case DUCKDB_TYPE_DOUBLE:
-        return real_json(((double *)data)[row]);
-    case DUCKDB_TYPE_VARCHAR:
-        return text_json(q, (duckdb_string_t *)data + row);
-    case DUCKDB_TYPE_TIMESTAMP:
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-        return timestamp_json(((int64_t *)data)[row]);
-    case DUCKDB_TYPE_HUGEINT:
-        return hugeint_json(((duckdb_hugeint *)data)[row]);
-    default:
-        return json_null();
-    }
+    return values;
 }
 
 /* Adds the rows of a chunk up to the limits. VD_E_NOMEM. */
 static int add_chunk(struct query *q, duckdb_result *result, duckdb_data_chunk chunk, json_t *rows)
 {
-    idx_t columns = duckdb_data_chunk_get_column_count(chunk);
     idx_t count = duckdb_data_chunk_get_size(chunk);
 
     for (idx_t row = 0; row < count; row++) {
         json_t *values;
 
-        if (json_array_size(rows) >= q->max_rows || q->result_bytes > VD_QUERY_RESULT_BYTES_MAX) {
-            q->cut_by = json_array_size(rows) >= q->max_rows ? "rows" : "bytes";
+        if (json_array_size(rows) >= q->max_rows) {
+            q->cut_by = "rows";
             return VD_OK;
         }
-        values = json_array();
-        for (idx_t column = 0; column < columns; column++) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, column);
-            uint64_t *validity = duckdb_vector_get_validity(vector);
-            bool is_null = validity != NULL && !duckdb_validity_row_is_valid(validity, row);
-            json_t *value = is_null ? json_null()
-                                    : value_json(q, duckdb_column_type(result, column),
-                                          duckdb_vector_get_data(vector), row);
-
-            if (value == NULL || json_array_append_new(values, value) != 0) {
-                json_decref(values);
-                return VD_E_NOMEM;
-            }
+        values = row_json(q, result, chunk, row);
+        if (values != NULL && q->cut_by != NULL) {
+            json_decref(values);
+            return VD_OK;
         }
         if (json_array_append_new(rows, values) != 0) {
             return VD_E_NOMEM;
@@ -313,7 +200,7 @@ static json_t *columns_json(duckdb_prepared_statement statement)
 
         json_array_append_new(columns,
             json_pack("{s:o, s:s}", "name", vd_json_text(vd_str_from(name != NULL ? name : "")),
-                "type", type_name(duckdb_prepared_statement_column_type(statement, i))));
+                "type", vd_duckdb_type_name(duckdb_prepared_statement_column_type(statement, i))));
         duckdb_free((void *)(uintptr_t)name);
     }
     return columns;
@@ -324,24 +211,11 @@ static bool needs_rewriting(const struct query *q, duckdb_prepared_statement sta
     idx_t count = duckdb_prepared_statement_column_count(statement);
 
     for (idx_t i = 0; i < count; i++) {
-        if (!has_json_form(duckdb_prepared_statement_column_type(statement, i))) {
+        if (!vd_duckdb_has_json_form(duckdb_prepared_statement_column_type(statement, i))) {
             return true;
         }
     }
     return q->has_union;
-}
-
-/* DECIMAL becomes a number, everything else without a form of its own its text. */
-static const char *cast_of(duckdb_type type)
-{
-    if (type == DUCKDB_TYPE_DECIMAL) {
-        return "DOUBLE";
-    }
-    if (type == DUCKDB_TYPE_TIMESTAMP_S || type == DUCKDB_TYPE_TIMESTAMP_MS ||
-        type == DUCKDB_TYPE_TIMESTAMP_NS) {
-        return "TIMESTAMP";
-    }
-    return "VARCHAR";
 }
 
 /*
@@ -375,10 +249,10 @@ static int rewrite(struct query *q, duckdb_prepared_statement statement)
     for (idx_t i = 0; i < count; i++) {
         duckdb_type type = duckdb_prepared_statement_column_type(statement, i);
 
-        vd_buf_printf(&q->rewritten, has_json_form(type) ? "%sc%llu" : "%sCAST(c%llu AS ",
+        vd_buf_printf(&q->rewritten, vd_duckdb_has_json_form(type) ? "%sc%llu" : "%sCAST(c%llu AS ",
             i > 0 ? ", " : "", (unsigned long long)i);
-        if (!has_json_form(type)) {
-            vd_buf_printf(&q->rewritten, "%s)", cast_of(type));
+        if (!vd_duckdb_has_json_form(type)) {
+            vd_buf_printf(&q->rewritten, "%s)", vd_duckdb_cast_of(type));
         }
     }
     vd_buf_append_text(&q->rewritten, " FROM (");
@@ -495,10 +369,10 @@ static int query_connected(
         snprintf(q->text, q->text_size, "the query tables are not open");
         return VD_E_IO;
     }
-    running = vd_duckdb_running_add(store, q->connection, limits->timeout_ms, limits->is_unwanted);
+    running = vd_duckdb_running_add(store, q->connection, limits);
     if (running == NULL) {
-        snprintf(q->text, q->text_size, "%d queries are under way already", VD_QUERIES_MAX);
-        error = VD_E_LIMIT;
+        snprintf(q->text, q->text_size, "as many queries are under way as may be: try again later");
+        error = VD_E_BUSY;
     } else {
         error = run_guarded(q, out);
         ended = vd_duckdb_running_remove(store, running);
@@ -549,11 +423,13 @@ static void run_connected(void *context)
 int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_query_limits *given,
     json_t **result, char *error_text, size_t error_size)
 {
+    const struct vd_query_room alone = {VD_QUERY_RESULT_BYTES_MAX, VD_QUERY_RESULT_VALUES_MAX};
     struct vd_query_limits limits = given != NULL ? *given : (struct vd_query_limits){0};
     struct query q = {
         .sql = sql,
         .max_rows = limits.max_rows != 0 ? limits.max_rows : VD_QUERY_ROWS_DEFAULT,
         .is_compiled = limits.is_compiled,
+        .left = limits.room != NULL ? *limits.room : alone,
         .text = error_text,
         .text_size = error_size,
     };
@@ -571,5 +447,8 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
     vd_duckdb_call_nicely(run_connected, &run);
     pthread_rwlock_unlock(&store->instance_lock);
     vd_buf_release(&q.rewritten);
+    if (run.error == VD_OK && limits.room != NULL) {
+        *limits.room = q.left;
+    }
     return run.error;
 }

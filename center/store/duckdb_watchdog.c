@@ -101,21 +101,29 @@ void vd_duckdb_interrupt_all(struct vd_duckdb *store)
     pthread_mutex_unlock(&store->queries_mutex);
 }
 
-struct vd_duckdb_running *vd_duckdb_running_add(struct vd_duckdb *store,
-    duckdb_connection connection, uint32_t timeout_ms, const atomic_bool *is_unwanted)
+struct vd_duckdb_running *vd_duckdb_running_add(
+    struct vd_duckdb *store, duckdb_connection connection, const struct vd_query_limits *limits)
 {
     struct vd_duckdb_running *found = NULL;
+    unsigned over_https = limits->over_https ? 1 : 0;
 
     pthread_mutex_lock(&store->queries_mutex);
-    for (size_t i = 0; found == NULL && i < VD_QUERIES_MAX; i++) {
-        if (store->running[i].connection == NULL) {
-            found = &store->running[i];
-            *found = (struct vd_duckdb_running){
-                .connection = connection,
-                .deadline_ms = vd_clock_monotonic_ms() + timeout_ms,
-                .is_unwanted = is_unwanted,
-            };
-        }
+    for (size_t i = 0; i < VD_QUERIES_MAX; i++) {
+        struct vd_duckdb_running *r = &store->running[i];
+
+        found = found == NULL && r->connection == NULL ? r : found;
+        over_https += limits->over_https && r->connection != NULL && r->over_https ? 1 : 0;
+    }
+    if (over_https > VD_QUERIES_HTTPS_MAX) {
+        found = NULL;
+    }
+    if (found != NULL) {
+        *found = (struct vd_duckdb_running){
+            .connection = connection,
+            .deadline_ms = vd_clock_monotonic_ms() + limits->timeout_ms,
+            .is_unwanted = limits->is_unwanted,
+            .over_https = limits->over_https,
+        };
     }
     pthread_cond_signal(&store->queries_changed);
     pthread_mutex_unlock(&store->queries_mutex);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries of the query tables in DuckDB: their values, what they may not do, and their limits. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -339,6 +341,101 @@ static void test_query__row_limit(void **state)
     json_decref(result);
 }
 
+static void expect_cut(struct analytics_fixture *f, const char *sql,
+    const struct vd_query_limits *limits, size_t rows, const char *by)
+{
+    json_t *result = analytics_query_with(f, sql, limits, VD_OK);
+    const char *cut_by = json_string_value(json_object_get(result, "cutBy"));
+
+    assert_int_equal(analytics_row_count(result), rows);
+    assert_true(json_is_boolean(json_object_get(result, "truncated")));
+    assert_int_equal(json_is_true(json_object_get(result, "truncated")), by != NULL);
+    assert_string_equal(cut_by != NULL ? cut_by : "", by != NULL ? by : "");
+    json_decref(result);
+}
+
+/* Of any type, nulls too: an answer holds something for each. */
+static void test_query__value_limit(void **state)
+{
+    struct analytics_fixture *f = *state;
+    struct vd_buf sql = {0};
+
+    vd_buf_append_text(&sql, "SELECT NULL");
+    for (int i = 1; i < 40; i++) {
+        vd_buf_append_text(&sql, ", NULL");
+    }
+    vd_buf_append_text(&sql, " FROM range(200000)");
+    vd_buf_append(&sql, "", 1);
+    assert_int_equal(sql.error, VD_OK);
+    expect_cut(f, (const char *)sql.data, &(struct vd_query_limits){.max_rows = VD_QUERY_ROWS_MAX},
+        VD_QUERY_RESULT_VALUES_MAX / 40, "values");
+    vd_buf_release(&sql);
+}
+
+/* What one result holds is taken from those after it. */
+static void test_query__room(void **state)
+{
+    struct analytics_fixture *f = *state;
+    struct vd_query_room room = {.text_bytes = 10, .values = 20};
+    const struct vd_query_limits limits = {.room = &room};
+
+    expect_cut(f, "SELECT 'abcd', r FROM range(2) t(r)", &limits, 2, NULL);
+    assert_int_equal(room.text_bytes, 2);
+    assert_int_equal(room.values, 16);
+    expect_cut(f, "SELECT 'abc'", &limits, 0, "bytes");
+    expect_cut(f, "SELECT 'ab'", &limits, 1, NULL);
+    expect_cut(f, "SELECT r FROM range(100) t(r)", &limits, 15, "values");
+    assert_int_equal(room.values, 0);
+    expect_cut(f, "SELECT true", &limits, 0, "values");
+}
+
+struct asking {
+    struct analytics_fixture *f;
+    atomic_bool is_over;
+    pthread_t thread;
+};
+
+static void *ask_for_ever(void *context)
+{
+    struct asking *asking = context;
+    const struct vd_query_limits limits = {
+        .timeout_ms = 60000, .is_unwanted = &asking->is_over, .over_https = true};
+    char text[400];
+    json_t *result = NULL;
+    const int error = vd_analytics_query(asking->f->analytics,
+        "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3",
+        &limits, &result, text, sizeof text);
+
+    json_decref(result);
+    return error == VD_E_CLOSED ? NULL : context;
+}
+
+/* Queries over HTTPS leave threads of its server, and slots for queries of others. */
+static void test_query__over_https(void **state)
+{
+    static const struct vd_query_limits remote = {.over_https = true};
+    struct analytics_fixture *f = *state;
+    struct asking all[VD_QUERIES_HTTPS_MAX] = {{.f = NULL}};
+    void *wrong = NULL;
+
+    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+        all[i].f = f;
+        assert_int_equal(pthread_create(&all[i].thread, NULL, ask_for_ever, &all[i]), 0);
+    }
+    while (vd_analytics_queries_running(f->analytics) < VD_QUERIES_HTTPS_MAX) {
+        usleep(1000);
+    }
+    assert_null(analytics_query_with(f, "SELECT 1", &remote, VD_E_BUSY));
+    assert_non_null(strstr(f->text, "try again"));
+    json_decref(analytics_query(f, "SELECT 1"));
+    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+        atomic_store(&all[i].is_over, true);
+        assert_int_equal(pthread_join(all[i].thread, &wrong), 0);
+        assert_null(wrong);
+    }
+    json_decref(analytics_query_with(f, "SELECT 1", &remote, VD_OK));
+}
+
 static void test_query__timeout(void **state)
 {
     static const char *const endless[] = {
@@ -381,6 +478,9 @@ int main(void)
         ANALYTICS_TEST(test_query__unions),
         ANALYTICS_TEST(test_query__union_order),
         ANALYTICS_TEST(test_query__row_limit),
+        ANALYTICS_TEST(test_query__value_limit),
+        ANALYTICS_TEST(test_query__room),
+        ANALYTICS_TEST(test_query__over_https),
         ANALYTICS_TEST(test_query__timeout),
         ANALYTICS_TEST(test_query__memory),
     };
