@@ -9,6 +9,8 @@
 #include "lib/clock.h"
 
 #define LIMIT_MAX 100000
+/* Alerts of one list: each comes with its evidence, some 50 KiB in memory, and `before` leads on. */
+#define LIST_MAX 1000
 
 /* ---- Reading ---- */
 
@@ -112,6 +114,11 @@ void vd_api_alert_list(
     int error;
 
     if (!read_filter(args, &filter, answer)) {
+        return;
+    }
+    if (filter.limit > LIST_MAX) {
+        vd_api_fail(answer, 400, "InvalidParameter",
+            "limit is to be a number of 0 to %d: the rest is on further pages", LIST_MAX);
         return;
     }
     error = vd_alert_store_list(api->alerts, &filter, &alerts);

@@ -341,7 +341,7 @@ static int alert_history(const struct vd_invocation *invocation)
 static const struct vd_option list_options[] = {
     {"follow", NULL, "then wait for new and changed ones, until Ctrl-C"},
     VD_ALERT_FILTER_OPTIONS,
-    {"limit", "N", "so many at most; 1000 unless given"},
+    {"limit", "N", "so many at most, up to 1000; default: 1000"},
     {"before", "N", "the next page: what the one before said at its end"},
     {NULL, NULL, NULL},
 };
