@@ -13,6 +13,9 @@
 #include "lib/clock.h"
 #include "lib/sandbox.h"
 
+/* Seconds after which what was too much may be asked again. */
+#define RETRY_AFTER_S "5"
+
 /* Identities with what they have. */
 #define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
 /* Groups with the devices that they cover. */
@@ -377,6 +380,9 @@ void vd_api_answer_http(const struct vd_api *api, struct vd_api_caller caller, c
     }
     answer->status = made.status;
     answer->body = made.body;
+    if (made.status == 429) {
+        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+    }
 }
 
 static void face_call(

@@ -68,10 +68,14 @@ static void take_row(struct proposal *p, const json_t *row)
     }
 }
 
-static int read_flows(struct proposal *p, const atomic_bool *is_gone, char problem[400])
+static int read_flows(struct proposal *p, const struct vd_api_args *args, char problem[400])
 {
     const struct vd_query_limits limits = {
-        .max_rows = ROWS_MAX, .timeout_ms = TIMEOUT_MS, .is_unwanted = is_gone};
+        .max_rows = ROWS_MAX,
+        .timeout_ms = TIMEOUT_MS,
+        .is_unwanted = args->is_gone,
+        .over_https = !vd_api_is_local(args),
+    };
     struct vd_buf sql = {0};
     char from[VD_TIME_TEXT_SIZE];
     json_t *result = NULL;
@@ -293,7 +297,7 @@ static json_t *proposal_json(const struct proposal *p)
         "to", vd_api_time(p->to_ms), "isPartial", (int)p->is_partial);
 }
 
-static int propose(struct proposal *p, const atomic_bool *is_gone, char problem[400])
+static int propose(struct proposal *p, const struct vd_api_args *args, char problem[400])
 {
     int64_t generation = 0;
     int error = read_rules(p, problem);
@@ -305,7 +309,7 @@ static int propose(struct proposal *p, const atomic_bool *is_gone, char problem[
         error = vd_fleet_each(p->api->fleet, take_member, p);
     }
     if (error == VD_OK && json_object_size(p->members) > 0) {
-        error = read_flows(p, is_gone, problem);
+        error = read_flows(p, args, problem);
     }
     return error == VD_OK ? find_added(p) : error;
 }
@@ -326,7 +330,7 @@ void vd_api_group_propose(
     p.addresses = json_object();
     p.added = json_array();
     p.suspicious = json_array();
-    error = propose(&p, args->is_gone, problem);
+    error = propose(&p, args, problem);
     if (error == VD_OK) {
         vd_api_reply(answer, 200, proposal_json(&p));
     } else if (problem[0] != '\0') {

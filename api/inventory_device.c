@@ -23,6 +23,7 @@
 /* What is known of one device. */
 struct subject {
     const struct vd_api *api;
+    const struct vd_api_args *args;
     struct vd_identity identity; /* its keys are wiped as soon as it is read */
     struct vd_fleet_device member;
     struct vd_device_state *state; /* all zero where the center has none */
@@ -265,7 +266,12 @@ static json_t *query_rows(const struct subject *s, const char *text)
         .now_ms = s->now_ms,
         .from_ms = ((int64_t)vd_time_day(s->now_ms) - DAYS + 1) * VD_DAY_MS,
         .to_ms = s->now_ms + VD_DAY_MS,
-        .limits = {.timeout_ms = TIMEOUT_MS},
+        .limits =
+            {
+                .timeout_ms = TIMEOUT_MS,
+                .is_unwanted = s->args->is_gone,
+                .over_https = !vd_api_is_local(s->args),
+            },
         .parameters = &device,
         .parameter_count = 1,
     };
@@ -397,7 +403,7 @@ static json_t *subject_json(const struct subject *s)
 void vd_api_inventory_get(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
-    struct subject subject = {.api = api, .now_ms = vd_clock_utc_ms()};
+    struct subject subject = {.api = api, .args = args, .now_ms = vd_clock_utc_ms()};
     const int error = read_subject(&subject, args->id);
 
     if (error == VD_OK) {

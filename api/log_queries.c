@@ -34,6 +34,17 @@ static void reply_problem(struct vd_api_answer *answer, const struct vd_query_pr
             "place", place_json(&problem->place)));
 }
 
+static void fail_run(struct vd_api_answer *answer, int error, const char *text)
+{
+    if (error == VD_E_INVALID) {
+        vd_api_fail(answer, 400, "InvalidQuery", "%s", text);
+    } else if (error == VD_E_BUSY) {
+        vd_api_fail(answer, 429, "TooManyQueries", "%s", text);
+    } else {
+        vd_api_fail_error(answer, error, text[0] != '\0' ? text : "the query");
+    }
+}
+
 static void fail_query(
     struct vd_api_answer *answer, int error, const struct vd_query_problem *problem)
 {
@@ -42,10 +53,8 @@ static void fail_query(
             problem->place.column, problem->place.text);
         json_object_set_new(
             json_object_get(answer->body, "error"), "place", place_json(&problem->place));
-    } else if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "InvalidQuery", "%s", problem->text);
     } else {
-        vd_api_fail_error(answer, error, problem->text[0] != '\0' ? problem->text : "the query");
+        fail_run(answer, error, problem->text);
     }
 }
 
@@ -148,6 +157,7 @@ static struct vd_query_limits limits_of(const struct vd_api *api, const struct v
         .max_rows = atomic_load(&api->query_max_rows),
         .timeout_ms = atomic_load(&api->query_timeout_ms),
         .is_unwanted = args->is_gone,
+        .over_https = !vd_api_is_local(args),
     };
 }
 
@@ -203,10 +213,8 @@ static void run_sql(const struct vd_api *api, const struct vd_api_args *args, co
 
     error = vd_analytics_query(
         api->analytics, json_string_value(sql), &limits, &result, reason, sizeof reason);
-    if (error == VD_E_INVALID) {
-        vd_api_fail(answer, 400, "InvalidQuery", "%s", reason);
-    } else if (error != VD_OK) {
-        vd_api_fail_error(answer, error, reason[0] != '\0' ? reason : "the query");
+    if (error != VD_OK) {
+        fail_run(answer, error, reason);
     } else {
         vd_api_reply(answer, 200, result);
     }

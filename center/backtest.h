@@ -27,6 +27,7 @@ struct vd_backtest {
     int64_t to_ms;
     const atomic_bool
         *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
+    bool over_https;  /* see struct vd_query_limits */
 };
 
 /*

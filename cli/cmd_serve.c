@@ -16,6 +16,7 @@
 #include "api/posture.h"
 #include "api/service/service.h"
 #include "api/solution.h"
+#include "center/limits.h"
 #include "center/notify/notifier.h"
 #include "center/recommend/recommender.h"
 #include "cli/backup/backup.h"
@@ -40,6 +41,7 @@
 #define LOCAL_WORKERS 6
 /* Back ends wait for the disk only: calls of methods hold no worker. */
 #define HTTPS_WORKERS 8
+_Static_assert(2 * VD_QUERIES_HTTPS_MAX <= HTTPS_WORKERS, "queries leave workers for the rest");
 
 const struct vd_option vd_serve_options[] = {
     {"set", "KEY=VALUE", "overrides vedette.conf; may be repeated"},

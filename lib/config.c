@@ -102,7 +102,8 @@ static const struct property properties[] = {
     {"query.max_rows", PROPERTY_NUMBER, LIVE_AT(query_max_rows), "10000", 1, 1000000, "rows",
         "Rows that a query gives at most, by `vedette query` and in the portal; over HTTPS it is 500000. What was cut off is said."},
     {"query.timeout_s", PROPERTY_NUMBER, LIVE_AT(query_timeout_s), "180", 1, 3600, "s",
-        "Time after which a query is ended."},
+        "Time after which a query is ended, by `vedette query` and in the portal; over HTTPS "
+        "`Prefer: wait` says it."},
     {"detection.lateness_s", PROPERTY_NUMBER, AT(detection_lateness_s), "60", 0, 300, "s",
         "So long after a window of a custom alert has ended it is judged for its minimum: what devices report later counts for the "
         "maximum only."},

@@ -13,6 +13,8 @@
 
 /* Queries of one batch. */
 #define BATCH_MAX 100
+/* Seconds after which one that too many others were under way for may be asked again. */
+#define RETRY_AFTER_S "5"
 
 /* ---- Faults ---- */
 
@@ -63,6 +65,8 @@ static struct reply run_fault(
     switch (error) {
     case VD_E_INVALID:
         return query_fault(problem, query);
+    case VD_E_BUSY:
+        return fault(429, "ThrottledError", problem->text, NULL);
     case VD_E_TIMEOUT:
         return fault(504, "GatewayTimeout", problem->text, NULL);
     case VD_E_LIMIT:
@@ -183,9 +187,32 @@ static bool workspaces_fit(
     return true;
 }
 
-/* `is_gone`: whether whoever asks still waits. */
+/* What the queries of one request have together. */
+struct share {
+    const struct vd_http_request *request;
+    int64_t deadline_ms; /* monotonic */
+    struct vd_query_room room;
+};
+
+static struct share share_of(const struct vd_http_request *request)
+{
+    return (struct share){
+        .request = request,
+        .deadline_ms = vd_clock_monotonic_ms() + VD_QUERY_TIMEOUT_MAX_MS,
+        .room = {VD_QUERY_RESULT_BYTES_MAX, VD_QUERY_RESULT_VALUES_MAX},
+    };
+}
+
+/* The wish, or what is left of the request's time; 0: nothing is. */
+static uint32_t timeout_of(const struct vd_prefer *wishes, const struct share *share)
+{
+    const int64_t left_ms = share->deadline_ms - vd_clock_monotonic_ms();
+
+    return left_ms <= 0 ? 0 : left_ms < wishes->timeout_ms ? (uint32_t)left_ms : wishes->timeout_ms;
+}
+
 static struct reply run(const struct vd_management *management, const json_t *body,
-    const char *prefer, const atomic_bool *is_gone)
+    const char *prefer, struct share *share)
 {
     const json_t *text = json_object_get(body, "query");
     const json_t *span = json_object_get(body, "timespan");
@@ -195,7 +222,13 @@ static struct reply run(const struct vd_management *management, const json_t *bo
     struct vd_query query = {
         .text = {json_string_value(text), json_string_length(text)},
         .now_ms = vd_clock_utc_ms(),
-        .limits = {.max_rows = VD_QUERY_ROWS_MAX, .is_unwanted = is_gone},
+        .limits =
+            {
+                .max_rows = VD_QUERY_ROWS_MAX,
+                .is_unwanted = share->request->is_gone,
+                .over_https = share->request->peer[0] != '\0',
+                .room = &share->room,
+            },
     };
     struct vd_query_problem problem;
     json_t *answer = NULL;
@@ -205,7 +238,7 @@ static struct reply run(const struct vd_management *management, const json_t *bo
     if (vd_prefer_read(prefer, &wishes, prefer_problem) != VD_OK) {
         return prefer_fault(prefer_problem);
     }
-    query.limits.timeout_ms = wishes.timeout_ms;
+    query.limits.timeout_ms = timeout_of(&wishes, share);
     if (!json_is_string(text)) {
         return bad_argument(json_pack("{s:s, s:s}", "code", "InvalidJsonBody", "message",
             "query is to be the text of a query"));
@@ -219,6 +252,9 @@ static struct reply run(const struct vd_management *management, const json_t *bo
     if (!workspaces_fit(management, json_object_get(body, "workspaces"), &reply)) {
         return reply;
     }
+    if (query.limits.timeout_ms == 0) {
+        return fault(504, "GatewayTimeout", "the queries before this one took all the time", NULL);
+    }
     error = vd_query_run(management->config.analytics, &query, &answer, &problem);
     reply = error == VD_OK ? answer_of(answer, &wishes) : run_fault(error, &problem, query.text);
     json_decref(answer);
@@ -229,6 +265,9 @@ static void answer_with(struct reply reply, struct vd_http_answer *answer)
 {
     answer->status = reply.status;
     answer->body = reply.body;
+    if (reply.status == 429) {
+        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+    }
 }
 
 static bool is_ready(const struct vd_management *management, struct vd_http_answer *answer)
@@ -244,11 +283,10 @@ static void query_body(struct vd_management *management, const struct vd_managem
     struct vd_http_answer *answer)
 {
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
+    struct share share = share_of(args->request);
 
     if (body != NULL) {
-        answer_with(
-            run(management, body, vd_http_header(args->request, "Prefer"), args->request->is_gone),
-            answer);
+        answer_with(run(management, body, vd_http_header(args->request, "Prefer"), &share), answer);
         json_decref(body);
     }
 }
@@ -287,14 +325,12 @@ static const char *item_header(const json_t *item, const char *name)
     return NULL;
 }
 
-static json_t *run_item(
-    const struct vd_management *management, const struct vd_http_request *request, json_t *item)
+static json_t *run_item(const struct vd_management *management, struct share *share, json_t *item)
 {
     const char *workspace = json_string_value(json_object_get(item, "workspace"));
     json_t *id = json_object_get(item, "id");
     struct reply reply = workspace != NULL && is_workspace(management, workspace)
-        ? run(management, json_object_get(item, "body"), item_header(item, "prefer"),
-              request->is_gone)
+        ? run(management, json_object_get(item, "body"), item_header(item, "prefer"), share)
         : no_workspace(workspace != NULL ? workspace : "");
 
     return json_pack("{s:O, s:i, s:{s:s}, s:o}", "id", id, "status", reply.status, "headers",
@@ -306,6 +342,7 @@ void vd_management_query_batch(struct vd_management *management,
 {
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
     const json_t *items = json_object_get(body, "requests");
+    struct share share = share_of(args->request);
     json_t *responses;
     size_t i;
     json_t *item;
@@ -329,7 +366,7 @@ void vd_management_query_batch(struct vd_management *management,
             json_decref(body);
             return;
         }
-        json_array_append_new(responses, run_item(management, args->request, item));
+        json_array_append_new(responses, run_item(management, &share, item));
     }
     vd_management_reply(answer, 200, json_pack("{s:o}", "responses", responses));
     json_decref(body);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries over the local API, saved ones, and what the prompt completes. */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "center/limits.h"
 #include "cli/query_prompt.h"
 #include "tests/cli/api_fixture.h"
 
@@ -47,6 +52,121 @@ static void test_query__kql(void **state)
         text_at(json_array_get(json_object_get(answer, "parameters"), 0), NULL, "name"), "n");
     assert_string_equal(text_at(answer, "render", "visualization"), "table");
     json_decref(answer);
+}
+
+/* ---- Log queries ---- */
+
+/* `rows` of a part of a batch's answer, which is whole or not. */
+static void expect_part(const json_t *answer, size_t i, size_t rows, bool is_whole)
+{
+    const json_t *part = json_array_get(json_object_get(answer, "responses"), i);
+    const json_t *body = json_object_get(part, "body");
+    const json_t *table = json_array_get(json_object_get(body, "tables"), 0);
+
+    assert_int_equal(json_integer_value(json_object_get(part, "status")), 200);
+    assert_int_equal(json_array_size(json_object_get(table, "rows")), rows);
+    assert_int_equal(json_object_get(body, "error") == NULL, is_whole);
+}
+
+/* The answers of a batch are held at once: together they may hold what one may. */
+static void test_batch__shares_its_room(void **state)
+{
+    static const char wide[] = "range x from 1 to 200000 step 1 | project int(null)";
+    static const char item[] =
+        "{\"id\":\"%d\",\"workspace\":\"here\",\"body\":{\"query\":\"%s\"}}%s";
+    struct vd_buf query = {0};
+    struct vd_buf body = {0};
+    json_t *answer;
+
+    (void)state;
+    snprintf(api.scope.hub, sizeof api.scope.hub, "here");
+    vd_buf_append_text(&query, wide);
+    for (int i = 1; i < 40; i++) {
+        vd_buf_append_text(&query, ", int(null)");
+    }
+    vd_buf_append(&query, "", 1);
+    vd_buf_append_text(&body, "{\"requests\":[");
+    vd_buf_printf(&body, item, 1, "print 1, 2", ",");
+    vd_buf_printf(&body, item, 2, (const char *)query.data, ",");
+    vd_buf_printf(&body, item, 3, "range x from 1 to 50 step 1", "]}");
+    vd_buf_append(&body, "", 1);
+    assert_int_equal(body.error, VD_OK);
+    answer = call(200, "POST", "/v1/$batch", NULL, (const char *)body.data);
+    expect_part(answer, 0, 1, true);
+    expect_part(answer, 1, VD_QUERY_RESULT_VALUES_MAX / 40 - 1, false);
+    expect_part(answer, 2, 0, false);
+    json_decref(answer);
+    vd_buf_release(&query);
+    vd_buf_release(&body);
+}
+
+/* ---- Over HTTPS ---- */
+
+static struct vd_api_answer ask_remote(
+    const char *path, const char *body, const atomic_bool *is_gone)
+{
+    const struct vd_api_request request = {
+        .method = "POST",
+        .path = path,
+        .body = vd_str_from(body),
+        .caller = {.role = VD_ROLE_READER, .token = "page", .address = "192.0.2.7"},
+        .is_gone = is_gone,
+    };
+    struct vd_api_answer answer;
+
+    vd_api_call(&api, &request, &answer);
+    return answer;
+}
+
+static atomic_bool is_over;
+
+static void *ask_for_ever(void *context)
+{
+    const struct vd_api_answer answer = ask_remote("/query",
+        "{\"kql\":\"range x from 1 to 1000000 step 1 | extend k = 1 | join kind=inner (range y from 1 to"
+        " 1000000 step 1 | extend k = 1) on k | where hash(x * y) == 5 | count\"}",
+        &is_over);
+
+    (void)context;
+    json_decref(answer.body);
+    return NULL;
+}
+
+/* A reader's queries take some of the threads, and not all. */
+static void test_query__over_https(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *body;
+        const char *code;
+    } refused[] = {
+        {"/query", "{\"kql\":\"print 1\"}", "TooManyQueries"},
+        {"/v1/workspaces/here/query", "{\"query\":\"print 1\"}", "ThrottledError"},
+    };
+    pthread_t threads[VD_QUERIES_HTTPS_MAX];
+
+    (void)state;
+    snprintf(api.scope.hub, sizeof api.scope.hub, "here");
+    vd_api_set_query_limits(&api, 10, 60000);
+    atomic_store(&is_over, false);
+    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_ever, NULL), 0);
+    }
+    while (vd_analytics_queries_running(api.analytics) < VD_QUERIES_HTTPS_MAX) {
+        usleep(1000);
+    }
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        const struct vd_api_answer answer = ask_remote(refused[i].path, refused[i].body, NULL);
+
+        assert_int_equal(answer.status, 429);
+        assert_string_equal(text_at(answer.body, "error", "code"), refused[i].code);
+        json_decref(answer.body);
+    }
+    expect_row("/query", "{\"kql\":\"print 1\"}", "[1]");
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
 }
 
 static bool has_word(const json_t *list, const char *member, const char *wanted)
@@ -236,6 +356,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_query__kql, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_batch__shares_its_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_query__over_https, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__properties_of_a_chart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_query__checked_without_values, set_up, tear_down),
