@@ -220,7 +220,7 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  * GET /indicators?address=         {"address","matches","indicators":[{"indicator","feed","isException","severity","confidence",
  *                                  "tlp","description","validFrom","validUntil","line"}]}, all that hold it, valid or not;
  *                                  "matches" is the one that a flow would raise an alert for now, or null
- * POST /query                      {"sql"}; {"columns","rows","truncated","cutBy"}. {"kql"[,"timespan","parameters","explain"]}: center/query.h; of
+ * POST /query                      {"sql"}, of callers on this machine; {"columns","rows","truncated","cutBy"}. {"kql"[,"timespan","parameters","explain"]}: center/query.h; of
  *                                  what is wrong with its text error.place says where: {"line","column","offset","length","text"}
  *                                  "check":true does not run it: {"columns","render","parameters":[{"name","type","hasDefault",
  *                                  "default"}]}, where parameters need no value, or {"problem":{"message","place"}}

@@ -25,7 +25,8 @@ static const char *const refused_functions[] = {"current_connection_id", "curren
     "write_log"};
 
 /* Functions that make a huge value of a small one in a single step, which neither the memory limit nor an
- * interrupt reaches: repeat('x', 3000000000) took 3 GB. */
+ * interrupt reaches: repeat('x', 3000000000) took 3 GB. There are more ways (replace, ||, lists in lists ...),
+ * which is why SQL is for callers on the machine only: this list keeps them from an accident. */
 static const char *const refused_amplifiers[] = {"array_resize", "bar", "bitstring", "format",
     "generate_series", "list_resize", "lpad", "printf", "range", "repeat", "rpad"};
 

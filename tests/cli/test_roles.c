@@ -115,6 +115,14 @@ static void path_of(const char *pattern, char *out, size_t size)
     out[length] = '\0';
 }
 
+static void test_roles__sql_on_the_machine_only(void **state)
+{
+    (void)state;
+    expect_as(VD_ROLE_READER, "POST", "/query", "{\"kql\":\"print 1\"}", 200);
+    expect_as(VD_ROLE_OWNER, "POST", "/query", "{\"sql\":\"SELECT 1\"}", 403);
+    json_decref(call(200, "POST", "/query", NULL, "{\"sql\":\"SELECT 1\"}"));
+}
+
 static void test_roles__each_route(void **state)
 {
     size_t count;
@@ -283,6 +291,8 @@ static void test_roles__maker_of_token(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_roles__sql_on_the_machine_only, set_up_roles, tear_down),
         cmocka_unit_test_setup_teardown(test_roles__each_route, set_up_roles, tear_down),
         cmocka_unit_test_setup_teardown(test_roles__reload, set_up_roles, tear_down),
         cmocka_unit_test_setup_teardown(test_roles__management_paths, set_up_roles, tear_down),
