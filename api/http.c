@@ -171,6 +171,9 @@ static void job_answer(struct job *job)
     if (job->request != NULL) {
         watch_end(job);
         evhttp_connection_set_closecb(evhttp_request_get_connection(job->request), NULL, NULL);
+        if (job->answer.has_login) {
+            vd_http_tls_login(job->request);
+        }
     }
     if (job->stream != NULL) {
         if (job->request != NULL) {

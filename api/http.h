@@ -59,6 +59,7 @@ struct vd_http_answer {
         char value[VD_HTTP_VALUE_SIZE];
     } headers[VD_HTTP_ANSWER_HEADERS];
     size_t header_count;
+    bool has_login; /* whoever asked has shown who he is: his connection may stay open */
 };
 
 /* Adds a header. Left out: one too many, a value that is too long or holds a control character. */

@@ -241,7 +241,7 @@ static void job_call(struct job *job)
     if (job->later.resumed != NULL) {
         json_decref(job->answer.body);
         vd_http_content_free(job->answer.content);
-        job->answer = (struct vd_http_answer){.status = 500};
+        job->answer = (struct vd_http_answer){.status = 500, .has_login = job->answer.has_login};
     }
 }
 

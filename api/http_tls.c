@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,15 +37,19 @@ struct connection {
     struct bufferevent *stream;
     size_t pending;                  /* bytes of a request that is not whole yet */
     int64_t deadline_ms;             /* monotonic; 0: a request is being answered */
-    struct sockaddr_storage address; /* once it has greeted */
-    bool has_greeted;                /* its handshake was counted */
-    bool is_cut;                     /* shut down: evhttp is about to hear of it */
+    int64_t login_ms;                /* monotonic: when somebody last logged in, or it began */
+    struct sockaddr_storage address; /* of no family where it was gone already */
+    struct peer_key peer;
+    bool has_address; /* both were set */
+    bool has_greeted; /* its handshake was counted */
+    bool is_cut;      /* shut down: evhttp is about to hear of it */
 };
 
 struct vd_http_tls {
     struct vd_tls_server server;
     struct evconnlistener *listener; /* NULL once it is freed */
     struct event *sweep;
+    struct event *arrival; /* connections have come whose address is not known yet */
     struct connection *connections;
     unsigned count;
     size_t pending; /* of all connections */
@@ -55,6 +60,7 @@ struct vd_http_tls {
     struct vd_log_limit log_rate;
     struct vd_log_limit log_slow;
     struct vd_log_limit log_full;
+    struct vd_log_limit log_crowded;
     struct vd_log_limit log_broken;
 };
 
@@ -77,7 +83,7 @@ static void connection_end(struct connection *connection)
     free(connection);
 }
 
-/* Empty of one that has not greeted: nothing is known of it any more. */
+/* Empty if it is not known. */
 static void address_of(const struct connection *connection, char out[INET6_ADDRSTRLEN])
 {
     out[0] = '\0';
@@ -129,11 +135,13 @@ static void connection_index_make(void)
 static void connection_cut(
     struct connection *connection, struct vd_log_limit *limit, const char *event)
 {
+    char address[INET6_ADDRSTRLEN];
     uint32_t held_back;
 
     if (vd_log_allowed(limit, vd_clock_monotonic_ms(), &held_back)) {
-        vd_log(
-            VD_LOG_WARN, event, "pending_bytes=%zu held_back=%u", connection->pending, held_back);
+        address_of(connection, address);
+        vd_log(VD_LOG_WARN, event, "address=%s pending_bytes=%zu held_back=%u", address,
+            connection->pending, held_back);
     }
     connection->is_cut = true;
     shutdown(bufferevent_getfd(connection->stream), SHUT_RDWR);
@@ -204,6 +212,39 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
     }
 }
 
+/* Of that peer; those that are cut off are as good as gone. */
+static unsigned count_of(const struct vd_http_tls *tls, const struct peer_key *peer)
+{
+    unsigned count = 0;
+
+    for (const struct connection *at = tls->connections; at != NULL; at = at->next) {
+        if (at->has_address && !at->is_cut && at->peer.length == peer->length &&
+            memcmp(at->peer.bytes, peer->bytes, peer->length) == 0) {
+            count++;
+        }
+    }
+    return count;
+}
+
+/* evhttp gives a stream its socket only after it was made; the newest stand in front. Who says nothing counts too. */
+static void on_arrival(evutil_socket_t fd, short what, void *context)
+{
+    struct vd_http_tls *tls = context;
+
+    (void)fd;
+    (void)what;
+    for (struct connection *at = tls->connections; at != NULL && !at->has_address; at = at->next) {
+        socklen_t length = sizeof at->address;
+
+        (void)getpeername(bufferevent_getfd(at->stream), (struct sockaddr *)&at->address, &length);
+        at->peer = vd_peer_key_of((const struct sockaddr *)&at->address);
+        at->has_address = true;
+        if (count_of(tls, &at->peer) > VD_HTTP_TLS_ADDRESS_CONNECTIONS_MAX) {
+            connection_cut(at, &tls->log_crowded, "api.address_connections");
+        }
+    }
+}
+
 /* Called when a handshake has begun and nothing dear was done for it: a signature costs more than all else. */
 static int on_hello(SSL *ssl, int *alert, void *context)
 {
@@ -212,20 +253,19 @@ static int on_hello(SSL *ssl, int *alert, void *context)
     const int64_t now_ms = vd_clock_monotonic_ms();
     const unsigned limit = atomic_load(&tls->address_connects_per_s);
     const struct vd_rate rate = vd_rate_by_second(limit);
-    socklen_t length = sizeof connection->address;
     char address[INET6_ADDRSTRLEN];
-    struct peer_key peer;
     uint32_t held_back;
 
-    if (connection == NULL || connection->has_greeted ||
-        getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&connection->address,
-            &length) != 0) {
+    if (connection == NULL || connection->has_greeted) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     connection->has_greeted = true;
-    peer = vd_peer_key_of((const struct sockaddr *)&connection->address);
+    *alert = SSL_AD_USER_CANCELLED;
+    if (connection->is_cut) { /* what came before is still there to be read */
+        return SSL_CLIENT_HELLO_ERROR;
+    }
     vd_limiter_set_rate(tls->handshakes, &rate);
-    if (vd_limiter_take(tls->handshakes, peer.bytes, peer.length, now_ms)) {
+    if (vd_limiter_take(tls->handshakes, connection->peer.bytes, connection->peer.length, now_ms)) {
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     if (vd_log_allowed(&tls->log_rate, now_ms, &held_back)) {
@@ -233,7 +273,6 @@ static int on_hello(SSL *ssl, int *alert, void *context)
         vd_log(VD_LOG_WARN, "api.connect_rate", "address=%s limit=%u held_back=%u", address, limit,
             held_back);
     }
-    *alert = SSL_AD_USER_CANCELLED;
     return SSL_CLIENT_HELLO_ERROR;
 }
 
@@ -253,7 +292,8 @@ static void connection_begins(
 {
     connection->tls = tls;
     connection->stream = stream;
-    connection->deadline_ms = vd_clock_monotonic_ms() + tls->request_deadline_ms;
+    connection->login_ms = vd_clock_monotonic_ms();
+    connection->deadline_ms = connection->login_ms + tls->request_deadline_ms;
     connection->next = tls->connections;
     connection->link = &tls->connections;
     if (connection->next != NULL) {
@@ -295,6 +335,7 @@ static struct bufferevent *stream_new(struct event_base *base, void *context)
         bufferevent_free(stream);
         return NULL;
     }
+    event_active(tls->arrival, 0, 0);
     return stream;
 }
 
@@ -311,12 +352,26 @@ bool vd_http_tls_begin(struct evhttp_request *request)
     return true;
 }
 
-void vd_http_tls_end(struct evhttp_request *request)
+void vd_http_tls_login(struct evhttp_request *request)
 {
     struct connection *connection = connection_of(request);
 
     if (connection != NULL) {
-        connection->deadline_ms = vd_clock_monotonic_ms() + connection->tls->request_deadline_ms;
+        connection->login_ms = vd_clock_monotonic_ms();
+    }
+}
+
+void vd_http_tls_end(struct evhttp_request *request)
+{
+    struct connection *connection = connection_of(request);
+    const int64_t now_ms = vd_clock_monotonic_ms();
+
+    if (connection == NULL) {
+        return;
+    }
+    connection->deadline_ms = now_ms + connection->tls->request_deadline_ms;
+    if (now_ms - connection->login_ms >= connection->tls->request_deadline_ms) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
     }
 }
 
@@ -407,12 +462,15 @@ bool vd_http_tls_take(struct evhttp_request *request,
 
 /* ---- All of them ---- */
 
-static int timer_start(struct vd_http_tls *tls, struct event_base *base)
+static int events_start(struct vd_http_tls *tls, struct event_base *base)
 {
     const struct timeval every = {SWEEP_MS / 1000, SWEEP_MS % 1000 * 1000};
 
+    tls->arrival = event_new(base, -1, 0, on_arrival, tls);
     tls->sweep = event_new(base, -1, EV_PERSIST, on_sweep, tls);
-    return tls->sweep != NULL && event_add(tls->sweep, &every) == 0 ? VD_OK : VD_E_NOMEM;
+    return tls->arrival != NULL && tls->sweep != NULL && event_add(tls->sweep, &every) == 0
+        ? VD_OK
+        : VD_E_NOMEM;
 }
 
 static int context_start(struct vd_http_tls *tls, const struct vd_http_tls_config *config,
@@ -449,6 +507,7 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     tls->log_rate.burst = LOG_BURST;
     tls->log_slow.burst = LOG_BURST;
     tls->log_full.burst = LOG_BURST;
+    tls->log_crowded.burst = LOG_BURST;
     tls->log_broken.burst = LOG_BURST;
     vd_tls_server_init(&tls->server);
     vd_http_tls_set_connects(tls, config->address_connects_per_s);
@@ -456,7 +515,7 @@ int vd_http_tls_new(const struct vd_http_tls_config *config, struct event_base *
     error =
         tls->handshakes != NULL ? context_start(tls, config, error_text, error_size) : VD_E_NOMEM;
     if (error == VD_OK) {
-        error = timer_start(tls, base);
+        error = events_start(tls, base);
     }
     if (error != VD_OK) {
         vd_http_tls_free(tls);
@@ -485,8 +544,12 @@ void vd_http_tls_set_connects(struct vd_http_tls *tls, uint32_t address_connects
     atomic_store(&tls->address_connects_per_s, address_connects_per_s);
 }
 
-static void sweep_end(struct vd_http_tls *tls)
+static void events_end(struct vd_http_tls *tls)
 {
+    if (tls->arrival != NULL) {
+        event_free(tls->arrival);
+        tls->arrival = NULL;
+    }
     if (tls->sweep != NULL) {
         event_free(tls->sweep);
         tls->sweep = NULL;
@@ -497,7 +560,7 @@ void vd_http_tls_listener_gone(struct vd_http_tls *tls)
 {
     if (tls != NULL) {
         tls->listener = NULL;
-        sweep_end(tls);
+        events_end(tls);
     }
 }
 
@@ -506,7 +569,7 @@ void vd_http_tls_free(struct vd_http_tls *tls)
     if (tls == NULL) {
         return;
     }
-    sweep_end(tls);
+    events_end(tls);
     vd_tls_server_release(&tls->server);
     vd_limiter_free(tls->handshakes);
     free(tls);

@@ -15,7 +15,13 @@
 /* Connections at a time: some 40 KB each while idle. More wait in the kernel until one ends. */
 #define VD_HTTP_TLS_CONNECTIONS_MAX 512
 
-/* From accept, or from the answer before, until the next request is whole: 4 MiB in it are 70 KB/s. */
+/* Of them from one IPv4 address or IPv6 /64, a quarter, so that no address takes all: browsers open six each, and back ends
+ * and devices share the address of their network. One more is closed. */
+#define VD_HTTP_TLS_ADDRESS_CONNECTIONS_MAX 128
+
+/* From accept, or from the answer before, until the next request is whole: 4 MiB in it are 70 KB/s. Once nobody has logged in
+ * for so long (since accept, or the answer to the last who did), the next answer is the connection's last: who never does
+ * keeps none for more than three times that. */
 #define VD_HTTP_TLS_REQUEST_DEADLINE_MS 60000
 
 /* Of requests that are not whole yet, in all: beyond it the connection that holds most is cut off. */
@@ -57,7 +63,10 @@ void vd_http_tls_free(struct vd_http_tls *tls);
  * TLS (there was no memory for that), and must be refused. */
 bool vd_http_tls_begin(struct evhttp_request *request);
 
-/* Its answer is about to be sent. */
+/* Whoever sent the request has logged in. Before its answer is sent. */
+void vd_http_tls_login(struct evhttp_request *request);
+
+/* Its answer is about to be sent; it may get a header that makes it the connection's last. */
 void vd_http_tls_end(struct evhttp_request *request);
 
 struct vd_http_tls_taken {

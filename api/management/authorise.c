@@ -26,8 +26,7 @@ static void audit_refusal(
     vd_audit_refused(management->config.audit, &recorded, 401, why);
 }
 
-/* Notes a refusal of the peer. */
-static void refused(
+void vd_management_refused(
     struct vd_management *management, const struct vd_http_request *request, const char *why)
 {
     const struct peer_key peer = vd_peer_key_of_text(request->peer);
@@ -46,14 +45,20 @@ static void refused(
     audit_refusal(management, request, why);
 }
 
-static bool may_try(struct vd_management *management, const char *peer)
+bool vd_management_may_try(struct vd_management *management, const struct vd_http_request *request,
+    struct vd_http_answer *answer)
 {
-    const struct peer_key key = vd_peer_key_of_text(peer);
+    const struct peer_key key = vd_peer_key_of_text(request->peer);
     bool may;
 
     pthread_mutex_lock(&management->lock);
     may = vd_limiter_may(management->refusals, key.bytes, key.length, vd_clock_monotonic_ms());
     pthread_mutex_unlock(&management->lock);
+    if (!may) {
+        vd_management_fail(
+            answer, 429, "TooManyRequests", NULL, "too many refused requests from this address");
+        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+    }
     return may;
 }
 
@@ -81,23 +86,21 @@ bool vd_management_admit(struct vd_management *management, const struct vd_http_
 {
     int error;
 
-    if (!may_try(management, request->peer)) {
-        vd_management_fail(
-            answer, 429, "TooManyRequests", NULL, "too many refused requests from this address");
-        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+    if (!vd_management_may_try(management, request, answer)) {
         return false;
     }
     error = text.length > 0
         ? vd_token_check(management->config.registry, text, vd_clock_utc_ms(), caller)
         : VD_E_INVALID;
     if (error == VD_OK) {
+        answer->has_login = true;
         return true;
     }
     if (error != VD_E_INVALID && error != VD_E_DENIED && error != VD_E_EXPIRED) {
         vd_management_fail_error(answer, error, "the tokens");
         return false;
     }
-    refused(management, request,
+    vd_management_refused(management, request,
         error == VD_E_EXPIRED      ? "expired token"
             : error == VD_E_DENIED ? "unknown token"
             : text.length > 0      ? "malformed token"

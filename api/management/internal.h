@@ -64,6 +64,14 @@ bool vd_management_authenticate(struct vd_management *management,
 bool vd_management_admit(struct vd_management *management, const struct vd_http_request *request,
     struct vd_str text, struct vd_token *caller, struct vd_http_answer *answer);
 
+/* False: too many requests of the peer were refused; answered with 429. */
+bool vd_management_may_try(struct vd_management *management, const struct vd_http_request *request,
+    struct vd_http_answer *answer);
+
+/* Counts a refusal of the peer, and writes down why: `why` is for the log and the audit trail. */
+void vd_management_refused(
+    struct vd_management *management, const struct vd_http_request *request, const char *why);
+
 /* True if he has the role; false: answered with 403. */
 bool vd_management_allows(const struct vd_management_caller *caller, enum vd_role role,
     const char *operation, const char *path, struct vd_http_answer *answer);

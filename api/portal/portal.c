@@ -60,6 +60,7 @@ static bool session_of(const struct vd_portal *portal, const struct vd_http_requ
     } else if (error != VD_OK) {
         vd_management_fail_error(answer, error, "the session");
     }
+    answer->has_login = error == VD_OK;
     return error == VD_OK;
 }
 
@@ -171,15 +172,18 @@ static void record(const struct vd_portal *portal, const struct vd_http_request 
         request->peer);
 }
 
-/* The token in the body, the caller's to free; NULL: answered. */
-static json_t *token_from_body(const struct vd_http_request *request, struct vd_http_answer *answer)
+/* The token in the body, the caller's to free; NULL: answered. It is read for whoever sends it, so a long one is not, and
+ * one without a token counts like a wrong one. */
+static json_t *token_from_body(const struct vd_portal *portal,
+    const struct vd_http_request *request, struct vd_http_answer *answer)
 {
     const char *type = vd_http_header(request, "Content-Type");
     json_t *body = NULL;
     json_t *token = NULL;
 
     /* No form of another site can send this type. */
-    if (type != NULL && strncasecmp(type, "application/json", 16) == 0 && is_own_page(request)) {
+    if (request->body.length <= VD_PORTAL_SIGN_IN_MAX_BYTES && type != NULL &&
+        strncasecmp(type, "application/json", 16) == 0 && is_own_page(request)) {
         body = json_loadb(request->body.data, request->body.length, JSON_REJECT_DUPLICATES, NULL);
         token = json_incref(json_object_get(body, "token"));
         json_decref(body);
@@ -187,8 +191,11 @@ static json_t *token_from_body(const struct vd_http_request *request, struct vd_
     if (!json_is_string(token)) {
         json_decref(token);
         token = NULL;
+        vd_management_refused(portal->management, request, "malformed sign-in");
         vd_management_fail(answer, 400, "InvalidBody", NULL,
-            "the body is to be application/json with the text token, from the portal's own page");
+            "the body is to be application/json with the text token, of at most %d bytes, from the "
+            "portal's own page",
+            VD_PORTAL_SIGN_IN_MAX_BYTES);
     }
     return token;
 }
@@ -196,12 +203,15 @@ static json_t *token_from_body(const struct vd_http_request *request, struct vd_
 static void sign_in(const struct vd_portal *portal, const struct vd_http_request *request,
     struct vd_http_answer *answer)
 {
-    json_t *text = token_from_body(request, answer);
+    json_t *text = NULL;
     struct vd_portal_session session;
     struct vd_token token;
     char cookie[VD_PORTAL_SESSION_TEXT_SIZE];
     const int64_t now_ms = vd_clock_utc_ms();
 
+    if (vd_management_may_try(portal->management, request, answer)) {
+        text = token_from_body(portal, request, answer);
+    }
     if (text == NULL) {
         return;
     }

@@ -15,6 +15,9 @@
 /* A request's body. Longer lists of indicators are for `vedette`. */
 #define VD_PORTAL_BODY_MAX_BYTES (4u << 20)
 
+/* Of one that signs in, which anybody can send: the longest token is 112 characters. */
+#define VD_PORTAL_SIGN_IN_MAX_BYTES 1024
+
 struct vd_management;
 
 struct vd_portal_config {
@@ -44,7 +47,8 @@ bool vd_portal_has_pages(const struct vd_portal *portal);
  * The face, for a server over TLS: takes "/" and what is below VD_PORTAL_PATH.
  *
  * GET /, /portal                   302 to /portal/
- * POST /portal/session             {"token"}: signs in; 200 and the cookie. 401, 429 after too many refusals
+ * POST /portal/session             {"token"}: signs in; 200 and the cookie. 401; 400 for what has no token or is longer than
+ *                                  VD_PORTAL_SIGN_IN_MAX_BYTES; 429 after too many of both
  * GET /portal/session              {"name","role","expires","csrf","version","address"}; 401: nobody is signed in
  * DELETE /portal/session           signs out; 204
  * GET /portal/events               server-sent events while the session lasts: `event: alerts`, `data: 4711`: names and numbers that are

@@ -187,6 +187,7 @@ bool vd_service_authorise_device(struct vd_service *service, const struct vd_htt
     refusal = vd_auth_judge_token(service->config.registry, service->config.host_name, device_id,
         vd_str_from(text != NULL ? text : ""), vd_clock_utc_ms(), &principal);
     if (refusal == VD_REFUSED_NOT) {
+        answer->has_login = true;
         return true;
     }
     if (refusal == VD_REFUSED_REGISTRY) {
@@ -219,6 +220,7 @@ bool vd_service_authorise(struct vd_service *service, const struct vd_http_reque
     } else {
         memcpy(policy_name, policy.name, sizeof policy.name);
         allowed = true;
+        answer->has_login = true;
     }
     vd_secret_wipe(&policy, sizeof policy);
     return allowed;

@@ -165,7 +165,9 @@ static void test_device__authorised(void **state)
     expect(200, "PUT", "/devices/d", NULL, "{}");
     expect(200, "PUT", "/devices/e", NULL, "{}");
     assert_int_equal(as_device(HOST, in_an_hour(), "GET", RECEIVE, NULL), 204);
+    assert_true(answer.has_login);
     assert_int_equal(as_device(HOST "/devices/e", in_an_hour(), "GET", RECEIVE, NULL), 401);
+    assert_false(answer.has_login);
     assert_fault("IotHubUnauthorizedAccess");
     assert_int_equal(as_device(HOST "/devices/d", 1, "GET", RECEIVE, NULL), 401);
     /* Another device's queue, a back end's doings, and no token at all. */

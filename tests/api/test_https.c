@@ -414,34 +414,6 @@ static void test_https__greedy_clients(void **state)
     assert_in_range(cut, 1, 3);
 }
 
-/* More than are served at a time wait for their turn. */
-static void test_https__connection_limit(void **state)
-{
-    static struct tls_client clients[VD_HTTP_TLS_CONNECTIONS_MAX];
-    struct tls_client late;
-    int status = 0;
-    char byte;
-
-    (void)state;
-    start(0);
-    for (size_t i = 0; i < COUNT(clients); i++) {
-        open_client(&clients[i]);
-    }
-    late.fd = tls_client_tcp(vd_http_port(http)); /* the kernel takes it */
-    assert_true(late.fd >= 0);
-    assert_int_equal(send(late.fd, "x", 1, MSG_NOSIGNAL), 1);
-    assert_int_equal(recv(late.fd, &byte, 1, MSG_DONTWAIT), -1);
-    close(late.fd);
-    for (size_t i = 0; i < COUNT(clients); i++) {
-        tls_client_close(&clients[i]);
-    }
-    open_client(&late);
-    send_text(&late, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    json_decref(read_answer(&late, &status, NULL, 0));
-    assert_int_equal(status, 200);
-    tls_client_close(&late);
-}
-
 /* Stopping under open connections and a request that waits: nothing leaks (the sanitizer looks). */
 static void test_https__stop_under_load(void **state)
 {
@@ -556,7 +528,6 @@ int main(void)
         TEST(slow_face),
         TEST(not_tls),
         TEST(greedy_clients),
-        TEST(connection_limit),
         TEST(stop_under_load),
         TEST(handshake_rate),
         TEST(cannot_start),

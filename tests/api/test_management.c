@@ -31,6 +31,9 @@ static void test_management__tokens(void **state)
     assert_int_equal(call_with(header, "GET", OPERATIONS, NULL, NULL), 401);
     /* Without a token nobody learns which paths there are. */
     assert_int_equal(call_with(NULL, "GET", "/subscriptions/none", NULL, NULL), 401);
+    assert_false(answer.has_login);
+    assert_int_equal(call_as(VD_ROLE_OWNER, "GET", "/subscriptions/none", NULL, NULL), 404);
+    assert_true(answer.has_login);
     assert_int_equal(vd_registry_token_remove(registry, "eye"), VD_OK);
     assert_int_equal(call_as(VD_ROLE_READER, "GET", OPERATIONS, NULL, NULL), 401);
     make_token(VD_ROLE_READER, "late", 1);

@@ -172,6 +172,33 @@ static void test_portal__too_many_refusals(void **state)
     assert_int_equal(portal_ask_as(&session, "GET", "/portal/api/feeds", NULL), 200);
 }
 
+/* Anybody can send one: it is not read however long it is, and nobody tries without end. */
+static void test_portal__malformed_sign_ins(void **state)
+{
+    static char body[VD_PORTAL_SIGN_IN_MAX_BYTES + 2];
+    const int blanks = VD_PORTAL_SIGN_IN_MAX_BYTES - (int)sizeof "{\"token\":\"\"}" + 1 -
+        (int)strlen(tokens[VD_ROLE_READER]);
+    int status = 400;
+    int tries = 0;
+
+    (void)state;
+    for (int more = 0; more <= 1; more++) {
+        snprintf(
+            body, sizeof body, "{\"token\":%*s\"%s\"}", blanks + more, "", tokens[VD_ROLE_READER]);
+        assert_int_equal(strlen(body), VD_PORTAL_SIGN_IN_MAX_BYTES + more);
+        assert_int_equal(
+            portal_ask("POST", "/portal/session", JSON_TYPE, body), more == 0 ? 200 : 400);
+    }
+    expect_fault(400, "InvalidBody", portal_got.status);
+    for (; status == 400 && tries < 200; tries++) {
+        status = portal_ask("POST", "/portal/session", JSON_TYPE, "[{},{}]");
+    }
+    expect_fault(429, "TooManyRequests", status);
+    /* Nor does a right token help. */
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", tokens[VD_ROLE_READER]);
+    assert_int_equal(portal_ask("POST", "/portal/session", JSON_TYPE, body), 429);
+}
+
 static void test_portal__changes_come_from_its_pages(void **state)
 {
     static const char *const lines[] = {"", "X-Vedette-Csrf: \r\n",
@@ -335,6 +362,7 @@ int main(void)
         TEST(session_and_token),
         TEST(refused_tokens),
         TEST(too_many_refusals),
+        TEST(malformed_sign_ins),
         TEST(changes_come_from_its_pages),
         TEST(api_in_the_tokens_role),
         TEST(headers_of_every_answer),

@@ -47,6 +47,7 @@ static void test_service__tokens(void **state)
             if (call_with(token, "GET", cases[i].target, NULL, NULL) != cases[i].status) {
                 fail_msg("%s for %s: %d", cases[i].resource, cases[i].target, answer.status);
             }
+            assert_int_equal(answer.has_login, cases[i].status != 401);
         }
     }
 }
