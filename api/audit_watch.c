@@ -18,6 +18,7 @@
 struct vd_audit_watch {
     struct vd_audit_watch_config config; /* keep_ms under the lock */
     uint64_t told;                       /* problems that alerts were raised for */
+    bool is_compared;                    /* with the anchor of before, which is kept until then */
     bool is_late;                        /* what is too old waits for a clock that is right */
     pthread_t thread;
     pthread_mutex_t lock; /* for what follows */
@@ -71,25 +72,8 @@ int vd_audit_anchor_keep(struct vd_audit *audit, struct vd_registry *registry, s
               registry, ANCHOR, (struct vd_str){(const char *)line->data, line->length}, 0, &etag);
 }
 
-static void keep_anchor(const struct vd_audit_watch *watch)
-{
-    struct vd_buf line = {0};
-    struct vd_audit_stats stats;
-    const int error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
-
-    vd_audit_stats_get(watch->config.audit, &stats);
-    if (error == VD_OK) {
-        /* Where logs go is often another machine: what they say cannot be taken back here. */
-        vd_log(VD_LOG_INFO, "audit.head", "to=%" PRIu64 " anchor=%.*s", stats.to, (int)line.length,
-            (const char *)line.data);
-    } else {
-        vd_log(VD_LOG_ERROR, "audit.anchor_failed", "reason=\"%s\"", vd_error_text(error));
-    }
-    vd_buf_release(&line);
-}
-
 /* There is one since `vedette init`: with it gone an audit.db made anew, or an older one, would fit. */
-static void compare_anchor(const struct vd_audit_watch *watch)
+static void compare_anchor(struct vd_audit_watch *watch)
 {
     struct vd_buf line = {0};
     uint64_t etag = 0;
@@ -104,6 +88,31 @@ static void compare_anchor(const struct vd_audit_watch *watch)
             "that had none");
     } else {
         vd_log(VD_LOG_ERROR, "audit.anchor_unread", "reason=\"%s\"", vd_error_text(error));
+    }
+    watch->is_compared = error == VD_OK || error == VD_E_NOT_FOUND;
+    vd_buf_release(&line);
+}
+
+static void keep_anchor(struct vd_audit_watch *watch)
+{
+    struct vd_buf line = {0};
+    struct vd_audit_stats stats;
+    int error;
+
+    if (!watch->is_compared) {
+        compare_anchor(watch);
+    }
+    if (!watch->is_compared) {
+        return;
+    }
+    error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
+    vd_audit_stats_get(watch->config.audit, &stats);
+    if (error == VD_OK) {
+        /* Where logs go is often another machine: what they say cannot be taken back here. */
+        vd_log(VD_LOG_INFO, "audit.head", "to=%" PRIu64 " anchor=%.*s", stats.to, (int)line.length,
+            (const char *)line.data);
+    } else {
+        vd_log(VD_LOG_ERROR, "audit.anchor_failed", "reason=\"%s\"", vd_error_text(error));
     }
     vd_buf_release(&line);
 }
