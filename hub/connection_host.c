@@ -55,7 +55,7 @@ static struct vd_operation_property *add_certificate(const struct vd_peer_certif
 }
 
 /* Adds the thumbprints that one of them should have been, as the registry has them now. */
-static void add_expected(
+static struct vd_operation_property *add_expected(
     const struct connection *c, struct credential_texts *texts, struct vd_operation_property *next)
 {
     const struct vd_principal *who = &c->session.principal;
@@ -66,15 +66,16 @@ static void add_expected(
         memcpy(texts->expected, identity.thumbprints, sizeof texts->expected);
         *next++ =
             (struct vd_operation_property){"identityThumbprintPrimary", texts->expected[0], 0};
-        *next =
+        *next++ =
             (struct vd_operation_property){"identityThumbprintSecondary", texts->expected[1], 0};
     }
     vd_secret_wipe(&identity, sizeof identity);
+    return next;
 }
 
 /* Adds what a login was judged by; nothing of it is secret. */
-static void add_credential(const struct connection *c, enum vd_refusal refusal,
-    struct credential_texts *texts, struct vd_operation_property *next)
+static struct vd_operation_property *add_credential(const struct connection *c,
+    enum vd_refusal refusal, struct credential_texts *texts, struct vd_operation_property *next)
 {
     const struct vd_principal *who = &c->session.principal;
 
@@ -89,14 +90,14 @@ static void add_credential(const struct connection *c, enum vd_refusal refusal,
     if (c->session.certificate != NULL) {
         next = add_certificate(c->session.certificate, texts, next);
     }
-    if (refusal == VD_REFUSED_THUMBPRINT) {
-        add_expected(c, texts, next);
-    }
+    return refusal == VD_REFUSED_THUMBPRINT ? add_expected(c, texts, next) : next;
 }
 
-static void record_login(struct connection *c, enum vd_refusal refusal)
+/* held_back: how many refusals before it were not recorded */
+static void record_login(struct connection *c, enum vd_refusal refusal, uint64_t held_back)
 {
     struct credential_texts texts;
+    struct vd_operation_property *next;
     struct vd_operation operation = {
         .category = VD_OPERATION_CONNECTIONS,
         .name = "deviceConnect",
@@ -105,8 +106,45 @@ static void record_login(struct connection *c, enum vd_refusal refusal)
         .duration_ms = vd_clock_monotonic_ms() - c->opened_ms,
     };
 
-    add_credential(c, refusal, &texts, operation.properties);
+    next = add_credential(c, refusal, &texts, operation.properties);
+    if (held_back > 0) {
+        *next = (struct vd_operation_property){"recordsHeldBack", NULL, (int64_t)held_back};
+    }
     vd_connection_record(c, &operation);
+}
+
+/* Of VD_HUB_REFUSALS_MINUTE. Kinds differ in it. */
+static uint32_t refusal_cost(enum vd_refusal refusal)
+{
+    switch (refusal) {
+    case VD_REFUSED_SIGNATURE:
+    case VD_REFUSED_EXPIRED:
+    case VD_REFUSED_THUMBPRINT:
+    case VD_REFUSED_CERTIFICATE_EXPIRED:
+        return 1; /* alerts come of them: no others are to hide them */
+    case VD_REFUSED_TOO_OFTEN:
+        return VD_HUB_REFUSALS_MINUTE;
+    default:
+        return VD_HUB_REFUSALS_OTHER_COST;
+    }
+}
+
+/* Each record is kept: nobody who is let in nowhere is to fill the log with them. */
+static void record_refusal(struct connection *c, enum vd_refusal refusal)
+{
+    struct vd_hub *hub = c->hub;
+    const uint32_t cost = refusal_cost(refusal);
+    uint8_t key[sizeof cost + sizeof c->peer.bytes];
+
+    memcpy(key, &cost, sizeof cost);
+    memcpy(key + sizeof cost, c->peer.bytes, c->peer.length);
+    if (vd_limiter_spend(
+            hub->refusals, key, sizeof cost + c->peer.length, cost, vd_clock_monotonic_ms())) {
+        record_login(c, refusal, hub->refusals_held_back);
+        hub->refusals_held_back = 0;
+    } else {
+        hub->refusals_held_back++;
+    }
 }
 
 static void record_end(struct connection *c, enum vd_session_event event)
@@ -319,7 +357,7 @@ static void host_refused(struct vd_session *session, enum vd_refusal refusal)
     uint32_t held_back;
 
     count_refusal(of_session(session), refusal);
-    record_login(of_session(session), refusal);
+    record_refusal(of_session(session), refusal);
     if (vd_log_allowed(&hub->log_refused, vd_clock_monotonic_ms(), &held_back)) {
         vd_log(VD_LOG_WARN, "hub.connect_refused",
             "reason=%s code=%d device=\"%s\" module=\"%s\" address=%s held_back=%u",
@@ -429,7 +467,7 @@ static void host_changed(
     log_change(session, event);
     count_change(c->hub, from, event);
     if (event == VD_SESSION_ACCEPTED) {
-        record_login(c, VD_REFUSED_NOT);
+        record_login(c, VD_REFUSED_NOT, 0);
         vd_activity_connected(c);
         vd_paces_begin(c);
     } else if (from == VD_SESSION_CONNECTED) {

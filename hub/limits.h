@@ -86,6 +86,12 @@
 /* Seconds' worth of a rate by second that whoever rested may have at once: a device empties its queue when it is back. */
 #define VD_HUB_BURST_S 10
 
+/* Records of refused logins from one address, a minute: of those that alerts come of so many, of others, which take no device to
+ * know, one for so many of these, and of those that came too often one. A factory's devices behind one address have some hundred
+ * that fail, an attacker without this bound 17 million a day, each of which is kept. */
+#define VD_HUB_REFUSALS_MINUTE     600u
+#define VD_HUB_REFUSALS_OTHER_COST 10u
+
 /* Addresses and identities whose rates are remembered: 16 bytes each. */
 #define VD_HUB_LIMITER_PLACES 16384u
 

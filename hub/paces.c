@@ -16,14 +16,16 @@ static struct vd_rate by_minute(uint32_t count)
 int vd_paces_start(struct vd_hub *hub, const struct vd_hub_rates *rates)
 {
     const struct vd_rate none = {0, 1, 0};
+    const struct vd_rate refusals = by_minute(VD_HUB_REFUSALS_MINUTE);
 
     hub->connects_by_address = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
     hub->failures = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
     hub->logins = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
+    hub->refusals = vd_limiter_new(VD_HUB_LIMITER_PLACES, &refusals);
     hub->message_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
     hub->byte_paces = vd_limiter_new(VD_HUB_LIMITER_PLACES, &none);
     if (hub->connects_by_address == NULL || hub->failures == NULL || hub->logins == NULL ||
-        hub->message_paces == NULL || hub->byte_paces == NULL) {
+        hub->refusals == NULL || hub->message_paces == NULL || hub->byte_paces == NULL) {
         return VD_E_NOMEM;
     }
     vd_paces_set(hub, rates);
@@ -51,6 +53,7 @@ void vd_paces_release(struct vd_hub *hub)
     vd_limiter_free(hub->connects_by_address);
     vd_limiter_free(hub->failures);
     vd_limiter_free(hub->logins);
+    vd_limiter_free(hub->refusals);
     vd_limiter_free(hub->message_paces);
     vd_limiter_free(hub->byte_paces);
 }

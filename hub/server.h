@@ -80,6 +80,8 @@ struct vd_hub {
     struct vd_limiter *connects_by_address;
     struct vd_limiter *failures; /* by address and client id */
     struct vd_limiter *logins;   /* by client id */
+    struct vd_limiter *refusals; /* records of them, by address and kind */
+    uint64_t refusals_held_back; /* since the last that was recorded */
     struct vd_rate message_rate;
     struct vd_rate byte_rate;
     struct vd_ip_filter ip_filter;

@@ -244,6 +244,78 @@ static void test_operation__of_throttling_once_a_minute(void **state)
     check_messages_counted(f, 20 * VD_HUB_BURST_S + 20);
 }
 
+/* ---- Refused logins ---- */
+
+static void expect_refused(struct live_hub *f, const char *device, uint8_t code)
+{
+    const struct vd_key wrong = memory_key('x');
+    const char answer[] = {0x20, 2, 0, (char)code};
+    struct vd_buf packet = {0};
+    struct tls_client client;
+
+    live_open(f, &client);
+    packet_connect_device(&packet, device, NULL, &wrong, live_in_s(3600), 60);
+    live_send(&client, &packet);
+    live_expect(&client, answer, sizeof answer);
+    live_expect_end(&client);
+}
+
+/* How many records were held back by what others say, once the hub has stopped. */
+static int64_t count_held_back(struct live_hub *f)
+{
+    int64_t held_back = 0;
+    json_t *record;
+
+    for (uint32_t i = 0; (record = fault_log_operation(&f->log, i)) != NULL; i++) {
+        json_t *properties = json_loads(text_of(record, "properties"), 0, NULL);
+
+        held_back += json_integer_value(json_object_get(properties, "recordsHeldBack"));
+        json_decref(properties);
+        json_decref(record);
+    }
+    return held_back;
+}
+
+/* Who is let in nowhere does not fill the log; and what alerts come of is recorded meanwhile. */
+static void test_operation__of_refusals_in_bounds(void **state)
+{
+    enum {
+        STRANGERS = 90,
+        FAILURES = 3,
+        OFTEN = 5
+    };
+    const uint32_t at_once = VD_HUB_REFUSALS_MINUTE / VD_HUB_REFUSALS_OTHER_COST + 1;
+    const int64_t begun_ms = vd_clock_monotonic_ms();
+    struct live_hub *f = *state;
+    uint32_t most;
+    uint32_t recorded;
+
+    f->rates.failed_logins_per_min = FAILURES;
+    live_start(f, &live_patient, 0);
+    for (int i = 0; i < STRANGERS; i++) {
+        char device[24];
+
+        snprintf(device, sizeof device, "nobody%d", i);
+        expect_refused(f, device, VD_CONNACK_NOT_AUTHORISED);
+    }
+    for (int i = 0; i < FAILURES + OFTEN; i++) {
+        expect_refused(
+            f, "dev1", i < FAILURES ? VD_CONNACK_NOT_AUTHORISED : VD_CONNACK_UNAVAILABLE);
+    }
+    expect_refused(f, "dev2", VD_CONNACK_NOT_AUTHORISED);
+    most = at_once + (uint32_t)(vd_clock_monotonic_ms() - begun_ms) / 1000 + 1;
+    vd_hub_stop(f->hub);
+    f->hub = NULL;
+    recorded = count_operations(f, "deviceConnect", "404001");
+    assert_in_range(recorded, at_once, most < STRANGERS ? most : STRANGERS);
+    assert_int_equal(count_operations(f, "deviceConnect", "401003"), FAILURES + 1);
+    assert_in_range(count_operations(f, "deviceConnect", "429001"), 1, 3);
+    /* dev2's tells of the last ones. */
+    assert_int_equal(count_held_back(f) + recorded + FAILURES + 1 +
+            count_operations(f, "deviceConnect", "429001"),
+        STRANGERS + FAILURES + OFTEN + 1);
+}
+
 /* ---- From other threads ---- */
 
 #define THREADS    4
@@ -392,6 +464,7 @@ int main(void)
         LIVE(test_operation__of_connections),
         LIVE(test_operation__of_stopping),
         LIVE(test_operation__of_throttling_once_a_minute),
+        LIVE(test_operation__of_refusals_in_bounds),
         LIVE(test_operation__from_many_threads),
         LIVE(test_operation__while_the_log_takes_nothing),
     };
