@@ -99,6 +99,7 @@ int vd_query_run(struct vd_analytics *analytics, const struct vd_query *query, j
     *problem = (struct vd_query_problem){0};
     error = compile(query, &arena, &compiled, problem);
     limits.is_compiled = true;
+    limits.text_functions = compiled.text_functions;
     if (error == VD_OK) {
         error = vd_analytics_query(
             analytics, compiled.sql, &limits, &answer, problem->text, sizeof problem->text);

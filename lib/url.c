@@ -61,17 +61,28 @@ bool vd_url_is_unreserved(char c)
 void vd_url_encode(struct vd_str in, struct vd_buf *out)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t length = in.length;
+    uint8_t *at;
 
     for (size_t i = 0; i < in.length; i++) {
-        unsigned char c = (unsigned char)in.data[i];
-        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+        length += vd_url_is_unreserved(in.data[i]) ? 0 : 2;
+    }
+    at = vd_buf_reserve(out, length);
+    if (at == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < in.length; i++) {
+        const unsigned char c = (unsigned char)in.data[i];
 
         if (vd_url_is_unreserved(in.data[i])) {
-            vd_buf_append(out, in.data + i, 1);
+            *at++ = c;
         } else {
-            vd_buf_append(out, escape, sizeof escape);
+            *at++ = '%';
+            *at++ = (uint8_t)digits[c >> 4];
+            *at++ = (uint8_t)digits[c & 15];
         }
     }
+    out->length += length;
 }
 
 void vd_bag_add(struct vd_buf *bag, const char *name, const char *value)

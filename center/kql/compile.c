@@ -50,7 +50,7 @@ static int emit(const struct vd_kql_plan *plan, const struct vd_kql_options *opt
     struct vd_arena *arena, struct vd_kql_compiled *out, struct vd_kql_problem *problem)
 {
     struct vd_buf sql = {.max = SQL_MAX};
-    int error = vd_kql_emit(plan, options->dialect, &sql, problem);
+    int error = vd_kql_emit(plan, options->dialect, &sql, &out->text_functions, problem);
 
     if (error == VD_OK) {
         error = describe(plan, arena, out);

@@ -529,7 +529,7 @@ void vd_kql_emit_rel(struct vd_kql_emitter *e, const struct vd_kql_rel *rel)
 
 /* What can be named, in the order of the query. */
 int vd_kql_emit(const struct vd_kql_plan *plan, enum vd_kql_dialect dialect, struct vd_buf *sql,
-    struct vd_kql_problem *problem)
+    uint32_t *text_functions, struct vd_kql_problem *problem)
 {
     struct vd_kql_emitter e = {.dialect = dialect, .sql = sql, .problem = problem};
     bool is_first = true;
@@ -548,5 +548,6 @@ int vd_kql_emit(const struct vd_kql_plan *plan, enum vd_kql_dialect dialect, str
     emit_input(&e, plan->rel);
     vd_kql_emit_text(&e, plan->rel->order_count > 0 ? " " : "");
     vd_kql_emit_order(&e, plan->rel, plan->rel);
+    *text_functions = e.text_functions;
     return e.error != VD_OK ? e.error : sql->error;
 }

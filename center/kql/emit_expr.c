@@ -423,6 +423,18 @@ static void emit_first_column(struct vd_kql_emitter *e, const struct vd_kql_rel 
     vd_buf_printf(e->sql, ") AS t%u", ++e->aliases);
 }
 
+/* How many texts it makes for a row; those that it puts into a list are copied. */
+static uint32_t count_texts(const struct vd_kql_emitter *e, const struct vd_kql_expr *expr)
+{
+    const char *sql = expr->op == VD_KQL_OP_CALL ? expr->call->sql[e->dialect] : NULL;
+    const bool gives_text = expr->type == VD_KQL_STRING || expr->type == VD_KQL_DYNAMIC;
+
+    if (sql != NULL && strstr(sql, "*}]") != NULL) {
+        return expr->argument_count + 1;
+    }
+    return gives_text && (sql != NULL || expr->op == VD_KQL_OP_PATH) ? 1 : 0;
+}
+
 void vd_kql_emit_expr(
     struct vd_kql_emitter *e, const struct vd_kql_emit_place *place, const struct vd_kql_expr *expr)
 {
@@ -440,6 +452,7 @@ void vd_kql_emit_expr(
     default:
         break;
     }
+    e->text_functions += count_texts(e, expr);
     vd_kql_emit_text(e, "(");
     switch (expr->op) {
     case VD_KQL_OP_CALL:

@@ -18,6 +18,7 @@ struct vd_kql_emitter {
     struct vd_kql_problem *problem;
     int error; /* the first; what follows changes nothing */
     uint32_t aliases;
+    uint32_t text_functions;
     const struct vd_kql_emit_filter *filters;
 };
 

@@ -21,9 +21,9 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
         "replaceRegexpOne({1}, concat('(?:', {0}, ')$'), '')"),
     VD_KQL_ROW(
         "replace_string", "sss", 's', "kql_replace({0}, {1}, {2})", "replaceAll({0}, {1}, {2})"),
-    VD_KQL_ROW("replace_regex", "sss", 's', "regexp_replace({0}, {1}, {2}, 'g')",
+    VD_KQL_ROW("replace_regex", "sss", 's', "regexp_replace(kql_replaced({0}, {2}), {1}, {2}, 'g')",
         "replaceRegexpAll({0}, {1}, {2})"),
-    VD_KQL_ROW("replace", "sss", 's', "regexp_replace({2}, {0}, {1}, 'g')",
+    VD_KQL_ROW("replace", "sss", 's', "regexp_replace(kql_replaced({2}, {1}), {0}, {1}, 'g')",
         "replaceRegexpAll({2}, {0}, {1})"),
     VD_KQL_ROW(
         "split", "ss", 'y', "kql_split({0}, {1}, -1)", "toJSONString(splitByString({1}, {0}))"),
@@ -32,11 +32,11 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("extract", "sls", 's', "regexp_extract({2}, {0}, CAST({1} AS INTEGER))",
         "extractGroups({2}, {0})[{1}]"),
     VD_KQL_ROW("extract_all", "ss", 'y',
-        "CAST(to_json(regexp_extract_all({1}, {0}, 1)) AS VARCHAR)",
+        "CAST(to_json(regexp_extract_all(kql_matched({1}), {0}, 1)) AS VARCHAR)",
         "toJSONString(extractAll({1}, {0}))"),
     /* One group of several. */
-    VD_KQL_ROW(
-        "@group", "sis", 'y', "CAST(to_json(regexp_extract_all({2}, {0}, {1})) AS VARCHAR)", NULL),
+    VD_KQL_ROW("@group", "sis", 'y',
+        "CAST(to_json(regexp_extract_all(kql_matched({2}), {0}, {1})) AS VARCHAR)", NULL),
     VD_KQL_ROW("indexof", "xx", 'l', "kql_indexof({0}, {1}, 0, -1, 1)",
         "toInt64(positionUTF8({0}, {1})) - 1"),
     VD_KQL_ROW("indexof", "xxl", 'l', "kql_indexof({0}, {1}, {2}, -1, 1)",
@@ -51,7 +51,7 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW_OR(
         "strrep", "sl?s", 's', "kql_strrep({0}, {1}, {2})", "repeat({0}, least({1}, 1024))", "''"),
     VD_KQL_ROW_OR("countof", "ss?s", 'l',
-        "CASE {2} WHEN 'normal' THEN kql_countof({0}, {1}) WHEN 'regex' THEN CAST(len(regexp_extract_all({0}, {1})) AS BIGINT) END",
+        "CASE {2} WHEN 'normal' THEN kql_countof({0}, {1}) WHEN 'regex' THEN CAST(len(regexp_extract_all(kql_matched({0}), {1})) AS BIGINT) END",
         "toInt64(countSubstrings({0}, {1}))", "'normal'"),
     VD_KQL_ROW("translate", "sss", 's', "translate({2}, {0}, {1})", "translateUTF8({2}, {0}, {1})"),
     VD_KQL_ROW("isempty", "s", 'b', "{0} = ''", "{0} = ''"),
@@ -78,10 +78,10 @@ const struct vd_kql_overload vd_kql_string_rows[] = {
     VD_KQL_ROW("coalesce", "ss*", 's', "kql_first_text({*})",
         "arrayElement(arrayFilter(x -> x != '', [{*}]), 1)"),
     VD_KQL_ROW("coalesce", "TT*", 'T', "coalesce({*})", "coalesce({*})"),
-    VD_KQL_ROW("base64_encode_tostring", "s", 's', "base64(encode({0}))", "base64Encode({0})"),
+    VD_KQL_ROW("base64_encode_tostring", "s", 's', "kql_base64_encode({0})", "base64Encode({0})"),
     VD_KQL_ROW("base64_decode_tostring", "s", 's', "coalesce(kql_base64_decode({0}), '')",
         "tryBase64Decode({0})"),
-    VD_KQL_ROW("url_encode", "s", 's', "url_encode({0})", "encodeURLComponent({0})"),
+    VD_KQL_ROW("url_encode", "s", 's', "kql_url_encode({0})", "encodeURLComponent({0})"),
     VD_KQL_ROW(
         "url_decode", "s", 's', "coalesce(kql_url_decode({0}), '')", "decodeURLComponent({0})"),
     VD_KQL_ROW("parse_url", "s", 'y', "kql_parse_url({0})", NULL),

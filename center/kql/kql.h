@@ -44,7 +44,8 @@ struct vd_kql_compiled {
     uint32_t column_count;
     const char *
         render; /* JSON object of the render operator: {"visualization":"timechart",...}; NULL: none */
-    bool is_sorted;                           /* the order of rows is the query's */
+    uint32_t text_functions; /* calls in it that give texts, also those that stand there twice */
+    bool is_sorted;          /* the order of rows is the query's */
     const struct vd_kql_declared *parameters; /* also where names or types are wrong */
     uint32_t parameter_count;
 };

@@ -133,6 +133,8 @@ struct vd_query_limits {
     uint32_t max_rows;   /* 0: 10,000 */
     uint32_t timeout_ms; /* 0: 180,000 */
     bool is_compiled;    /* our compiler wrote it: it may be longer, and call what makes lists */
+    uint32_t
+        text_functions; /* how many of its functions give texts, whose room they share; 0: unknown */
     const atomic_bool
         *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
     bool over_https;  /* somebody asked over HTTPS: VD_QUERIES_HTTPS_MAX of these at once */

@@ -3,6 +3,7 @@
 
 #include "center/store/duckdb_functions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "center/store/duckdb_functions_internal.h"
@@ -12,6 +13,8 @@
 static const struct vd_udf *const parts[] = {vd_udf_terms, vd_udf_texts, vd_udf_conversions,
     vd_udf_times, vd_udf_arrays, vd_udf_network, vd_udf_urls, vd_udf_calendar, vd_udf_making,
     vd_udf_canonical};
+
+static _Thread_local uint64_t texts_limit = VD_UDF_CHUNK_TEXTS_MAX; /* of what it prepares */
 
 static const char *const no_memory = "Out of memory";
 
@@ -103,6 +106,7 @@ static const char *run_row(
         has_null = has_null || call->args[i].is_null;
     }
     vd_buf_clear(call->out);
+    call->growth = 0;
     if ((has_null && !udf->on_nulls) || !udf->function(call)) {
         set_null(output, row);
     } else if (call->out->error == VD_OK) {
@@ -114,9 +118,22 @@ static const char *run_row(
     return call->out->error != VD_OK ? no_memory : call->error;
 }
 
+static bool spend_text(uint64_t *left, const struct vd_udf_call *call)
+{
+    const uint64_t taken = (uint64_t)call->out->length + call->growth;
+
+    if (taken > *left) {
+        return false;
+    }
+    *left -= taken;
+    return true;
+}
+
 static void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
     const struct vd_udf *udf = duckdb_scalar_function_get_extra_info(info);
+    const uint64_t *limit = duckdb_scalar_function_get_bind_data(info);
+    uint64_t texts_left = limit != NULL ? *limit : VD_UDF_TEXT_MAX;
     const idx_t rows = duckdb_data_chunk_get_size(input);
     const idx_t count = duckdb_data_chunk_get_column_count(input);
     struct column columns[ARGUMENTS_MAX];
@@ -140,6 +157,11 @@ static void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
             read_value(&columns[i], row, &values[i]);
         }
         error = run_row(udf, &call, output, row);
+        if (error == NULL && !spend_text(&texts_left, &call)) {
+            error =
+                "the texts of this query are too long together: fewer or shorter texts, or fewer "
+                "functions are needed";
+        }
     }
     vd_buf_release(&out);
     if (error != NULL) {
@@ -227,6 +249,28 @@ static duckdb_logical_type type_of(char letter)
     }
 }
 
+void vd_duckdb_functions_limit_texts(uint64_t bytes)
+{
+    texts_limit = bytes > 0 && bytes < VD_UDF_CHUNK_TEXTS_MAX ? bytes : VD_UDF_CHUNK_TEXTS_MAX;
+}
+
+static void *copy_limit(void *limit)
+{
+    uint64_t *copy = malloc(sizeof *copy);
+
+    if (copy != NULL) {
+        *copy = limit != NULL ? *(const uint64_t *)limit : VD_UDF_TEXT_MAX;
+    }
+    return copy;
+}
+
+/* A call keeps the limit of the statement that it stands in; without memory it has the least that is any use. */
+static void bind(duckdb_bind_info info)
+{
+    duckdb_scalar_function_set_bind_data(info, copy_limit(&texts_limit), free);
+    duckdb_scalar_function_set_bind_data_copy(info, copy_limit);
+}
+
 /* What DuckDB calls with chunks, and what it is given to know what for. */
 static int register_one(duckdb_connection connection, const char *name, const char *takes,
     char gives, bool on_nulls, duckdb_scalar_function_t chunk, const void *info)
@@ -255,6 +299,7 @@ static int register_one(duckdb_connection connection, const char *name, const ch
         duckdb_scalar_function_set_special_handling(function);
     }
     duckdb_scalar_function_set_extra_info(function, extra.info, NULL);
+    duckdb_scalar_function_set_bind(function, bind);
     duckdb_scalar_function_set_function(function, chunk);
     error =
         duckdb_register_scalar_function(connection, function) == DuckDBSuccess ? VD_OK : VD_E_IO;

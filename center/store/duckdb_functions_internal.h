@@ -8,6 +8,9 @@
 
 /* No text that a function gives is longer; the query ends with an error instead. */
 #define VD_UDF_TEXT_MAX (16u << 20)
+/* Nor are the texts that it gives for one chunk of up to 2,048 rows longer together, unless vd_duckdb_functions_limit_texts says
+ * less: they are held at the same time, and beside what DuckDB's limit of memory counts. */
+#define VD_UDF_CHUNK_TEXTS_MAX (256u << 20)
 /* Steps (bytes looked at) that a function may take for one chunk of up to 2,048 rows: DuckDB cannot interrupt it within one. */
 #define VD_UDF_STEPS_MAX (1ull << 33)
 /* Elements of what range and repeat make; of more the query ends, since rows with such arrays may be expanded by one another. */
@@ -30,6 +33,7 @@ struct vd_udf_call {
     uint32_t count;
     struct vd_buf *out; /* the result, if it is text; empty at the beginning */
     struct vd_udf_value result;
+    size_t growth;     /* bytes that DuckDB may make of the result, beside it; 0 at the beginning */
     uint64_t *steps;   /* left */
     const char *error; /* ends the query; static */
 };

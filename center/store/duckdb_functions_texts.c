@@ -144,6 +144,34 @@ static bool strrep(struct vd_udf_call *call)
     return true;
 }
 
+/* ---- Looked at before DuckDB makes something longer of them ---- */
+
+/* kql_matched(text): the text, of which a list of all matches of a pattern is made; of 16 bytes and the match each, and they may be empty. */
+static bool matched(struct vd_udf_call *call)
+{
+    const struct vd_str text = call->args[0].text;
+
+    vd_buf_append(call->out, text.data, text.length);
+    call->growth = text.length * 3;
+    return true;
+}
+
+/* kql_replaced(text, by): the text, in which all matches of a pattern are replaced; at each byte and at the end there may be one. */
+static bool replaced(struct vd_udf_call *call)
+{
+    const struct vd_str text = call->args[0].text;
+    const struct vd_str by = call->args[1].text;
+
+    vd_buf_append(call->out, text.data, text.length);
+    if (by.length > 0 && text.length >= VD_UDF_TEXT_MAX / by.length) {
+        call->error = "a text of this query could become longer than 16 MiB: replacing by regular "
+                      "expression needs shorter texts";
+        return false;
+    }
+    call->growth = (text.length + 1) * by.length;
+    return true;
+}
+
 /* ---- Searched ---- */
 
 /* Bytes of the first `characters` characters. */
@@ -300,6 +328,24 @@ static bool base64_decode(struct vd_udf_call *call)
     return true;
 }
 
+static bool base64_encode(struct vd_udf_call *call)
+{
+    const struct vd_str text = call->args[0].text;
+    const size_t length = VD_BASE64_LENGTH(text.length);
+    uint8_t *out = vd_buf_reserve(call->out, length + 1);
+
+    if (out != NULL && vd_base64_encode(text.data, text.length, (char *)out, length + 1) == VD_OK) {
+        call->out->length = length;
+    }
+    return true;
+}
+
+static bool url_encode(struct vd_udf_call *call)
+{
+    vd_url_encode(call->args[0].text, call->out);
+    return true;
+}
+
 static int hex_value(char c)
 {
     return c >= '0' && c <= '9' ? c - '0'
@@ -380,6 +426,10 @@ const struct vd_udf vd_udf_texts[] = {
     {"kql_strrep", "sls", 's', false, strrep},
     {"kql_indexof", "sslll", 'l', false, indexof},
     {"kql_countof", "ss", 'l', false, countof},
+    {"kql_matched", "s", 's', false, matched},
+    {"kql_replaced", "ss", 's', false, replaced},
+    {"kql_base64_encode", "s", 's', false, base64_encode},
+    {"kql_url_encode", "s", 's', false, url_encode},
     {"kql_base64_decode", "s", 's', false, base64_decode},
     {"kql_url_decode", "s", 's', false, url_decode},
     {"kql_format_bytes", "rls", 's', false, format_bytes},

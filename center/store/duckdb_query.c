@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Read-only SQL over the query tables: guarded, bounded in rows, bytes, time and memory. */
 
+#include "center/store/duckdb_functions.h"
 #include "center/store/duckdb_internal.h"
 #include "lib/damage.h"
 #include "lib/json_text.h"
+
+/* Functions that give texts, in a query of which nobody counted them. */
+#define FUNCTIONS_UNKNOWN 16
 
 /* ---- A query under way ---- */
 
@@ -12,7 +16,8 @@ struct query {
     const char *sql;
     uint32_t max_rows;
     bool is_compiled;
-    bool has_union; /* or another operation on sets */
+    uint64_t texts_limit; /* of each of its functions, for one chunk of rows */
+    bool has_union;       /* or another operation on sets */
     char *text;
     size_t text_size;
     struct vd_buf rewritten; /* the query in one that mends what it lacks, if that is needed */
@@ -346,6 +351,19 @@ static int run_select(struct query *q, json_t **out)
     return *out != NULL ? VD_OK : VD_E_NOMEM;
 }
 
+/*
+ * What functions give is not in DuckDB's limit of memory. All of them have twice that, and each thread that runs them has a chunk
+ * of its own.
+ */
+static uint64_t texts_limit(const struct vd_duckdb *store, uint32_t functions)
+{
+    const uint64_t all = 2 * (uint64_t)store->memory_limit_mib << 20;
+    const uint64_t shares =
+        (uint64_t)store->threads * (functions != 0 ? functions : FUNCTIONS_UNKNOWN);
+
+    return all / shares + 1;
+}
+
 static int run_guarded(struct query *q, json_t **out)
 {
     int error = guard_query(q);
@@ -353,7 +371,12 @@ static int run_guarded(struct query *q, json_t **out)
     if (error == VD_OK) {
         error = vd_duckdb_run(q->connection, "BEGIN TRANSACTION READ ONLY", q->text, q->text_size);
     }
-    return error == VD_OK ? run_select(q, out) : error;
+    if (error == VD_OK) {
+        vd_duckdb_functions_limit_texts(q->texts_limit);
+        error = run_select(q, out);
+        vd_duckdb_functions_limit_texts(0);
+    }
+    return error;
 }
 
 /* With the instance held: connects, registers with the watchdog, runs. */
@@ -429,6 +452,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         .sql = sql,
         .max_rows = limits.max_rows != 0 ? limits.max_rows : VD_QUERY_ROWS_DEFAULT,
         .is_compiled = limits.is_compiled,
+        .texts_limit = texts_limit(store, limits.text_functions),
         .left = limits.room != NULL ? *limits.room : alone,
         .text = error_text,
         .text_size = error_size,

@@ -216,6 +216,82 @@ static void test_hostile__size(void **state)
     }
 }
 
+/* Texts that are short enough each, but not all those of a chunk of rows, or what DuckDB would make of them. */
+static void test_hostile__texts_together(void **state)
+{
+#define MEGABYTE "strrep(strrep('b', 1000), 1000)"
+#define ROWS     "range x from 1 to 4096 step 1 | extend s = strcat(x, strrep('abcdefgh', 250))"
+    static const struct {
+        const char *text;
+        int error;
+    } queries[] = {
+        {ROWS " | summarize max(strlen(strcat(s, s))), max(strlen(toupper(s)))", VD_OK},
+        {ROWS " | summarize max(strlen(replace_regex(s, 'c', 'cc')))", VD_OK},
+        {ROWS " | summarize max(strlen(strcat(s, " MEGABYTE ")))", VD_E_INVALID},
+        {ROWS " | summarize max(strlen(replace_regex(s, '', strrep('c', 100))))", VD_E_INVALID},
+        {ROWS " | summarize max(strlen(tostring(extract_all('(x?)', strcat(s, strrep(s, 20))))))",
+            VD_E_INVALID},
+        {ROWS " | summarize max(countof(strrep(s, 20), '', 'regex'))", VD_E_INVALID},
+        {"print strlen(replace_regex(" MEGABYTE ", 'b', 'cccccccccc'))", VD_OK},
+        {"print strlen(replace_regex(" MEGABYTE ", 'b', " MEGABYTE "))", VD_E_INVALID},
+        {"print strlen(replace('b', 'c', " MEGABYTE "))", VD_OK},
+        {"print strlen(replace('b', " MEGABYTE ", " MEGABYTE "))", VD_E_INVALID},
+        {"print strlen(base64_encode_tostring(" MEGABYTE ")), strlen(url_encode(" MEGABYTE "))",
+            VD_OK},
+    };
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct vd_query_problem problem = {0};
+        const int error = run(f, vd_str_from(queries[i].text), &problem);
+
+        if (error != queries[i].error) {
+            fail_msg("%s: %d %s%s", queries[i].text, error, problem.text, problem.place.text);
+        }
+    }
+}
+
+/* What grows by a third, and what grows by its quotation marks, again and again. */
+static void test_hostile__texts_that_grow(void **state)
+{
+    static const struct {
+        const char *again;
+        const char *text;
+        const char *end;
+        uint32_t count;
+    } queries[] = {
+        {"base64_encode_tostring(", MEGABYTE, ")", 15},
+        {"url_encode(", "strrep(strrep('%', 1000), 1000)", ")", 10},
+        {"extract_all('(.*)', tostring(", "strrep(strrep('\"', 1000), 100)", "))", 8},
+    };
+    struct analytics_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct vd_query_problem problem = {0};
+        struct vd_buf text = {0};
+        int error;
+
+        vd_buf_printf(&text,
+            "range x from 1 to 1 step 1 | extend s = strcat(%s, x) | project strlen(",
+            queries[i].text);
+        for (uint32_t n = 0; n < queries[i].count; n++) {
+            vd_buf_append_text(&text, queries[i].again);
+        }
+        vd_buf_append_text(&text, "s");
+        for (uint32_t n = 0; n < queries[i].count; n++) {
+            vd_buf_append_text(&text, queries[i].end);
+        }
+        vd_buf_append_text(&text, ")");
+        error = run(f, (struct vd_str){(const char *)text.data, text.length}, &problem);
+        if (error != VD_E_INVALID || strstr(problem.text, "of this query") == NULL) {
+            fail_msg("%s: %d %s%s", queries[i].again, error, problem.text, problem.place.text);
+        }
+        vd_buf_release(&text);
+    }
+#undef MEGABYTE
+#undef ROWS
+}
+
 struct long_query {
     const char *begin;
     const char *again;
@@ -340,6 +416,8 @@ int main(void)
         HOSTILE_TEST(test_hostile__reach),
         HOSTILE_TEST(test_hostile__texts),
         HOSTILE_TEST(test_hostile__size),
+        HOSTILE_TEST(test_hostile__texts_together),
+        HOSTILE_TEST(test_hostile__texts_that_grow),
         HOSTILE_TEST(test_hostile__length),
     };
 
