@@ -13,9 +13,6 @@
 #include "lib/clock.h"
 #include "lib/sandbox.h"
 
-/* Seconds after which what was too much may be asked again. */
-#define RETRY_AFTER_S "5"
-
 /* Identities with what they have. */
 #define NEEDS_BOTH (VD_NEEDS_REGISTRY | VD_NEEDS_STATE)
 /* Groups with the devices that they cover. */
@@ -381,7 +378,7 @@ void vd_api_answer_http(const struct vd_api *api, struct vd_api_caller caller, c
     answer->status = made.status;
     answer->body = made.body;
     if (made.status == 429) {
-        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+        vd_http_answer_retry_after(answer, VD_HTTP_RETRY_AFTER_S);
     }
 }
 

@@ -65,6 +65,12 @@ struct vd_http_answer {
 /* Adds a header. Left out: one too many, a value that is too long or holds a control character. */
 void vd_http_answer_header(struct vd_http_answer *answer, const char *name, const char *value);
 
+/* How long whoever asked too much at once is to wait. */
+#define VD_HTTP_RETRY_AFTER_S 5
+
+/* Adds Retry-After: the same may be asked again after that. */
+void vd_http_answer_retry_after(struct vd_http_answer *answer, unsigned seconds);
+
 /* Gives the answer, which comes zeroed with status 500. One of the server's threads; may block. */
 typedef void vd_http_resumed(void *context, struct vd_http_answer *answer);
 

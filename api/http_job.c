@@ -35,6 +35,14 @@ void vd_http_answer_header(struct vd_http_answer *answer, const char *name, cons
     }
 }
 
+void vd_http_answer_retry_after(struct vd_http_answer *answer, unsigned seconds)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", seconds);
+    vd_http_answer_header(answer, "Retry-After", text);
+}
+
 struct vd_http_content *vd_http_content_new(void)
 {
     return calloc(1, sizeof(struct vd_http_content));

@@ -9,7 +9,7 @@
 #define SCHEME "Bearer "
 
 /* Seconds until an address that was refused too often has its next try: refusals are counted by the minute. */
-#define RETRY_AFTER_S "2"
+#define REFUSED_RETRY_AFTER_S 2
 
 /* People sign in to the portal with the same tokens. */
 static void audit_refusal(
@@ -57,7 +57,7 @@ bool vd_management_may_try(struct vd_management *management, const struct vd_htt
     if (!may) {
         vd_management_fail(
             answer, 429, "TooManyRequests", NULL, "too many refused requests from this address");
-        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+        vd_http_answer_retry_after(answer, REFUSED_RETRY_AFTER_S);
     }
     return may;
 }

@@ -13,8 +13,6 @@
 
 /* Queries of one batch. */
 #define BATCH_MAX 100
-/* Seconds after which one that too many others were under way for may be asked again. */
-#define RETRY_AFTER_S "5"
 
 /* ---- Faults ---- */
 
@@ -266,7 +264,7 @@ static void answer_with(struct reply reply, struct vd_http_answer *answer)
     answer->status = reply.status;
     answer->body = reply.body;
     if (reply.status == 429) {
-        vd_http_answer_header(answer, "Retry-After", RETRY_AFTER_S);
+        vd_http_answer_retry_after(answer, VD_HTTP_RETRY_AFTER_S);
     }
 }
 

@@ -15,6 +15,9 @@
 #define SESSION VD_PORTAL_PATH "session"
 #define EVENTS  VD_PORTAL_PATH "events"
 
+/* How long a page waits that finds too many others listening. */
+#define EVENTS_RETRY_AFTER_S 10
+
 struct vd_portal {
     struct vd_api *api;
     struct vd_management *management;
@@ -282,7 +285,7 @@ static void events_call(const struct vd_portal *portal, const struct vd_http_req
         vd_http_answer_header(answer, "Content-Type", "text/event-stream");
     } else {
         vd_management_fail(answer, 503, "Busy", NULL, "too many pages listen, try again");
-        vd_http_answer_header(answer, "Retry-After", "10");
+        vd_http_answer_retry_after(answer, EVENTS_RETRY_AFTER_S);
     }
 }
 

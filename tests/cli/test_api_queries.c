@@ -132,6 +132,23 @@ static void *ask_for_ever(void *context)
     return NULL;
 }
 
+/* One more is told when to come again. */
+static void expect_to_wait(void)
+{
+    const struct vd_api_caller caller = {
+        .role = VD_ROLE_READER, .token = "page", .address = "192.0.2.7"};
+    const struct vd_http_request request = {
+        .method = "POST", .query = "", .body = VD_STR_LITERAL("{\"kql\":\"print 1\"}")};
+    struct vd_http_answer answer = {.status = 500};
+
+    vd_api_answer_http(&api, caller, "/query", &request, &answer);
+    assert_int_equal(answer.status, 429);
+    assert_int_equal(answer.header_count, 1);
+    assert_string_equal(answer.headers[0].name, "Retry-After");
+    assert_string_equal(answer.headers[0].value, "5");
+    json_decref(answer.body);
+}
+
 /* A reader's queries take some of the threads, and not all. */
 static void test_query__over_https(void **state)
 {
@@ -162,6 +179,7 @@ static void test_query__over_https(void **state)
         assert_string_equal(text_at(answer.body, "error", "code"), refused[i].code);
         json_decref(answer.body);
     }
+    expect_to_wait();
     expect_row("/query", "{\"kql\":\"print 1\"}", "[1]");
     atomic_store(&is_over, true);
     for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
