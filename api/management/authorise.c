@@ -12,8 +12,8 @@
 #define REFUSED_RETRY_AFTER_S 2
 
 /* People sign in to the portal with the same tokens. */
-static void audit_refusal(
-    struct vd_management *management, const struct vd_http_request *request, const char *why)
+static void audit_refusal(struct vd_management *management, const struct vd_http_request *request,
+    int status, const char *why)
 {
     const struct vd_audit_request recorded = {
         .kind = VD_AUDIT_SIGN_IN,
@@ -23,11 +23,11 @@ static void audit_refusal(
         .resource = request->path,
     };
 
-    vd_audit_refused(management->config.audit, &recorded, 401, why);
+    vd_audit_refused(management->config.audit, &recorded, status, why);
 }
 
-void vd_management_refused(
-    struct vd_management *management, const struct vd_http_request *request, const char *why)
+void vd_management_refused(struct vd_management *management, const struct vd_http_request *request,
+    int status, const char *why)
 {
     const struct peer_key peer = vd_peer_key_of_text(request->peer);
     const int64_t now_ms = vd_clock_monotonic_ms();
@@ -42,7 +42,7 @@ void vd_management_refused(
         vd_log(VD_LOG_WARN, "management.refused", "address=%s method=%s reason=\"%s\" held_back=%u",
             request->peer, request->method, why, held_back);
     }
-    audit_refusal(management, request, why);
+    audit_refusal(management, request, status, why);
 }
 
 bool vd_management_may_try(struct vd_management *management, const struct vd_http_request *request,
@@ -100,7 +100,7 @@ bool vd_management_admit(struct vd_management *management, const struct vd_http_
         vd_management_fail_error(answer, error, "the tokens");
         return false;
     }
-    vd_management_refused(management, request,
+    vd_management_refused(management, request, 401,
         error == VD_E_EXPIRED      ? "expired token"
             : error == VD_E_DENIED ? "unknown token"
             : text.length > 0      ? "malformed token"

@@ -68,9 +68,10 @@ bool vd_management_admit(struct vd_management *management, const struct vd_http_
 bool vd_management_may_try(struct vd_management *management, const struct vd_http_request *request,
     struct vd_http_answer *answer);
 
-/* Counts a refusal of the peer, and writes down why: `why` is for the log and the audit trail. */
-void vd_management_refused(
-    struct vd_management *management, const struct vd_http_request *request, const char *why);
+/* Counts a refusal of the peer, and writes it down with the status that it is answered with: `why` is for the log and the
+ * audit trail. */
+void vd_management_refused(struct vd_management *management, const struct vd_http_request *request,
+    int status, const char *why);
 
 /* True if he has the role; false: answered with 403. */
 bool vd_management_allows(const struct vd_management_caller *caller, enum vd_role role,

@@ -194,7 +194,7 @@ static json_t *token_from_body(const struct vd_portal *portal,
     if (!json_is_string(token)) {
         json_decref(token);
         token = NULL;
-        vd_management_refused(portal->management, request, "malformed sign-in");
+        vd_management_refused(portal->management, request, 400, "malformed sign-in");
         vd_management_fail(answer, 400, "InvalidBody", NULL,
             "the body is to be application/json with the text token, of at most %d bytes, from the "
             "portal's own page",

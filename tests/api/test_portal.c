@@ -99,8 +99,10 @@ static void test_portal__audited(void **state)
     session.csrf[0] ^= 1;
     assert_int_equal(portal_ask_as(&session, "DELETE", "/portal/session", NULL), 204);
     expect_audited(5, VD_AUDIT_SIGN_IN, "token:head", 204);
+    assert_int_equal(portal_ask("POST", "/portal/session", JSON_TYPE, "{}"), 400);
+    expect_audited(6, VD_AUDIT_SIGN_IN, "", 400);
     vd_audit_stats_get(management_audit, &stats);
-    assert_int_equal(stats.to, 5);
+    assert_int_equal(stats.to, 6);
 }
 
 /* A restart signs nobody out; the end of the token does. */
