@@ -4,33 +4,18 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "api/http.h"
 #include "lib/clock.h"
-#include "lib/log.h"
-#include "tests/hub/tls_client.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* How long something may take that happens at once on a machine with nothing else to do. */
-#define PATIENCE_MS 20000
-
-static char folder[64];
-static char certificate[96];
-static char key[96];
-static struct vd_http *http;
+#include "tests/api/https_fixture.h"
 
 /* Those that "/stream" opened, in that order. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -81,11 +66,6 @@ static void answer_call(
     pthread_mutex_unlock(&lock);
 }
 
-static void refuse(int status, struct vd_http_answer *answer)
-{
-    answer->body = json_pack("{s:i}", "refused", status);
-}
-
 static int set_up(void **state)
 {
     static const struct vd_http_pair own[] = {{"x-face", "one"}, {"x-context", "nobody"}};
@@ -93,68 +73,18 @@ static int set_up(void **state)
         {"/one", NULL, 1000, answer_call, refuse, "one", own, COUNT(own), false},
         {"/", NULL, 4000, answer_call, refuse, "rest", NULL, 0, false},
     };
-    const struct vd_http_config config = {
-        .address = "127.0.0.1",
-        .certificate_file = certificate,
-        .private_key_file = key,
-        .workers = 2,
-        .faces = faces,
-        .face_count = COUNT(faces),
-    };
-    char reason[256] = "";
+    const struct vd_http_config config = config_of(faces, COUNT(faces));
 
     (void)state;
     stream_count = 0;
-    return vd_http_start(&config, &http, reason, sizeof reason) == VD_OK ? 0 : -1;
+    start_server(&config);
+    return 0;
 }
 
-static int tear_down(void **state)
+static void ask(struct tls_client *client, const char *request)
 {
-    const bool ended = vd_http_stop(http, 20000);
-
-    (void)state;
-    http = NULL;
-    return ended ? 0 : -1;
-}
-
-static void send_text(struct tls_client *client, const char *text)
-{
-    assert_true(tls_client_write(client, text, strlen(text)));
-}
-
-static void open_client(struct tls_client *client, const char *request)
-{
-    assert_true(tls_client_open(client, vd_http_port(http), certificate, 0));
+    open_client(client);
     send_text(client, request);
-}
-
-/* Up to the end of the headers; then the next byte is the body's. */
-static int read_headers(struct tls_client *client, char *text, size_t size)
-{
-    size_t n = 0;
-
-    for (; n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0; n++) {
-        assert_true(n + 1 < size);
-        if (!tls_client_read(client, text + n, 1)) {
-            fail_msg("the connection ended after %zu bytes", n);
-        }
-    }
-    text[n] = '\0';
-    return (int)strtol(text + sizeof "HTTP/1.1", NULL, 10);
-}
-
-static int read_answer(struct tls_client *client, char *headers, size_t size)
-{
-    const int status = read_headers(client, headers, size);
-    const char *length_at = strstr(headers, "Content-Length: ");
-    char body[1024];
-    size_t length;
-
-    assert_non_null(length_at);
-    length = strtoul(length_at + 16, NULL, 10);
-    assert_true(length <= sizeof body);
-    assert_true(tls_client_read(client, body, length));
-    return status;
 }
 
 static void expect_bytes(struct tls_client *client, const char *expected)
@@ -179,20 +109,20 @@ static void test_answers__headers_of_a_face(void **state)
     char request[128];
 
     (void)state;
-    open_client(&client, "GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&client, headers, sizeof headers), 200);
+    ask(&client, "GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(read_answer(&client, headers, sizeof headers, NULL), 200);
     assert_non_null(strstr(headers, "x-face: one\r\n"));
     assert_non_null(strstr(headers, "x-context: one\r\n"));
     assert_null(strstr(headers, "nobody"));
     send_text(&client, "GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&client, headers, sizeof headers), 200);
+    assert_int_equal(read_answer(&client, headers, sizeof headers, NULL), 200);
     assert_null(strstr(headers, "x-face"));
     memset(body, 'b', sizeof body);
     snprintf(request, sizeof request, "PUT /one HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
         sizeof body);
     send_text(&client, request);
     assert_true(tls_client_write(&client, body, sizeof body));
-    assert_int_equal(read_answer(&client, headers, sizeof headers), 413);
+    assert_int_equal(read_answer(&client, headers, sizeof headers, NULL), 413);
     assert_non_null(strstr(headers, "x-face: one\r\n"));
     tls_client_close(&client);
 }
@@ -204,11 +134,11 @@ static void test_answers__head(void **state)
     char text[1024];
 
     (void)state;
-    open_client(&client, "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_int_equal(read_headers(&client, text, sizeof text), 200);
     assert_non_null(strstr(text, "Content-Length: 17\r\n"));
     send_text(&client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&client, text, sizeof text), 200);
+    assert_int_equal(read_status(&client), 200);
     tls_client_close(&client);
 }
 
@@ -253,7 +183,7 @@ static void test_answers__stream(void **state)
     char headers[1024];
 
     (void)state;
-    open_client(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     stream = stream_number(1);
     assert_true(vd_http_stream_send(stream, "early", 5));
     assert_int_equal(read_headers(&client, headers, sizeof headers), 200);
@@ -267,7 +197,7 @@ static void test_answers__stream(void **state)
     expect_bytes(&client, "e\r\nthe last of it\r\n0\r\n\r\n");
     /* The connection is good for more. */
     send_text(&client, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&client, headers, sizeof headers), 200);
+    assert_int_equal(read_status(&client), 200);
     tls_client_close(&client);
 }
 
@@ -277,7 +207,7 @@ static void test_answers__stream_closed_at_once(void **state)
     char headers[1024];
 
     (void)state;
-    open_client(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     vd_http_stream_close(stream_number(1));
     assert_int_equal(read_headers(&client, headers, sizeof headers), 200);
     expect_bytes(&client, "0\r\n\r\n");
@@ -291,7 +221,7 @@ static void test_answers__stream_of_one_who_goes(void **state)
 
     (void)state;
     for (size_t i = 1; i <= 3; i++) {
-        open_client(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+        ask(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
         if (i > 1) { /* the first has gone before it is answered, maybe */
             assert_int_equal(read_headers(&client, headers, sizeof headers), 200);
         }
@@ -309,13 +239,12 @@ static void test_answers__stream_of_one_who_does_not_read(void **state)
     struct tls_client other;
     struct vd_http_stream *stream;
     const int64_t until = vd_clock_monotonic_ms() + PATIENCE_MS;
-    char headers[1024];
     size_t refused = 0;
     size_t sent = 0;
 
     (void)state;
     memset(text, 't', sizeof text);
-    open_client(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     stream = stream_number(1);
     /* A refusal may mean that the loop has not come to it yet; one who is dropped stays refused. */
     while (vd_http_stream_send(stream, "", 0) && refused < 1000000) {
@@ -329,8 +258,8 @@ static void test_answers__stream_of_one_who_does_not_read(void **state)
         assert_true(sent < (64u << 20)); /* the kernel keeps some MB of it */
     }
     assert_true(sent >= 65536);
-    open_client(&other, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&other, headers, sizeof headers), 200);
+    ask(&other, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(read_status(&other), 200);
     tls_client_close(&other);
     vd_http_stream_close(stream);
     tls_client_close(&client);
@@ -345,11 +274,11 @@ static void test_answers__streams_at_a_time(void **state)
 
     (void)state;
     for (size_t i = 0; i < VD_HTTP_STREAMS_MAX; i++) {
-        open_client(&clients[i], "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+        ask(&clients[i], "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
         (void)stream_number(i + 1);
     }
-    open_client(&other, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(read_answer(&other, headers, sizeof headers), 503);
+    ask(&other, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(read_status(&other), 503);
     /* One that ends makes room. */
     vd_http_stream_close(streams[0]);
     pthread_mutex_lock(&lock);
@@ -387,37 +316,16 @@ static void test_answers__streams_at_the_end(void **state)
     pthread_t closer;
 
     (void)state;
-    open_client(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_int_equal(pthread_create(&closer, NULL, close_when_over, stream_number(1)), 0);
     assert_int_equal(read_headers(&client, headers, sizeof headers), 200);
-    assert_true(vd_http_stop(http, PATIENCE_MS));
-    http = NULL;
+    assert_int_equal(stop_server(NULL), 0);
     expect_bytes(&client, "0\r\n\r\n");
     pthread_join(closer, NULL);
     tls_client_close(&client);
 }
 
-/* ---- All of them ---- */
-
-static int make_scene(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/vedette-answers-XXXXXX");
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
-    snprintf(certificate, sizeof certificate, "%s/certificate.pem", folder);
-    snprintf(key, sizeof key, "%s/key.pem", folder);
-    return tls_client_make_certificate(certificate, key) ? 0 : -1;
-}
-
-static int remove_scene(void **state)
-{
-    (void)state;
-    unlink(certificate);
-    unlink(key);
-    return rmdir(folder);
-}
+/* ---- Clients that go ---- */
 
 static void await_count(atomic_int *count, int wanted)
 {
@@ -440,7 +348,7 @@ static void test_answers__clients_that_go(void **state)
     for (int reset = 0; reset < 2; reset++) {
         struct tls_client client;
 
-        open_client(&client, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+        ask(&client, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
         await_count(&begun, reset + 1);
         if (reset) {
             assert_int_equal(
@@ -451,7 +359,7 @@ static void test_answers__clients_that_go(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_answers__##name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_answers__##name, set_up, stop_server)
 
 int main(void)
 {
@@ -467,7 +375,5 @@ int main(void)
         TEST(clients_that_go),
     };
 
-    signal(SIGPIPE, SIG_IGN);
-    vd_log_set_level(VD_LOG_ERROR);
     return cmocka_run_group_tests_name("api_http_answers", tests, make_scene, remove_scene);
 }

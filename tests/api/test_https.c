@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -14,20 +13,13 @@
 
 #include <cmocka.h>
 
-#include "api/http.h"
 #include "api/http_tls.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "tests/hub/tls_client.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "tests/api/https_fixture.h"
 
 #define BODY_MAX (4u << 20)
 
-static char folder[64];
-static char certificate[96];
-static char key[96];
-static struct vd_http *http;
 static atomic_uint calls;
 
 /* Says what it was given; "/hold" waits until it is let go. */
@@ -51,33 +43,17 @@ static void echo(
         (int)request->body.length);
 }
 
-static void refuse(int status, struct vd_http_answer *answer)
-{
-    answer->body = json_pack("{s:i}", "refused", status);
-}
-
 static void start_limited(int request_deadline_ms, uint32_t address_connects_per_s)
 {
     const struct vd_http_face faces[] = {
         {"/one", NULL, 1000, echo, refuse, "one", NULL, 0, false},
         {"/", NULL, BODY_MAX, echo, refuse, "rest", NULL, 0, false},
     };
-    const struct vd_http_config config = {
-        .address = "127.0.0.1",
-        .certificate_file = certificate,
-        .private_key_file = key,
-        .request_deadline_ms = request_deadline_ms,
-        .address_connects_per_s = address_connects_per_s,
-        .workers = 2,
-        .faces = faces,
-        .face_count = COUNT(faces),
-    };
-    char reason[256] = "";
+    struct vd_http_config config = config_of(faces, COUNT(faces));
 
-    if (vd_http_start(&config, &http, reason, sizeof reason) != VD_OK) {
-        fail_msg("%s", reason);
-    }
-    assert_int_not_equal(vd_http_port(http), 0);
+    config.request_deadline_ms = request_deadline_ms;
+    config.address_connects_per_s = address_connects_per_s;
+    start_server(&config);
 }
 
 static void start(int request_deadline_ms)
@@ -111,56 +87,12 @@ static void log_let_go(void)
 
 static int tear_down(void **state)
 {
-    (void)state;
-    if (!vd_http_stop(http, 20000)) {
-        return -1;
-    }
-    http = NULL;
+    const int stopped = stop_server(state);
+
     if (log_file != NULL) {
         log_let_go();
     }
-    return 0;
-}
-
-static void open_client(struct tls_client *client)
-{
-    assert_true(tls_client_open(client, vd_http_port(http), certificate, 0));
-}
-
-/* Reads one answer with its body of JSON; *headers (NULL is allowed) is all before the body. */
-static json_t *read_answer(struct tls_client *client, int *status, char *headers, size_t size)
-{
-    static char text[8192];
-    const char *length_at;
-    char *body;
-    size_t n = 0;
-    size_t length;
-
-    for (; n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0; n++) {
-        assert_true(n + 1 < sizeof text);
-        if (!tls_client_read(client, text + n, 1)) {
-            fail_msg("the connection ended after %zu bytes", n);
-        }
-    }
-    text[n] = '\0';
-    if (headers != NULL) {
-        snprintf(headers, size, "%s", text);
-    }
-    *status = (int)strtol(text + sizeof "HTTP/1.1", NULL, 10);
-    length_at = strstr(text, "Content-Length: ");
-    assert_non_null(length_at);
-    length = strtoul(length_at + 16, NULL, 10);
-    body = malloc(length + 1);
-    assert_non_null(body);
-    assert_true(tls_client_read(client, body, length));
-    json_t *json = json_loadb(body, length, 0, NULL);
-    free(body);
-    return json;
-}
-
-static void send_text(struct tls_client *client, const char *text)
-{
-    assert_true(tls_client_write(client, text, strlen(text)));
+    return stopped;
 }
 
 static void assert_text(json_t *json, const char *name, const char *expected)
@@ -172,7 +104,6 @@ static void test_https__request(void **state)
 {
     struct tls_client client;
     char headers[1024];
-    int status = 0;
     json_t *json;
 
     (void)state;
@@ -181,8 +112,7 @@ static void test_https__request(void **state)
     for (int i = 0; i < 3; i++) { /* one connection serves many */
         send_text(&client,
             "PATCH /a%2Fb?c=d%20e HTTP/1.1\r\nHost: h\r\nx-given: v\r\nContent-Length: 3\r\n\r\nxyz");
-        json = read_answer(&client, &status, headers, sizeof headers);
-        assert_int_equal(status, 200);
+        assert_int_equal(read_answer(&client, headers, sizeof headers, &json), 200);
         assert_text(json, "method", "PATCH");
         assert_text(json, "path", "/a%2Fb");
         assert_text(json, "query", "c=d%20e");
@@ -201,15 +131,13 @@ static void test_https__versions(void **state)
 {
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     struct tls_client client;
-    int status = 0;
 
     (void)state;
     start(0);
     for (size_t i = 0; i < COUNT(versions); i++) {
         assert_true(tls_client_open(&client, vd_http_port(http), certificate, versions[i]));
         send_text(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        json_decref(read_answer(&client, &status, NULL, 0));
-        assert_int_equal(status, 200);
+        assert_int_equal(read_status(&client), 200);
         tls_client_close(&client);
     }
     assert_false(tls_client_open(&client, vd_http_port(http), certificate, TLS1_1_VERSION));
@@ -220,8 +148,8 @@ static void test_https__too_large(void **state)
 {
     static char body[2000];
     struct tls_client client;
+    char headers[1024];
     char request[128];
-    int status = 0;
     json_t *json;
 
     (void)state;
@@ -233,8 +161,8 @@ static void test_https__too_large(void **state)
             "POST /one HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", length);
         send_text(&client, request);
         assert_true(tls_client_write(&client, body, length));
-        json = read_answer(&client, &status, NULL, 0);
-        assert_int_equal(status, length == 1000 ? 200 : 413);
+        assert_int_equal(
+            read_answer(&client, headers, sizeof headers, &json), length == 1000 ? 200 : 413);
         assert_int_equal(
             json_integer_value(json_object_get(json, "refused")), length == 1000 ? 0 : 413);
         json_decref(json);
@@ -242,14 +170,14 @@ static void test_https__too_large(void **state)
     tls_client_close(&client);
     open_client(&client);
     send_text(&client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n");
-    assert_false(tls_client_is_silent(&client, 20000)); /* refused before it is sent */
+    assert_false(tls_client_is_silent(&client, PATIENCE_MS)); /* refused before it is sent */
     tls_client_close(&client);
     assert_int_equal(atomic_load(&calls), 1);
 }
 
 static void log_await(const char *text)
 {
-    const int64_t deadline_ms = vd_clock_monotonic_ms() + 20000;
+    const int64_t deadline_ms = vd_clock_monotonic_ms() + PATIENCE_MS;
     char lines[4096];
     ssize_t length;
 
@@ -287,7 +215,7 @@ static void test_https__refusals_are_logged(void **state)
         open_client(&client);
         send_text(&client, cases[i].head);
         assert_true(tls_client_write(&client, body, cases[i].body_length));
-        assert_false(tls_client_is_silent(&client, 20000)); /* answered */
+        assert_false(tls_client_is_silent(&client, PATIENCE_MS)); /* answered */
         tls_client_close(&client);
         log_await(cases[i].logged);
     }
@@ -310,7 +238,6 @@ static void test_https__slow_clients(void **state)
     struct tls_client again;
     int64_t began = vd_clock_monotonic_ms();
     int tcp;
-    int status = 0;
     char byte;
     bool alive = true;
 
@@ -322,12 +249,11 @@ static void test_https__slow_clients(void **state)
     open_client(&dripping);
     open_client(&again);
     send_text(&again, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    json_decref(read_answer(&again, &status, NULL, 0));
-    assert_int_equal(status, 200);
+    assert_int_equal(read_status(&again), 200);
     send_text(&dripping, "GET / HTTP/1.1\r\nX-Given: ");
-    while (alive && vd_clock_monotonic_ms() - began < 20000) {
+    while (alive && vd_clock_monotonic_ms() - began < PATIENCE_MS) {
         alive = tls_client_write(&dripping, "a", 1);
-        usleep(20000);
+        usleep(PATIENCE_MS);
     }
     assert_false(alive);
     tls_client_close(&dripping);
@@ -341,7 +267,6 @@ static void test_https__slow_clients(void **state)
 static void test_https__slow_face(void **state)
 {
     struct tls_client client;
-    int status = 0;
 
     (void)state;
     start(300);
@@ -350,8 +275,7 @@ static void test_https__slow_face(void **state)
     send_text(&client, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(tls_client_is_silent(&client, 1200));
     pthread_mutex_unlock(&hold);
-    json_decref(read_answer(&client, &status, NULL, 0));
-    assert_int_equal(status, 200);
+    assert_int_equal(read_status(&client), 200);
     tls_client_close(&client);
 }
 
@@ -383,9 +307,8 @@ static void test_https__greedy_clients(void **state)
     };
     static struct tls_client clients[CLIENTS];
     char *piece = calloc(1, PIECE);
-    int64_t until = vd_clock_monotonic_ms() + 20000;
+    int64_t until = vd_clock_monotonic_ms() + PATIENCE_MS;
     struct tls_client client;
-    int status = 0;
     int cut = 0;
 
     (void)state;
@@ -402,8 +325,7 @@ static void test_https__greedy_clients(void **state)
     }
     open_client(&client);
     send_text(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    json_decref(read_answer(&client, &status, NULL, 0));
-    assert_int_equal(status, 200);
+    assert_int_equal(read_status(&client), 200);
     tls_client_close(&client);
     for (int i = 0; i < CLIENTS; i++) {
         char first = 0;
@@ -426,8 +348,7 @@ static void test_https__stop_under_load(void **state)
         send_text(
             &clients[i], i % 2 == 0 ? "GET / HTTP/1.1\r\n" : "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     }
-    assert_true(vd_http_stop(http, 20000));
-    http = NULL;
+    assert_int_equal(stop_server(NULL), 0);
     for (size_t i = 0; i < COUNT(clients); i++) {
         tls_client_close(&clients[i]);
     }
@@ -438,7 +359,6 @@ static void test_https__handshake_rate(void **state)
 {
     struct tls_client first;
     struct tls_client client;
-    int status = 0;
     int opened = 1;
 
     (void)state;
@@ -449,23 +369,15 @@ static void test_https__handshake_rate(void **state)
         opened++;
     }
     assert_in_range(opened, 10, 10 + 20);
-    assert_true(tls_client_write(&first, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 28));
-    json_decref(read_answer(&first, &status, NULL, 0));
-    assert_int_equal(status, 200);
+    send_text(&first, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(read_status(&first), 200);
     tls_client_close(&first);
 }
 
 static void test_https__cannot_start(void **state)
 {
     const struct vd_http_face face = {"", NULL, 1, echo, refuse, NULL, NULL, 0, false};
-    struct vd_http_config config = {
-        .address = "127.0.0.1",
-        .certificate_file = certificate,
-        .private_key_file = key,
-        .workers = 1,
-        .faces = &face,
-        .face_count = 1,
-    };
+    struct vd_http_config config = config_of(&face, 1);
     struct vd_http *other = NULL;
     char reason[256] = "";
 
@@ -486,26 +398,6 @@ static void test_https__cannot_start(void **state)
     config.workers = 0;
     assert_int_equal(vd_http_start(&config, &other, reason, sizeof reason), VD_E_INVALID);
     assert_null(other);
-}
-
-static int make_scene(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/vedette-https-XXXXXX");
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
-    snprintf(certificate, sizeof certificate, "%s/certificate.pem", folder);
-    snprintf(key, sizeof key, "%s/key.pem", folder);
-    return tls_client_make_certificate(certificate, key) ? 0 : -1;
-}
-
-static int remove_scene(void **state)
-{
-    (void)state;
-    unlink(certificate);
-    unlink(key);
-    return rmdir(folder);
 }
 
 static int set_up(void **state)
@@ -533,7 +425,5 @@ int main(void)
         TEST(cannot_start),
     };
 
-    signal(SIGPIPE, SIG_IGN);
-    vd_log_set_level(VD_LOG_ERROR);
     return cmocka_run_group_tests(tests, make_scene, remove_scene);
 }

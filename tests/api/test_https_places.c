@@ -2,31 +2,21 @@
 /* Whose the connections of the HTTP server over TLS are: nobody's without a login for long, and no address's all. */
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "api/http.h"
 #include "api/http_tls.h"
 #include "lib/clock.h"
-#include "lib/log.h"
-#include "tests/hub/tls_client.h"
+#include "tests/api/https_fixture.h"
 
-#define PATIENCE_MS 20000
 #define DEADLINE_MS 1500
 #define PAUSE_US    50000
-
-static char folder[64];
-static char certificate[96];
-static char key[96];
-static struct vd_http *http;
 
 /* What somebody shows on "/login" is always right; "/later" is answered the long way round. */
 static void answer_later(void *context, struct vd_http_answer *answer)
@@ -47,38 +37,13 @@ static void answer_call(
     }
 }
 
-static void refuse(int status, struct vd_http_answer *answer)
-{
-    (void)status;
-    (void)answer;
-}
-
 static void start(int request_deadline_ms)
 {
     const struct vd_http_face face = {"/", NULL, 1000, answer_call, refuse, NULL, NULL, 0, false};
-    const struct vd_http_config config = {
-        .address = "127.0.0.1",
-        .certificate_file = certificate,
-        .private_key_file = key,
-        .request_deadline_ms = request_deadline_ms,
-        .workers = 2,
-        .faces = &face,
-        .face_count = 1,
-    };
-    char reason[256] = "";
+    struct vd_http_config config = config_of(&face, 1);
 
-    if (vd_http_start(&config, &http, reason, sizeof reason) != VD_OK) {
-        fail_msg("%s", reason);
-    }
-}
-
-static int tear_down(void **state)
-{
-    const bool ended = vd_http_stop(http, PATIENCE_MS);
-
-    (void)state;
-    http = NULL;
-    return ended ? 0 : -1;
+    config.request_deadline_ms = request_deadline_ms;
+    start_server(&config);
 }
 
 /* 127.0.0.N */
@@ -95,18 +60,10 @@ static bool open_from(struct tls_client *client, unsigned n)
 static bool ask(struct tls_client *client, const char *path)
 {
     char text[1024];
-    size_t n = 0;
 
     snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-    assert_true(tls_client_write(client, text, strlen(text)));
-    for (; n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0; n++) {
-        assert_true(n + 1 < sizeof text);
-        if (!tls_client_read(client, text + n, 1)) {
-            fail_msg("%s: the connection ended after %zu bytes", path, n);
-        }
-    }
-    text[n] = '\0';
-    assert_non_null(strstr(text, " 200 "));
+    send_text(client, text);
+    assert_int_equal(read_headers(client, text, sizeof text), 200);
     return strstr(text, "Connection: close") != NULL;
 }
 
@@ -233,27 +190,7 @@ static void test_https__connection_limit(void **state)
     tls_client_close(&late);
 }
 
-static int make_scene(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/vedette-places-XXXXXX");
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
-    snprintf(certificate, sizeof certificate, "%s/certificate.pem", folder);
-    snprintf(key, sizeof key, "%s/key.pem", folder);
-    return tls_client_make_certificate(certificate, key) ? 0 : -1;
-}
-
-static int remove_scene(void **state)
-{
-    (void)state;
-    unlink(certificate);
-    unlink(key);
-    return rmdir(folder);
-}
-
-#define TEST(name) cmocka_unit_test_teardown(test_https__##name, tear_down)
+#define TEST(name) cmocka_unit_test_teardown(test_https__##name, stop_server)
 
 int main(void)
 {
@@ -264,7 +201,5 @@ int main(void)
         TEST(connection_limit),
     };
 
-    signal(SIGPIPE, SIG_IGN);
-    vd_log_set_level(VD_LOG_ERROR);
     return cmocka_run_group_tests(tests, make_scene, remove_scene);
 }
