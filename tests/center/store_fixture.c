@@ -4,6 +4,7 @@
 #include "tests/center/store_fixture.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -49,4 +50,24 @@ void store_reopen(struct store_fixture *f)
     vd_alert_store_close(f->store);
     f->store = NULL;
     open_store(f);
+}
+
+void store_run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+void store_make_first(const char *path)
+{
+    struct vd_buf script = {0};
+
+    test_read_file(VD_SOURCE_DIR "/tests/fixtures/first-release/alerts.sql", &script);
+    vd_buf_append(&script, "", 1);
+    assert_int_equal(script.error, VD_OK);
+    store_run_sql(path, (const char *)script.data);
+    vd_buf_release(&script);
 }

@@ -18,4 +18,10 @@ int store_teardown(void **state);
 /* As a program that ends and starts again. */
 void store_reopen(struct store_fixture *f);
 
+/* Runs statements on a database that is not open, and need not be there. */
+void store_run_sql(const char *path, const char *sql);
+
+/* Makes the database that the first release left: tables of version 1, and what tests/fixtures/first-release/alerts.sql has. */
+void store_make_first(const char *path);
+
 #endif

@@ -335,56 +335,15 @@ static void test_file__rights(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 static void test_file__newer(void **state)
 {
     struct store_fixture *f = *state;
 
     vd_alert_store_close(f->store);
     f->store = NULL;
-    run_sql(f->path, "PRAGMA user_version=99");
+    store_run_sql(f->path, "PRAGMA user_version=99");
     assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_E_NEWER);
 }
-
-/* A store of the first format, with two lists of indicators. */
-static const char old_store[] =
-    "PRAGMA application_id=1449410924; PRAGMA user_version=1;"
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
-    " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
-    " properties TEXT NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
-    " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
-    " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
-    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
-    " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
-    " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
-    "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
-    "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT"
-    " NULL, PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
-    "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT"
-    " NULL, text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from,"
-    " range_to)) WITHOUT ROWID;"
-    "INSERT INTO meta VALUES('last_change', 1), ('next_offset', 7);"
-    "INSERT INTO alerts VALUES(1, '00000000-0000-0000-0000-000000000001', 1, 'IoT_TiConnection',"
-    " 'name', 'Medium', 'New', 'dev', '', '192.0.2.1', 0, 5, 6, 7, 1, 'd', '[]', '[\"T1071\"]',"
-    " '192.0.2.1', 'feed');"
-    "INSERT INTO evidence VALUES(1, 0, '{\"n\":0}');"
-    "INSERT INTO indicators VALUES('old list', x'01', x'02', '192.0.2.0/24', 3),"
-    " ('old list', x'03', x'03', '2001:db8::7', 1), ('other', x'03', x'03', '192.0.2.9', 1);";
 
 /* What version 1 wrote is there, in groups, and can be worked on. */
 static void test_file__of_version_1(void **state)
@@ -397,12 +356,16 @@ static void test_file__of_version_1(void **state)
     vd_alert_store_close(f->store);
     f->store = NULL;
     snprintf(path, sizeof path, "%s.old", f->path);
-    run_sql(path, old_store);
+    store_make_first(path);
+    /* An id that apply can name, and a second list. */
+    store_run_sql(path,
+        "UPDATE alerts SET id = '00000000-0000-0000-0000-000000000001';"
+        "INSERT INTO indicators VALUES('other', x'03', x'03', '192.0.2.9', 1)");
     assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
     assert_int_equal(vd_alert_store_offset(f->store, &offset), VD_OK);
     assert_int_equal(offset, 7);
     assert_int_equal(vd_alert_store_get(f->store, "0000", &alert), VD_OK);
-    assert_string_equal(json_string_value(json_object_get(alert, "cause")), "192.0.2.1");
+    assert_string_equal(json_string_value(json_object_get(alert, "cause")), "192.0.2.77");
     assert_string_equal(json_string_value(json_object_get(alert, "status")), "New");
     assert_int_equal(json_array_size(json_object_get(alert, "evidence")), 1);
     assert_int_equal(json_array_size(json_object_get(alert, "history")), 0);
@@ -416,7 +379,7 @@ static void test_file__of_version_1(void **state)
 
         assert_int_equal(vd_feeds_count(f->store, &count), VD_OK);
         assert_int_equal(count, 3);
-        assert_int_equal(vd_feeds_list(f->store, "old list", &feeds), VD_OK);
+        assert_int_equal(vd_feeds_list(f->store, "first list", &feeds), VD_OK);
         assert_int_equal(json_integer_value(json_object_get(
                              json_object_get(json_array_get(feeds, 0), "report"), "used")),
             2);
@@ -451,10 +414,10 @@ static void test_file__old_list_unreadable(void **state)
     vd_alert_store_close(f->store);
     f->store = NULL;
     snprintf(path, sizeof path, "%s.old", f->path);
-    run_sql(path, old_store);
-    run_sql(path,
+    store_make_first(path);
+    store_run_sql(path,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
-        " INSERT INTO indicators SELECT 'old list', printf('%05d', i), printf('%05d', i),"
+        " INSERT INTO indicators SELECT 'first list', printf('%05d', i), printf('%05d', i),"
         " printf('10.0.%d.%d', i / 256, i % 256), i + 10 FROM n");
     assert_int_equal(stat(path, &status), 0);
     last = (long)status.st_size - 4096; /* a leaf of the long list */
@@ -465,7 +428,7 @@ static void test_file__old_list_unreadable(void **state)
     assert_null(f->store);
     page_move(path, last, whole, true);
     assert_int_equal(vd_alert_store_open(path, &f->store), VD_OK);
-    assert_int_equal(vd_feeds_list(f->store, "old list", &feeds), VD_OK);
+    assert_int_equal(vd_feeds_list(f->store, "first list", &feeds), VD_OK);
     assert_int_equal(json_integer_value(json_object_get(
                          json_object_get(json_array_get(feeds, 0), "report"), "used")),
         5002);
@@ -480,7 +443,7 @@ static void test_file__of_another_program(void **state)
     FILE *file;
 
     snprintf(path, sizeof path, "%s.other", f->path);
-    run_sql(path, "CREATE TABLE t(x)");
+    store_run_sql(path, "CREATE TABLE t(x)");
     assert_int_equal(vd_alert_store_open(path, &other), VD_E_CORRUPT);
     snprintf(path, sizeof path, "%s.text", f->path);
     file = fopen(path, "w");

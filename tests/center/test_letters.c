@@ -214,44 +214,16 @@ static void test_letters__read(void **state)
 
 /* ---- A file of version 1 ---- */
 
-static const char version_1[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE event_seen_even(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE event_seen_odd(key BLOB PRIMARY KEY, first_offset INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE dead_letters(offset INTEGER PRIMARY KEY, enqueued_ms INTEGER NOT NULL,"
-    " device_id TEXT NOT NULL, module_id TEXT NOT NULL, reason TEXT NOT NULL,"
-    " properties TEXT NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE alerts(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " change INTEGER NOT NULL UNIQUE, type TEXT NOT NULL, display_name TEXT NOT NULL,"
-    " severity TEXT NOT NULL, status TEXT NOT NULL, device_id TEXT NOT NULL,"
-    " module_id TEXT NOT NULL, subject TEXT NOT NULL, day INTEGER NOT NULL,"
-    " start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, generated_ms INTEGER NOT NULL,"
-    " count INTEGER NOT NULL, description TEXT NOT NULL, remediation TEXT NOT NULL,"
-    " techniques TEXT NOT NULL, indicator_value TEXT, indicator_source TEXT);"
-    "CREATE INDEX alerts_by_device ON alerts(device_id, number);"
-    "CREATE TABLE evidence(alert INTEGER NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT NULL,"
-    " PRIMARY KEY(alert, sequence)) WITHOUT ROWID;"
-    "CREATE TABLE indicators(feed TEXT NOT NULL, range_from BLOB NOT NULL, range_to BLOB NOT NULL,"
-    " text TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(feed, range_from, range_to))"
-    " WITHOUT ROWID;"
-    "INSERT INTO dead_letters VALUES(4, 1764000000000, 'old', '', 'r', '%24.ct=x', x'00');"
-    "PRAGMA application_id=1449410924; PRAGMA user_version=1;";
-
 /* Its letters have neither address nor kind: they are devices' messages. */
 static void test_letters__of_version_1(void **state)
 {
     struct store_fixture *f = *state;
     json_t *letter = NULL;
-    sqlite3 *db = NULL;
 
     vd_alert_store_close(f->store);
     f->store = NULL;
     assert_int_equal(unlink(f->path), 0);
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(vd_sqlite_run(db, version_1), VD_OK);
-    sqlite3_close(db);
+    store_make_first(f->path);
     assert_int_equal(vd_alert_store_open(f->path, &f->store), VD_OK);
     assert_int_equal(vd_letters_get(f->store, 4, VD_LETTER_AUTO, &letter), VD_OK);
     assert_string_equal(text_of(letter, "kind"), "Security");
