@@ -14,9 +14,31 @@ static const struct vd_udf *const parts[] = {vd_udf_terms, vd_udf_texts, vd_udf_
     vd_udf_times, vd_udf_arrays, vd_udf_network, vd_udf_urls, vd_udf_calendar, vd_udf_making,
     vd_udf_canonical};
 
-static _Thread_local uint64_t texts_limit = VD_UDF_CHUNK_TEXTS_MAX; /* of what it prepares */
+static _Thread_local struct vd_duckdb_function_bounds bounds_here; /* of what it prepares */
 
 static const char *const no_memory = "Out of memory";
+static const char *const has_ended = "the query was ended";
+
+/* The least that is any use where there was no memory for those of the statement. */
+static struct vd_duckdb_function_bounds bounds_of(duckdb_function_info info)
+{
+    const struct vd_duckdb_function_bounds *bound = duckdb_scalar_function_get_bind_data(info);
+    struct vd_duckdb_function_bounds bounds = {VD_UDF_TEXT_MAX, NULL};
+
+    if (bound != NULL) {
+        bounds = *bound;
+        if (bounds.texts == 0 || bounds.texts > VD_UDF_CHUNK_TEXTS_MAX) {
+            bounds.texts = VD_UDF_CHUNK_TEXTS_MAX;
+        }
+    }
+    return bounds;
+}
+
+static bool is_ended(const struct vd_duckdb_function_bounds *bounds)
+{
+    return bounds->ended != NULL &&
+        atomic_load_explicit(bounds->ended, memory_order_relaxed) != VD_OK;
+}
 
 bool vd_udf_spend(struct vd_udf_call *call, uint64_t steps)
 {
@@ -132,8 +154,8 @@ static bool spend_text(uint64_t *left, const struct vd_udf_call *call)
 static void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
     const struct vd_udf *udf = duckdb_scalar_function_get_extra_info(info);
-    const uint64_t *limit = duckdb_scalar_function_get_bind_data(info);
-    uint64_t texts_left = limit != NULL ? *limit : VD_UDF_TEXT_MAX;
+    const struct vd_duckdb_function_bounds bounds = bounds_of(info);
+    uint64_t texts_left = bounds.texts;
     const idx_t rows = duckdb_data_chunk_get_size(input);
     const idx_t count = duckdb_data_chunk_get_column_count(input);
     struct column columns[ARGUMENTS_MAX];
@@ -156,7 +178,7 @@ static void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
         for (idx_t i = 0; i < count; i++) {
             read_value(&columns[i], row, &values[i]);
         }
-        error = run_row(udf, &call, output, row);
+        error = is_ended(&bounds) ? has_ended : run_row(udf, &call, output, row);
         if (error == NULL && !spend_text(&texts_left, &call)) {
             error =
                 "the texts of this query are too long together: fewer or shorter texts, or fewer "
@@ -211,12 +233,16 @@ static void run_search(duckdb_function_info info, duckdb_data_chunk input, duckd
     const duckdb_string_t *needles = duckdb_vector_get_data(right);
     uint64_t *text_validity = duckdb_vector_get_validity(left);
     uint64_t *needle_validity = duckdb_vector_get_validity(right);
+    const struct vd_duckdb_function_bounds bounds = bounds_of(info);
     uint64_t steps = VD_UDF_STEPS_MAX;
     struct vd_udf_call call = {.steps = &steps};
     void *out = duckdb_vector_get_data(output);
 
     for (idx_t row = 0; row < rows && call.error == NULL; row++) {
-        if ((text_validity != NULL && !duckdb_validity_row_is_valid(text_validity, row)) ||
+        if (is_ended(&bounds)) {
+            call.error = has_ended;
+            duckdb_scalar_function_set_error(info, has_ended);
+        } else if ((text_validity != NULL && !duckdb_validity_row_is_valid(text_validity, row)) ||
             (needle_validity != NULL && !duckdb_validity_row_is_valid(needle_validity, row))) {
             set_null(output, row);
         } else if (!vd_udf_search_run(&call, search, text_at(texts, row), text_at(needles, row))) {
@@ -249,26 +275,26 @@ static duckdb_logical_type type_of(char letter)
     }
 }
 
-void vd_duckdb_functions_limit_texts(uint64_t bytes)
+void vd_duckdb_functions_bound(struct vd_duckdb_function_bounds bounds)
 {
-    texts_limit = bytes > 0 && bytes < VD_UDF_CHUNK_TEXTS_MAX ? bytes : VD_UDF_CHUNK_TEXTS_MAX;
+    bounds_here = bounds;
 }
 
-static void *copy_limit(void *limit)
+static void *copy_bounds(void *bounds)
 {
-    uint64_t *copy = malloc(sizeof *copy);
+    struct vd_duckdb_function_bounds *copy = malloc(sizeof *copy);
 
-    if (copy != NULL) {
-        *copy = limit != NULL ? *(const uint64_t *)limit : VD_UDF_TEXT_MAX;
+    if (copy != NULL && bounds != NULL) {
+        *copy = *(const struct vd_duckdb_function_bounds *)bounds;
     }
-    return copy;
+    return bounds != NULL ? copy : NULL;
 }
 
-/* A call keeps the limit of the statement that it stands in; without memory it has the least that is any use. */
+/* A call keeps the bounds of the statement that it stands in. */
 static void bind(duckdb_bind_info info)
 {
-    duckdb_scalar_function_set_bind_data(info, copy_limit(&texts_limit), free);
-    duckdb_scalar_function_set_bind_data_copy(info, copy_limit);
+    duckdb_scalar_function_set_bind_data(info, copy_bounds(&bounds_here), free);
+    duckdb_scalar_function_set_bind_data_copy(info, copy_bounds);
 }
 
 /* What DuckDB calls with chunks, and what it is given to know what for. */

@@ -5,6 +5,8 @@
 #define VEDETTE_CENTER_STORE_DUCKDB_FUNCTIONS_H
 
 #include <duckdb.h>
+#include <stdatomic.h>
+#include <stdint.h>
 
 #include "lib/error.h"
 
@@ -12,9 +14,17 @@
 VD_NODISCARD int vd_duckdb_functions_register(duckdb_connection connection);
 
 /*
- * The functions of statements that this thread prepares from now on give, each for one chunk of rows, texts of so many bytes
- * together at most, and else end the statement. 0, and what is more than that: 256 MiB.
+ * texts  bytes that the texts which one function gives for one chunk of rows may have together, or else the statement ends; 0, and
+ *        what is more than that: 256 MiB
+ * ended  not 0: functions end the statement, also within a chunk, where DuckDB is deaf to an interrupt; NULL: they go on. It has to
+ *        be there as long as the statement
  */
-void vd_duckdb_functions_limit_texts(uint64_t bytes);
+struct vd_duckdb_function_bounds {
+    uint64_t texts;
+    const atomic_int *ended;
+};
+
+/* For the functions of the statements that this thread prepares from now on. */
+void vd_duckdb_functions_bound(struct vd_duckdb_function_bounds bounds);
 
 #endif

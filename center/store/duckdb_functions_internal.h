@@ -8,8 +8,8 @@
 
 /* No text that a function gives is longer; the query ends with an error instead. */
 #define VD_UDF_TEXT_MAX (16u << 20)
-/* Nor are the texts that it gives for one chunk of up to 2,048 rows longer together, unless vd_duckdb_functions_limit_texts says
- * less: they are held at the same time, and beside what DuckDB's limit of memory counts. */
+/* Nor are the texts that it gives for one chunk of up to 2,048 rows longer together, unless vd_duckdb_functions_bound says less:
+ * they are held at the same time, and beside what DuckDB's limit of memory counts. */
 #define VD_UDF_CHUNK_TEXTS_MAX (256u << 20)
 /* Steps (bytes looked at) that a function may take for one chunk of up to 2,048 rows: DuckDB cannot interrupt it within one. */
 #define VD_UDF_STEPS_MAX (1ull << 33)

@@ -65,7 +65,7 @@ struct vd_duckdb_running {
     int64_t deadline_ms;          /* monotonic */
     const atomic_bool *is_unwanted;
     bool over_https;
-    int ended; /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
+    atomic_int ended; /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
 };
 
 struct vd_duckdb {

@@ -16,8 +16,8 @@ struct query {
     const char *sql;
     uint32_t max_rows;
     bool is_compiled;
-    uint64_t texts_limit; /* of each of its functions, for one chunk of rows */
-    bool has_union;       /* or another operation on sets */
+    struct vd_duckdb_function_bounds bounds;
+    bool has_union; /* or another operation on sets */
     char *text;
     size_t text_size;
     struct vd_buf rewritten; /* the query in one that mends what it lacks, if that is needed */
@@ -372,9 +372,9 @@ static int run_guarded(struct query *q, json_t **out)
         error = vd_duckdb_run(q->connection, "BEGIN TRANSACTION READ ONLY", q->text, q->text_size);
     }
     if (error == VD_OK) {
-        vd_duckdb_functions_limit_texts(q->texts_limit);
+        vd_duckdb_functions_bound(q->bounds);
         error = run_select(q, out);
-        vd_duckdb_functions_limit_texts(0);
+        vd_duckdb_functions_bound((struct vd_duckdb_function_bounds){0});
     }
     return error;
 }
@@ -397,6 +397,7 @@ static int query_connected(
         snprintf(q->text, q->text_size, "as many queries are under way as may be: try again later");
         error = VD_E_BUSY;
     } else {
+        q->bounds.ended = &running->ended;
         error = run_guarded(q, out);
         ended = vd_duckdb_running_remove(store, running);
         if (error != VD_OK && ended == VD_E_TIMEOUT) {
@@ -452,7 +453,7 @@ int vd_duckdb_query(struct vd_duckdb *store, const char *sql, const struct vd_qu
         .sql = sql,
         .max_rows = limits.max_rows != 0 ? limits.max_rows : VD_QUERY_ROWS_DEFAULT,
         .is_compiled = limits.is_compiled,
-        .texts_limit = texts_limit(store, limits.text_functions),
+        .bounds.texts = texts_limit(store, limits.text_functions),
         .left = limits.room != NULL ? *limits.room : alone,
         .text = error_text,
         .text_size = error_size,

@@ -35,7 +35,9 @@ static int64_t interrupt_late(struct vd_duckdb *store, int64_t now)
         if (r->connection == NULL) {
             continue;
         }
-        r->ended = r->ended != VD_OK ? r->ended : reason_to_end(r, now);
+        if (r->ended == VD_OK) {
+            r->ended = reason_to_end(r, now);
+        }
         if (r->ended != VD_OK) {
             /* Between two steps of a query an interrupt goes unheard: repeat it. */
             duckdb_interrupt(r->connection);
@@ -118,12 +120,11 @@ struct vd_duckdb_running *vd_duckdb_running_add(
         found = NULL;
     }
     if (found != NULL) {
-        *found = (struct vd_duckdb_running){
-            .connection = connection,
-            .deadline_ms = vd_clock_monotonic_ms() + limits->timeout_ms,
-            .is_unwanted = limits->is_unwanted,
-            .over_https = limits->over_https,
-        };
+        found->connection = connection;
+        found->deadline_ms = vd_clock_monotonic_ms() + limits->timeout_ms;
+        found->is_unwanted = limits->is_unwanted;
+        found->over_https = limits->over_https;
+        found->ended = VD_OK;
     }
     pthread_cond_signal(&store->queries_changed);
     pthread_mutex_unlock(&store->queries_mutex);

@@ -22,11 +22,12 @@
 #define RSS_MAX_KIB  (3u << 20)
 #define ANSWER_BYTES (96u << 20)
 
-static int run(struct analytics_fixture *f, struct vd_str text, struct vd_query_problem *problem)
+static int run_for(struct analytics_fixture *f, struct vd_str text, uint32_t timeout_ms,
+    struct vd_query_problem *problem)
 {
     const struct vd_query query = {.text = text,
         .now_ms = ANALYTICS_DAY_0 + 1000,
-        .limits = {.max_rows = 1000, .timeout_ms = TIMEOUT_MS}};
+        .limits = {.max_rows = 1000, .timeout_ms = timeout_ms}};
     const int64_t began_ms = vd_clock_monotonic_ms();
     json_t *result = NULL;
     const int error = vd_query_run(f->analytics, &query, &result, problem);
@@ -48,6 +49,11 @@ static int run(struct analytics_fixture *f, struct vd_str text, struct vd_query_
             (long long)(vd_clock_monotonic_ms() - began_ms), usage.ru_maxrss);
     }
     return error;
+}
+
+static int run(struct analytics_fixture *f, struct vd_str text, struct vd_query_problem *problem)
+{
+    return run_for(f, text, TIMEOUT_MS, problem);
 }
 
 /* ---- Out of the tables ---- */
@@ -243,7 +249,7 @@ static void test_hostile__texts_together(void **state)
 
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         struct vd_query_problem problem = {0};
-        const int error = run(f, vd_str_from(queries[i].text), &problem);
+        const int error = run_for(f, vd_str_from(queries[i].text), ENDS_MS, &problem);
 
         if (error != queries[i].error) {
             fail_msg("%s: %d %s%s", queries[i].text, error, problem.text, problem.place.text);
@@ -282,7 +288,8 @@ static void test_hostile__texts_that_grow(void **state)
             vd_buf_append_text(&text, queries[i].end);
         }
         vd_buf_append_text(&text, ")");
-        error = run(f, (struct vd_str){(const char *)text.data, text.length}, &problem);
+        error =
+            run_for(f, (struct vd_str){(const char *)text.data, text.length}, ENDS_MS, &problem);
         if (error != VD_E_INVALID || strstr(problem.text, "of this query") == NULL) {
             fail_msg("%s: %d %s%s", queries[i].again, error, problem.text, problem.place.text);
         }
@@ -290,6 +297,26 @@ static void test_hostile__texts_that_grow(void **state)
     }
 #undef MEGABYTE
 #undef ROWS
+}
+
+/* Each function takes a second for a chunk of rows, in which DuckDB is deaf to an interrupt, and there are many of them. */
+static void test_hostile__steps_together(void **state)
+{
+    const int64_t began_ms = vd_clock_monotonic_ms();
+    struct analytics_fixture *f = *state;
+    struct vd_query_problem problem = {0};
+    struct vd_buf text = {0};
+
+    vd_buf_append_text(&text,
+        "range x from 1 to 2048 step 1 | extend s = strrep(strrep(strcat('a', x), 1000), 12) | project ");
+    for (int i = 0; i < 200; i++) {
+        vd_buf_printf(
+            &text, "%sc%d = countof(s, 'a%d') + indexof(s, 'b%d')", i > 0 ? ", " : "", i, i, i);
+    }
+    assert_int_equal(
+        run(f, (struct vd_str){(const char *)text.data, text.length}, &problem), VD_E_TIMEOUT);
+    assert_in_range(vd_clock_monotonic_ms() - began_ms, TIMEOUT_MS, 10 * TIMEOUT_MS);
+    vd_buf_release(&text);
 }
 
 struct long_query {
@@ -418,6 +445,7 @@ int main(void)
         HOSTILE_TEST(test_hostile__size),
         HOSTILE_TEST(test_hostile__texts_together),
         HOSTILE_TEST(test_hostile__texts_that_grow),
+        HOSTILE_TEST(test_hostile__steps_together),
         HOSTILE_TEST(test_hostile__length),
     };
 
