@@ -63,15 +63,17 @@ static void serve(struct feed_server *server, int fd)
         }
         return;
     }
+    pthread_mutex_lock(&server->sending);
     for (size_t left = strlen(answer); left > 0;) {
         const ssize_t n = send(fd, answer, left, MSG_NOSIGNAL);
 
         if (n <= 0) {
-            return;
+            break;
         }
         answer += n;
         left -= (size_t)n;
     }
+    pthread_mutex_unlock(&server->sending);
 }
 
 static void *server_main(void *argument)
@@ -93,6 +95,7 @@ void feed_server_start(struct feed_server *server)
 
     *server = (struct feed_server){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(server->fd >= 0);
+    pthread_mutex_init(&server->sending, NULL);
     pthread_mutex_init(&server->mutex, NULL);
     assert_int_equal(bind(server->fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(server->fd, 8), 0);
@@ -107,6 +110,7 @@ void feed_server_stop(struct feed_server *server)
     pthread_join(server->thread, NULL);
     close(server->fd);
     pthread_mutex_destroy(&server->mutex);
+    pthread_mutex_destroy(&server->sending);
 }
 
 void feed_server_answer(struct feed_server *server, const char *answer)
@@ -126,10 +130,12 @@ void feed_server_answer(struct feed_server *server, const char *answer)
 
 void feed_server_clear(struct feed_server *server)
 {
+    pthread_mutex_lock(&server->sending);
     pthread_mutex_lock(&server->mutex);
     server->answer_count = 0;
     server->request_count = 0;
     pthread_mutex_unlock(&server->mutex);
+    pthread_mutex_unlock(&server->sending);
 }
 
 size_t feed_server_requests(struct feed_server *server)

@@ -18,6 +18,7 @@ struct feed_server {
     int fd;
     uint16_t port;
     pthread_t thread;
+    pthread_mutex_t sending;              /* held while an answer is sent */
     pthread_mutex_t mutex;                /* for what follows */
     const char *answers[FEED_SERVER_MAX]; /* by request; the last one again and again */
     size_t answer_count;
@@ -29,7 +30,7 @@ void feed_server_start(struct feed_server *server);
 void feed_server_stop(struct feed_server *server);
 /* Answers the next request, and those after it, with this. */
 void feed_server_answer(struct feed_server *server, const char *answer);
-/* Forgets requests and answers. */
+/* Forgets requests and answers, once none is being sent any more: those that were given may go then. */
 void feed_server_clear(struct feed_server *server);
 size_t feed_server_requests(struct feed_server *server);
 /* Whether the request, counted from 0, has this text. */
