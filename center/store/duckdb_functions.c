@@ -282,12 +282,12 @@ void vd_duckdb_functions_bound(struct vd_duckdb_function_bounds bounds)
 
 static void *copy_bounds(void *bounds)
 {
-    struct vd_duckdb_function_bounds *copy = malloc(sizeof *copy);
+    struct vd_duckdb_function_bounds *copy = bounds != NULL ? malloc(sizeof *copy) : NULL;
 
-    if (copy != NULL && bounds != NULL) {
+    if (copy != NULL) {
         *copy = *(const struct vd_duckdb_function_bounds *)bounds;
     }
-    return bounds != NULL ? copy : NULL;
+    return copy;
 }
 
 /* A call keeps the bounds of the statement that it stands in. */
