@@ -113,6 +113,9 @@ static int run(void *context, struct vd_state_store *store)
         error =
             vd_state_c2d_count(store, &work->key, work->now_ms, &work->beside.c2d_messages, NULL);
     }
+    if (error == VD_OK) {
+        error = vd_state_activity_get(store, &work->key, &work->beside.activity);
+    }
     return error;
 }
 

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "api/twins.h"
+#include "hub/state_store.h"
 #include "hub/twin.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -101,6 +103,39 @@ static void test_twins__empty(void **state)
     free(first);
     free(second);
     expect(200, "PATCH", "/twins/d", etag, "{}");
+}
+
+static int note_activity(void *context, struct vd_state_store *store)
+{
+    const struct vd_state_activity activity = {.seen_ms = 1764324000000, .connection_ms = 1};
+
+    return vd_state_activity_put(store, context, &activity, true);
+}
+
+/* It says when its identity was heard of last, as the identity does. */
+static void test_twins__last_activity(void **state)
+{
+    static const char *const paths[] = {"/twins/d", "/twins/d/modules/m"};
+    static const char time[] = "2025-11-28T10:00:00.000Z";
+    struct vd_identity identity;
+    struct vd_state_key key;
+
+    (void)state;
+    expect(200, "PUT", "/devices/d", NULL, "{}");
+    expect(200, "PUT", "/devices/d/modules/m", NULL, "{}");
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        expect(200, "GET", paths[i], NULL, NULL);
+        assert_string_equal(text_at(NULL, NULL, "lastActivityTime"), "0001-01-01T00:00:00Z");
+        assert_int_equal(vd_registry_get(registry, "d", i == 0 ? NULL : "m", &identity), VD_OK);
+        key = vd_twins_key(&identity);
+        assert_int_equal(vd_state_do(hub_state, note_activity, &key), VD_OK);
+        expect(200, "GET", paths[i], NULL, NULL);
+        assert_string_equal(text_at(NULL, NULL, "lastActivityTime"), time);
+        expect(200, "PATCH", paths[i], NULL, "{\"tags\":{\"a\":1}}");
+        assert_string_equal(text_at(NULL, NULL, "lastActivityTime"), time);
+    }
+    expect(200, "GET", "/devices/d", NULL, NULL);
+    assert_string_equal(text_at(NULL, NULL, "lastActivityTime"), time);
 }
 
 static void test_twins__patch(void **state)
@@ -397,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(empty),
+        TEST(last_activity),
         TEST(patch),
         TEST(replace),
         TEST(answer_is_accepted),
