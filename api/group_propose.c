@@ -74,7 +74,7 @@ static int read_flows(struct proposal *p, const struct vd_api_args *args, char p
         .max_rows = ROWS_MAX,
         .timeout_ms = TIMEOUT_MS,
         .is_unwanted = args->is_gone,
-        .over_https = !vd_api_is_local(args),
+        .token = args->caller->token,
     };
     struct vd_buf sql = {0};
     char from[VD_TIME_TEXT_SIZE];

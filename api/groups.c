@@ -173,7 +173,7 @@ void vd_api_group_test(
         .group = args->id,
         .to_ms = vd_clock_utc_ms(),
         .is_unwanted = args->is_gone,
-        .over_https = !vd_api_is_local(args),
+        .token = args->caller->token,
     };
     json_t *body = vd_api_body_object(args, answer);
     json_t *result = NULL;

@@ -270,7 +270,7 @@ static json_t *query_rows(const struct subject *s, const char *text)
             {
                 .timeout_ms = TIMEOUT_MS,
                 .is_unwanted = s->args->is_gone,
-                .over_https = !vd_api_is_local(s->args),
+                .token = s->args->caller->token,
             },
         .parameters = &device,
         .parameter_count = 1,

@@ -334,7 +334,8 @@ void vd_local_management(
     snprintf(
         host_name, sizeof host_name, "%.*s", (int)strcspn(api->host_name, ":"), api->host_name);
     if (vd_management_new(&config, &management) == VD_OK) {
-        const struct vd_management_caller as = {caller, request->caller.role};
+        const struct vd_management_caller as = {
+            caller, request->caller.role, request->caller.token};
 
         vd_management_call(management, &as, &inner, &made);
     }

@@ -157,7 +157,7 @@ static struct vd_query_limits limits_of(const struct vd_api *api, const struct v
         .max_rows = atomic_load(&api->query_max_rows),
         .timeout_ms = atomic_load(&api->query_timeout_ms),
         .is_unwanted = args->is_gone,
-        .over_https = !vd_api_is_local(args),
+        .token = args->caller->token,
     };
 }
 

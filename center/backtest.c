@@ -334,7 +334,7 @@ static int feed_record(struct run *run, const json_t *row)
 /* The rows of one table; *rows is NULL if there are more than are held at once. */
 static int query(struct run *run, const char *format, int64_t from_ms, int64_t to_ms, json_t **rows)
 {
-    const struct vd_query_limits limits = {.max_rows = ROWS_MAX, .over_https = run->of->over_https};
+    const struct vd_query_limits limits = {.max_rows = ROWS_MAX, .token = run->of->token};
     char from[VD_TIME_TEXT_SIZE];
     char to[VD_TIME_TEXT_SIZE];
     char sql[1600];

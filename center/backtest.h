@@ -26,8 +26,8 @@ struct vd_backtest {
     int64_t from_ms;          /* UTC */
     int64_t to_ms;
     const atomic_bool
-        *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
-    bool over_https;  /* see struct vd_query_limits */
+        *is_unwanted;  /* true: nobody waits for it, and it ends; NULL: somebody does */
+    const char *token; /* see struct vd_query_limits */
 };
 
 /*

@@ -187,15 +187,15 @@ static bool workspaces_fit(
 
 /* What the queries of one request have together. */
 struct share {
-    const struct vd_http_request *request;
+    const struct vd_management_args *args;
     int64_t deadline_ms; /* monotonic */
     struct vd_query_room room;
 };
 
-static struct share share_of(const struct vd_http_request *request)
+static struct share share_of(const struct vd_management_args *args)
 {
     return (struct share){
-        .request = request,
+        .args = args,
         .deadline_ms = vd_clock_monotonic_ms() + VD_QUERY_TIMEOUT_MAX_MS,
         .room = {VD_QUERY_RESULT_BYTES_MAX, VD_QUERY_RESULT_VALUES_MAX},
     };
@@ -223,8 +223,8 @@ static struct reply run(const struct vd_management *management, const json_t *bo
         .limits =
             {
                 .max_rows = VD_QUERY_ROWS_MAX,
-                .is_unwanted = share->request->is_gone,
-                .over_https = share->request->peer[0] != '\0',
+                .is_unwanted = share->args->request->is_gone,
+                .token = share->args->caller->token,
                 .room = &share->room,
             },
     };
@@ -281,7 +281,7 @@ static void query_body(struct vd_management *management, const struct vd_managem
     struct vd_http_answer *answer)
 {
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
-    struct share share = share_of(args->request);
+    struct share share = share_of(args);
 
     if (body != NULL) {
         answer_with(run(management, body, vd_http_header(args->request, "Prefer"), &share), answer);
@@ -340,7 +340,7 @@ void vd_management_query_batch(struct vd_management *management,
 {
     json_t *body = is_ready(management, answer) ? vd_management_body(args, answer) : NULL;
     const json_t *items = json_object_get(body, "requests");
-    struct share share = share_of(args->request);
+    struct share share = share_of(args);
     json_t *responses;
     size_t i;
     json_t *item;

@@ -361,7 +361,7 @@ static void face_call(
     struct vd_token token;
 
     if (vd_management_authenticate(management, request, &token, answer)) {
-        const struct vd_management_caller caller = {token.name, token.role};
+        const struct vd_management_caller caller = {token.name, token.role, token.name};
 
         dispatch(management, &caller, request, answer);
     }

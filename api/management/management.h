@@ -52,6 +52,7 @@ bool vd_management_takes(const char *path);
 struct vd_management_caller {
     const char *name; /* in the records */
     enum vd_role role;
+    const char *token; /* the name of the one he showed; NULL: he is on this machine */
 };
 
 /* Answers one who has shown elsewhere who he is. Any thread; blocks for the disk. */

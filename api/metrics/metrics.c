@@ -277,7 +277,7 @@ static void face_call(
     if (!vd_management_authenticate(metrics->management, request, &token, answer)) {
         return;
     }
-    caller = (struct vd_management_caller){token.name, token.role};
+    caller = (struct vd_management_caller){token.name, token.role, token.name};
     if (!vd_management_allows(&caller, VD_ROLE_READER, "metrics/read", VD_METRICS_PATH, answer)) {
         return;
     }

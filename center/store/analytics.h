@@ -137,7 +137,9 @@ struct vd_query_limits {
         text_functions; /* how many of its functions give texts, whose room they share; 0: unknown */
     const atomic_bool
         *is_unwanted; /* true: nobody waits for it, and it ends; NULL: somebody does */
-    bool over_https;  /* somebody asked over HTTPS: VD_QUERIES_HTTPS_MAX of these at once */
+    const char
+        *token; /* its name, of who asked over HTTPS: VD_QUERIES_HTTPS_MAX of these at once, and
+                        * VD_QUERIES_TOKEN_MAX of each token; NULL: nobody did */
     struct vd_query_room *
         room; /* of this result and those after it together: what it takes is taken off. NULL: 64 MiB, 4,000,000 */
 };

@@ -64,8 +64,8 @@ struct vd_duckdb_running {
     duckdb_connection connection; /* NULL: the slot is free */
     int64_t deadline_ms;          /* monotonic */
     const atomic_bool *is_unwanted;
-    bool over_https;
-    atomic_int ended; /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
+    const char *token; /* its caller's, of who asked over HTTPS; NULL: nobody did */
+    atomic_int ended;  /* why it was interrupted: VD_E_TIMEOUT, VD_E_CLOSED; VD_OK: it was not */
 };
 
 struct vd_duckdb {

@@ -107,23 +107,27 @@ struct vd_duckdb_running *vd_duckdb_running_add(
     struct vd_duckdb *store, duckdb_connection connection, const struct vd_query_limits *limits)
 {
     struct vd_duckdb_running *found = NULL;
-    unsigned over_https = limits->over_https ? 1 : 0;
+    unsigned over_https = 0;
+    unsigned of_token = 0;
 
     pthread_mutex_lock(&store->queries_mutex);
     for (size_t i = 0; i < VD_QUERIES_MAX; i++) {
         struct vd_duckdb_running *r = &store->running[i];
 
         found = found == NULL && r->connection == NULL ? r : found;
-        over_https += limits->over_https && r->connection != NULL && r->over_https ? 1 : 0;
+        if (limits->token != NULL && r->connection != NULL && r->token != NULL) {
+            over_https++;
+            of_token += strcmp(r->token, limits->token) == 0 ? 1 : 0;
+        }
     }
-    if (over_https > VD_QUERIES_HTTPS_MAX) {
+    if (over_https >= VD_QUERIES_HTTPS_MAX || of_token >= VD_QUERIES_TOKEN_MAX) {
         found = NULL;
     }
     if (found != NULL) {
         found->connection = connection;
         found->deadline_ms = vd_clock_monotonic_ms() + limits->timeout_ms;
         found->is_unwanted = limits->is_unwanted;
-        found->over_https = limits->over_https;
+        found->token = limits->token;
         found->ended = VD_OK;
     }
     pthread_cond_signal(&store->queries_changed);

@@ -391,6 +391,7 @@ static void test_query__room(void **state)
 
 struct asking {
     struct analytics_fixture *f;
+    const char *token;
     atomic_bool is_over;
     pthread_t thread;
 };
@@ -399,7 +400,7 @@ static void *ask_for_ever(void *context)
 {
     struct asking *asking = context;
     const struct vd_query_limits limits = {
-        .timeout_ms = 60000, .is_unwanted = &asking->is_over, .over_https = true};
+        .timeout_ms = 60000, .is_unwanted = &asking->is_over, .token = asking->token};
     char text[400];
     json_t *result = NULL;
     const int error = vd_analytics_query(asking->f->analytics,
@@ -410,22 +411,36 @@ static void *ask_for_ever(void *context)
     return error == VD_E_CLOSED ? NULL : context;
 }
 
-/* Queries over HTTPS leave threads of its server, and slots for queries of others. */
+/* Begins those from the `from`th on with that token, and waits until all are under way. */
+static void begin_asking(
+    struct analytics_fixture *f, struct asking *all, size_t from, size_t to, const char *token)
+{
+    for (size_t i = from; i < to; i++) {
+        all[i].f = f;
+        all[i].token = token;
+        assert_int_equal(pthread_create(&all[i].thread, NULL, ask_for_ever, &all[i]), 0);
+    }
+    while (vd_analytics_queries_running(f->analytics) < to) {
+        usleep(1000);
+    }
+}
+
+/* Queries over HTTPS leave threads of its server, and slots for queries of others; those of one token leave some to the rest. */
 static void test_query__over_https(void **state)
 {
-    static const struct vd_query_limits remote = {.over_https = true};
+    const struct vd_query_limits remote = {.token = "a"};
+    const struct vd_query_limits other = {.token = "b"};
+    const struct vd_query_limits third = {.token = "c"};
     struct analytics_fixture *f = *state;
     struct asking all[VD_QUERIES_HTTPS_MAX] = {{.f = NULL}};
     void *wrong = NULL;
 
-    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
-        all[i].f = f;
-        assert_int_equal(pthread_create(&all[i].thread, NULL, ask_for_ever, &all[i]), 0);
-    }
-    while (vd_analytics_queries_running(f->analytics) < VD_QUERIES_HTTPS_MAX) {
-        usleep(1000);
-    }
+    begin_asking(f, all, 0, VD_QUERIES_TOKEN_MAX, "a");
     assert_null(analytics_query_with(f, "SELECT 1", &remote, VD_E_BUSY));
+    assert_non_null(strstr(f->text, "try again"));
+    json_decref(analytics_query_with(f, "SELECT 1", &other, VD_OK));
+    begin_asking(f, all, VD_QUERIES_TOKEN_MAX, VD_QUERIES_HTTPS_MAX, "b");
+    assert_null(analytics_query_with(f, "SELECT 1", &third, VD_E_BUSY));
     assert_non_null(strstr(f->text, "try again"));
     json_decref(analytics_query(f, "SELECT 1"));
     for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {

@@ -103,13 +103,13 @@ static void test_batch__shares_its_room(void **state)
 /* ---- Over HTTPS ---- */
 
 static struct vd_api_answer ask_remote(
-    const char *path, const char *body, const atomic_bool *is_gone)
+    const char *token, const char *path, const char *body, const atomic_bool *is_gone)
 {
     const struct vd_api_request request = {
         .method = "POST",
         .path = path,
         .body = vd_str_from(body),
-        .caller = {.role = VD_ROLE_READER, .token = "page", .address = "192.0.2.7"},
+        .caller = {.role = VD_ROLE_READER, .token = token, .address = "192.0.2.7"},
         .is_gone = is_gone,
     };
     struct vd_api_answer answer;
@@ -122,7 +122,7 @@ static atomic_bool is_over;
 
 static void *ask_for_ever(void *context)
 {
-    const struct vd_api_answer answer = ask_remote("/query",
+    const struct vd_api_answer answer = ask_remote("page", "/query",
         "{\"kql\":\"range x from 1 to 1000000 step 1 | extend k = 1 | join kind=inner (range y from 1 to"
         " 1000000 step 1 | extend k = 1) on k | where hash(x * y) == 5 | count\"}",
         &is_over);
@@ -160,29 +160,37 @@ static void test_query__over_https(void **state)
         {"/query", "{\"kql\":\"print 1\"}", "TooManyQueries"},
         {"/v1/workspaces/here/query", "{\"query\":\"print 1\"}", "ThrottledError"},
     };
-    pthread_t threads[VD_QUERIES_HTTPS_MAX];
+    pthread_t threads[VD_QUERIES_TOKEN_MAX];
 
     (void)state;
     snprintf(api.scope.hub, sizeof api.scope.hub, "here");
     vd_api_set_query_limits(&api, 10, 60000);
     atomic_store(&is_over, false);
-    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+    for (size_t i = 0; i < VD_QUERIES_TOKEN_MAX; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, ask_for_ever, NULL), 0);
     }
-    while (vd_analytics_queries_running(api.analytics) < VD_QUERIES_HTTPS_MAX) {
+    while (vd_analytics_queries_running(api.analytics) < VD_QUERIES_TOKEN_MAX) {
         usleep(1000);
     }
     for (size_t i = 0; i < COUNT(refused); i++) {
-        const struct vd_api_answer answer = ask_remote(refused[i].path, refused[i].body, NULL);
+        const struct vd_api_answer answer =
+            ask_remote("page", refused[i].path, refused[i].body, NULL);
 
         assert_int_equal(answer.status, 429);
         assert_string_equal(text_at(answer.body, "error", "code"), refused[i].code);
         json_decref(answer.body);
     }
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        const struct vd_api_answer answer =
+            ask_remote("other", refused[i].path, refused[i].body, NULL);
+
+        assert_int_equal(answer.status, 200);
+        json_decref(answer.body);
+    }
     expect_to_wait();
     expect_row("/query", "{\"kql\":\"print 1\"}", "[1]");
     atomic_store(&is_over, true);
-    for (size_t i = 0; i < VD_QUERIES_HTTPS_MAX; i++) {
+    for (size_t i = 0; i < VD_QUERIES_TOKEN_MAX; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
 }
