@@ -17,7 +17,8 @@
 struct listener {
     struct vd_http_stream *stream; /* NULL: the place is free */
     char cookie[VD_PORTAL_SESSION_TEXT_SIZE];
-    bool is_new; /* has been told nothing yet */
+    char token[VD_NAME_MAX + 1]; /* the session's, its name */
+    bool is_new;                 /* has been told nothing yet */
     unsigned
         next; /* the topic that is looked at first: none waits for others that change all the time */
     int64_t told[VD_PORTAL_TOPIC_COUNT];
@@ -151,18 +152,34 @@ static void *run(void *context)
     return NULL;
 }
 
-bool vd_portal_events_add(
-    struct vd_portal_events *events, struct vd_http_later *later, struct vd_str cookie)
+/* With the lock. */
+static bool has_share(const struct vd_portal_events *events, const char *token)
+{
+    unsigned streams = 0;
+
+    for (size_t i = 0; i < VD_HTTP_STREAMS_MAX; i++) {
+        const struct listener *listener = &events->listeners[i];
+
+        streams += listener->stream != NULL && strcmp(listener->token, token) == 0 ? 1 : 0;
+    }
+    return streams < VD_PORTAL_TOKEN_STREAMS_MAX;
+}
+
+bool vd_portal_events_add(struct vd_portal_events *events, struct vd_http_later *later,
+    const struct vd_portal_session *session, struct vd_str cookie)
 {
     struct listener listener = {
         .is_new = true, .beat_at_ms = vd_clock_monotonic_ms() + events->config.beat_ms};
     bool added = false;
+    bool may;
 
     if (later == NULL || vd_str_copy(cookie, listener.cookie, sizeof listener.cookie) != VD_OK) {
         return false;
     }
+    snprintf(listener.token, sizeof listener.token, "%s", session->token.name);
     pthread_mutex_lock(&events->lock);
-    for (size_t i = 0; !added && !events->stopping && i < VD_HTTP_STREAMS_MAX; i++) {
+    may = !events->stopping && has_share(events, listener.token);
+    for (size_t i = 0; may && !added && i < VD_HTTP_STREAMS_MAX; i++) {
         if (events->listeners[i].stream == NULL) {
             listener.stream = vd_http_stream_open(later);
             if (listener.stream == NULL) {

@@ -11,6 +11,8 @@
 #define VD_PORTAL_TICK_MS 250
 /* From one comment to the next, with each of which the session is judged again. */
 #define VD_PORTAL_BEAT_MS 15000
+/* Of the server's streams, those of one token's sessions: whoever has it leaves some to others. */
+#define VD_PORTAL_TOKEN_STREAMS_MAX 16
 
 struct vd_portal_events;
 
@@ -26,8 +28,9 @@ VD_NODISCARD int vd_portal_events_new(
 /* The server whose streams it has must have been stopped. NULL is allowed. */
 void vd_portal_events_free(struct vd_portal_events *events);
 
-/* Makes the answer of the request a stream, until the session of that cookie ends. False: there are too many. */
-bool vd_portal_events_add(
-    struct vd_portal_events *events, struct vd_http_later *later, struct vd_str cookie);
+/* Makes the answer of the request a stream, until the session ends, which the cookie stands for. False: there are too many, of
+ * all or of its token. */
+bool vd_portal_events_add(struct vd_portal_events *events, struct vd_http_later *later,
+    const struct vd_portal_session *session, struct vd_str cookie);
 
 #endif

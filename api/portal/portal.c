@@ -281,7 +281,7 @@ static void events_call(const struct vd_portal *portal, const struct vd_http_req
     if (strcmp(request->method, "GET") != 0) {
         vd_management_fail(
             answer, 405, "MethodNotAllowed", NULL, "%.16s is not for this path", request->method);
-    } else if (vd_portal_events_add(portal->events, request->later, cookie_of(request))) {
+    } else if (vd_portal_events_add(portal->events, request->later, &session, cookie_of(request))) {
         vd_http_answer_header(answer, "Content-Type", "text/event-stream");
     } else {
         vd_management_fail(answer, 503, "Busy", NULL, "too many pages listen, try again");

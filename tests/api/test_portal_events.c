@@ -17,7 +17,7 @@
 #include "lib/log.h"
 #include "tests/api/portal_client.h"
 
-static struct tls_client page;
+static struct tls_client page; /* that is read */
 
 /* Reads a line of the stream without its end; chunks are no matter of a page's. */
 static void read_line(char *line, size_t size)
@@ -92,21 +92,29 @@ static int64_t await_event(const char *topic)
     return number;
 }
 
-static void listen_as(const struct portal_session *session)
+/* Asks for a stream, which the answer becomes whose headers they are. */
+static void open_stream(
+    struct tls_client *client, const struct portal_session *session, char headers[2048])
 {
     char request[512];
-    char headers[2048];
     size_t n = 0;
 
-    assert_true(tls_client_open(&page, vd_http_port(portal_http), portal_certificate, 0));
+    assert_true(tls_client_open(client, vd_http_port(portal_http), portal_certificate, 0));
     snprintf(request, sizeof request,
         "GET /portal/events HTTP/1.1\r\nHost: h\r\nCookie: %s\r\n\r\n", session->cookie);
-    assert_true(tls_client_write(&page, request, strlen(request)));
+    assert_true(tls_client_write(client, request, strlen(request)));
     for (; n < 4 || memcmp(headers + n - 4, "\r\n\r\n", 4) != 0; n++) {
-        assert_true(n + 1 < sizeof headers);
-        assert_true(tls_client_read(&page, headers + n, 1));
+        assert_true(n + 1 < 2048);
+        assert_true(tls_client_read(client, headers + n, 1));
     }
     headers[n] = '\0';
+}
+
+static void listen_as(const struct portal_session *session)
+{
+    char headers[2048];
+
+    open_stream(&page, session, headers);
     assert_int_equal(strncmp(headers, "HTTP/1.1 200", 12), 0);
     assert_non_null(strstr(headers, "Content-Type: text/event-stream\r\n"));
     assert_non_null(strstr(headers, "Cache-Control: no-store\r\n"));
@@ -190,6 +198,36 @@ static void test_events__not_too_many(void **state)
     tls_client_close(&page);
 }
 
+/* The streams of one token leave some to the others; those that end make room. */
+static void test_events__share(void **state)
+{
+    static struct tls_client pages[VD_PORTAL_TOKEN_STREAMS_MAX];
+    struct portal_session session;
+    struct portal_session other;
+    char headers[2048];
+
+    (void)state;
+    portal_sign_in(VD_ROLE_READER, &session);
+    portal_sign_in(VD_ROLE_OWNER, &other);
+    for (size_t i = 0; i < VD_PORTAL_TOKEN_STREAMS_MAX; i++) {
+        open_stream(&pages[i], &session, headers);
+        assert_int_equal(strncmp(headers, "HTTP/1.1 200", 12), 0);
+    }
+    portal_sign_in(VD_ROLE_READER, &session); /* of the same token */
+    assert_int_equal(portal_ask_as(&session, "GET", "/portal/events", NULL), 503);
+    assert_string_equal(portal_header("Retry-After"), "10");
+    listen_as(&other);
+    tls_client_close(&page);
+    for (size_t i = 0; i < VD_PORTAL_TOKEN_STREAMS_MAX; i++) {
+        tls_client_close(&pages[i]);
+    }
+    do {
+        open_stream(&page, &session, headers);
+        tls_client_close(&page);
+    } while (strncmp(headers, "HTTP/1.1 503", 12) == 0);
+    assert_int_equal(strncmp(headers, "HTTP/1.1 200", 12), 0);
+}
+
 /* Comments come while the session holds; the fixture's beat is short. */
 static void test_events__end_with_the_session(void **state)
 {
@@ -256,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(changes),
         TEST(not_too_many),
+        TEST(share),
         TEST(end_with_the_session),
         TEST(who_may_not),
         TEST(restart),
