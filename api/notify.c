@@ -6,6 +6,7 @@
 #include "center/notify/sink.h"
 #include "center/store/sinks.h"
 #include "lib/clock.h"
+#include "lib/http_get.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
@@ -78,14 +79,34 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+/* What is wrong with a new webhook; NULL: nothing. Those that were made before this was asked go on. */
+static const char *webhook_problem(const json_t *settings)
+{
+    const json_t *plain = json_object_get(settings, "plain");
+
+    if (plain != NULL && !json_is_boolean(plain)) {
+        return "plain is true or false";
+    }
+    if (vd_http_is_in_the_clear(text_of(settings, "url")) && !json_is_true(plain)) {
+        return "http:// is not encrypted: beyond loopback it needs \"plain\": true (--plain)";
+    }
+    return NULL;
+}
+
 /* Settings are tried before they are kept. */
 static bool may_be(
     const char *kind, const json_t *settings, struct vd_str secret, struct vd_api_answer *answer)
 {
     struct vd_notify_sink *sink = NULL;
     char problem[160] = "";
-    int error = vd_notify_sink_new(kind, settings, secret, &sink, problem);
+    const char *wrong = strcmp(kind, "webhook") == 0 ? webhook_problem(settings) : NULL;
+    int error;
 
+    if (wrong != NULL) {
+        vd_api_fail(answer, 400, "InvalidSink", "%s", wrong);
+        return false;
+    }
+    error = vd_notify_sink_new(kind, settings, secret, &sink, problem);
     if (error == VD_OK) {
         sink->ops->free(sink);
     } else if (error == VD_E_INVALID) {

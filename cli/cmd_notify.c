@@ -153,7 +153,8 @@ static const struct vd_option add_options[] = {
     {"ca-file", "FILE", "the receiver's CA certificates; default: the system's"},
     {"cert-file", "FILE", "the certificate that is shown to a receiver of syslog"},
     {"key-file", "FILE", "its private key"},
-    {"plain", NULL, "let syslog go over the network unencrypted (tcp://)"},
+    {"plain", NULL,
+        "let alerts go over the network unencrypted (tcp:// of syslog, http:// of a webhook)"},
     {NULL, NULL, NULL},
 };
 

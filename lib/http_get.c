@@ -71,6 +71,16 @@ static bool is_this_machine(const char *host)
         (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
+bool vd_http_is_in_the_clear(const char *url)
+{
+    struct origin origin = {0};
+    const bool is_clear = origin_of(url, &origin) && strcasecmp(origin.scheme, "http") == 0 &&
+        !is_this_machine(origin.host);
+
+    origin_release(&origin);
+    return is_clear;
+}
+
 static bool has_part(CURLU *url, CURLUPart part)
 {
     char *text = NULL;

@@ -70,6 +70,9 @@ void vd_http_get_free(struct vd_http_get *get);
  * what is wrong, for people. */
 const char *vd_http_url_problem(const char *url, bool allows_http);
 
+/* Whether it is of http and to another machine: who is on the way reads what is sent. */
+bool vd_http_is_in_the_clear(const char *url);
+
 /* Whether scheme, host and port are the same. */
 bool vd_http_same_origin(const char *a, const char *b);
 

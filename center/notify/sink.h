@@ -24,7 +24,7 @@ struct vd_notify_sink {
 
 /*
  * X(kind): settings
- * webhook  {"url" (http or https; may hold secrets)[,"caFile","format":"vedette"|"ocsf"]}. POST of JSON, signed as Standard
+ * webhook  {"url" (http or https; may hold secrets)[,"caFile","plain","format":"vedette"|"ocsf"]}. POST of JSON, signed as Standard
  *          Webhooks say with the secret (empty: not signed): webhook-id, webhook-timestamp, webhook-signature
  * file     {"path" (absolute)[,"format"]}: a line each, synced
  * syslog   {"url" (tls://HOST[:6514] or tcp://HOST:PORT)[,"caFile","certFile","keyFile","plain","format" (or "cef", which is

@@ -123,6 +123,29 @@ describe('notifications', () => {
         });
     });
 
+    it('go in the clear only when that was said', async () => {
+        const service = await serve('contributor', {
+            'GET /notify': { sinks: [] }, 'GET /notify-dead': { deadNotifications: [] }, 'POST /notify': { name: 'siem' },
+        });
+        const user = userEvent.setup();
+        render(<Settings path={['notifications']} />);
+        await screen.findByText('Nobody is told');
+        await user.click(screen.getByRole('button', { name: 'Add …' }));
+        const dialog = await screen.findByRole('dialog');
+        await user.type(within(dialog).getByLabelText('Name'), 'siem');
+        await user.type(within(dialog).getByLabelText('URL'), 'https://siem');
+        expect(within(dialog).queryByRole('checkbox')).toBeNull();
+        await user.clear(within(dialog).getByLabelText('URL'));
+        await user.type(within(dialog).getByLabelText('URL'), 'http://siem/in');
+        await user.click(within(dialog).getByRole('checkbox'));
+        await user.click(within(dialog).getByRole('button', { name: 'Add' }));
+        await waitFor(() => {
+            expect(service.asked.find((a) => a.method === 'POST')?.body).toEqual({
+                name: 'siem', kind: 'webhook', minSeverity: 'Low', settings: { url: 'http://siem/in', plain: true },
+            });
+        });
+    });
+
     it('that were given up are discarded after a question', async () => {
         const dead = { number: 12, sink: 'desk', sequence: 1, what: 'raised', time: '2026-11-28T10:00:00Z', failed: '2026-11-28T10:00:00Z',
             reason: 'status 410', alert: { id: 'a1', displayName: 'A bad thing' } };

@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "center/notify/notifier.h"
+#include "center/notify/sink.h"
 #include "center/store/alert_store.h"
 #include "center/store/outbox.h"
 #include "center/store/sinks.h"
@@ -124,6 +125,37 @@ static void test_routes__syslog(void **state)
     sink = json_array_get(json_object_get(ask(f, "GET", "/notify", "", 200), "sinks"), 0);
     assert_string_equal(text_at(sink, "kind"), "syslog");
     assert_string_equal(text_at(json_object_get(sink, "settings"), "url"), "tls://192.0.2.1:601");
+}
+
+/* What goes over the network in the clear is to be said; those that were made before that go on. */
+static void test_routes__a_webhook_without_tls(void **state)
+{
+    static const struct {
+        const char *settings;
+        int status;
+    } cases[] = {
+        {"{\"url\":\"http://192.0.2.1/in\"}", 400},
+        {"{\"url\":\"http://localhost.example.com/in\",\"plain\":false}", 400},
+        {"{\"url\":\"http://192.0.2.1/in\",\"plain\":\"yes\"}", 400},
+        {"{\"url\":\"http://192.0.2.1/in\",\"plain\":true}", 201},
+        {"{\"url\":\"http://127.0.0.1:1/in\"}", 201},
+        {"{\"url\":\"http://[::1]:1/in\"}", 201},
+    };
+    struct fixture *f = *state;
+    struct vd_notify_sink *sink = NULL;
+    json_t *settings = json_loads(cases[0].settings, 0, NULL);
+    char problem[160];
+    char body[256];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(body, sizeof body, "{\"name\":\"h%zu\",\"kind\":\"webhook\",\"settings\":%s}", i,
+            cases[i].settings);
+        (void)ask(f, "POST", "/notify", body, cases[i].status);
+    }
+    assert_int_equal(
+        vd_notify_sink_new("webhook", settings, VD_STR_LITERAL("s"), &sink, problem), VD_OK);
+    sink->ops->free(sink);
+    json_decref(settings);
 }
 
 static void test_routes__a_webhook_without_a_secret_is_given_one(void **state)
@@ -266,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_sink_is_shown_without_its_secrets),
         TEST(a_webhook_without_a_secret_is_given_one),
+        TEST(a_webhook_without_tls),
         TEST(syslog),
         TEST(what_is_wrong_makes_no_sink),
         TEST(tests_and_letters),

@@ -23,6 +23,11 @@ function fileCommand(name: string, severity: string): string {
 
 interface Draft { name: string; kind: Kind; url: string; format: string; minSeverity: string; secret: string; plain: boolean }
 
+/** Whether alerts would go in the clear, which is to be said. */
+function mayBePlain(draft: Draft): boolean {
+    return draft.kind === 'syslog' || (draft.kind === 'webhook' && draft.url.trim().startsWith('http://'));
+}
+
 export function bodyOf(draft: Draft): Record<string, unknown> {
     const first = FORMATS[draft.kind][0];
     return {
@@ -30,7 +35,7 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
         settings: {
             url: draft.url.trim(),
             ...(draft.format !== first ? { format: draft.format } : {}),
-            ...(draft.kind === 'syslog' && draft.plain ? { plain: true } : {}),
+            ...(mayBePlain(draft) && draft.plain ? { plain: true } : {}),
         },
         ...(draft.kind === 'webhook' && draft.secret !== '' ? { secret: draft.secret } : {}),
     };
@@ -55,12 +60,13 @@ function KindFields({ draft, set }: { draft: Draft; set: (more: Partial<Draft>) 
             {draft.kind === 'webhook' ? (
                 <TextField label={s.secret} type="password" value={draft.secret} hint={s.secretHint} autocomplete="new-password"
                     onInput={(secret) => { set({ secret }); }} />
-            ) : (
+            ) : null}
+            {mayBePlain(draft) ? (
                 <label class="check">
                     <input type="checkbox" checked={draft.plain} onChange={(event) => { set({ plain: event.currentTarget.checked }); }} />
                     {s.plain}
                 </label>
-            )}
+            ) : null}
             <p class="muted small">{s.certText}</p>
         </>
     );

@@ -35,7 +35,7 @@ export const notifications = {
     submit: 'Add',
     nameHint: 'Letters, digits, - and _.',
     url: 'URL',
-    urlHint: { webhook: 'https://, or http:// within your network. Only scheme and host are shown later.',
+    urlHint: { webhook: 'https://, or http:// in the clear. Only scheme and host are shown later.',
         syslog: 'tls://HOST[:6514]. tcp://HOST:PORT sends alerts in the clear.' } as Record<string, string>,
     format: 'Format',
     formats: { vedette: 'Vedette (JSON)', ocsf: 'OCSF Detection Finding (JSON)', cef: 'CEF' } as Record<string, string>,
