@@ -42,6 +42,7 @@ struct connection {
     struct peer_key peer;
     bool has_address; /* both were set */
     bool has_greeted; /* its handshake was counted */
+    bool is_open;     /* its handshake is over */
     bool is_cut;      /* shut down: evhttp is about to hear of it */
 };
 
@@ -109,6 +110,7 @@ static void on_ssl_end(
 {
     struct connection *connection = data;
 
+    (void)ssl;
     (void)ex_data;
     (void)index;
     (void)number;
@@ -117,13 +119,24 @@ static void on_ssl_end(
         return;
     }
     if (!connection->is_cut && connection->tls->listener != NULL) {
-        if (!SSL_is_init_finished(ssl)) {
+        if (!connection->is_open) {
             log_broken(connection, "api.tls_failed");
         } else if (connection->pending > 0) {
             log_broken(connection, "api.request_broken");
         }
     }
     connection_end(connection);
+}
+
+/* SSL_is_init_finished does not tell: it is false again after an end without a word. */
+static void on_ssl_state(const SSL *ssl, int where, int result)
+{
+    struct connection *connection = SSL_get_ex_data(ssl, connection_index);
+
+    (void)result;
+    if (connection != NULL && (where & SSL_CB_HANDSHAKE_DONE) != 0) {
+        connection->is_open = true;
+    }
 }
 
 static void connection_index_make(void)
@@ -331,6 +344,7 @@ static struct bufferevent *stream_new(struct event_base *base, void *context)
         bufferevent_free(stream);
         return NULL;
     }
+    SSL_set_info_callback(ssl, on_ssl_state);
     if (evbuffer_add_cb(bufferevent_get_input(stream), on_input, connection) == NULL) {
         bufferevent_free(stream);
         return NULL;

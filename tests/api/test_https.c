@@ -175,10 +175,12 @@ static void test_https__too_large(void **state)
     assert_int_equal(atomic_load(&calls), 1);
 }
 
-static void log_await(const char *text)
+/* Until it is there; how often it is then. */
+static unsigned log_await(const char *text)
 {
     const int64_t deadline_ms = vd_clock_monotonic_ms() + PATIENCE_MS;
     char lines[4096];
+    unsigned count = 0;
     ssize_t length;
 
     do {
@@ -186,6 +188,10 @@ static void log_await(const char *text)
         assert_true(length >= 0 && vd_clock_monotonic_ms() < deadline_ms);
         lines[length] = '\0';
     } while (strstr(lines, text) == NULL);
+    for (const char *at = strstr(lines, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    return count;
 }
 
 /* Whatever is refused leaves a line, also where no face was asked. */
@@ -217,7 +223,7 @@ static void test_https__refusals_are_logged(void **state)
         assert_true(tls_client_write(&client, body, cases[i].body_length));
         assert_false(tls_client_is_silent(&client, PATIENCE_MS)); /* answered */
         tls_client_close(&client);
-        log_await(cases[i].logged);
+        (void)log_await(cases[i].logged);
     }
 }
 
@@ -295,7 +301,30 @@ static void test_https__not_tls(void **state)
     assert_null(strstr(answer, "HTTP"));
     assert_int_equal(atomic_load(&calls), 0);
     close(tcp);
-    log_await("event=api.tls_failed ");
+    assert_int_equal(log_await("event=api.tls_failed "), 1);
+}
+
+/* Many clients go without a word in TLS: that is no handshake that failed. */
+static void test_https__ends_without_a_word(void **state)
+{
+    struct tls_client client;
+    int tcp;
+    char byte;
+
+    (void)state;
+    log_catch();
+    start(0);
+    open_client(&client);
+    send_text(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(read_status(&client), 200);
+    assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+    while (recv(client.fd, &byte, 1, 0) > 0) { /* until the server has seen it */
+    }
+    tls_client_close(&client);
+    tcp = tls_client_tcp(vd_http_port(http));
+    assert_true(tcp >= 0);
+    close(tcp);
+    assert_int_equal(log_await("event=api.tls_failed "), 1);
 }
 
 /* Clients that hold large requests unfinished: one of them goes, and others are served. */
@@ -419,6 +448,7 @@ int main(void)
         TEST(slow_clients),
         TEST(slow_face),
         TEST(not_tls),
+        TEST(ends_without_a_word),
         TEST(greedy_clients),
         TEST(stop_under_load),
         TEST(handshake_rate),
