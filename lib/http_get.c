@@ -256,7 +256,7 @@ static bool set_up(struct vd_http_get *get, const struct vd_http_get_request *re
     CURL *easy = get->easy;
 
     curl_easy_reset(easy);
-    return vd_http_run_set_up(easy, request->ca_file) &&
+    return vd_http_run_set_up(&get->run, easy, request->ca_file) &&
         curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&

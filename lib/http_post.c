@@ -97,9 +97,11 @@ void vd_http_post_free(struct vd_http_post *post)
     }
 }
 
-static bool set_up(CURL *easy, const struct vd_http_post_config *config)
+static bool set_up(struct vd_http_post *post, const struct vd_http_post_config *config)
 {
-    return vd_http_run_set_up(easy, config->ca_file) &&
+    CURL *easy = post->easy;
+
+    return vd_http_run_set_up(&post->run, easy, config->ca_file) &&
         curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body) == CURLE_OK &&
@@ -114,8 +116,7 @@ int vd_http_post_new(const struct vd_http_post_config *config, struct vd_http_po
         return VD_E_NOMEM;
     }
     post->easy = curl_easy_init();
-    if (vd_http_run_init(&post->run) != VD_OK || post->easy == NULL ||
-        !set_up(post->easy, config)) {
+    if (vd_http_run_init(&post->run) != VD_OK || post->easy == NULL || !set_up(post, config)) {
         vd_http_post_free(post);
         return VD_E_NOMEM;
     }

@@ -3,8 +3,11 @@
 
 #include "lib/http_run.h"
 
+#include <netinet/in.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_MS 10000L
 /* How long an interrupted transfer goes on at most; the wake-up ends it sooner. */
@@ -30,6 +33,7 @@ CURLcode vd_http_run_transfer(struct vd_http_run *run, CURL *easy)
     int left = 0;
     CURLMsg *message;
 
+    run->is_barred = false;
     if (curl_multi_add_handle(run->multi, easy) != CURLM_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
@@ -54,9 +58,53 @@ void vd_http_run_interrupt(struct vd_http_run *run)
     curl_multi_wakeup(run->multi);
 }
 
-bool vd_http_run_set_up(CURL *easy, const char *ca_file)
+/* ---- Where no connection goes ---- */
+
+static bool is_link_local(const struct sockaddr *address)
 {
-    return curl_easy_setopt(easy, CURLOPT_USERAGENT, "vedette/" VD_VERSION) == CURLE_OK &&
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    const uint8_t *bytes;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&ipv4, address, sizeof ipv4);
+        return ntohl(ipv4.sin_addr.s_addr) >> 16 == 0xa9fe;
+    }
+    if (address->sa_family != AF_INET6) {
+        return false;
+    }
+    memcpy(&ipv6, address, sizeof ipv6);
+    bytes = ipv6.sin6_addr.s6_addr;
+    return IN6_IS_ADDR_LINKLOCAL(&ipv6.sin6_addr) ||
+        (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr) && bytes[12] == 169 && bytes[13] == 254);
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    bool *is_barred = context;
+
+    (void)purpose;
+    if (is_link_local(&address->addr)) {
+        *is_barred = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+bool vd_http_run_bar(CURL *easy, bool *is_barred)
+{
+    *is_barred = false;
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, is_barred) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PRIVATE, is_barred) == CURLE_OK;
+}
+
+/* ---- All else ---- */
+
+bool vd_http_run_set_up(struct vd_http_run *run, CURL *easy, const char *ca_file)
+{
+    return vd_http_run_bar(easy, &run->is_barred) &&
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, "vedette/" VD_VERSION) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
@@ -71,7 +119,14 @@ bool vd_http_run_set_up(CURL *easy, const char *ca_file)
 void vd_http_run_reason(CURL *easy, CURLcode code, char *reason, size_t size)
 {
     long verified = X509_V_OK;
+    bool *is_barred = NULL;
 
+    if (code == CURLE_COULDNT_CONNECT &&
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &is_barred) == CURLE_OK && is_barred != NULL &&
+        *is_barred) {
+        snprintf(reason, size, "link-local addresses are not connected to");
+        return;
+    }
     /* libcurl's own buffer of the error would name what may be secret. */
     if (code != CURLE_PEER_FAILED_VERIFICATION) {
         snprintf(reason, size, "%s", curl_easy_strerror(code));

@@ -13,6 +13,7 @@
 struct vd_http_run {
     CURLM *multi;
     atomic_bool is_interrupted;
+    bool is_barred; /* the latest transfer was to go where none may */
 };
 
 /* VD_E_NOMEM. Released also after a failure. */
@@ -23,8 +24,15 @@ CURLcode vd_http_run_transfer(struct vd_http_run *run, CURL *easy);
 /* Ends the transfer under way, and all later ones. Any thread. */
 void vd_http_run_interrupt(struct vd_http_run *run);
 
-/* Sets what all our requests have in common: no environment's proxies, no signals, TLS 1.2 at least, our name. False: no memory. */
-bool vd_http_run_set_up(CURL *easy, const char *ca_file);
+/* Sets what all our requests have in common: no environment's proxies, no signals, TLS 1.2 at least, our name, and what
+ * vd_http_run_bar does. False: no memory. */
+bool vd_http_run_set_up(struct vd_http_run *run, CURL *easy, const char *ca_file);
+
+/*
+ * Has no connection be made to link-local addresses (169.254.0.0/16, fe80::/10), whatever name led there: clouds tell machines
+ * their secrets there. *is_barred, which must outlive `easy`, says whether one was to be. Takes CURLOPT_PRIVATE. False: no memory.
+ */
+bool vd_http_run_bar(CURL *easy, bool *is_barred);
 
 /* Says for people why a transfer of `easy` failed, in at most `size` bytes, without URL, file or address. */
 void vd_http_run_reason(CURL *easy, CURLcode code, char *reason, size_t size);

@@ -30,6 +30,7 @@ struct vd_stream {
     atomic_bool is_interrupted;
     int64_t settled_ms; /* monotonic */
     enum vd_stream_end end;
+    bool is_barred; /* see vd_http_run_bar */
     struct vd_stream_config config;
     char *texts[4]; /* the config's */
 };
@@ -78,8 +79,10 @@ static CURLcode tell_truncation(CURL *easy, void *context, void *unused)
     return CURLE_OK;
 }
 
-static bool set_up(CURL *easy, const struct vd_stream_config *config)
+static bool set_up(struct vd_stream *stream)
 {
+    const struct vd_stream_config *config = &stream->config;
+    CURL *easy = stream->easy;
     struct vd_buf url = {0};
     bool is_set;
 
@@ -93,7 +96,7 @@ static bool set_up(CURL *easy, const struct vd_stream_config *config)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->open_timeout_ms);
-    is_set = url.error == VD_OK &&
+    is_set = url.error == VD_OK && vd_http_run_bar(easy, &stream->is_barred) &&
         curl_easy_setopt(easy, CURLOPT_URL, (const char *)url.data) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
@@ -131,7 +134,7 @@ int vd_stream_open(struct vd_stream *stream, char reason[VD_STREAM_REASON_SIZE])
 
     drop(stream);
     stream->easy = curl_easy_init();
-    if (stream->easy == NULL || !set_up(stream->easy, &stream->config) ||
+    if (stream->easy == NULL || !set_up(stream) ||
         curl_multi_add_handle(stream->multi, stream->easy) != CURLM_OK) {
         return fail(stream, CURLE_OUT_OF_MEMORY, reason);
     }

@@ -14,6 +14,8 @@
 #include "api/http.h"
 #include "lib/clock.h"
 #include "lib/http_get.h"
+#include "lib/http_post.h"
+#include "lib/stream.h"
 #include "tests/hub/certificates.h"
 
 static char folder[64];
@@ -215,6 +217,50 @@ static void test_http_get__urls(void **state)
     assert_false(vd_http_same_origin("", ""));
 }
 
+static void test_http_get__link_local(void **state)
+{
+    static const char *const urls[] = {
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/",
+        "https://169.254.0.1:8443/",
+    };
+    static const char reason[] = "link-local addresses are not connected to";
+    static const struct vd_stream_config syslog = {
+        .host = "169.254.169.254",
+        .port = 601,
+        .is_plain = true,
+        .open_timeout_ms = 20000,
+        .send_timeout_ms = 20000,
+    };
+    struct vd_http_get_request request = usual;
+    struct vd_http_post_failure failure;
+    struct vd_stream *stream = NULL;
+    struct vd_http_get_answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        const struct vd_http_post_config config = {urls[i], NULL, 20000};
+        static const char *const headers[] = {NULL};
+        struct vd_http_post *post = NULL;
+
+        request.url = urls[i];
+        assert_int_equal(vd_http_get(get, &request, &answer), VD_E_IO);
+        assert_string_equal(answer.reason, reason);
+        vd_buf_release(&answer.body);
+        assert_int_equal(vd_http_post_new(&config, &post), VD_OK);
+        assert_int_equal(vd_http_post_send(post, headers, VD_STR_LITERAL("{}"), &failure), VD_E_IO);
+        assert_string_equal(failure.reason, reason);
+        vd_http_post_free(post);
+    }
+    assert_int_equal(vd_stream_new(&syslog, &stream), VD_OK);
+    assert_int_equal(vd_stream_open(stream, failure.reason), VD_E_IO);
+    assert_string_equal(failure.reason, reason);
+    vd_stream_free(stream);
+    request = usual; /* and nothing stays of it */
+    assert_int_equal(run_in(&request, &answer, "/seen", NULL), VD_OK);
+}
+
 static int start_servers(void)
 {
     const struct vd_http_face face = {"/", NULL, 1024, serve, refuse, NULL, NULL, 0, false};
@@ -281,6 +327,7 @@ int main(void)
         TEST(credentials),
         TEST(bounds),
         TEST(urls),
+        TEST(link_local),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
