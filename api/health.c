@@ -10,6 +10,9 @@
 #include "lib/clock.h"
 #include "lib/damage.h"
 
+/* Nobody needs one: who sends a little hears that it is the method. */
+#define BODY_MAX_BYTES 1024
+
 const struct vd_health_reason_row vd_health_reason_rows[VD_HEALTH_REASON_COUNT] = {
 #define VD_HEALTH_ROW(id, code, is_life, text) {code, is_life, text},
     VD_HEALTH_REASONS(VD_HEALTH_ROW)
@@ -327,6 +330,7 @@ struct vd_http_face vd_health_face(struct vd_health *health)
     return (struct vd_http_face){
         .prefix = "/",
         .takes = face_takes,
+        .body_max_bytes = BODY_MAX_BYTES,
         .is_prompt = true,
         .call = face_call,
         .refuse = face_refuse,

@@ -252,6 +252,7 @@ static void refuse(int status, struct vd_http_answer *answer)
 struct client {
     const char *socket_path;
     const char *path;
+    const char *body; /* NULL: GET without one */
     long status;
 };
 
@@ -274,6 +275,9 @@ static void *client_main(void *argument)
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);
+    if (client->body != NULL) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, client->body);
+    }
     if (curl_easy_perform(curl) == CURLE_OK) {
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &client->status);
     }
@@ -289,7 +293,7 @@ static void test_health__answers_while_workers_are_busy(void **state)
     char folder[] = "/tmp/vedette-health-XXXXXX";
     char path[64];
     struct client slow[2];
-    struct client prompt = {path, "/readyz", 0};
+    struct client prompt = {path, "/readyz", NULL, 0};
     struct vd_http_config config = {
         .unix_path = path, .workers = 1, .faces = faces, .face_count = 2};
     struct vd_http_beats beats = {0, 0};
@@ -303,7 +307,7 @@ static void test_health__answers_while_workers_are_busy(void **state)
     assert_int_equal(vd_http_start(&config, &health.local, reason, sizeof reason), VD_OK);
     atomic_store(&is_held, true);
     for (int i = 0; i < 2; i++) {
-        slow[i] = (struct client){path, "/hold", 0};
+        slow[i] = (struct client){path, "/hold", NULL, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, client_main, &slow[i]), 0);
     }
     while (atomic_load(&held) == 0) {
@@ -316,6 +320,9 @@ static void test_health__answers_while_workers_are_busy(void **state)
     vd_health_probe(&health);
     client_main(&prompt);
     assert_int_equal(prompt.status, 200);
+    prompt.body = "x";
+    client_main(&prompt);
+    assert_int_equal(prompt.status, 405);
     assert_int_equal(health.facts.waiting_since_ms, beats.waiting_since_ms);
     first_ms = beats.loop_ms;
     assert_true(first_ms > 0);
