@@ -22,6 +22,16 @@ const struct vd_option vd_device_query_options[] = {
 
 /* ---- Twins ---- */
 
+/* The service lets it be: whoever puts back a whole twin has it in there. As a change it is a mistake. */
+static bool changes_reported(const char *patch)
+{
+    json_t *json = patch != NULL ? json_loads(patch, 0, NULL) : NULL;
+    const bool does = json_object_get(json_object_get(json, "properties"), "reported") != NULL;
+
+    json_decref(json);
+    return does;
+}
+
 int vd_cmd_twin(const struct vd_invocation *invocation)
 {
     const char *patch = vd_invocation_value(invocation, "patch");
@@ -35,6 +45,9 @@ int vd_cmd_twin(const struct vd_invocation *invocation)
     }
     if (body == NULL && etag != NULL) {
         return vd_cli_usage(invocation, "--if-match goes with --patch or --replace");
+    }
+    if (changes_reported(patch)) {
+        return vd_cli_usage(invocation, "reported properties are the device's to change");
     }
     twin = vd_device_call(invocation,
         patch != NULL             ? "PATCH"

@@ -55,6 +55,11 @@ static void test_devices__keys_of_a_file(void **state)
         {"", "create d3 --keys-file /no/such", 1, "/no/such: No such file"},
         {"", "create d3 --status off", 1, "enabled or disabled"},
         {"", "show d3", 1, "not found"},
+        {"", "twin d1 --patch '{\"tags\":{\"a\":1}}'", 0, "\"a\": 1"},
+        {"", "twin d1 --patch '{\"properties\":{\"reported\":{\"x\":1}}}'", 2,
+            "reported properties are the device's"},
+        {"", "twin d1 --replace '{\"properties\":{\"reported\":{},\"desired\":{\"x\":1}}}'", 0,
+            "\"x\": 1"},
     };
     const struct folder *folder = *state;
 
