@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The queries under way, and the thread that interrupts those that run too long or that nobody waits for. */
 
+#include <string.h>
+
 #include "center/store/duckdb_internal.h"
 #include "lib/clock.h"
 
