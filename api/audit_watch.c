@@ -12,12 +12,13 @@
 
 #define ANCHOR "audit-anchor"
 
-/* How soon an alert follows on what a write has found. */
+/* How soon an alert follows on what a write has found, and the anchor on a write. */
 #define LOOK_MS 500
 
 struct vd_audit_watch {
     struct vd_audit_watch_config config; /* keep_ms under the lock */
     uint64_t told;                       /* problems that alerts were raised for */
+    uint64_t anchored;                   /* records written when the anchor was kept last */
     bool is_compared;                    /* with the anchor of before, which is kept until then */
     bool is_late;                        /* what is too old waits for a clock that is right */
     pthread_t thread;
@@ -72,16 +73,46 @@ int vd_audit_anchor_keep(struct vd_audit *audit, struct vd_registry *registry, s
               registry, ANCHOR, (struct vd_str){(const char *)line->data, line->length}, 0, &etag);
 }
 
+int vd_audit_anchor_get(struct vd_registry *registry, struct vd_buf *line)
+{
+    uint64_t etag = 0;
+
+    return vd_registry_setting_get(registry, ANCHOR, line, &etag);
+}
+
+int vd_audit_anchor_read(struct sqlite3 *db, struct vd_buf *line)
+{
+    return vd_registry_file_setting(db, ANCHOR, line);
+}
+
+int vd_audit_anchor_follow(struct vd_audit *audit, struct vd_registry *registry)
+{
+    struct vd_buf line = {0};
+    int error = vd_audit_anchor_get(registry, &line);
+
+    if (error == VD_OK &&
+        vd_audit_anchor_misfit(audit, (struct vd_str){(const char *)line.data, line.length}) ==
+            NULL) {
+        vd_buf_clear(&line);
+        error = vd_audit_anchor_keep(audit, registry, &line);
+    }
+    vd_buf_release(&line);
+    return error == VD_E_NOT_FOUND ? VD_OK : error;
+}
+
 /* There is one since `vedette init`: with it gone an audit.db made anew, or an older one, would fit. */
 static void compare_anchor(struct vd_audit_watch *watch)
 {
     struct vd_buf line = {0};
-    uint64_t etag = 0;
-    const int error = vd_registry_setting_get(watch->config.registry, ANCHOR, &line, &etag);
+    const int error = vd_audit_anchor_get(watch->config.registry, &line);
+    const char *problem;
 
     if (error == VD_OK) {
-        (void)vd_audit_anchor_fits(watch->config.audit,
+        problem = vd_audit_anchor_misfit(watch->config.audit,
             (struct vd_str){line.data != NULL ? (const char *)line.data : "", line.length});
+        if (problem != NULL) {
+            vd_audit_report(watch->config.audit, problem);
+        }
     } else if (error == VD_E_NOT_FOUND) {
         vd_audit_report(watch->config.audit,
             "the registry knows nothing of the trail: its anchor was removed, or the data directory is of a release "
@@ -93,7 +124,8 @@ static void compare_anchor(struct vd_audit_watch *watch)
     vd_buf_release(&line);
 }
 
-static void keep_anchor(struct vd_audit_watch *watch)
+/* aloud: it is logged as well. */
+static void keep_anchor(struct vd_audit_watch *watch, bool aloud)
 {
     struct vd_buf line = {0};
     struct vd_audit_stats stats;
@@ -105,16 +137,28 @@ static void keep_anchor(struct vd_audit_watch *watch)
     if (!watch->is_compared) {
         return;
     }
-    error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
     vd_audit_stats_get(watch->config.audit, &stats);
-    if (error == VD_OK) {
+    error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
+    watch->anchored = stats.written;
+    if (error == VD_OK && aloud) {
         /* Where logs go is often another machine: what they say cannot be taken back here. */
         vd_log(VD_LOG_INFO, "audit.head", "to=%" PRIu64 " anchor=%.*s", stats.to, (int)line.length,
             (const char *)line.data);
-    } else {
+    } else if (error != VD_OK) {
         vd_log(VD_LOG_ERROR, "audit.anchor_failed", "reason=\"%s\"", vd_error_text(error));
     }
     vd_buf_release(&line);
+}
+
+/* What was written since: an audit.db of before is not to fit the moment after. */
+static void follow(struct vd_audit_watch *watch)
+{
+    struct vd_audit_stats stats;
+
+    vd_audit_stats_get(watch->config.audit, &stats);
+    if (stats.written != watch->anchored) {
+        keep_anchor(watch, false);
+    }
 }
 
 static bool trusts_time(const struct vd_audit_watch *watch)
@@ -158,6 +202,7 @@ static bool go_through(struct vd_audit_watch *watch)
             done = true;
         }
         tell(watch);
+        follow(watch);
         if (!done && rest(watch, VD_AUDIT_WATCH_REST_MS)) {
             return false;
         }
@@ -176,13 +221,14 @@ static void *watch_main(void *argument)
     while (go_through(watch)) {
         const int64_t next_ms = vd_clock_monotonic_ms() + watch->config.interval_ms;
 
-        keep_anchor(watch);
+        keep_anchor(watch, true);
         while (vd_clock_monotonic_ms() < next_ms) {
             if (rest(watch,
                     LOOK_MS < watch->config.interval_ms ? LOOK_MS : watch->config.interval_ms)) {
                 return NULL;
             }
             tell(watch);
+            follow(watch);
             if (watch->is_late && trusts_time(watch)) {
                 cut(watch);
             }
@@ -238,6 +284,6 @@ void vd_audit_watch_stop(struct vd_audit_watch *watch)
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
     pthread_join(watch->thread, NULL);
-    keep_anchor(watch);
+    keep_anchor(watch, true);
     watch_free(watch);
 }

@@ -32,6 +32,16 @@ struct vd_audit_watch;
 VD_NODISCARD int vd_audit_anchor_keep(
     struct vd_audit *audit, struct vd_registry *registry, struct vd_buf *line);
 
+/*
+ * For who wrote to the trail without a service: keeps an anchor of what is there now, if the trail holds what the one of before
+ * names. If not, or without one, that stays as it is, and the service finds it when it starts.
+ */
+VD_NODISCARD int vd_audit_anchor_follow(struct vd_audit *audit, struct vd_registry *registry);
+
+/* What the registry keeps of the trail, appended to `line`; and the same of its file. VD_E_NOT_FOUND and other errors of the registry. */
+VD_NODISCARD int vd_audit_anchor_get(struct vd_registry *registry, struct vd_buf *line);
+VD_NODISCARD int vd_audit_anchor_read(struct sqlite3 *db, struct vd_buf *line);
+
 /* Compares the trail with the registry's anchor, of which the absence is reported too, and starts a thread. What it works on must
  * outlive it. VD_E_NOMEM. */
 VD_NODISCARD int vd_audit_watch_start(

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/audit_watch.h"
 #include "api/fleet.h"
 #include "cli/backup/backup.h"
 #include "cli/command.h"
@@ -151,6 +152,60 @@ static int call_socket(const char *socket_path, const struct vd_api_request *req
 
 /* ---- In process ---- */
 
+/* A trail that is gone is not made anew by a command: the service does when it starts, and raises the alert. */
+static int find_trail(
+    const char *data_dir, const struct vd_stores *stores, char *error_text, size_t error_size)
+{
+    struct vd_buf anchor = {0};
+    char path[VD_PATH_SIZE];
+    int error = vd_data_path(data_dir, VD_FILE_AUDIT, path);
+
+    if (error == VD_OK && access(path, F_OK) != 0 && errno == ENOENT) {
+        error = vd_audit_anchor_get(stores->registry, &anchor) == VD_OK ? VD_E_CORRUPT : VD_OK;
+    }
+    vd_buf_release(&anchor);
+    if (error == VD_E_CORRUPT) {
+        snprintf(error_text, error_size,
+            "%s: is gone, and the registry knows of it; restore the data directory from a backup, or start the service, "
+            "which raises an alert and goes on with a new one",
+            path);
+    }
+    return error;
+}
+
+/* Opens what the request needs; what is audited needs the registry, which keeps the trail's anchor. */
+static int open_stores(const char *data_dir, const struct vd_config *config, unsigned needs,
+    struct vd_stores *stores, char *error_text, size_t error_size)
+{
+    const bool is_audited = (needs & VD_NEEDS_AUDIT) != 0;
+    int error = vd_stores_find(data_dir, error_text, error_size);
+
+    if (error == VD_OK && is_audited) {
+        error = vd_stores_open(data_dir, config, VD_NEEDS_REGISTRY, stores, error_text, error_size);
+        if (error == VD_OK) {
+            error = find_trail(data_dir, stores, error_text, error_size);
+            vd_stores_close(stores);
+        }
+    }
+    return error != VD_OK
+        ? error
+        : vd_stores_open(data_dir, config, needs | (is_audited ? VD_NEEDS_REGISTRY : 0U), stores,
+              error_text, error_size);
+}
+
+/* What was written is not to be undone by an audit.db of before. It was done and is answered, whatever comes of that. */
+static void anchor_trail(const struct vd_stores *stores)
+{
+    struct vd_audit_stats stats = {0};
+
+    if (stores->audit != NULL) {
+        vd_audit_stats_get(stores->audit, &stats);
+    }
+    if (stats.written > 0) {
+        (void)!vd_audit_anchor_follow(stores->audit, stores->registry);
+    }
+}
+
 static int call_here(const char *data_dir, const struct vd_api_request *request,
     struct vd_api_answer *answer, char *error_text, size_t error_size)
 {
@@ -172,11 +227,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
     }
     /* What the service would log goes to nobody here: the command says it itself. */
     vd_log_set_level(VD_LOG_ERROR);
-    error = vd_stores_find(data_dir, error_text, error_size);
-    if (error == VD_OK) {
-        error = vd_stores_open(
-            data_dir, &config, vd_api_needs(request), &stores, error_text, error_size);
-    }
+    error = open_stores(data_dir, &config, vd_api_needs(request), &stores, error_text, error_size);
     if (error != VD_OK) {
         return error;
     }
@@ -211,6 +262,7 @@ static int call_here(const char *data_dir, const struct vd_api_request *request,
         here.caller = vd_api_local_caller(&user);
         vd_api_call(&api, &here, answer);
     }
+    anchor_trail(&stores);
     vd_stores_close(&stores);
     return VD_OK;
 }

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "api/audit_watch.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/duration.h"
@@ -15,6 +17,7 @@
 #include "cli/stores.h"
 #include "lib/audit.h"
 #include "lib/clock.h"
+#include "lib/sqlite.h"
 
 /* What a trail that does not verify ends with: not that it could not be looked at. */
 #define EXIT_BROKEN 3
@@ -392,8 +395,28 @@ static void print_result(const struct vd_invocation *invocation, const struct vd
     }
 }
 
-/* False: said on stderr. */
-static bool trail_is_readable(const char *dir, const char *path)
+/* What the registry knows of the trail; empty where it knows nothing. False: said on stderr. */
+static bool read_anchor(const char *dir, struct vd_buf *line)
+{
+    char path[VD_PATH_SIZE];
+    sqlite3 *db = NULL;
+    int error = vd_data_path(dir, VD_FILE_REGISTRY, path);
+
+    if (error == VD_OK) {
+        error = vd_sqlite_open_to_read(path, &db);
+    }
+    if (error == VD_OK) {
+        error = vd_audit_anchor_read(db, line);
+    }
+    sqlite3_close(db);
+    if (error != VD_OK && error != VD_E_NOT_FOUND) {
+        vd_cli_fail("%s: %s", path, vd_error_text(error));
+    }
+    return error == VD_OK || error == VD_E_NOT_FOUND;
+}
+
+/* False: said on stderr. *anchor: what the registry knows of it; with that a trail that is gone is for verifying to tell of. */
+static bool trail_is_readable(const char *dir, const char *path, struct vd_buf *anchor)
 {
     char error_text[1024];
 
@@ -401,9 +424,14 @@ static bool trail_is_readable(const char *dir, const char *path)
         vd_cli_fail("%s", error_text);
         return false;
     }
-    if (access(path, R_OK) != 0 && errno == ENOENT) {
-        vd_cli_fail("%s: not found; it is made when the service starts", path);
+    if (!read_anchor(dir, anchor)) {
         return false;
+    }
+    if (access(path, R_OK) != 0 && errno == ENOENT) {
+        if (anchor->length == 0) {
+            vd_cli_fail("%s: not found; it is made when the service starts", path);
+        }
+        return anchor->length > 0;
     }
     if (access(path, R_OK) != 0) {
         vd_store_error_text(path, vd_error_from_errno(errno), error_text, sizeof error_text);
@@ -420,18 +448,25 @@ static int audit_verify(const struct vd_invocation *invocation)
     struct vd_audit_check check = {.key = NULL};
     char path[VD_PATH_SIZE];
     const char *what = is_file ? invocation->arguments[0] : path;
+    struct vd_buf anchor = {0};
     bool has_key = false;
     int error = vd_data_path(invocation->data_dir, VD_FILE_AUDIT, path);
 
-    if (error == VD_OK && !is_file && !trail_is_readable(invocation->data_dir, path)) {
-        return VD_EXIT_FAILURE;
-    }
-    if (error != VD_OK || !read_key(invocation, key, &has_key)) {
+    if (error != VD_OK || (!is_file && !trail_is_readable(invocation->data_dir, path, &anchor)) ||
+        !read_key(invocation, key, &has_key)) {
+        vd_buf_release(&anchor);
         return VD_EXIT_FAILURE;
     }
     check.key = has_key ? key : NULL;
+    check.anchor = (struct vd_str){(const char *)anchor.data, anchor.length};
     error = is_file ? verify_export(what, &check) : vd_audit_file_verify(path, &check);
     vd_secret_wipe(key, sizeof key);
+    vd_buf_release(&anchor);
+    check.anchor = (struct vd_str){NULL, 0};
+    if (error == VD_E_NOT_FOUND && !is_file) {
+        snprintf(check.problem, sizeof check.problem, "it is gone, and the registry knows of it");
+        error = VD_E_CORRUPT;
+    }
     if (error == VD_E_INVALID) {
         return vd_cli_fail(
             "%s is empty: it has no records, nor the head that every export begins with", what);

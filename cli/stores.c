@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "api/api.h"
+#include "api/audit_watch.h"
 #include "center/store/sinks.h"
 #include "cli/data_dir.h"
 #include "lib/secret.h"
@@ -289,13 +290,17 @@ static int record_anew(const char *dir, const struct vd_config *config, const ch
 {
     char note[64];
     struct vd_stores stores = {0};
-    int error = vd_stores_open(dir, config, VD_NEEDS_AUDIT, &stores, error_text, error_size);
+    int error = vd_stores_open(
+        dir, config, VD_NEEDS_AUDIT | VD_NEEDS_REGISTRY, &stores, error_text, error_size);
 
     if (error != VD_OK) {
         return error;
     }
     snprintf(note, sizeof note, "%s, empty", file);
     error = vd_audit_add_program(stores.audit, "store.anew", note);
+    if (error == VD_OK) {
+        error = vd_audit_anchor_follow(stores.audit, stores.registry);
+    }
     vd_stores_close(&stores);
     if (error != VD_OK) {
         snprintf(error_text, error_size, "the audit trail cannot say that %s is made anew: %s",

@@ -147,6 +147,7 @@ struct vd_registry_change {
 
 /* Any thread; calls block for the disk. Keys are encrypted at rest. Outputs are untouched on failure.
  * expected_etag  the etag that must be there, 0: whatever is. VD_E_CHANGED: another one is. */
+struct sqlite3;
 struct vd_registry;
 
 struct vd_registry_ops {
@@ -273,6 +274,9 @@ VD_NODISCARD int vd_registry_ca_remove(
 
 VD_NODISCARD int vd_registry_setting_get(
     struct vd_registry *registry, const char *name, struct vd_buf *value, uint64_t *etag);
+/* The same of the file, opened by somebody who may not know its keys; appended to `value`. */
+VD_NODISCARD int vd_registry_file_setting(
+    struct sqlite3 *db, const char *name, struct vd_buf *value);
 VD_NODISCARD int vd_registry_setting_put(struct vd_registry *registry, const char *name,
     struct vd_str value, uint64_t expected_etag, uint64_t *etag);
 

@@ -40,6 +40,27 @@ int vd_registry_sqlite_setting_get(
     return error;
 }
 
+int vd_registry_file_setting(struct sqlite3 *db, const char *name, struct vd_buf *value)
+{
+    sqlite3_stmt *statement = NULL;
+    int code =
+        sqlite3_prepare_v2(db, "SELECT value FROM setting WHERE name = ?1", -1, &statement, NULL);
+
+    if (code == SQLITE_OK) {
+        vd_registry_bind_text(statement, 1, name);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
+        vd_buf_append(
+            value, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+    }
+    sqlite3_finalize(statement);
+    if (code == SQLITE_ROW) {
+        return value->error;
+    }
+    return code == SQLITE_DONE ? VD_E_NOT_FOUND : vd_sqlite_error(code);
+}
+
 /* Within a transaction: the etag that follows the one there is. */
 static int next_etag(
     struct sqlite_registry *self, const char *name, uint64_t expected_etag, uint64_t *next)

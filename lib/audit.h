@@ -82,8 +82,8 @@ VD_NODISCARD int vd_audit_verify_step(
 
 /* The head, signed, to be kept elsewhere. A failure stays in out->error. */
 void vd_audit_anchor(struct vd_audit *audit, struct vd_buf *out);
-/* Whether the trail holds what an anchor of before names; if not, that is written down. False: it does not. */
-bool vd_audit_anchor_fits(struct vd_audit *audit, struct vd_str anchor);
+/* What is wrong if the trail does not hold what an anchor of before names, static; NULL: it does. */
+const char *vd_audit_anchor_misfit(struct vd_audit *audit, struct vd_str anchor);
 /* Writes down that something is wrong that was found elsewhere. */
 void vd_audit_report(struct vd_audit *audit, const char *problem);
 

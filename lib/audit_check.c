@@ -24,9 +24,35 @@ static int fail(struct vd_audit_check *check, uint64_t sequence, const char *for
     return VD_E_CORRUPT;
 }
 
+const char *vd_audit_anchor_judge(
+    const struct vd_audit_head *anchor, const struct vd_audit_head *head)
+{
+    if (strcmp(anchor->trail, head->trail) != 0) {
+        return "this is another trail than the one that the registry knows: audit.db was removed or replaced";
+    }
+    return anchor->to > head->to
+        ? "the trail ends before the record that the registry knows: audit.db is an older copy"
+        : NULL;
+}
+
+/* With the head read. */
+static int compare_anchor(struct vd_audit_check *check)
+{
+    const int error = vd_audit_head_read(check->anchor, check->key, &check->known);
+    const char *problem;
+
+    if (error == VD_E_NOMEM) {
+        return error;
+    }
+    problem = error != VD_OK || strcmp(check->known.kind, "anchor") != 0
+        ? VD_AUDIT_ANCHOR_FORGED
+        : vd_audit_anchor_judge(&check->known, &check->head);
+    return problem != NULL ? fail(check, 0, "%s", problem) : VD_OK;
+}
+
 int vd_audit_check_head(struct vd_audit_check *check, struct vd_str line)
 {
-    const int error = vd_audit_head_read(line, check->key, &check->head);
+    int error = vd_audit_head_read(line, check->key, &check->head);
 
     if (error == VD_E_DENIED) {
         return fail(check, 0,
@@ -39,6 +65,9 @@ int vd_audit_check_head(struct vd_audit_check *check, struct vd_str line)
         check->has_head = true;
         check->next = check->head.from;
         check->last = check->head.base;
+    }
+    if (error == VD_OK && check->anchor.length > 0) {
+        error = compare_anchor(check);
     }
     return error;
 }
@@ -63,6 +92,10 @@ static int judge(struct vd_audit_check *check, const struct vd_audit_record *rec
     if (!vd_audit_hash_equal(hash, right)) {
         return fail(check, record->sequence,
             "record %" PRIu64 " was changed: its hash is another one", record->sequence);
+    }
+    if (check->anchor.length > 0 && record->sequence == check->known.to &&
+        !vd_audit_hash_equal(right, &check->known.last)) {
+        return fail(check, record->sequence, "%s", VD_AUDIT_ANCHOR_ASTRAY);
     }
     return VD_OK;
 }

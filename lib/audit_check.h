@@ -8,10 +8,13 @@
 
 #define VD_AUDIT_PROBLEM_SIZE 320
 
-/* One pass; all zero but for the key begins it. What it finds first it keeps. */
+/* One pass; all zero but for key and anchor begins it. What it finds first it keeps. */
 struct vd_audit_check {
     const uint8_t
         *key; /* that signs heads; NULL: only the chain is judged. Must outlive the pass */
+    struct vd_str
+        anchor; /* what is known of the trail elsewhere, that is to be in it; empty: nothing. Must outlive the pass */
+    struct vd_audit_head known; /* the same, read */
     struct vd_audit_head head;
     bool has_head;
     uint64_t next;             /* the sequence that is to come */
@@ -23,6 +26,13 @@ struct vd_audit_check {
     uint64_t wrong; /* the first record that is wrong, or whose absence is; 0: none */
     char problem[VD_AUDIT_PROBLEM_SIZE]; /* what is wrong; empty: nothing is */
 };
+
+/* What is wrong with a trail by its head, that is to hold what an anchor names; NULL: nothing is by that. */
+const char *vd_audit_anchor_judge(
+    const struct vd_audit_head *anchor, const struct vd_audit_head *head);
+#define VD_AUDIT_ANCHOR_FORGED "the anchor in the registry is not signed with this key"
+#define VD_AUDIT_ANCHOR_ASTRAY \
+    "the record that the registry knows is not in the trail: audit.db was changed"
 
 /* The signed head, which must come first. VD_E_CORRUPT: it is wrong, see check->problem; VD_E_NOMEM. */
 VD_NODISCARD int vd_audit_check_head(struct vd_audit_check *check, struct vd_str line);

@@ -135,45 +135,39 @@ static int hash_at(struct vd_audit *audit, uint64_t sequence, struct vd_audit_ha
 /* NULL: it fits. */
 static const char *misfit_of(struct vd_audit *audit, const struct vd_audit_head *anchor)
 {
+    const char *problem = vd_audit_anchor_judge(anchor, &audit->head);
     struct vd_audit_hash hash;
     int error;
 
-    if (strcmp(anchor->trail, audit->head.trail) != 0) {
-        return "this is another trail than the one that the registry knows: audit.db was removed or replaced";
-    }
-    if (anchor->to > audit->head.to) {
-        return "the trail ends before the record that the registry knows: audit.db is an older copy";
+    if (problem != NULL) {
+        return problem;
     }
     if (anchor->to < audit->head.from) {
         return NULL; /* nothing was there yet, or it was cut for its age */
     }
     error = hash_at(audit, anchor->to, &hash);
     if (error == VD_E_NOT_FOUND || (error == VD_OK && !vd_audit_hash_equal(&hash, &anchor->last))) {
-        return "the record that the registry knows is not in the trail: audit.db was changed";
+        return VD_AUDIT_ANCHOR_ASTRAY;
     }
     return NULL;
 }
 
-bool vd_audit_anchor_fits(struct vd_audit *audit, struct vd_str anchor)
+const char *vd_audit_anchor_misfit(struct vd_audit *audit, struct vd_str anchor)
 {
     struct vd_audit_head head;
-    const char *problem = NULL;
+    const char *problem;
     const int error = vd_audit_head_read(anchor, audit->head_key, &head);
 
     if (error == VD_E_NOMEM) {
-        return true;
+        return NULL;
     }
     if (error != VD_OK || strcmp(head.kind, "anchor") != 0) {
-        problem = "the anchor in the registry is not signed with this key";
-    } else {
-        pthread_mutex_lock(&audit->lock);
-        problem = misfit_of(audit, &head);
-        pthread_mutex_unlock(&audit->lock);
+        return VD_AUDIT_ANCHOR_FORGED;
     }
-    if (problem != NULL) {
-        vd_audit_report(audit, problem);
-    }
-    return problem == NULL;
+    pthread_mutex_lock(&audit->lock);
+    problem = misfit_of(audit, &head);
+    pthread_mutex_unlock(&audit->lock);
+    return problem;
 }
 
 /* ---- Listing ---- */

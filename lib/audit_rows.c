@@ -9,7 +9,6 @@
 
 #define APPLICATION_ID 0x56644175 /* "VdAu" */
 #define FORMAT_VERSION 1
-#define BUSY_MS        5000
 #define STEP           1000
 
 int vd_audit_prepare(
@@ -242,32 +241,6 @@ static int verify(sqlite3 *db, struct vd_audit_check *check)
     return error;
 }
 
-/* A folder that cannot be written has no place for what WAL needs: then nobody writes it either. */
-static int connection_open(const char *path, sqlite3 **db)
-{
-    char uri[4096];
-    sqlite3_stmt *statement = NULL;
-    int n;
-    int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY, NULL);
-
-    if (rc == SQLITE_OK) {
-        sqlite3_busy_timeout(*db, BUSY_MS);
-        rc = sqlite3_prepare_v2(*db, "SELECT count(*) FROM sqlite_schema", -1, &statement, NULL);
-        rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
-        sqlite3_finalize(statement);
-    }
-    if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) {
-        return vd_sqlite_error(rc);
-    }
-    sqlite3_close(*db);
-    *db = NULL;
-    n = snprintf(uri, sizeof uri, "file:%s?immutable=1", path);
-    if (n < 0 || (size_t)n >= sizeof uri || strpbrk(path, "?#%") != NULL) {
-        return VD_E_DENIED;
-    }
-    return vd_sqlite_error(sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL));
-}
-
 int vd_audit_file_verify(const char *path, struct vd_audit_check *check)
 {
     sqlite3 *db = NULL;
@@ -276,7 +249,7 @@ int vd_audit_file_verify(const char *path, struct vd_audit_check *check)
 
     if (there != NULL) {
         fclose(there);
-        error = connection_open(path, &db);
+        error = vd_sqlite_open_to_read(path, &db);
     }
     if (error == VD_OK) {
         error = vd_sqlite_run(db, "BEGIN");

@@ -21,4 +21,8 @@ struct sqlite3;
 /* Runs a script whose rows do not matter. */
 VD_NODISCARD int vd_sqlite_run(struct sqlite3 *db, const char *script);
 
+/* Opens a file that is there to be read, beside who writes it, also in a folder that cannot be written. *db is the caller's to
+ * close, also after a failure. */
+VD_NODISCARD int vd_sqlite_open_to_read(const char *path, struct sqlite3 **db);
+
 #endif

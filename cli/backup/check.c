@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/audit_watch.h"
 #include "center/store/alert_store.h"
 #include "center/store/analytics.h"
 #include "cli/backup/backup.h"
@@ -33,6 +34,7 @@ struct checking {
     const char *folder;
     bool is_backup;
     const struct vd_manifest *manifest; /* of the backup; NULL: of a data directory */
+    struct vd_buf anchor; /* what its registry knows of the audit trail; empty: nothing */
     /* Where each store is in the event log; -1: not known. */
     int64_t log_end;
     int64_t alerts_next;
@@ -344,6 +346,7 @@ static int judge_audit(struct checking *c, const char *path, const uint8_t *key)
     int error = key != NULL ? vd_audit_keys_derive(key, signing, digest) : VD_OK;
 
     check.key = key != NULL ? signing : NULL;
+    check.anchor = (struct vd_str){(const char *)c->anchor.data, c->anchor.length};
     if (error == VD_OK) {
         error = vd_audit_file_verify(path, &check);
     }
@@ -389,14 +392,32 @@ static int check_copy(struct checking *c, const char *name, const uint8_t *key,
     return error;
 }
 
-/* One of before audit trails has none. */
+/* Before the trail is, which may grow meanwhile. */
+static void read_anchor(struct checking *c)
+{
+    sqlite3 *db = NULL;
+
+    if (open_database(c, VD_FILE_REGISTRY, &db) == VD_OK) {
+        (void)!vd_audit_anchor_read(db, &c->anchor); /* its damage was told of */
+    }
+    sqlite3_close(db);
+}
+
+/* One of before audit trails has none, and its registry knows of none. */
 static int check_audit(struct checking *c, const uint8_t *key)
 {
     char path[VD_PATH_SIZE];
+    int error = VD_OK;
 
-    return vd_data_path(c->folder, VD_FILE_AUDIT, path) == VD_OK && access(path, F_OK) == 0
-        ? check_copy(c, VD_FILE_AUDIT, key, judge_audit)
-        : VD_OK;
+    read_anchor(c);
+    if (vd_data_path(c->folder, VD_FILE_AUDIT, path) == VD_OK && access(path, F_OK) == 0) {
+        error = check_copy(c, VD_FILE_AUDIT, key, judge_audit);
+    } else if (c->anchor.length > 0) {
+        error = say(c->checks, false, "audit trail",
+            "the registry knows of one, and " VD_FILE_AUDIT " is gone");
+    }
+    vd_buf_release(&c->anchor);
+    return error;
 }
 
 static int check_sealed_file(

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/audit_watch.h"
 #include "cli/backup/backup.h"
 #include "cli/backup/files.h"
 #include "cli/backup/sealed.h"
@@ -219,6 +220,10 @@ static int open_stores(const struct restoring *r)
             r->wish->manifest->version);
         error = fail(
             r, vd_audit_add_program(stores.audit, "service.restored", note), VD_FILE_AUDIT, NULL);
+        if (error == VD_OK) {
+            error = fail(
+                r, vd_audit_anchor_follow(stores.audit, stores.registry), VD_FILE_REGISTRY, NULL);
+        }
         vd_stores_close(&stores);
     } else {
         name_as_in_backup(r);

@@ -219,6 +219,111 @@ static bool is_told(void *context)
     return *found;
 }
 
+/* Whether the registry knows of a record that says so. */
+static bool is_anchored(void *context)
+{
+    const json_int_t sequence = *(const json_int_t *)context;
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = NULL;
+    json_t *anchor = NULL;
+    char path[160];
+    bool is;
+
+    snprintf(path, sizeof path, "%s/registry.db", hub.data);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, WAIT_MS);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT value FROM setting WHERE name = 'audit-anchor'",
+                         -1, &statement, NULL),
+        SQLITE_OK);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        anchor = json_loadb(
+            sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), 0, NULL);
+    }
+    is = json_integer_value(json_object_get(anchor, "to")) >= sequence;
+    json_decref(anchor);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return is;
+}
+
+/* What `vedette verify` says of the data directory. */
+static void expect_bad(const char *words)
+{
+    struct e2e_result result = e2e_cli(&hub, E2E_ARGS("verify"));
+
+    if (result.status != 1 || strstr(result.out, words) == NULL) {
+        fail_msg("%d: %s%s", result.status, result.out, result.err);
+    }
+    e2e_result_release(&result);
+}
+
+static void expect_older_is_found(void)
+{
+    expect_verify(E2E_ARGS("audit", "verify"), BROKEN, "audit.db is an older copy");
+    expect_bad("audit.db is an older copy");
+    e2e_shell(
+        "rm '%s'/audit.db* && mv '%s'/whole/audit.db* '%s'", hub.data, e2e_folder(), hub.data);
+    expect_verify(E2E_ARGS("audit", "verify"), 0, "records verify");
+}
+
+/* Keeps the trail as it is, puts the one of before in its place, and has it found. */
+static void put_older_back(void)
+{
+    e2e_shell("mkdir -p '%s'/whole && mv '%s'/audit.db* '%s'/whole && cp '%s'/older/audit.db* '%s'",
+        e2e_folder(), hub.data, e2e_folder(), e2e_folder(), hub.data);
+    expect_older_is_found();
+}
+
+static void copy_trail(void)
+{
+    e2e_shell("rm -rf '%s'/older && mkdir '%s'/older && cp '%s'/audit.db* '%s'/older", e2e_folder(),
+        e2e_folder(), hub.data, e2e_folder());
+}
+
+/* What a command without the service did, and what was done in one that was killed, cannot be taken back by the file alone. */
+static void test_audit__older_file_is_found(void **state)
+{
+    json_t *list;
+    json_int_t sequence;
+
+    (void)state;
+    copy_trail();
+    e2e_device_create(&hub, "with-no-service");
+    put_older_back();
+    e2e_hub_start(&hub);
+    copy_trail();
+    e2e_device_create(&hub, "with-a-service");
+    list = records(NULL);
+    sequence = json_integer_value(json_object_get(json_array_get(list, 0), "sequence"));
+    json_decref(list);
+    assert_true(e2e_wait(WAIT_MS, is_anchored, &sequence));
+    e2e_hub_kill(&hub);
+    put_older_back();
+}
+
+static void expect_refused(const char *const *arguments)
+{
+    struct e2e_result result = e2e_cli(&hub, arguments);
+
+    assert_int_equal(result.status, 1);
+    assert_non_null(strstr(result.err, "is gone, and the registry knows of it"));
+    e2e_result_release(&result);
+}
+
+/* No command makes another in its place, which would be whole. */
+static void test_audit__removed_file_is_found(void **state)
+{
+    (void)state;
+    e2e_shell("mv '%s'/audit.db* '%s'/whole", hub.data, e2e_folder());
+    expect_verify(E2E_ARGS("audit", "verify"), BROKEN, "is gone, and the registry knows of it");
+    expect_bad("audit.db is gone");
+    expect_refused(E2E_ARGS("audit", "list"));
+    expect_refused(E2E_ARGS("device", "create", "unseen"));
+    expect_verify(E2E_ARGS("audit", "verify"), BROKEN, "is gone, and the registry knows of it");
+    e2e_shell("mv '%s'/whole/audit.db* '%s'", e2e_folder(), hub.data);
+    expect_verify(E2E_ARGS("audit", "verify"), 0, "records verify");
+}
+
 static void test_audit__tampering_is_told(void **state)
 {
     bool found = false;
@@ -259,6 +364,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_audit__listed_exported_and_verified),
         cmocka_unit_test(test_audit__kills),
+        cmocka_unit_test(test_audit__older_file_is_found),
+        cmocka_unit_test(test_audit__removed_file_is_found),
         cmocka_unit_test(test_audit__tampering_is_told),
         cmocka_unit_test(test_audit__removed_file_is_told),
     };

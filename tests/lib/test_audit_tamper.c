@@ -215,13 +215,13 @@ static void test_audit__anchors(void **state)
     assert_int_equal(anchor.error, VD_OK);
     text = (struct vd_str){(const char *)anchor.data, anchor.length};
     fill(audit, 1);
-    assert_true(vd_audit_anchor_fits(audit, text));
-    assert_false(vd_audit_anchor_fits(audit, VD_STR_LITERAL("{}")));
+    assert_null(vd_audit_anchor_misfit(audit, text));
+    assert_non_null(vd_audit_anchor_misfit(audit, VD_STR_LITERAL("{}")));
     vd_audit_close(audit);
     /* The file is gone, and a new one is made. */
     assert_int_equal(unlink(place->path), 0);
     audit = open_trail(place);
-    assert_false(vd_audit_anchor_fits(audit, text));
+    assert_non_null(vd_audit_anchor_misfit(audit, text));
     vd_audit_close(audit);
     vd_buf_release(&anchor);
 }
