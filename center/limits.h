@@ -155,7 +155,7 @@
 /* Of them, those that came over HTTPS: each takes one of its threads, which others need too. */
 #define VD_QUERIES_HTTPS_MAX 4
 /* Of those, with one token: whoever has it leaves some to others. */
-#define VD_QUERIES_TOKEN_MAX 2
+#define VD_QUERIES_TOKEN_MAX 3
 /* How far the threads of queries stand back behind those that take in what devices send, see setpriority(2). */
 #define VD_QUERY_NICENESS 10
 
