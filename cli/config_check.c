@@ -202,21 +202,40 @@ static void check_master_key(struct checking *c)
     }
 }
 
+/* The stores and the lock; those that are there. */
+static void check_access(struct checking *c)
+{
+    static const char *const names[] = {
+        VD_FILE_LOCK, VD_FILE_REGISTRY, VD_FILE_STATE, VD_FILE_ALERTS, VD_FILE_LOG, VD_FILE_AUDIT};
+    char advice[VD_PATH_SIZE + 256];
+    char path[VD_PATH_SIZE];
+
+    if (access(c->source->dir, R_OK | W_OK | X_OK) != 0) {
+        vd_data_dir_advise(c->source->dir, advice, sizeof advice);
+        tell(c, VD_GRADE_STOP, 0, c->source->dir, "cannot be written: %s", advice);
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (vd_data_path(c->source->dir, names[i], path) == VD_OK &&
+            access(path, R_OK | W_OK) != 0 && errno != ENOENT) {
+            vd_data_dir_advise(c->source->dir, advice, sizeof advice);
+            tell(c, VD_GRADE_STOP, 0, c->source->dir, "%s cannot be written: %s", names[i], advice);
+            return; /* the advice is for all of them */
+        }
+    }
+}
+
 /* Who reads the key of the CA can be the hub; server.key is looked at with its certificate. */
 static void check_privacy(struct checking *c)
 {
     struct stat status;
     char path[VD_PATH_SIZE];
-    char advice[VD_PATH_SIZE + 256];
 
     if (stat(c->source->dir, &status) != 0) {
         tell(c, VD_GRADE_STOP, 0, c->source->dir, "%s", vd_error_text(vd_error_from_errno(errno)));
         return;
     }
-    if (access(c->source->dir, R_OK | W_OK | X_OK) != 0) {
-        vd_data_dir_advise(c->source->dir, advice, sizeof advice);
-        tell(c, VD_GRADE_STOP, 0, c->source->dir, "cannot be written: %s", advice);
-    }
+    check_access(c);
     if ((status.st_mode & OTHERS) != 0) {
         tell(c, VD_GRADE_WARNING, 0, c->source->dir,
             "open to others than its owner (mode %04o): it should be 0700",

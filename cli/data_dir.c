@@ -40,21 +40,25 @@ bool vd_data_dir_is_initialised(const char *dir)
     return vd_data_path(dir, VD_FILE_CONFIG, path) == VD_OK && access(path, F_OK) == 0;
 }
 
-/* False: nobody can tell. The configuration's if the folder is this user's own. */
-static bool owner_of(const char *dir, uid_t *owner)
+/* Of the folder, or if that is this user's own, of the configuration. False: nobody can tell. */
+static bool owned_as(const char *dir, struct stat *out)
 {
     char path[VD_PATH_SIZE];
     struct stat status;
 
-    if (stat(dir, &status) != 0) {
+    if (stat(dir, out) != 0) {
         return false;
     }
-    *owner = status.st_uid;
-    if (*owner == geteuid() && vd_data_path(dir, VD_FILE_CONFIG, path) == VD_OK &&
+    if (out->st_uid == geteuid() && vd_data_path(dir, VD_FILE_CONFIG, path) == VD_OK &&
         stat(path, &status) == 0) {
-        *owner = status.st_uid;
+        *out = status;
     }
     return true;
+}
+
+static bool is_read_only(const char *dir)
+{
+    return access(dir, W_OK) != 0 && errno == EROFS;
 }
 
 static void name_user(uid_t user, char *out, size_t size)
@@ -73,18 +77,22 @@ static void name_user(uid_t user, char *out, size_t size)
 void vd_data_dir_advise(const char *dir, char *out, size_t size)
 {
     char name[128];
-    uid_t owner = 0;
+    struct stat owned;
 
-    if (!owner_of(dir, &owner)) {
+    if (is_read_only(dir)) {
+        snprintf(out, size, "its file system is mounted read-only");
+        return;
+    }
+    if (!owned_as(dir, &owned)) {
         snprintf(
             out, size, "a folder above it is closed to this user: run as the user who owns it");
         return;
     }
-    name_user(owner, name, sizeof name);
-    if (owner == geteuid()) {
+    name_user(owned.st_uid, name, sizeof name);
+    if (owned.st_uid == geteuid()) {
         snprintf(
             out, size, "not all that is in it belongs to this user: `chown -R %s %s`", name, dir);
-    } else if (owner == 0) {
+    } else if (owned.st_uid == 0) {
         snprintf(out, size,
             "it belongs to root: run as the user who owns it, or, if root has restored it, give it to "
             "the service's user: `chown -R USER %s`",
@@ -98,6 +106,11 @@ void vd_data_dir_error_text(const char *dir, int error, char *out, size_t size)
 {
     char advice[VD_PATH_SIZE + 256] = "";
 
+    if (error == VD_E_IO && is_read_only(dir)) {
+        vd_data_dir_advise(dir, advice, sizeof advice);
+        snprintf(out, size, "%s: %s", dir, advice);
+        return;
+    }
     if (error == VD_E_DENIED) {
         vd_data_dir_advise(dir, advice, sizeof advice);
     }
@@ -134,6 +147,18 @@ static bool is_held_by_service(int fd)
     return pread(fd, text, sizeof text - 1, 0) > 0 && strcmp(text, LOCK_SERVE) == 0;
 }
 
+/* The service of whom the directory belongs to has to open what a command of root has made. */
+static void give_to_owner(const char *dir, int file)
+{
+    struct stat owned;
+    struct stat status;
+
+    if (geteuid() == 0 && owned_as(dir, &owned) && owned.st_uid != 0 && fstat(file, &status) == 0 &&
+        S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid == 0) {
+        (void)!fchown(file, owned.st_uid, owned.st_gid);
+    }
+}
+
 int vd_data_lock(const char *dir, enum vd_lock_purpose purpose, int *fd, bool *serving)
 {
     char path[VD_PATH_SIZE];
@@ -143,10 +168,11 @@ int vd_data_lock(const char *dir, enum vd_lock_purpose purpose, int *fd, bool *s
     if (error != VD_OK) {
         return error;
     }
-    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
         return vd_error_from_errno(errno);
     }
+    give_to_owner(dir, lock);
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         error = vd_error_from_errno(errno);
         *serving = is_held_by_service(lock);

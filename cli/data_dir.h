@@ -42,9 +42,9 @@ bool vd_data_dir_is_initialised(const char *dir);
 /* Whether it is one, and this user may read it. VD_E_NOT_FOUND, VD_E_DENIED: what to do is in error_text. */
 VD_NODISCARD int vd_data_dir_find(const char *dir, char *error_text, size_t error_size);
 
-/* What a user is to do who may not work in it: "it belongs to vedette: run as the user who owns it". */
+/* Why a user may not work in it and what to do: "it belongs to vedette: run as the user who owns it". */
 void vd_data_dir_advise(const char *dir, char *out, size_t size);
-/* Says what came of working in it; if this user may not, with that advice. */
+/* Says what came of working in it; if this user may not, or nobody can write it, with that advice. */
 void vd_data_dir_error_text(const char *dir, int error, char *out, size_t size);
 
 enum vd_lock_purpose {
@@ -53,7 +53,7 @@ enum vd_lock_purpose {
 };
 
 /*
- * Takes the lock; *fd is the caller's to close, which gives it back.
+ * Takes the lock; *fd is the caller's to close, which gives it back. What root makes of it belongs to the directory's owner.
  * VD_E_BUSY: another process has it; *serving tells whether that is a service. VD_E_DENIED, VD_E_IO, VD_E_FULL.
  */
 VD_NODISCARD int vd_data_lock(

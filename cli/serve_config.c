@@ -19,7 +19,7 @@ static void describe(
 {
     if (line > 0) {
         snprintf(out, size, "%s/" VD_FILE_CONFIG ", line %u: %s", dir, line, text);
-    } else if (what[0] == '/' || what[0] == '-') {
+    } else if (what[0] == '/' || what[0] == '-' || strcmp(what, dir) == 0) {
         snprintf(out, size, "%s: %s", what, text);
     } else {
         snprintf(out, size, "%s/%s: %s", dir, what[0] != '\0' ? what : VD_FILE_CONFIG, text);

@@ -171,21 +171,48 @@ static void test_check__certificate_ends(void **state)
     assert_true(findings.starts);
 }
 
-static void find_unwritable(
+struct wanted {
+    enum vd_config_grade grade;
+    const char *text;
+    bool found;
+};
+
+static void find_wanted(
     void *context, enum vd_config_grade grade, unsigned line, const char *what, const char *text)
 {
+    struct wanted *wanted = context;
+
+    (void)line;
     (void)what;
-    *(bool *)context |= grade == VD_GRADE_WARNING && line > 0 &&
-        strstr(text, "/kept is a folder that this user cannot write") != NULL;
+    wanted->found = wanted->found || (grade == wanted->grade && strstr(text, wanted->text) != NULL);
 }
 
-/* A backup would fail, and only when it is made. Root may write anywhere, so another user looks. */
+/* Root may write anywhere, so another user looks. */
+static void expect_found_by(
+    uid_t user, const struct folder *folder, enum vd_config_grade grade, const char *text)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct vd_config_source source = {.dir = folder->data, .now_ms = vd_clock_utc_ms()};
+        struct vd_config config;
+        struct wanted wanted = {grade, text, false};
+        const bool starts =
+            setuid(user) == 0 && vd_config_check(&source, &config, find_wanted, &wanted);
+
+        _exit(wanted.found && starts == (grade != VD_GRADE_STOP) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A backup would fail, and only when it is made. */
 static void test_check__folder_of_another(void **state)
 {
     const struct folder *folder = *state;
     const uid_t user = geteuid() == 0 ? 65534 : geteuid();
-    int status;
-    pid_t pid;
 
     make(folder);
     assert_int_equal(shell("cd %s && mkdir -m 555 kept && mkdir -m 777 own && "
@@ -193,20 +220,29 @@ static void test_check__folder_of_another(void **state)
                            "chmod 755 . && chown -R %u data",
                          folder->path, (unsigned)user),
         0);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        const struct vd_config_source source = {.dir = folder->data, .now_ms = vd_clock_utc_ms()};
-        struct vd_config config;
-        bool found = false;
+    expect_found_by(
+        user, folder, VD_GRADE_WARNING, "/kept is a folder that this user cannot write");
+}
 
-        _exit(
-            setuid(user) == 0 && vd_config_check(&source, &config, find_unwritable, &found) && found
-                ? 0
-                : 1);
+/* What serve would stop for. */
+static void test_check__files_of_another(void **state)
+{
+    static const char *const names[] = {"lock", "alerts.db"};
+    const struct folder *folder = *state;
+    char text[64];
+
+    if (geteuid() != 0) {
+        skip();
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    make(folder);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_int_equal(shell("cd %s && chmod 755 . && chown -R 65534 data && touch data/%s && "
+                               "chown 0 data/%s && chmod 600 data/%s",
+                             folder->path, names[i], names[i], names[i]),
+            0);
+        snprintf(text, sizeof text, "%s cannot be written: not all that is in it", names[i]);
+        expect_found_by(65534, folder, VD_GRADE_STOP, text);
+    }
 }
 
 int main(void)
@@ -219,6 +255,7 @@ int main(void)
         TEST(files_and_contradictions),
         TEST(certificate_ends),
         TEST(folder_of_another),
+        TEST(files_of_another),
     };
 
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);

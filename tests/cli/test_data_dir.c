@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The data directory's paths, its lock, and who may not work in it. */
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +99,7 @@ static void test_data_dir__of_another_user(void **state)
     const struct folder *folder = *state;
     char config[VD_PATH_SIZE];
     char text[1024];
+    struct stat status;
     bool serving = false;
     int lock = -1;
     FILE *file;
@@ -118,13 +121,40 @@ static void test_data_dir__of_another_user(void **state)
     /* Half of what was restored was given away. */
     assert_int_equal(chown(folder->data, OTHER_USER, OTHER_USER), 0);
     expect_denied(folder->data, "it belongs to root");
-    /* A command of root has left its lock. */
+    /* What a command of root makes of the lock is the owner's. */
     assert_int_equal(chown(config, OTHER_USER, OTHER_USER), 0);
     assert_int_equal(vd_data_lock(folder->data, VD_LOCK_COMMAND, &lock, &serving), VD_OK);
+    assert_int_equal(fstat(lock, &status), 0);
+    assert_int_equal(status.st_uid, OTHER_USER);
+    assert_int_equal(status.st_gid, OTHER_USER);
+    assert_int_equal(fchown(lock, 0, 0), 0);
     close(lock);
     expect_denied(folder->data, "not all that is in it belongs to this user: `chown -R 65533 ");
     assert_int_equal(vd_data_dir_find("/nowhere", text, sizeof text), VD_E_NOT_FOUND);
     assert_non_null(strstr(text, "/nowhere is not a data directory: make one with `vedette init"));
+}
+
+/* Nobody can write there, root neither, and giving it away does not help. */
+static void test_data_dir__mounted_read_only(void **state)
+{
+    const struct folder *folder = *state;
+    bool serving = false;
+    int lock = -1;
+    char text[1024];
+    int error;
+
+    if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        skip();
+    }
+    assert_int_equal(mkdir(folder->data, 0700), 0);
+    assert_int_equal(mount(folder->data, folder->data, NULL, MS_BIND, NULL), 0);
+    assert_int_equal(mount(NULL, folder->data, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+    error = vd_data_lock(folder->data, VD_LOCK_COMMAND, &lock, &serving);
+    vd_data_dir_error_text(folder->data, error, text, sizeof text);
+    assert_int_equal(umount(folder->data), 0);
+    assert_int_equal(error, VD_E_IO);
+    assert_non_null(strstr(text, "data: its file system is mounted read-only"));
 }
 
 int main(void)
@@ -136,6 +166,8 @@ int main(void)
             test_data_dir__lock_needs_the_directory, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_data_dir__of_another_user, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_data_dir__mounted_read_only, folder_set_up, folder_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
