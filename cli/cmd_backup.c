@@ -14,6 +14,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/data_make.h"
+#include "cli/table.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -171,6 +172,15 @@ static int verify_backup(
     return error == VD_OK ? VD_EXIT_OK : vd_cli_fail("%s: %s", backup, vd_error_text(error));
 }
 
+/* Names of files that are no backup's may be anything. */
+static void print_what(const char *what)
+{
+    const int wide = 32 - (int)strnlen(what, 32);
+
+    vd_print_safe(what);
+    printf("%*s", wide, "");
+}
+
 static void print_checks(const struct vd_checks *checks)
 {
     size_t i;
@@ -178,14 +188,20 @@ static void print_checks(const struct vd_checks *checks)
 
     json_array_foreach(checks->list, i, check)
     {
-        printf("%-4s %-32s %s\n", json_is_true(json_object_get(check, "ok")) ? "ok" : "BAD",
-            json_string_value(json_object_get(check, "what")),
-            json_string_value(json_object_get(check, "text")));
+        printf("%-4s ",
+            json_is_true(json_object_get(check, "other"))    ? "note"
+                : json_is_true(json_object_get(check, "ok")) ? "ok"
+                                                             : "BAD");
+        print_what(json_string_value(json_object_get(check, "what")));
+        printf(" %s\n", json_string_value(json_object_get(check, "text")));
     }
     if (checks->bad > 0) {
         printf("%u of %zu are bad\n", checks->bad, json_array_size(checks->list));
     } else {
         puts("all is well");
+    }
+    if (checks->others > 0) {
+        printf("%u entries are not in the manifest\n", checks->others);
     }
 }
 

@@ -327,9 +327,41 @@ static bool is_below(const char *path, const char *dir)
     return false;
 }
 
+/* The backup in which `path`, as above, is to be; false: in none. */
+static bool is_in_backup(const char *path, char above[PATH_MAX])
+{
+    struct vd_manifest manifest = {0};
+    char parent[VD_PATH_SIZE];
+    char file[PATH_MAX + sizeof "/" VD_MANIFEST_FILE];
+    char reason[1024];
+    char *slash;
+    bool found = false;
+
+    if (vd_text_copy(path, parent, sizeof parent) != VD_OK) {
+        return false;
+    }
+    slash = strrchr(parent, '/');
+    *(slash != NULL ? slash : parent) = '\0';
+    if (realpath(parent, above) == NULL) {
+        return false;
+    }
+    while (!found && (slash = strrchr(above, '/')) != NULL && slash[1] != '\0') {
+        snprintf(file, sizeof file, "%s/" VD_MANIFEST_FILE, above);
+        /* Others have files of that name too. */
+        found = access(file, F_OK) == 0 &&
+            vd_manifest_read(above, &manifest, reason, sizeof reason) == VD_OK;
+        vd_manifest_release(&manifest);
+        if (!found) {
+            *slash = '\0';
+        }
+    }
+    return found;
+}
+
 static int open_folder(struct writing *w)
 {
     char prefix[VD_PATH_SIZE];
+    char above[PATH_MAX];
     struct stat status;
     int error;
 
@@ -340,6 +372,12 @@ static int open_folder(struct writing *w)
         snprintf(w->text, w->text_size,
             "%.400s is in the data directory, which would hold its own backup: name a folder outside of it",
             w->wish->destination);
+        return VD_E_INVALID;
+    }
+    if (is_in_backup(w->wish->destination, above)) {
+        snprintf(w->text, w->text_size,
+            "%.400s is in the backup %.400s, to which it does not belong: name a folder outside of it",
+            w->wish->destination, above);
         return VD_E_INVALID;
     }
     if (!vd_sandbox_reaches(w->wish->destination)) {

@@ -237,6 +237,9 @@ static void test_backup__damage_is_found(void **state)
             0);
         assert_int_equal(vedette("verify %s/bad", folder->path), 1);
         assert_said(cases[i].said);
+        if (i == 0) { /* of what is bad nothing else is said */
+            assert_null(strstr(output, "ok   alerts.db "));
+        }
         assert_int_equal(vedette("restore %s/bad --data-dir %s/new --master-key %s/master.key",
                              folder->path, folder->path, folder->data),
             1);
@@ -244,6 +247,34 @@ static void test_backup__damage_is_found(void **state)
     }
     assert_int_equal(
         vedette("verify %s/saved --master-key %s/master.key", folder->path, folder->data), 0);
+}
+
+/* It does no harm, and nobody is to believe that it is kept. */
+static void test_backup__what_does_not_belong_is_said(void **state)
+{
+    const struct folder *folder = *state;
+
+    make_backup(folder, "--with-master-key");
+    assert_int_equal(vedette("verify %s/saved", folder->path), 0);
+    assert_null(strstr(output, "note"));
+    assert_int_equal(
+        shell("cd %s/saved && touch .notes intel/extra && mkdir -p box/in && cp ca.pem 'a b'",
+            folder->path),
+        0);
+    assert_int_equal(vedette("verify %s/saved", folder->path), 0);
+    assert_said("note .notes  ");
+    assert_said("note intel/extra  ");
+    assert_said("note box/  ");
+    assert_said("note a b  ");
+    assert_said("4 entries are not in the manifest");
+    assert_int_equal(vedette("restore %s/saved --data-dir %s/new", folder->path, folder->path), 0);
+    assert_int_equal(shell("ls -A %s/new | grep -e box -e notes", folder->path), 1);
+    /* Nor is one backup put into another. */
+    assert_int_equal(
+        vedette("backup %s/saved/box/next --data-dir %s", folder->path, folder->data), 1);
+    assert_said("saved, to which it does not belong");
+    assert_int_equal(shell("echo '{}' >%s/manifest.json", folder->path), 0);
+    assert_int_equal(vedette("backup %s/next --data-dir %s", folder->path, folder->data), 0);
 }
 
 /* What the manifest does not say: a file that was damaged before it was saved, a database of later make. */
@@ -467,6 +498,8 @@ int main(void)
             test_backup__gives_records_other_ids, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__damage_is_found, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_backup__what_does_not_belong_is_said, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_backup__stores_are_read, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
