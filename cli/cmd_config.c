@@ -48,6 +48,7 @@ static int config_check(const struct vd_invocation *invocation)
         .now_ms = vd_clock_utc_ms()};
     struct findings findings = {.file = file};
     struct vd_config config;
+    char error_text[2048];
 
     for (size_t i = 0; i < invocation->given_count; i++) {
         if (strcmp(invocation->given[i].name, "set") == 0) {
@@ -56,6 +57,10 @@ static int config_check(const struct vd_invocation *invocation)
     }
     if (file == NULL && vd_data_path(invocation->data_dir, VD_FILE_CONFIG, path) != VD_OK) {
         return vd_cli_fail("%.64s...: the path is too long", invocation->data_dir);
+    }
+    if (file == NULL &&
+        vd_data_dir_find(invocation->data_dir, error_text, sizeof error_text) != VD_OK) {
+        return vd_cli_fail("%s", error_text);
     }
     findings.file = file != NULL ? file : path;
     (void)vd_config_check(&source, &config, print_finding, &findings);

@@ -139,7 +139,8 @@ static void tell_faults(struct checking *c, const struct vd_pki_server *server)
             const char *file =
                 vd_pki_fault_text(fault, server, c->config->hub_name, text, sizeof text);
 
-            tell(c, VD_GRADE_PROBLEM, 0, file, "%s", text);
+            tell(c, fault == VD_PKI_KEY_OPEN ? VD_GRADE_WARNING : VD_GRADE_PROBLEM, 0, file, "%s",
+                text);
         }
     }
     if ((faults & VD_PKI_EXPIRED) == 0 &&
@@ -235,6 +236,9 @@ static void check_privacy(struct checking *c)
         tell(c, VD_GRADE_STOP, 0, c->source->dir, "%s", vd_error_text(vd_error_from_errno(errno)));
         return;
     }
+    if (strlen(c->source->dir) > VD_DATA_DIR_MAX) {
+        tell(c, VD_GRADE_STOP, 0, c->source->dir, VD_DATA_DIR_TOO_LONG);
+    }
     check_access(c);
     if ((status.st_mode & OTHERS) != 0) {
         tell(c, VD_GRADE_WARNING, 0, c->source->dir,
@@ -243,7 +247,7 @@ static void check_privacy(struct checking *c)
     }
     if (vd_data_path(c->source->dir, VD_FILE_CA_KEY, path) == VD_OK && stat(path, &status) == 0 &&
         (status.st_mode & OTHERS) != 0) {
-        tell(c, VD_GRADE_PROBLEM, 0, VD_FILE_CA_KEY,
+        tell(c, VD_GRADE_WARNING, 0, VD_FILE_CA_KEY,
             "open to others than its owner (mode %04o): it should be 0600",
             (unsigned)status.st_mode & 07777);
     }

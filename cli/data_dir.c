@@ -9,9 +9,14 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/str.h"
+
+_Static_assert(
+    VD_DATA_DIR_MAX + sizeof "/" VD_FILE_SOCKET == sizeof((struct sockaddr_un *)NULL)->sun_path,
+    "the socket's path fits");
 
 /* What a service writes into the lock file: a command that meets the lock can tell whom it waits for. */
 #define LOCK_SERVE "serve\n"

@@ -27,7 +27,12 @@
 #define VD_FILE_LOCK       "lock"
 #define VD_FILE_SOCKET     "api.sock"
 
-/* More than enough: the path of the socket in it may have 107 characters. */
+/* Of the directory's path: that of the socket in it then has 107, for which an address has room. */
+#define VD_DATA_DIR_MAX 98
+/* What is said of a longer one. */
+#define VD_DATA_DIR_TOO_LONG "its path is longer than 98 characters: no socket can be opened in it"
+
+/* More than enough. */
 #define VD_PATH_SIZE 512
 
 /* Writes `dir`/`name` into out. VD_E_LIMIT (out is then an empty text) if that is longer than a path can be. */

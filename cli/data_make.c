@@ -301,8 +301,13 @@ int vd_data_make(
 {
     char prefix[VD_PATH_SIZE];
     int held = -1;
-    int error = hold(dir, &held, error_text, error_size);
+    int error;
 
+    if (strlen(dir) > VD_DATA_DIR_MAX) {
+        snprintf(error_text, error_size, "%.512s: " VD_DATA_DIR_TOO_LONG, dir);
+        return VD_E_LIMIT;
+    }
+    error = hold(dir, &held, error_text, error_size);
     if (error != VD_OK) {
         return error;
     }

@@ -17,7 +17,7 @@ VD_NODISCARD int vd_data_dir_trim(const char *given, char out[VD_PATH_SIZE]);
 
 /*
  * Makes the data directory `dir`, which may be absent or empty; what one that was killed has left in it goes. VD_E_EXISTS: it is one
- * already, or holds other files; VD_E_BUSY: another makes one in it. On failure nothing is left but what others put there, and error_text
+ * already, or holds other files; VD_E_LIMIT: no service could work in a path of that length; VD_E_BUSY: another makes one in it. On failure nothing is left but what others put there, and error_text
  * says what is wrong and what to do. Only where the whole directory is in place and that could not be synced (VD_E_IO) it stays, and
  * error_text says so.
  */

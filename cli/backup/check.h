@@ -13,8 +13,8 @@
 struct vd_checks {
     json_t *list;
     unsigned bad;
-    unsigned
-        others; /* entries of a backup that are not in its manifest: such a line has "other" too, true */
+    /* Entries of a backup that are not in its manifest: their lines have "other" too, true. */
+    unsigned others;
 };
 
 /*

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cli/config_check.h"
+#include "cli/data_dir.h"
 #include "lib/clock.h"
 #include "tests/cli/folder.h"
 #include "tests/cli/program.h"
@@ -72,12 +73,12 @@ static void test_check__files_and_contradictions(void **state)
         {"echo no >server.pem", "server.pem: holds no certificate", true, false},
         {"cp ca.key server.key", "server.key: not the key of server.pem", true, false},
         {"chmod 644 master.key", "master.key: not authorised", true, false},
-        {"rm vedette.conf", "vedette.conf: not found", true, false},
+        {"rm vedette.conf", "bad is not a data directory: make one", true, false},
         {"echo hub.name = other.test >vedette.conf",
             "problem: server.pem: not for other.test (hub.name)", false, false},
         {"chmod 640 server.key", "server.key: open to others than its owner (mode 0640)", false,
-            false},
-        {"chmod 644 ca.key", "ca.key: open to others than its owner (mode 0644)", false, false},
+            true},
+        {"chmod 644 ca.key", "ca.key: open to others than its owner (mode 0644)", false, true},
         {"chmod 755 .", "warning: ", false, true},
         {"echo portal.directory = /no/such >>vedette.conf", "portal.directory: not a folder", false,
             false},
@@ -119,6 +120,27 @@ static void test_check__files_and_contradictions(void **state)
             folder->path, folder->data),
         1);
     assert_said("problem: security.folders: /no/such is not a folder");
+}
+
+/* Said before the service starts, and before anything is made. */
+static void test_check__too_long_a_path(void **state)
+{
+    const struct folder *folder = *state;
+    char name[VD_DATA_DIR_MAX + 2];
+
+    make(folder);
+    memset(name, 'n', sizeof name);
+    name[VD_DATA_DIR_MAX - strlen(folder->path)] = '\0'; /* with the slash it is one too many */
+    assert_int_equal(vedette("init --data-dir %s/%s", folder->path, name), 1);
+    assert_said("longer than 98 characters");
+    assert_int_equal(entries(folder->path), 1);
+    assert_int_equal(shell("mv %s %s/%s", folder->data, folder->path, name), 0);
+    assert_int_equal(vedette("config check --data-dir %s/%s", folder->path, name), 1);
+    assert_said("longer than 98 characters");
+    assert_int_equal(vedette("config check --data-dir %s/%s", folder->path, name + 1), 1);
+    assert_said("is not a data directory");
+    assert_int_equal(vedette("init --data-dir %s/%s", folder->path, name + 1), 0);
+    assert_int_equal(vedette("config check --data-dir %s/%s", folder->path, name + 1), 0);
 }
 
 struct findings {
@@ -253,6 +275,7 @@ int main(void)
         TEST(what_init_makes_is_good),
         TEST(each_line),
         TEST(files_and_contradictions),
+        TEST(too_long_a_path),
         TEST(certificate_ends),
         TEST(folder_of_another),
         TEST(files_of_another),
