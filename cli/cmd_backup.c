@@ -245,6 +245,7 @@ static int restore(
         .manifest = manifest};
     char error_text[1024] = "";
     char cut[VD_TIME_TEXT_SIZE];
+    char word[VD_WORD_SIZE];
 
     if (wish.key_file == NULL && !manifest->has_master_key) {
         return vd_cli_fail(
@@ -257,7 +258,7 @@ static int restore(
     vd_time_format(manifest->cut_ms, cut);
     printf("%s is as it was on %s (hub %s, vedette %s)\n"
            "start the service:   vedette serve --data-dir %s\n",
-        dir, cut, manifest->hub_name, manifest->version, dir);
+        dir, cut, manifest->hub_name, manifest->version, vd_path_word(dir, word));
     return VD_EXIT_OK;
 }
 

@@ -208,6 +208,7 @@ int vd_cmd_init(const struct vd_invocation *invocation)
     const char *store = vd_invocation_value(invocation, "store");
     const char *hub_name = vd_invocation_value(invocation, "hub-name");
     char dir[VD_PATH_SIZE];
+    char word[VD_WORD_SIZE];
     char own_name[VD_HOST_NAME_MAX + 1];
     char error_text[1024] = "";
     struct wish wish = {invocation, NULL};
@@ -233,6 +234,6 @@ int vd_cmd_init(const struct vd_invocation *invocation)
            "devices trust        %s/%s\n"
            "start the service:   vedette serve --data-dir %s\n"
            "make a device:       vedette device create --data-dir %s ID\n",
-        dir, hub_name, dir, VD_FILE_CA, dir, dir);
+        dir, hub_name, dir, VD_FILE_CA, vd_path_word(dir, word), vd_path_word(dir, word));
     return VD_EXIT_OK;
 }

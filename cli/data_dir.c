@@ -38,6 +38,28 @@ int vd_data_config_path(const char *dir, const char *path, char out[VD_PATH_SIZE
                                              : vd_data_path(dir, path, out);
 }
 
+const char *vd_path_word(const char *path, char out[VD_WORD_SIZE])
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,:=@%";
+    size_t at = 0;
+
+    if (path[0] != '\0' && path[strspn(path, plain)] == '\0') {
+        snprintf(out, VD_WORD_SIZE, "%s", path);
+        return out;
+    }
+    out[at++] = '\'';
+    for (; *path != '\0' && at < VD_WORD_SIZE - 6; path++) {
+        if (*path == '\'') {
+            at += (size_t)snprintf(out + at, VD_WORD_SIZE - at, "'\\''");
+        } else {
+            out[at++] = *path;
+        }
+    }
+    snprintf(out + at, VD_WORD_SIZE - at, "'");
+    return out;
+}
+
 bool vd_data_dir_is_initialised(const char *dir)
 {
     char path[VD_PATH_SIZE];
@@ -81,6 +103,7 @@ static void name_user(uid_t user, char *out, size_t size)
 
 void vd_data_dir_advise(const char *dir, char *out, size_t size)
 {
+    char word[VD_WORD_SIZE];
     char name[128];
     struct stat owned;
 
@@ -95,13 +118,13 @@ void vd_data_dir_advise(const char *dir, char *out, size_t size)
     }
     name_user(owned.st_uid, name, sizeof name);
     if (owned.st_uid == geteuid()) {
-        snprintf(
-            out, size, "not all that is in it belongs to this user: `chown -R %s %s`", name, dir);
+        snprintf(out, size, "not all that is in it belongs to this user: `chown -R %s %s`", name,
+            vd_path_word(dir, word));
     } else if (owned.st_uid == 0) {
         snprintf(out, size,
             "it belongs to root: run as the user who owns it, or, if root has restored it, give it to "
             "the service's user: `chown -R USER %s`",
-            dir);
+            vd_path_word(dir, word));
     } else {
         snprintf(out, size, "it belongs to %s: run as the user who owns it", name);
     }
@@ -126,6 +149,7 @@ void vd_data_dir_error_text(const char *dir, int error, char *out, size_t size)
 int vd_data_dir_find(const char *dir, char *error_text, size_t error_size)
 {
     char path[VD_PATH_SIZE];
+    char word[VD_WORD_SIZE];
     int error = vd_data_path(dir, VD_FILE_CONFIG, path);
 
     if (error == VD_OK && access(path, R_OK) != 0) {
@@ -141,7 +165,7 @@ int vd_data_dir_find(const char *dir, char *error_text, size_t error_size)
     snprintf(error_text, error_size,
         "%s is not a data directory: make one with `vedette init --data-dir %s`, or name yours by "
         "--data-dir or VEDETTE_DATA_DIR",
-        dir, dir);
+        dir, vd_path_word(dir, word));
     return VD_E_NOT_FOUND;
 }
 

@@ -41,6 +41,11 @@ VD_NODISCARD int vd_data_path(const char *dir, const char *name, char out[VD_PAT
 /* A path of the configuration: below `dir` unless it begins at the root; empty stays empty. VD_E_LIMIT likewise. */
 VD_NODISCARD int vd_data_config_path(const char *dir, const char *path, char out[VD_PATH_SIZE]);
 
+/* Room for a path as a word of a shell: each character may take four. */
+#define VD_WORD_SIZE (4 * VD_PATH_SIZE + 3)
+/* Writes it into out, quoted where it has to be, for commands that are shown. Cut where it does not fit. Returns out. */
+const char *vd_path_word(const char *path, char out[VD_WORD_SIZE]);
+
 /* True if `vedette init` has made it. False too if this user cannot see that. */
 bool vd_data_dir_is_initialised(const char *dir);
 

@@ -61,6 +61,7 @@ static enum target look_at(const char *dir)
 /* VD_OK: nothing in `dir` is in the way, or it is absent. */
 static int judge(const char *dir, char *error_text, size_t error_size)
 {
+    char word[VD_WORD_SIZE];
     enum target target;
     int error;
 
@@ -68,7 +69,7 @@ static int judge(const char *dir, char *error_text, size_t error_size)
         snprintf(error_text, error_size,
             "%.400s is initialised already, and was left as it is. Use it with `vedette serve "
             "--data-dir %.400s`, or name another directory",
-            dir, dir);
+            dir, vd_path_word(dir, word));
         return VD_E_EXISTS;
     }
     target = look_at(dir);

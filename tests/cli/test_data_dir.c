@@ -33,6 +33,28 @@ static void test_data_dir__paths(void **state)
     assert_false(vd_data_dir_is_initialised("/nowhere"));
 }
 
+/* As a shell reads it. */
+static void test_data_dir__word(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/var/lib/vedette-2_b.c", "/var/lib/vedette-2_b.c"},
+        {"sp ace/d", "'sp ace/d'"},
+        {"it's", "'it'\\''s'"},
+        {"$(x)", "'$(x)'"},
+        {"", "''"},
+    };
+    char word[VD_WORD_SIZE];
+    char quotes[VD_PATH_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(vd_path_word(cases[i][0], word), cases[i][1]);
+    }
+    memset(quotes, '\'', sizeof quotes);
+    quotes[sizeof quotes - 1] = '\0';
+    assert_int_equal(strlen(vd_path_word(quotes, word)), 4 * (sizeof quotes - 1) + 2);
+}
+
 /* Each pair of purposes: the second one waits for the first, and knows what it waits for. */
 static void test_data_dir__lock(void **state)
 {
@@ -161,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_data_dir__paths),
+        cmocka_unit_test(test_data_dir__word),
         cmocka_unit_test_setup_teardown(test_data_dir__lock, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_data_dir__lock_needs_the_directory, folder_set_up, folder_tear_down),
