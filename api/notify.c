@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Sinks of notifications, what they have, and what they would not take. */
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <unistd.h>
+
 #include "api/handlers.h"
 #include "center/notify/notifier.h"
 #include "center/notify/sink.h"
@@ -117,6 +123,40 @@ static bool may_be(
     return error == VD_OK;
 }
 
+/*
+ * Whether the file of a sink can be written, or made. It is not made: a command of root may ask, and the service is to own it. Where
+ * a file system has no unnamed files, nobody can tell.
+ */
+static bool can_write(const char *kind, const json_t *settings, struct vd_api_answer *answer)
+{
+    const char *path = text_of(settings, "path");
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    int fd;
+
+    if (strcmp(kind, "file") != 0 || slash == NULL || slash - path >= (ptrdiff_t)sizeof folder) {
+        return true;
+    }
+    fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    }
+    if (fd >= 0) {
+        close(fd);
+    } else if (errno == ENOENT || errno == ENOTDIR) {
+        vd_api_fail(answer, 400, "InvalidSink", "%s: its folder is not there", path);
+        return false;
+    } else if (errno == EACCES || errno == EPERM || errno == EROFS) {
+        vd_api_fail(answer, 400, "InvalidSink", "%s cannot be written by user %d, who is to: %s",
+            path, (int)geteuid(),
+            errno == EROFS ? "its file system is mounted read-only"
+                           : "not authorised, or not named in security.folders");
+        return false;
+    }
+    return true;
+}
+
 /* "whsec_" and base64, as Standard Webhooks write it. */
 static int make_secret(char out[SECRET_SIZE])
 {
@@ -156,7 +196,8 @@ void vd_api_notify_add(
     if (!json_is_object(row.settings)) {
         vd_api_fail(answer, 400, "InvalidSink", "settings is to be an object");
     } else if (vd_api_may_set(args, row.settings, answer) &&
-        may_be(row.kind, row.settings, row.secret, answer)) {
+        may_be(row.kind, row.settings, row.secret, answer) &&
+        can_write(row.kind, row.settings, answer)) {
         error = vd_sinks_add(api->alerts, &row);
         if (error == VD_E_INVALID) {
             vd_api_fail(answer, 400, "InvalidSink",

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -227,6 +229,23 @@ static void test_routes__tests_and_letters(void **state)
     (void)ask(f, "DELETE", "/notify/hook", "", 404);
 }
 
+/* To a file whose folder goes once the sink is made; none is made where it is not there. */
+static void add_lost_sink(struct fixture *f)
+{
+    char folder[256];
+    char body[512];
+
+    snprintf(folder, sizeof folder, "%s/gone", f->folder);
+    snprintf(body, sizeof body,
+        "{\"name\":\"nowhere\",\"kind\":\"file\",\"settings\":{\"path\":\"%s/x\"}}", folder);
+    (void)ask(f, "POST", "/notify", body, 400);
+    assert_non_null(strstr(
+        text_at(json_object_get(f->body, "error"), "message"), "/gone/x: its folder is not there"));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)ask(f, "POST", "/notify", body, 201);
+    assert_int_equal(rmdir(folder), 0); /* and nothing was made in it */
+}
+
 static void test_routes__the_list_says_how_they_do(void **state)
 {
     struct fixture *f = *state;
@@ -234,8 +253,7 @@ static void test_routes__the_list_says_how_they_do(void **state)
     const char *said = NULL;
 
     assert_int_equal(vd_notifier_start(f->store, &vd_notify_rhythm_default, &f->notifier), VD_OK);
-    (void)ask(f, "POST", "/notify",
-        "{\"name\":\"nowhere\",\"kind\":\"file\",\"settings\":{\"path\":\"/nonexistent/x\"}}", 201);
+    add_lost_sink(f);
     (void)ask(f, "POST", "/notify/nowhere/test", "", 204);
     while (said == NULL || strcmp(said, "failing") != 0) {
         const json_t *list = json_object_get(ask(f, "GET", "/notify", "", 200), "sinks");
@@ -270,8 +288,7 @@ static void test_routes__the_overview_tells_of_sinks_that_fail(void **state)
     const char *said = NULL;
 
     assert_null(notice_of(f, "NotificationsFailing"));
-    (void)ask(f, "POST", "/notify",
-        "{\"name\":\"nowhere\",\"kind\":\"file\",\"settings\":{\"path\":\"/nonexistent/x\"}}", 201);
+    add_lost_sink(f);
     for (int i = 0; i < 99; i++) {
         (void)ask(f, "POST", "/notify/nowhere/test", "", 204);
     }

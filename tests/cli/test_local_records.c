@@ -109,7 +109,7 @@ static void test_local_records__each_operation(void **state)
         {"DELETE", "/queries/q", NULL, 204,
             {"Vedette/queries/delete", "\"Succeeded\"", "/HUB/queries/q\""}},
         {"POST", "/notify",
-            "{\"name\":\"s\",\"kind\":\"file\",\"settings\":{\"path\":\"/nowhere/x\"}}", 201,
+            "{\"name\":\"s\",\"kind\":\"file\",\"settings\":{\"path\":\"/tmp/nowhere\"}}", 201,
             {"Vedette/sinks/write", "\"Succeeded\"", "/HUB/sinks/s\""}},
         {"POST", "/notify/s/test", NULL, 204,
             {"Vedette/sinks/test/action", "\"Succeeded\"", "/HUB/sinks/s\""}},
