@@ -11,6 +11,7 @@
 
 #include "api/audit_watch.h"
 #include "api/fleet.h"
+#include "api/health.h"
 #include "cli/backup/backup.h"
 #include "cli/command.h"
 #include "cli/data_dir.h"
@@ -23,6 +24,10 @@
 
 /* Longer than the longest query may take. */
 #define ANSWER_TIMEOUT_S 3660L
+/* So long nothing comes before it is asked whether the service lives. */
+#define QUIET_MS 3000
+/* So long that answer may take, which waits for nothing: not for the workers that answer the rest. */
+#define LIFE_TIMEOUT_S 10L
 /* The largest answer that is taken: a query's rows. */
 #define ANSWER_MAX_BYTES (512UL << 20)
 
@@ -43,11 +48,21 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return body->error == VD_OK ? size * count : 0;
 }
 
+/* What is known of a call while its answer is waited for. */
+struct waiting {
+    const char *socket_path;
+    const struct vd_api_request *request;
+    curl_off_t moved;  /* bytes, both ways */
+    int64_t judged_ms; /* when something had come, or the service said that it lives */
+    bool is_stuck;
+};
+
 /* Ends the call once nobody waits for its answer; the service sees that then. */
 static int look_whether_gone(void *context, curl_off_t download, curl_off_t downloaded,
     curl_off_t upload, curl_off_t uploaded)
 {
-    const struct vd_api_request *request = context;
+    const struct waiting *waiting = context;
+    const struct vd_api_request *request = waiting->request;
 
     (void)download;
     (void)downloaded;
@@ -56,8 +71,8 @@ static int look_whether_gone(void *context, curl_off_t download, curl_off_t down
     return request->is_gone != NULL && atomic_load(request->is_gone);
 }
 
-static CURL *curl_for(const char *socket_path, const struct vd_api_request *request,
-    const char *url, struct curl_slist *headers, struct vd_buf *body, char *reason)
+/* As one calls the service. */
+static CURL *curl_at(const char *socket_path, const char *url, long timeout_s)
 {
     CURL *curl = curl_easy_init();
 
@@ -70,9 +85,62 @@ static CURL *curl_for(const char *socket_path, const struct vd_api_request *requ
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_gone);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, answer_timeout_s);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
+    return curl;
+}
+
+static size_t drop_body(char *data, size_t size, size_t count, void *context)
+{
+    (void)data;
+    (void)context;
+    return size * count;
+}
+
+/* Whatever it answers shows that it lives; that it has ended the call itself sees. */
+static bool says_nothing(struct waiting *waiting)
+{
+    CURL *curl =
+        curl_at(waiting->socket_path, "http://localhost" VD_HEALTH_LOCAL_PATH, LIFE_TIMEOUT_S);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    if (curl != NULL) {
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_gone);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, waiting);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop_body);
+        code = curl_easy_perform(curl);
+        curl_easy_cleanup(curl);
+    }
+    return code == CURLE_OPERATION_TIMEDOUT;
+}
+
+/* Ends it too once the service is stuck; what only takes its time is waited for. */
+static int look_whether_stuck(void *context, curl_off_t download, curl_off_t downloaded,
+    curl_off_t upload, curl_off_t uploaded)
+{
+    struct waiting *waiting = context;
+    const int64_t now_ms = vd_clock_monotonic_ms();
+
+    if (downloaded + uploaded != waiting->moved) {
+        waiting->moved = downloaded + uploaded;
+        waiting->judged_ms = now_ms;
+    } else if (now_ms - waiting->judged_ms >= QUIET_MS && answer_timeout_s > LIFE_TIMEOUT_S) {
+        waiting->is_stuck = says_nothing(waiting);
+        waiting->judged_ms = vd_clock_monotonic_ms();
+    }
+    return waiting->is_stuck || look_whether_gone(context, download, downloaded, upload, uploaded);
+}
+
+static CURL *curl_for(struct waiting *waiting, const char *url, struct curl_slist *headers,
+    struct vd_buf *body, char *reason)
+{
+    const struct vd_api_request *request = waiting->request;
+    CURL *curl = curl_at(waiting->socket_path, url, answer_timeout_s);
+
+    if (curl == NULL) {
+        return NULL;
+    }
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_stuck);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, waiting);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
@@ -104,6 +172,24 @@ static int answer_parse(
     return VD_OK;
 }
 
+static int error_of(CURLcode code, bool is_stuck)
+{
+    switch (code) {
+    case CURLE_OUT_OF_MEMORY:
+        return VD_E_NOMEM;
+    case CURLE_COULDNT_CONNECT:
+        return VD_E_NOT_FOUND;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        return VD_E_CLOSED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return VD_E_TIMEOUT;
+    default:
+        return is_stuck ? VD_E_TIMEOUT : VD_E_IO;
+    }
+}
+
 /* VD_E_NOT_FOUND: nobody listens there. */
 static int call_socket(const char *socket_path, const struct vd_api_request *request,
     struct vd_api_answer *answer, char *error_text, size_t error_size)
@@ -113,8 +199,10 @@ static int call_socket(const char *socket_path, const struct vd_api_request *req
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     char reason[CURL_ERROR_SIZE] = "";
     CURLcode code = CURLE_OUT_OF_MEMORY;
+    struct waiting waiting = {
+        .socket_path = socket_path, .request = request, .judged_ms = vd_clock_monotonic_ms()};
     long status = 0;
-    int error = VD_E_NOMEM;
+    int error;
     CURL *curl;
 
     vd_buf_printf(&url, "http://localhost%s%s%s", request->path,
@@ -122,23 +210,20 @@ static int call_socket(const char *socket_path, const struct vd_api_request *req
         request->query != NULL ? request->query : "");
     vd_buf_append(&url, "", 1);
     curl = url.error == VD_OK && headers != NULL
-        ? curl_for(socket_path, request, (const char *)url.data, headers, &body, reason)
+        ? curl_for(&waiting, (const char *)url.data, headers, &body, reason)
         : NULL;
     if (curl != NULL) {
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_cleanup(curl);
     }
-    if (code == CURLE_OK) {
-        error = answer_parse(&body, status, answer, reason);
-    } else if (code == CURLE_COULDNT_CONNECT) {
-        error = VD_E_NOT_FOUND;
-    } else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) {
-        error = VD_E_CLOSED;
-    } else if (code == CURLE_OPERATION_TIMEDOUT) {
-        error = VD_E_TIMEOUT;
-    } else if (code != CURLE_OUT_OF_MEMORY) {
-        error = VD_E_IO;
+    error = code == CURLE_OK ? answer_parse(&body, status, answer, reason)
+                             : error_of(code, waiting.is_stuck);
+    if (waiting.is_stuck) {
+        snprintf(reason, sizeof reason,
+            "it neither answers nor says within %ld s that it lives: it is stuck, or has too much to "
+            "do; end it and start it again if that stays so",
+            LIFE_TIMEOUT_S);
     }
     if (error != VD_OK) {
         snprintf(error_text, error_size, "the service at %s: %s", socket_path,

@@ -12,12 +12,13 @@
 /*
  * Answers the request by the service that runs on the data directory, or else by opening the stores here.
  * Waits for up to 10 s while a service starts or another command works.
- * On failure error_text says what to do. VD_E_CLOSED: the service ended meanwhile.
+ * On failure error_text says what to do. VD_E_CLOSED: the service ended meanwhile. VD_E_TIMEOUT: it is stuck; while it says that it
+ * lives its answer is waited for, longer than the longest query may take.
  */
 VD_NODISCARD int vd_client_call(const char *data_dir, const struct vd_api_request *request,
     struct vd_api_answer *answer, char *error_text, size_t error_size);
 
-/* Of the calls that follow: VD_E_TIMEOUT where the service does not answer so long. At first: longer than the longest query. */
+/* Of the calls that follow: VD_E_TIMEOUT where the service does not answer so long. Up to 10 s it is not asked whether it lives. */
 void vd_client_set_timeout(long seconds);
 
 /* The same, with faults of either kind said on stderr: the answer's JSON (of a 204: null), the caller's to free; NULL. */

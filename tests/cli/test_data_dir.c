@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -88,6 +90,43 @@ static void test_data_dir__lock_needs_the_directory(void **state)
     assert_int_equal(fd, -1);
 }
 
+static void make_initialised(const struct folder *folder)
+{
+    char config[VD_PATH_SIZE];
+    FILE *file;
+
+    assert_int_equal(mkdir(folder->data, 0700), 0);
+    assert_int_equal(vd_data_path(folder->data, VD_FILE_CONFIG, config), VD_OK);
+    file = fopen(config, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(chmod(config, 0600), 0);
+}
+
+/* As of a service that is stopped by a signal: the kernel takes connections for it, and nobody answers. */
+static void test_data_dir__service_is_stuck(void **state)
+{
+    const struct folder *folder = *state;
+    const struct vd_api_request request = {.method = "GET", .path = "/status"};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct vd_api_answer answer = {0};
+    char text[1024] = "";
+    bool serving = false;
+    int lock = -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    make_initialised(folder);
+    assert_int_equal(vd_data_lock(folder->data, VD_LOCK_SERVE, &lock, &serving), VD_OK);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/" VD_FILE_SOCKET, folder->data);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(
+        vd_client_call(folder->data, &request, &answer, text, sizeof text), VD_E_TIMEOUT);
+    assert_non_null(strstr(text, "neither answers nor says"));
+    close(fd);
+    close(lock);
+}
+
 /* ---- Other users ---- */
 
 #define OTHER_USER 65533
@@ -124,17 +163,12 @@ static void test_data_dir__of_another_user(void **state)
     struct stat status;
     bool serving = false;
     int lock = -1;
-    FILE *file;
 
     if (geteuid() != 0) {
         skip();
     }
-    assert_int_equal(mkdir(folder->data, 0700), 0);
+    make_initialised(folder);
     assert_int_equal(vd_data_path(folder->data, VD_FILE_CONFIG, config), VD_OK);
-    file = fopen(config, "w");
-    assert_non_null(file);
-    fclose(file);
-    assert_int_equal(chmod(config, 0600), 0);
     expect_denied(folder->data, "a folder above it is closed to this user");
     assert_int_equal(chmod(folder->path, 0711), 0);
     expect_denied(folder->data, "it belongs to root: run as the user who owns it, or");
@@ -187,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_data_dir__lock, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_data_dir__lock_needs_the_directory, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_data_dir__service_is_stuck, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
             test_data_dir__of_another_user, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(
