@@ -377,6 +377,21 @@ static bool visit(void *context, const struct vd_fleet_device *device)
     return ward->error == VD_OK && ward->devices < DEVICES_SHOWN;
 }
 
+/* Nobody is in it, and nobody has made it. */
+static bool is_unknown(const struct ward *ward)
+{
+    json_t *groups = NULL;
+    bool unknown;
+
+    if (ward->group == NULL || ward->devices > 0 || strcmp(ward->group, "default") == 0) {
+        return false;
+    }
+    unknown = vd_groups_list(ward->api->alerts, ward->group, &groups) == VD_OK &&
+        json_array_size(groups) == 0;
+    json_decref(groups);
+    return unknown;
+}
+
 void vd_api_doctor_group(
     const struct vd_api *api, const struct vd_api_args *args, struct vd_api_answer *answer)
 {
@@ -387,6 +402,12 @@ void vd_api_doctor_group(
     if (error != VD_OK) {
         json_decref(ward.alerts);
         vd_api_fail_error(answer, error, "the devices");
+        return;
+    }
+    if (is_unknown(&ward)) {
+        json_decref(ward.alerts);
+        vd_api_fail(answer, 404, "NotFound",
+            "%.200s: no device is in this group, and it has no rules", ward.group);
         return;
     }
     vd_api_reply(answer, 200,

@@ -66,11 +66,16 @@ bool vd_alert_query(const struct vd_invocation *invocation, struct vd_buf *query
     static const char *const names[] = {"device", "type", "cause", "severity", "state", "from",
         "to", "text", "group", "limit", "before"};
     const char *since = vd_invocation_value(invocation, "since");
+    const char *limit = vd_invocation_value(invocation, "limit");
     const int64_t seconds = since != NULL ? vd_duration_seconds(since) : 0;
     char from[VD_TIME_TEXT_SIZE];
 
     if (since != NULL && seconds == 0) {
         vd_cli_fail("--since is to be a time such as 90m, 12h or 7d");
+        return false;
+    }
+    if (limit != NULL && limit[strspn(limit, "0")] == '\0') { /* to the API 0 is no limit */
+        vd_cli_fail("--limit is to be a number from 1 on");
         return false;
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

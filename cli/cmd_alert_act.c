@@ -32,6 +32,10 @@ static char *act_body(const struct vd_invocation *invocation, const char *action
         vd_cli_fail("--for is to be a time such as 30m, 12h or 7d");
         return NULL;
     }
+    if (lasts != NULL && vd_invocation_value(invocation, "once") != NULL) {
+        vd_cli_fail("--for is how long later ones are dismissed too, and with --once none is");
+        return NULL;
+    }
     body = json_pack("{s:s, s:s*, s:s*}", "action", action, "text", text, "reason", reason);
     if (body != NULL && seconds > 0) {
         vd_time_format(vd_clock_utc_ms() + seconds * 1000, until);

@@ -72,8 +72,8 @@ static int token_create(const struct vd_invocation *invocation)
         return vd_cli_usage(invocation, "--name and --role are needed");
     }
     if (expires != NULL && expires_s == 0) {
-        return vd_cli_usage(
-            invocation, "--expires %s: not a number with s, m, h, d or w behind it", expires);
+        return vd_cli_usage(invocation,
+            "--expires %s: not a number above 0 with s, m, h, d or w behind it", expires);
     }
     body = create_body(name, role, expires_s);
     if (body == NULL) {

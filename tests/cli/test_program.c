@@ -492,6 +492,30 @@ static void test_program__paths_for_the_service(void **state)
     assert_said("`vedette device list` shows those that are there");
 }
 
+/* In the words of the options, not of the API behind them. */
+static void test_program__options_that_say_nothing(void **state)
+{
+    const struct folder *folder = *state;
+
+    assert_int_equal(vedette("init --hub-name h --data-dir %s", folder->data), 0);
+    assert_int_equal(vedette("alert list --limit 0 --data-dir %s", folder->data), 1);
+    assert_said("--limit is to be a number from 1 on");
+    assert_int_equal(
+        vedette("alert dismiss --reason Expected --once --for 7d --data-dir %s", folder->data), 1);
+    assert_said("with --once none is");
+    assert_int_equal(
+        vedette("token create --name n --role reader --expires 0d --data-dir %s", folder->data), 2);
+    assert_said("--expires 0d: not a number above 0");
+    assert_int_equal(vedette("doctor --group none --data-dir %s", folder->data), 1);
+    assert_said("none: no device is in this group, and it has no rules");
+    assert_int_equal(vedette("doctor --group default --data-dir %s", folder->data), 0);
+    assert_int_equal(shell("printf %%s '{\"timeWindowRules\":[]}' >%s/rules", folder->path), 0);
+    assert_int_equal(
+        vedette("group set lab %s/rules --data-dir %s", folder->path, folder->data), 0);
+    assert_int_equal(vedette("doctor --group lab --data-dir %s", folder->data), 0);
+    assert_said("0 devices");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(test_program__##name, folder_set_up, folder_tear_down)
 
@@ -505,6 +529,7 @@ int main(void)
         TEST(commands_without_a_service),
         TEST(rows_left_out),
         TEST(paths_for_the_service),
+        TEST(options_that_say_nothing),
         TEST(twins_and_messages),
         TEST(wrong_configuration),
         TEST(newer_database),
