@@ -67,6 +67,7 @@ struct vd_api {
     const struct vd_recorder *recorder;  /* of the activity log; NULL: nothing is recorded */
     struct vd_audit *audit;              /* the audit trail; NULL likewise */
     uint16_t https_port; /* on which back ends and the management API are served; 0: they are not */
+    bool has_portal;     /* the portal's pages are served there too */
     atomic_uint query_max_rows; /* set by vd_api_set_query_limits */
     atomic_uint query_timeout_ms;
     vd_api_backup *backup; /* NULL: none can be written */

@@ -434,6 +434,7 @@ static int start_https(struct service *service, char *error_text, size_t error_s
     }
     if (error == VD_OK) {
         service->api.https_port = vd_http_port(service->https);
+        service->api.has_portal = vd_portal_has_pages(service->portal);
     }
     return error;
 }
@@ -534,7 +535,7 @@ static void say_ready(const struct service *service)
     if (service->https != NULL) {
         vd_listen_format(&service->config.https_listen, vd_http_port(service->https), listen);
         vd_portal_url(&service->api, portal);
-        printf(" https=%s portal=%s", listen, portal);
+        printf(" https=%s%s%s", listen, portal[0] != '\0' ? " portal=" : "", portal);
     }
     printf("\n");
     fflush(stdout);

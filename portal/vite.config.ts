@@ -44,6 +44,7 @@ export default defineConfig({
         target: 'es2022',
         assetsInlineLimit: 0, // the page's policy allows no data: URLs
         modulePreload: { polyfill: false },
+        outDir: '../build/release/portal/dist', // where the program of that build looks
         emptyOutDir: true,
     },
     cacheDir: '../build/portal-cache',

@@ -293,7 +293,7 @@ static void say_no_pages(struct vd_http_answer *answer)
 {
     static const char text[] =
         "This service has no pages of the portal.\n"
-        "Build them in the source tree by `npm ci && npm run build` in portal/, or set\n"
+        "Build them in the source tree by `cmake --build build/release --target portal`, or set\n"
         "portal.directory in vedette.conf to the folder that they are in; then start it again.\n";
     struct vd_http_content *content = vd_http_content_new();
 
@@ -427,7 +427,7 @@ bool vd_portal_has_pages(const struct vd_portal *portal)
 void vd_portal_url(const struct vd_api *api, char out[VD_PORTAL_URL_SIZE])
 {
     out[0] = '\0';
-    if (api->https_port != 0) {
+    if (api->https_port != 0 && api->has_portal) {
         snprintf(out, VD_PORTAL_URL_SIZE, "https://%.*s:%u" VD_PORTAL_PATH,
             (int)strcspn(api->host_name, ":"), api->host_name, api->https_port);
     }

@@ -36,7 +36,7 @@ VD_NODISCARD int vd_portal_new(const struct vd_portal_config *config, struct vd_
 /* No server may hold its face any more. NULL is allowed. */
 void vd_portal_free(struct vd_portal *portal);
 
-/* Where people find it: "https://hub.example:8443/portal/"; "" where nothing is served over HTTPS. */
+/* Where people find it: "https://hub.example:8443/portal/"; "" where no pages are served. */
 #define VD_PORTAL_URL_SIZE (VD_HOST_NAME_MAX + 32)
 void vd_portal_url(const struct vd_api *api, char out[VD_PORTAL_URL_SIZE]);
 

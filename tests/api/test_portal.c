@@ -349,6 +349,7 @@ static void test_portal__without_pages(void **state)
     assert_int_equal(portal_ask("GET", "/portal/", NULL, NULL), 404);
     assert_string_equal(portal_header("Content-Type"), "text/plain; charset=utf-8");
     assert_non_null(strstr(portal_got.body, "portal.directory"));
+    assert_non_null(strstr(portal_got.body, "cmake --build build/release --target portal"));
     portal_sign_in(VD_ROLE_READER, &session);
     assert_int_equal(portal_ask_as(&session, "GET", "/portal/api/feeds", NULL), 200);
 }

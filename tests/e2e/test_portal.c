@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <curl/curl.h>
@@ -232,6 +233,32 @@ static void test_portal__events(void **state)
     assert_int_equal(page.ended, CURLE_OK);
 }
 
+/* Nobody is sent to an address that has nothing to show. */
+static void test_portal__not_announced_without_pages(void **state)
+{
+    char path[256];
+    char *ready;
+    const char *newest;
+    json_t *status;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/pages/index.html", hub.data);
+    assert_int_equal(unlink(path), 0);
+    e2e_hub_start(&hub);
+    status = e2e_status(&hub);
+    assert_null(json_object_get(status, "portal"));
+    json_decref(status);
+    ready = e2e_read_file(hub.ready, NULL);
+    assert_non_null(ready);
+    newest = ready;
+    for (const char *line = ready; line != NULL; line = strstr(line + 1, "ready hub=")) {
+        newest = line;
+    }
+    assert_non_null(strstr(newest, " https="));
+    assert_null(strstr(newest, " portal="));
+    free(ready);
+}
+
 static int make_scene(void **state)
 {
     char path[256];
@@ -274,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_portal__pages_and_api),
         cmocka_unit_test(test_portal__events),
+        cmocka_unit_test(test_portal__not_announced_without_pages),
     };
     const int cannot = e2e_begin(0, programs);
 
