@@ -171,7 +171,7 @@ bool vd_query_tell_cut(const json_t *result)
     if (strcmp(limit, "rows") == 0) {
         fprintf(stderr,
             "vedette: there is more: the result was cut off after %zu rows, the limit of "
-            "query.max_rows; raise it in vedette.conf and restart the service, or narrow the "
+            "query.max_rows; raise it in vedette.conf and `vedette reload`, or narrow the "
             "query\n",
             json_array_size(json_object_get(result, "rows")));
     } else if (strcmp(limit, "values") == 0) {
