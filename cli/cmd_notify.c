@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cmd_alert.h"
 #include "cli/commands.h"
 #include "cli/list.h"
 #include "cli/read_file.h"
@@ -26,6 +27,8 @@ static json_t *call(const struct vd_invocation *invocation, const char *method, 
 
 static void add_sink(struct vd_table *table, const json_t *sink)
 {
+    char failed[VD_SHORT_TIME_SIZE];
+
     vd_table_add(table, vd_member_text(sink, "name"));
     vd_table_add(table, vd_member_text(sink, "kind"));
     vd_table_add(table, vd_member_text(sink, "minSeverity"));
@@ -33,16 +36,17 @@ static void add_sink(struct vd_table *table, const json_t *sink)
     vd_table_add_number(table, vd_member_number(sink, "waiting"));
     vd_table_add_number(table, vd_member_number(sink, "delivered"));
     vd_table_add_number(table, vd_member_number(sink, "dead"));
+    vd_table_add(table, vd_short_time(sink, "lastErrorTime", failed));
     vd_table_add(table, vd_member_text(sink, "lastError"));
 }
 
 static int notify_list(const struct vd_invocation *invocation)
 {
-    static const char *const columns[] = {
-        "SINK", "KIND", "FROM", "STATE", "WAITING", "DELIVERED", "DEAD", "LAST ERROR"};
+    static const char *const columns[] = {"SINK", "KIND", "FROM", "STATE", "WAITING", "DELIVERED",
+        "DEAD", "FAILED (UTC)", "LAST ERROR"};
     static const struct vd_list list = {.rows = "sinks",
         .columns = columns,
-        .column_count = 8,
+        .column_count = 9,
         .add = add_sink,
         .is_answer_printed = true};
 

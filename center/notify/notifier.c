@@ -122,6 +122,7 @@ static bool deliver(struct worker *w, const struct vd_outbox_item *item)
         struct vd_http_post_failure failure = {0};
         int error = w->sink->ops->deliver(w->sink, item, &failure);
         int64_t rest_ms = pause_ms;
+        const char *reason;
 
         if (error == VD_OK) {
             note(w, false, "");
@@ -138,13 +139,15 @@ static bool deliver(struct worker *w, const struct vd_outbox_item *item)
         if (error == VD_E_CLOSED) {
             return false;
         }
-        note(w, true, failure.reason[0] != '\0' ? failure.reason : vd_error_text(error));
+        reason = failure.reason[0] != '\0' ? failure.reason : vd_error_text(error);
+        note(w, true, reason);
         refusals += failure.is_refused ? 1 : 0;
         if (refusals >= rhythm->refusals_max ||
             vd_clock_utc_ms() - item->since_ms > rhythm->age_max_ms) {
-            error = vd_outbox_bury(w->store, w->name, item, failure.reason, vd_clock_utc_ms());
+            error = vd_outbox_bury(w->store, w->name, item, reason, vd_clock_utc_ms());
             if (error == VD_OK) {
-                vd_log(VD_LOG_ERROR, "notify.given_up", "sink=\"%s\" id=%s", w->name, item->id);
+                vd_log(VD_LOG_ERROR, "notify.given_up", "sink=\"%s\" id=%s reason=\"%s\"", w->name,
+                    item->id, reason);
                 return true;
             }
         }
