@@ -111,6 +111,7 @@ void vd_api_alert_list(
     struct vd_alert_filter filter;
     json_t *alerts = NULL;
     const json_t *last;
+    int64_t change = 0;
     int error;
 
     if (!read_filter(args, &filter, answer)) {
@@ -121,7 +122,10 @@ void vd_api_alert_list(
             "limit is to be a number of 0 to %d: the rest is on further pages", LIST_MAX);
         return;
     }
-    error = vd_alert_store_list(api->alerts, &filter, &alerts);
+    error = vd_alert_store_newest_change(api->alerts, &change);
+    if (error == VD_OK) {
+        error = vd_alert_store_list(api->alerts, &filter, &alerts);
+    }
     if (error != VD_OK) {
         vd_api_fail_error(answer, error, "the list of alerts");
         return;
@@ -129,8 +133,9 @@ void vd_api_alert_list(
     last = filter.changed_after == 0 && json_array_size(alerts) == filter.limit
         ? json_object_get(json_array_get(alerts, filter.limit - 1), "number")
         : NULL;
-    vd_api_reply(
-        answer, 200, json_pack("{s:o, s:I}", "alerts", alerts, "next", json_integer_value(last)));
+    vd_api_reply(answer, 200,
+        json_pack("{s:o, s:I, s:I}", "alerts", alerts, "next", json_integer_value(last), "change",
+            (json_int_t)change));
 }
 
 void vd_api_alert_groups(

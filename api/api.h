@@ -161,8 +161,8 @@ unsigned vd_api_needs(const struct vd_api_request *request);
  *                                  a token of his own is named by that as the maker
  * DELETE /tokens/{id}              204
  * GET /alerts?{filter}&limit=&before=&changedAfter=&sort=
- *                                  {"alerts":[...],"next"}, as center/store/alert_store.h says, 1,000 at most; next: `before` of the next page,
- *                                  0 at the end. sort: newest (else), or severity, and then the newest. filter: device, type, cause, severity, state (Open: New or InProgress),
+ *                                  {"alerts":[...],"next","change"}, as center/store/alert_store.h says, 1,000 at most; next: `before` of the next page,
+ *                                  0 at the end; change: `changedAfter` of what changes from now on, 0 without any alert. sort: newest (else), or severity, and then the newest. filter: device, type, cause, severity, state (Open: New or InProgress),
  *                                  from, to (times, of when it was raised), text, group (of devices that are in it now)
  * GET /alerts/{id}                 id or a prefix of it; with its history and its query (center/alert_query.h)
  * POST /alerts/{id}/start, /resolve, /reopen

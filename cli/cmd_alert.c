@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 
 #define POLL_MS      300
+#define FOLLOW_FIRST "10"
 #define SHORT_ID_LEN 8
 
 /* "07:44:03": an alert is of one day, which its first time names. */
@@ -97,8 +98,10 @@ bool vd_alert_query(const struct vd_invocation *invocation, struct vd_buf *query
     return true;
 }
 
-/* `after`: only those that changed after this change number. NULL on failure; quiet: without a word. */
-static json_t *fetch(const struct vd_invocation *invocation, long long after, bool quiet)
+/* `after`: only those that changed after this change number; `limit`: so many unless another is given, NULL: no matter.
+ * NULL on failure; quiet: without a word. */
+static json_t *fetch(
+    const struct vd_invocation *invocation, long long after, const char *limit, bool quiet)
 {
     char reason[1024] = "";
     struct vd_buf query = {0};
@@ -107,6 +110,9 @@ static json_t *fetch(const struct vd_invocation *invocation, long long after, bo
     json_t *json = NULL;
 
     vd_buf_printf(&query, "changedAfter=%lld", after);
+    if (limit != NULL && vd_invocation_value(invocation, "limit") == NULL) {
+        append_parameter(&query, "limit", limit);
+    }
     if (!vd_alert_query(invocation, &query)) {
         vd_buf_release(&query);
         return NULL;
@@ -134,34 +140,39 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
+/* The oldest first, so that what comes later stands below: only what changed after a number is sorted so already. */
 static void print_followed(
-    const struct vd_invocation *invocation, const json_t *alerts, long long *after)
+    const struct vd_invocation *invocation, const json_t *answer, long long *after)
 {
-    const json_t *alert;
-    size_t i;
+    const json_t *alerts = json_object_get(answer, "alerts");
+    const size_t count = json_array_size(alerts);
+    const bool is_first = *after == 0;
 
-    json_array_foreach(alerts, i, alert)
-    {
+    for (size_t i = 0; i < count; i++) {
+        const json_t *alert = json_array_get(alerts, is_first ? count - 1 - i : i);
+
         if (invocation->output == VD_OUTPUT_JSON) {
             json_dumpf(alert, stdout, JSON_COMPACT); /* one object a line */
             putchar('\n');
         } else {
             print_line(alert);
         }
-        *after =
-            vd_alert_number(alert, "change") > *after ? vd_alert_number(alert, "change") : *after;
+        *after = vd_alert_number(alert, "change");
+    }
+    if (is_first) {
+        *after = vd_alert_number(answer, "change");
     }
     fflush(stdout);
 }
 
-/* Existing alerts first, then each that is new or changed; until Ctrl-C, or until nobody reads any more. */
+/* The newest of those that are there, then each that is new or changed; until Ctrl-C, or until nobody reads any more. */
 static int alert_follow(const struct vd_invocation *invocation)
 {
     const struct timespec pause = {0, POLL_MS * 1000000L};
     struct sigaction action = {.sa_handler = on_interrupt};
     long long after = 0;
     bool lost = false;
-    json_t *answer = fetch(invocation, 0, false);
+    json_t *answer = fetch(invocation, 0, FOLLOW_FIRST, false);
 
     if (answer == NULL) {
         return VD_EXIT_FAILURE;
@@ -173,7 +184,7 @@ static int alert_follow(const struct vd_invocation *invocation)
     }
     while (!interrupted && !ferror(stdout)) {
         if (answer != NULL) {
-            print_followed(invocation, json_object_get(answer, "alerts"), &after);
+            print_followed(invocation, answer, &after);
             lost = false;
         } else if (!lost) {
             fputs("vedette: the service does not answer; waiting for it\n", stderr);
@@ -181,7 +192,7 @@ static int alert_follow(const struct vd_invocation *invocation)
         }
         json_decref(answer);
         nanosleep(&pause, NULL);
-        answer = interrupted ? NULL : fetch(invocation, after, true);
+        answer = interrupted ? NULL : fetch(invocation, after, NULL, true);
     }
     json_decref(answer);
     return ferror(stdout) != 0 ? VD_EXIT_FAILURE : VD_EXIT_OK;
@@ -200,7 +211,7 @@ static int alert_list(const struct vd_invocation *invocation)
     if (vd_invocation_value(invocation, "follow") != NULL) {
         return alert_follow(invocation);
     }
-    answer = fetch(invocation, 0, false);
+    answer = fetch(invocation, 0, NULL, false);
     alerts = json_object_get(answer, "alerts");
     if (answer == NULL) {
         return VD_EXIT_FAILURE;
@@ -344,9 +355,10 @@ static int alert_history(const struct vd_invocation *invocation)
 }
 
 static const struct vd_option list_options[] = {
-    {"follow", NULL, "then wait for new and changed ones, until Ctrl-C"},
+    {"follow", NULL, "the oldest first, and then new and changed ones as they come, until Ctrl-C"},
     VD_ALERT_FILTER_OPTIONS,
-    {"limit", "N", "so many at most, up to 1000; default: 1000"},
+    {"limit", "N",
+        "the newest so many, up to 1000; default: 1000, before --follow waits " FOLLOW_FIRST},
     {"before", "N", "the next page: what the one before said at its end"},
     {NULL, NULL, NULL},
 };

@@ -252,6 +252,22 @@ int vd_alert_store_list(
     return error;
 }
 
+int vd_alert_store_newest_change(struct vd_alert_store *store, int64_t *change)
+{
+    sqlite3_stmt *s = NULL;
+    int code;
+
+    pthread_mutex_lock(&store->read_mutex);
+    code = sqlite3_prepare_v2(store->reader, "SELECT max(change) FROM alerts", -1, &s, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(s);
+        *change = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&store->read_mutex);
+    return vd_sqlite_error(code);
+}
+
 /* ---- One alert ---- */
 
 static json_t *entry_json(sqlite3_stmt *s)

@@ -61,6 +61,9 @@ struct vd_alert_filter {
 VD_NODISCARD int vd_alert_store_list(
     struct vd_alert_store *store, const struct vd_alert_filter *filter, json_t **alerts);
 
+/* *change: the highest change number there is; 0: there are no alerts. */
+VD_NODISCARD int vd_alert_store_newest_change(struct vd_alert_store *store, int64_t *change);
+
 /* One alert by its id, or by a prefix of at least 4 characters that only it has. VD_E_NOT_FOUND, VD_E_INVALID (ambiguous).
  * It also has "history":[{"time","actor","event","from","to","reason","text","until"}], the oldest entry first; the last
  * three are null where there is nothing to say. */

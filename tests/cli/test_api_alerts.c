@@ -84,6 +84,7 @@ static void test_alerts__filters_and_pages(void **state)
     assert_int_equal(count("from=2020-01-01T00:00:00Z"), 3);
     answer = call(200, "GET", "/alerts", "limit=2", NULL);
     assert_int_equal(json_integer_value(json_object_get(answer, "next")), 2);
+    assert_int_equal(json_integer_value(json_object_get(answer, "change")), 3);
     json_decref(answer);
     answer = call(200, "GET", "/alerts", "limit=2&before=2", NULL);
     assert_int_equal(json_array_size(json_object_get(answer, "alerts")), 1);

@@ -365,6 +365,32 @@ static void test_service__alerts_are_followed_over_a_restart(void **state)
     free(text);
 }
 
+/* As with tail -f: the last few, the newest at the end, and below them what comes. */
+static void test_service__the_last_alerts_are_followed(void **state)
+{
+    char seen[128];
+    (void)state;
+    snprintf(seen, sizeof(seen), "%s/last.out", e2e_folder());
+    struct e2e_start start = {
+        .argv = E2E_ARGS(
+            e2e_vedette(), "alert", "list", "--follow", "--limit", "2", "--data-dir", hub.data),
+        .stdout_path = seen,
+    };
+    pid_t follower = e2e_start(&start);
+    assert_true(e2e_wait_text(seen, "203.0.113.3", WAIT_MS));
+    e2e_intel_import(&hub, "203.0.113.4\n");
+    send_message("203.0.113.4", 5);
+    assert_true(e2e_wait_text(seen, "203.0.113.4", WAIT_MS));
+    int status = e2e_stop(follower, SIGINT, WAIT_MS);
+    assert_true(status == 0 || status == 128 + SIGINT);
+    char *text = e2e_read_file(seen, NULL);
+    assert_null(strstr(text, "203.0.113.1"));
+    assert_non_null(strstr(text, "203.0.113.2"));
+    assert_true(strstr(text, "203.0.113.2") < strstr(text, "203.0.113.3"));
+    assert_true(strstr(text, "203.0.113.3") < strstr(text, "203.0.113.4"));
+    free(text);
+}
+
 /* ---- One at a time; stopping. ---- */
 
 static void test_service__a_second_one_is_refused(void **state)
@@ -519,8 +545,8 @@ static void test_service__newer_query_tables_are_refused(void **state)
         sql, sizeof(sql), "UPDATE vd_meta SET schema_version = schema_version - %d", LATER_VERSION);
     run_duckdb(path, sql);
     e2e_hub_start(&hub);
-    assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 4);
-    assert_true(e2e_wait(WAIT_MS, storage_is_told, &(json_int_t){4}));
+    assert_int_equal(e2e_query_number(&hub, "SELECT count(*) FROM SecurityIoTRawEvent"), 5);
+    assert_true(e2e_wait(WAIT_MS, storage_is_told, &(json_int_t){5}));
     e2e_hub_stop(&hub);
 }
 
@@ -569,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_service__management_deletes),
         cmocka_unit_test(test_service__stores_what_devices_send),
         cmocka_unit_test(test_service__alerts_are_followed_over_a_restart),
+        cmocka_unit_test(test_service__the_last_alerts_are_followed),
         cmocka_unit_test(test_service__a_second_one_is_refused),
         cmocka_unit_test(test_service__stops_with_devices_connected),
         cmocka_unit_test(test_service__a_configuration_fault_is_named),
