@@ -273,16 +273,20 @@ static bool complete(const struct import *import, const struct record *record)
     return status != 0 && (!is_new || twin_bring(import, record));
 }
 
+static bool is_update(const struct import *import)
+{
+    return vd_invocation_value(import->invocation, "update") != NULL;
+}
+
 static bool present_bring(struct import *import, const struct record *record)
 {
-    const bool is_update = vd_invocation_value(import->invocation, "update") != NULL;
-
-    json_array_append_new(import->present, json_string(record->id));
-    if (!(is_update ? update(import, record) : complete(import, record))) {
+    if (!(is_update(import) ? update(import, record) : complete(import, record))) {
         return false;
     }
+    json_array_append_new(import->present, json_string(record->id));
     if (import->invocation->output == VD_OUTPUT_TABLE) {
-        printf("%s was there already: %s\n", record->id, is_update ? "updated" : "left as it is");
+        printf("%s was there already: %s\n", record->id,
+            is_update(import) ? "updated" : "left as it is");
     }
     return true;
 }
@@ -324,8 +328,11 @@ static void print_result(const struct import *import)
     json_t *result;
 
     if (import->invocation->output != VD_OUTPUT_JSON) {
-        printf("%lu made, %lu of them disabled; %zu were there already\n", import->made,
-            import->disabled, json_array_size(import->present));
+        const size_t present = json_array_size(import->present);
+
+        printf("%lu made, %lu of them disabled; %zu %s there already%s\n", import->made,
+            import->disabled, present, present == 1 ? "was" : "were",
+            is_update(import) && present > 0 ? ", updated" : "");
         return;
     }
     result = json_pack("{s:I, s:I, s:O}", "made", (json_int_t)import->made, "disabled",
@@ -338,7 +345,8 @@ static int import_text(struct import *import, struct vd_str text)
 {
     each_line(import, text, line_check);
     if (import->faults > 0) {
-        return vd_cli_fail("nothing was made: %lu lines are wrong", import->faults);
+        return vd_cli_fail("nothing was made: %lu line%s wrong", import->faults,
+            import->faults == 1 ? " is" : "s are");
     }
     if (json_object_size(import->seen) == 0) {
         return vd_cli_fail("%s: no devices in it", import->invocation->arguments[0]);

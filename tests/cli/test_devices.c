@@ -244,6 +244,7 @@ static void test_devices__import_again(void **state)
     assert_shown(folder, "show by-print", "disabled, not connected");
     assert_int_equal(import(folder, "--update"), 0);
     assert_said("by-print was there already: updated\n");
+    assert_said("0 made, 0 of them disabled; 4 were there already, updated\n");
     assert_shown(folder, "show by-key", KEY_1);
     assert_shown(folder, "twin by-key", "\"site\": \"north\"");
     assert_shown(folder, "show by-print", "enabled, not connected");
