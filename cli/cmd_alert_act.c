@@ -106,7 +106,9 @@ static int act_on_all(
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(answer);
     } else {
-        printf("%lld alerts %s\n", vd_alert_number(answer, "changed"), act->done);
+        const long long changed = vd_alert_number(answer, "changed");
+
+        printf("%lld alert%s %s\n", changed, vd_plural(changed), act->done);
     }
     json_decref(answer);
     return VD_EXIT_OK;

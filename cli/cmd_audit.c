@@ -377,12 +377,13 @@ static void print_result(const struct vd_invocation *invocation, const struct vd
     }
     if (error != VD_OK) {
         printf("%s does not verify: %s\n", what, check->problem);
-        printf("%" PRIu64 " records before that are right\n", check->records);
+        printf("%" PRIu64 " record%s before that %s right\n", check->records,
+            check->records == 1 ? "" : "s", check->records == 1 ? "is" : "are");
     } else if (check->records == 0) {
         printf("%s: no records, as its head says\n", what);
     } else {
-        printf("%s: %" PRIu64 " records verify, %" PRIu64 " to %" PRIu64 "\n", what, check->records,
-            check->head.from, check->head.to);
+        printf("%s: %" PRIu64 " record%s, %" PRIu64 " to %" PRIu64 "\n", what, check->records,
+            check->records == 1 ? " verifies" : "s verify", check->head.from, check->head.to);
     }
     if (check->breaks > 0) {
         printf("record %" PRIu64 " says that the trail was found broken before: %s\n",

@@ -196,7 +196,8 @@ static void print_checks(const struct vd_checks *checks)
         printf(" %s\n", json_string_value(json_object_get(check, "text")));
     }
     if (checks->bad > 0) {
-        printf("%u of %zu are bad\n", checks->bad, json_array_size(checks->list));
+        printf("%u of %zu %s bad\n", checks->bad, json_array_size(checks->list),
+            checks->bad == 1 ? "is" : "are");
     } else {
         puts("all is well");
     }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/config_check.h"
 #include "cli/data_dir.h"
+#include "cli/table.h"
 #include "lib/clock.h"
 
 const struct vd_option vd_config_options[] = {
@@ -65,10 +66,11 @@ static int config_check(const struct vd_invocation *invocation)
     findings.file = file != NULL ? file : path;
     (void)vd_config_check(&source, &config, print_finding, &findings);
     if (findings.problems == 0) {
-        printf("%s: no problems, %u warnings\n", findings.file, findings.warnings);
+        printf("%s: no problems, %u warning%s\n", findings.file, findings.warnings,
+            vd_plural(findings.warnings));
     } else {
-        printf(
-            "%s: %u problems, %u warnings\n", findings.file, findings.problems, findings.warnings);
+        printf("%s: %u problem%s, %u warning%s\n", findings.file, findings.problems,
+            vd_plural(findings.problems), findings.warnings, vd_plural(findings.warnings));
     }
     return findings.problems == 0 ? VD_EXIT_OK : VD_EXIT_FAILURE;
 }

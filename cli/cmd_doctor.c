@@ -54,11 +54,12 @@ static void print_device(const json_t *device)
 static void print_group(const json_t *answer)
 {
     static const char *const columns[] = {"ALERT", "DEVICES", "CAN FIRE", "WHY NOT"};
+    const long long devices = json_integer_value(json_object_get(answer, "devices"));
     struct vd_table table = {.columns = columns, .column_count = 4};
     const char *type;
     json_t *row;
 
-    printf("%lld devices%s\n", (long long)json_integer_value(json_object_get(answer, "devices")),
+    printf("%lld device%s%s\n", devices, vd_plural(devices),
         json_is_true(json_object_get(answer, "isPartial")) ? " (the first of them)" : "");
     print_warnings(answer);
     json_object_foreach(json_object_get(answer, "alerts"), type, row)

@@ -149,6 +149,7 @@ static int group_show(const struct vd_invocation *invocation)
     json_t *group =
         call_group(invocation, "GET", invocation->arguments[0], "", NULL, (struct vd_str){"", 0});
     const json_t *device;
+    long long count;
     size_t i;
 
     if (group == NULL) {
@@ -160,13 +161,14 @@ static int group_show(const struct vd_invocation *invocation)
         return VD_EXIT_OK;
     }
     print_rules(group);
-    printf("\n%lld devices:", vd_member_number(group, "deviceCount"));
+    count = vd_member_number(group, "deviceCount");
+    printf("\n%lld device%s:", count, vd_plural(count));
     json_array_foreach(json_object_get(group, "devices"), i, device)
     {
         printf(" ");
         vd_print_safe(vd_member_text(device, "deviceId"));
     }
-    if (vd_member_number(group, "deviceCount") == 0) {
+    if (count == 0) {
         printf(
             " none. A device is in the group that the tag SecurityGroup of its module azureiotsecurity names.");
     }
@@ -265,16 +267,21 @@ static void print_tallies(const json_t *list, const char *name, const char *colu
 
 static void print_result(const json_t *result)
 {
+    const long long findings = vd_member_number(result, "findings");
+    const size_t devices = json_array_size(json_object_get(result, "devices"));
+    const long long members = vd_member_number(result, "devicesInGroup");
+    const long long events = vd_member_number(result, "eventsRead");
+    const long long records = vd_member_number(result, "recordsRead");
     const json_t *example;
     const json_t *pause;
     size_t i;
 
-    printf("%lld findings on %zu devices from %s to %s; %lld devices are in the group now\n",
-        vd_member_number(result, "findings"), json_array_size(json_object_get(result, "devices")),
-        vd_member_text(result, "from"), vd_member_text(result, "coveredUntil"),
-        vd_member_number(result, "devicesInGroup"));
-    printf("read: %lld events, %lld records\n", vd_member_number(result, "eventsRead"),
-        vd_member_number(result, "recordsRead"));
+    printf("%lld finding%s on %zu device%s from %s to %s; %lld device%s in the group now\n",
+        findings, vd_plural(findings), devices, vd_plural((long long)devices),
+        vd_member_text(result, "from"), vd_member_text(result, "coveredUntil"), members,
+        members == 1 ? " is" : "s are");
+    printf("read: %lld event%s, %lld record%s\n", events, vd_plural(events), records,
+        vd_plural(records));
     if (json_is_true(json_object_get(result, "isPartial"))) {
         printf("not all of it: the time was over at %s\n", vd_member_text(result, "coveredUntil"));
     }

@@ -200,8 +200,9 @@ int vd_cmd_purge(const struct vd_invocation *invocation)
     if (invocation->output == VD_OUTPUT_JSON) {
         vd_print_json(answer);
     } else {
-        printf("purged %lld messages\n",
-            (long long)json_integer_value(json_object_get(answer, "purged")));
+        const long long purged = json_integer_value(json_object_get(answer, "purged"));
+
+        printf("purged %lld message%s\n", purged, vd_plural(purged));
     }
     json_decref(answer);
     return VD_EXIT_OK;

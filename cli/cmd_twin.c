@@ -162,7 +162,7 @@ static void print_rows(const json_t *rows, bool are_twins)
     if (table.column_count > 0) {
         vd_table_print(&table, true);
     }
-    printf("(%zu rows)\n", json_array_size(rows));
+    printf("(%zu row%s)\n", json_array_size(rows), vd_plural((long long)json_array_size(rows)));
 }
 
 int vd_cmd_device_query(const struct vd_invocation *invocation)

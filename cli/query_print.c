@@ -61,7 +61,7 @@ static void print_table(const json_t *result, const atomic_bool *is_unwanted)
     if (is_ended(is_unwanted)) {
         return;
     }
-    printf("(%zu row%s%s)\n", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s",
+    printf("(%zu row%s%s)\n", json_array_size(rows), vd_plural((long long)json_array_size(rows)),
         json_is_true(json_object_get(result, "truncated")) ? ", the rest was cut off" : "");
 }
 

@@ -130,6 +130,11 @@ void vd_print_safe(const char *text)
     }
 }
 
+const char *vd_plural(long long number)
+{
+    return number == 1 ? "" : "s";
+}
+
 void vd_print_json(const json_t *json)
 {
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);

@@ -33,6 +33,9 @@ bool vd_table_print(struct vd_table *table, bool header);
 /* Prints the text with control characters made harmless: it may come from a device. */
 void vd_print_safe(const char *text);
 
+/* "s" behind the word of a number, "" of one. */
+const char *vd_plural(long long number);
+
 /* Prints JSON for programs, one line feed behind. */
 void vd_print_json(const json_t *json);
 

@@ -64,9 +64,14 @@ static void judge_shared(const struct vd_posture *posture, struct vd_recommendat
     if (state->is_active) {
         snprintf(state->description, sizeof state->description,
             "%" PRIu64 " of %" PRIu64
-            " devices share a key or a certificate with another identity: %" PRIu64
-            " credentials are used more than once.",
-            posture->devices, posture->devices_total, posture->shared_groups);
+            " device%s a key or a certificate with another identity: %" PRIu64
+            " credential%s used more than once.",
+            posture->devices, posture->devices_total,
+            posture->devices_total == 1 ? " shares" : "s share", posture->shared_groups,
+            posture->shared_groups == 1 ? " is" : "s are");
+    } else if (posture->devices_total == 1) {
+        snprintf(state->description, sizeof state->description,
+            "The only device has credentials of its own.");
     } else {
         snprintf(state->description, sizeof state->description,
             "Each of %" PRIu64 " devices has credentials of its own.", posture->devices_total);

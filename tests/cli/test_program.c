@@ -221,7 +221,7 @@ static void test_program__twins_and_messages(void **state)
         {"twin d2", 1, "vedette device list"},
         {"query 'SELECT deviceId, tags.line AS line FROM devices'", 0, "d1        7"},
         {"query 'SELECT * FROM devices' --output json", 0, "\"deviceId\": \"d1\""},
-        {"query 'SELECT deviceId FROM devices' --limit 1", 0, "(1 rows)"},
+        {"query 'SELECT deviceId FROM devices' --limit 1", 0, "(1 row)"},
         {"query 'SELECT deviceId FROM devices' --limit 1", 0, "--limit shows more"},
         {"query 'SELECT deviceId FROM devices' --limit 0", 2, "--limit is a number"},
         {"query 'SELECT * FROM thing'", 1, "at byte 14"},
