@@ -172,6 +172,9 @@ static struct vd_kql_node *parse_source(struct vd_kql_parser *p)
         (has_more || vd_kql_is_sign(after, "(") || vd_kql_is_sign(after, "*"))) {
         return vd_kql_parse_search(p, vd_kql_next(p));
     }
+    if (vd_kql_is_word(word, "find") && (has_more || vd_kql_is_sign(after, "("))) {
+        vd_kql_parse_fail(p, word, "the operator 'find' is not supported");
+    }
     if (vd_kql_is_word(word, "externaldata")) {
         vd_kql_parse_fail(p, word,
             "externaldata is not supported: a query reads the five tables and nothing else");

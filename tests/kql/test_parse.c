@@ -10,11 +10,13 @@
 
 #include <cmocka.h>
 
+#include "center/kql/functions.h"
 #include "center/kql/syntax.h"
 #include "tests/kql/generate.h"
 #include "tests/kql/query_text.h"
 
 #define LINE_SIZE 4096
+#define PAGE_SIZE (1 << 20)
 #define TEXT(text)               \
     {                            \
         (text), sizeof(text) - 1 \
@@ -176,12 +178,84 @@ static void test_parse__again(void **state)
     vd_buf_release(&found);
 }
 
+/* ---- docs/queries.md ---- */
+
+static void expect_no_operator(struct vd_str name)
+{
+    struct vd_buf query = {0};
+    struct vd_buf found = {0};
+    struct vd_buf expected = {0};
+
+    vd_buf_printf(&query, "T | %.*s", VD_STR_ARG(name));
+    vd_buf_printf(&expected, "! 1:5+%zu the operator '%.*s' is not supported\n", name.length,
+        VD_STR_ARG(name));
+    describe((struct vd_str){(const char *)query.data, query.length}, &found);
+    if (!is_same(&found, &expected)) {
+        fail_msg("docs/queries.md says that '%.*s' is no operator: %.*s", VD_STR_ARG(name),
+            (int)found.length, (const char *)found.data);
+    }
+    vd_buf_release(&query);
+    vd_buf_release(&found);
+    vd_buf_release(&expected);
+}
+
+static void expect_no_function(struct vd_str name)
+{
+    const bool is_begin = name.data[name.length - 1] == '*';
+    const size_t length = name.length - (is_begin ? 1 : 0);
+
+    for (enum vd_kql_role role = VD_KQL_SCALAR; role < VD_KQL_ROLE_COUNT; role++) {
+        for (const char *const *one = vd_kql_function_names(role); *one != NULL; one++) {
+            if (strncmp(*one, name.data, length) == 0 && (is_begin || (*one)[length] == '\0')) {
+                fail_msg("docs/queries.md says that there is no function '%s'", *one);
+            }
+        }
+    }
+}
+
+/* Calls `expect` with each word in backticks from `begin` of the page to the end of its sentence; returns how many. */
+static unsigned words_of(const char *page, const char *begin, void (*expect)(struct vd_str name))
+{
+    const char *at = strstr(page, begin);
+    unsigned count = 0;
+    const char *end;
+
+    assert_non_null(at);
+    at += strlen(begin);
+    end = strchr(at, '.');
+    while ((at = strchr(at, '`')) != NULL && at < end) {
+        const char *close = strchr(at + 1, '`');
+
+        assert_non_null(close);
+        expect((struct vd_str){at + 1, (size_t)(close - at - 1)});
+        at = close + 1;
+        count++;
+    }
+    return count;
+}
+
+static void test_parse__page_of_what_is_not_supported(void **state)
+{
+    FILE *file = fopen(VD_SOURCE_DIR "/docs/queries.md", "r");
+    char *page = calloc(1, PAGE_SIZE);
+
+    (void)state;
+    assert_non_null(file);
+    assert_non_null(page);
+    assert_true(fread(page, 1, PAGE_SIZE - 1, file) > 0);
+    fclose(file);
+    assert_true(words_of(page, "Operators that are not here", expect_no_operator) > 15);
+    assert_true(words_of(page, "(`*`: all that begin so)", expect_no_function) > 15);
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse__gives_what_the_file_says),
         cmocka_unit_test(test_parse__bytes),
         cmocka_unit_test(test_parse__again),
+        cmocka_unit_test(test_parse__page_of_what_is_not_supported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
