@@ -143,6 +143,8 @@ static void test_devices__urls_are_not_in_the_process_list(void **state)
     await_success(run_hiding(folder, notify, "https://", secrets));
     assert_int_equal(vedette("notify list --output json --data-dir %s", folder->data), 0);
     assert_said("https://hooks.test/...");
+    assert_int_equal(vedette("notify list --data-dir %s", folder->data), 0);
+    assert_said("FAILED (UTC)");
     pid = run_hiding(folder, serve, "diagnostics.webhook=https://", secrets);
     assert_int_equal(kill(pid, SIGTERM), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
