@@ -50,7 +50,7 @@
 
 /* One operation. What it points to is read while it is recorded only; text that is not UTF-8 is left out. */
 struct vd_activity {
-    const char *caller;         /* a token's name, a local user */
+    const char *caller;         /* token:NAME, local:USER */
     const char *address;        /* the caller's, numeric; "": he is on this machine */
     const char *operation_name; /* one of those above */
     const char *resource;       /* below the hub: "certificates/ca1"; NULL: the hub itself */

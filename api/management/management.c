@@ -291,10 +291,8 @@ static void route_run(struct vd_management *management, const struct vd_manageme
 {
     const bool is_audited =
         management->config.audit != NULL && vd_management_route_is_audited(route);
-    const char *name = args->caller->name;
-    char who[VD_AUDIT_TEXT_MAX];
     const struct vd_audit_request recorded = {
-        .who = who,
+        .who = args->caller->name,
         .role = vd_role_name(args->caller->role),
         .address = args->request->peer,
         .via = "management",
@@ -305,8 +303,6 @@ static void route_run(struct vd_management *management, const struct vd_manageme
         .body = args->request->body,
     };
 
-    /* Of a local caller it says where he is; names of tokens have no colon. */
-    snprintf(who, sizeof who, "%s%s", strchr(name, ':') == NULL ? "token:" : "", name);
     if (!vd_management_allows(
             args->caller, route->role, route->operation, args->request->path, answer)) {
         if (is_audited) {
@@ -361,8 +357,10 @@ static void face_call(
     struct vd_token token;
 
     if (vd_management_authenticate(management, request, &token, answer)) {
-        const struct vd_management_caller caller = {token.name, token.role, token.name};
+        char name[VD_NAME_MAX + 8];
+        const struct vd_management_caller caller = {name, token.role, token.name};
 
+        snprintf(name, sizeof name, "token:%s", token.name);
         dispatch(management, &caller, request, answer);
     }
 }

@@ -50,7 +50,7 @@ bool vd_management_takes(const char *path);
 
 /* Whom it answers. */
 struct vd_management_caller {
-    const char *name; /* in the records */
+    const char *name; /* in the records: token:NAME, or local:USER */
     enum vd_role role;
     const char *token; /* the name of the one he showed; NULL: he is on this machine */
 };

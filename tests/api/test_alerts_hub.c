@@ -131,25 +131,25 @@ static void test_hub__certificates(void **state)
     act(VD_ROLE_OWNER, 201, "PUT", CERTIFICATES "/ca1", NULL, certificate);
     judge();
     assert_int_equal(json_array_size(raised), 1);
-    expect_alert(CERTIFICATE_ADDED, "ca1", 1, "head", "Succeeded");
+    expect_alert(CERTIFICATE_ADDED, "ca1", 1, "token:head", "Succeeded");
     /* A body that is none, the wrong version, no right to it. */
     act(VD_ROLE_OWNER, 400, "PUT", CERTIFICATES "/ca2", NULL, "{}");
     act(VD_ROLE_OWNER, 412, "PUT", CERTIFICATES "/ca1", "AAAAAAExpNs=", certificate);
     act(VD_ROLE_READER, 403, "PUT", CERTIFICATES "/ca2", NULL, certificate);
     judge();
-    expect_alert(CERTIFICATE_NOT_ADDED, "ca2", 2, "eye", "Failed");
-    expect_alert(CERTIFICATE_NOT_ADDED, "ca1", 1, "head", "Failed");
+    expect_alert(CERTIFICATE_NOT_ADDED, "ca2", 2, "token:eye", "Failed");
+    expect_alert(CERTIFICATE_NOT_ADDED, "ca1", 1, "token:head", "Failed");
     /* To delete it: refused twice, then not. */
     act(VD_ROLE_READER, 403, "DELETE", CERTIFICATES "/ca1", "*", NULL);
     act(VD_ROLE_OWNER, 412, "DELETE", CERTIFICATES "/ca1", "AAAAAAExpNs=", NULL);
     judge();
-    expect_alert(CERTIFICATE_NOT_DELETED, "ca1", 2, "head", "Failed");
+    expect_alert(CERTIFICATE_NOT_DELETED, "ca1", 2, "token:head", "Failed");
     assert_null(alert_of(CERTIFICATE_DELETED, "ca1"));
     act(VD_ROLE_OWNER, 200, "DELETE", CERTIFICATES "/ca1", "*", NULL);
     /* It is not there any more: that is no deletion. */
     act(VD_ROLE_OWNER, 204, "DELETE", CERTIFICATES "/ca1", "*", NULL);
     judge();
-    expect_alert(CERTIFICATE_DELETED, "ca1", 1, "head", "Succeeded");
+    expect_alert(CERTIFICATE_DELETED, "ca1", 1, "token:head", "Succeeded");
     assert_int_equal(json_array_size(raised), 5);
 }
 
@@ -161,13 +161,13 @@ static void test_hub__diagnostic_settings(void **state)
     act(VD_ROLE_READER, 403, "PUT", SETTINGS "/ds1", NULL, SETTING);
     judge();
     assert_int_equal(json_array_size(raised), 1);
-    expect_alert(SETTING_WRITTEN, "ds1", 3, "eye", "Failed");
+    expect_alert(SETTING_WRITTEN, "ds1", 3, "token:eye", "Failed");
     act(VD_ROLE_READER, 403, "DELETE", SETTINGS "/ds1", NULL, NULL);
     act(VD_ROLE_CONTRIBUTOR, 200, "DELETE", SETTINGS "/ds1", NULL, NULL);
     act(VD_ROLE_OWNER, 204, "DELETE", SETTINGS "/ds1", NULL, NULL);
     judge();
     assert_int_equal(json_array_size(raised), 2);
-    expect_alert(SETTING_DELETED, "ds1", 3, "head", "Succeeded");
+    expect_alert(SETTING_DELETED, "ds1", 3, "token:head", "Succeeded");
 }
 
 /* What only looks, and what is done to the hub otherwise. */

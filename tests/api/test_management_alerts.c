@@ -144,7 +144,7 @@ static void test_alerts__acts(void **state)
     assert_int_equal(json_array_size(json_object_get(alert, "history")), 3);
     assert_string_equal(json_string_value(json_object_get(
                             json_array_get(json_object_get(alert, "history"), 0), "actor")),
-        "head");
+        "token:head");
     json_decref(alert);
     assert_int_equal(call_as(VD_ROLE_READER, "POST", REGION "/" ID_1 "/dismiss", NULL, NULL), 403);
     assert_int_equal(

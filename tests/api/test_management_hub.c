@@ -113,7 +113,7 @@ static void test_hub__put_replaces_it_whole(void **state)
     assert_string_equal(text_at("tags.env"), "t");
     assert_string_equal(text_at("sku.name"), "S2");
     assert_int_equal(json_integer_value(member("sku.capacity")), 3);
-    assert_string_equal(text_at("systemData.lastModifiedBy"), "head");
+    assert_string_equal(text_at("systemData.lastModifiedBy"), "token:head");
     assert_string_equal(text_at("properties.ipFilterRules.1.ipMask"), "10.0.0.0/8");
     assert_string_equal(text_at("properties.networkRuleSets.defaultAction"), "Deny");
     assert_string_equal(text_at("properties.networkRuleSets.ipRules.0.action"), "Allow");
@@ -441,7 +441,7 @@ static void test_hub__what_is_done_is_recorded(void **state)
     assert_recorded("operationName", "Microsoft.Devices/IotHubs/write");
     assert_recorded("resourceId", HUB);
     assert_recorded("status", "Succeeded");
-    assert_recorded("caller", "head");
+    assert_recorded("caller", "token:head");
     assert_recorded("callerIpAddress", "192.0.2.1");
     assert_recorded("properties", "{\"details\":\"sets: labels ipFilter\"}");
     expect(200, NULL, "PUT", HUB, NULL, EXAMPLE);
@@ -455,7 +455,7 @@ static void test_hub__what_is_done_is_recorded(void **state)
     assert_recorded("operationName", "Microsoft.Devices/IotHubs/iotHubKeys/listkeys/action");
     assert_recorded("resourceId", HUB "/IotHubKeys/none");
     assert_int_equal(call_as(VD_ROLE_READER, "PATCH", HUB, NULL, "{}"), 403);
-    assert_recorded("caller", "eye");
+    assert_recorded("caller", "token:eye");
     assert_recorded("properties", "{\"reason\":\"AuthorizationFailed\"}");
 }
 

@@ -91,7 +91,7 @@ test('the hub is updated, with etags', async () => {
     assert.strictEqual(made.location, 'westus');
     assert.deepStrictEqual(made.tags, { env: 'test' });
     assert.deepStrictEqual(made.sku, { name: 'S2', tier: 'Standard', capacity: 2 });
-    assert.strictEqual(made.systemData.lastModifiedBy, 'sdk-owner');
+    assert.strictEqual(made.systemData.lastModifiedBy, 'token:sdk-owner');
     assert.notStrictEqual(made.etag, got.etag);
     await assert.rejects(put(got, { ifMatch: got.etag }), fault(412, 'PreconditionFailed'));
     const tagged = await as.contributor.iotHubResource.beginUpdateAndWait(group, name, { tags: { a: '1' } });
@@ -289,14 +289,14 @@ test('what was done is in the activity log, and who was refused', async () => {
         `OperationNameValue = 'Microsoft.Devices/IotHubs/${operation}' AND ActivityStatusValue = '${status}' ` +
         `AND Caller = '${caller}'`).rows;
     const written = await hub.until(() => {
-        const found = rows('write', 'Succeeded', 'sdk-contributor');
+        const found = rows('write', 'Succeeded', 'token:sdk-contributor');
         return found.length === 2 && found;
     }, 'the writes of the hub');
     assert.deepStrictEqual(written[0].slice(0, 2), [roles.owner.resourceId, '127.0.0.1']);
-    const [verified] = rows('certificates/verify/action', 'Succeeded', 'sdk-owner');
+    const [verified] = rows('certificates/verify/action', 'Succeeded', 'token:sdk-owner');
     assert.strictEqual(verified[0], `${roles.owner.resourceId}/certificates/fleet.ca-1`);
-    assert.strictEqual(rows('certificates/delete', 'Failed', 'sdk-owner').length, 1);
-    const refused = rows('listkeys/action', 'Failed', 'sdk-reader');
+    assert.strictEqual(rows('certificates/delete', 'Failed', 'token:sdk-owner').length, 1);
+    const refused = rows('listkeys/action', 'Failed', 'token:sdk-reader');
     assert.deepStrictEqual(JSON.parse(refused[0][2]), { reason: 'AuthorizationFailed' });
-    assert.strictEqual(rows('iotHubKeys/listkeys/action', 'Failed', 'sdk-reader').length, 1);
+    assert.strictEqual(rows('iotHubKeys/listkeys/action', 'Failed', 'token:sdk-reader').length, 1);
 });

@@ -210,7 +210,7 @@ test('a deleted setting exports no more, and what was done is in the activity lo
     assert.strictEqual(written().length, count);
     assert.strictEqual(exportsOf('file'), undefined);
     const query = (sql) => hub.vedette('query', '--sql', sql).rows;
-    await hub.until(() => query(`SELECT OperationNameValue FROM AzureActivity WHERE Caller = 'monitor-contributor' ` +
+    await hub.until(() => query(`SELECT OperationNameValue FROM AzureActivity WHERE Caller = 'token:monitor-contributor' ` +
         `AND OperationNameValue ILIKE '%diagnosticSettings/delete'`).length >= 8, 'the deletions in the activity log');
     await hub.until(() => query(`SELECT Category FROM AzureDiagnostics WHERE OperationName = 'deviceConnect'`).length >= 4,
         'the connects in the table');

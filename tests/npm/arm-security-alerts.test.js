@@ -94,7 +94,7 @@ test('its state goes to and fro', async () => {
     const history = hub.vedette('alert', 'history', alert.name);
     assert.deepStrictEqual(history.map((entry) => entry.event),
         ['dismiss', 'reopen', 'resolve', 'dismiss', 'reopen', 'resolve', 'reopen']);
-    assert.ok(history.every((entry) => entry.actor === 'security-contributor'));
+    assert.ok(history.every((entry) => entry.actor === 'token:security-contributor'));
 });
 
 test('samples are not made up', async () => {
