@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What somebody has put into a backup, perhaps in the belief that it is kept with the rest. */
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/backup/check.h"
+#include "cli/backup/files.h"
 #include "cli/data_dir.h"
 
 /* So many are named. */
@@ -50,15 +46,15 @@ static bool has_files_of(const struct vd_manifest *manifest, const char *name)
     return false;
 }
 
-static int look_into(const struct others *others, const char *below);
-
 /* path: below the backup. */
-static int look_at(const struct others *others, const char *path, bool is_folder)
+static int look_at(void *context, const char *path, bool is_folder)
 {
+    struct others *others = context;
+
     if (is_folder && strchr(path, '/') == NULL &&
         (has_files_of(others->manifest, path) || strcmp(path, VD_FILE_ANALYTICS) == 0 ||
             strcmp(path, "intel") == 0)) { /* they are made though nothing is in them */
-        return look_into(others, path);
+        return vd_folder_each(others->folder, path, look_at, others);
     }
     if (strcmp(path, VD_MANIFEST_FILE) == 0 || vd_manifest_find(others->manifest, path) != NULL) {
         return VD_OK;
@@ -66,41 +62,10 @@ static int look_at(const struct others *others, const char *path, bool is_folder
     return note(others->checks, path, is_folder);
 }
 
-/* below: "" or the one folder within. */
-static int look_into(const struct others *others, const char *below)
-{
-    char path[VD_PATH_SIZE];
-    struct dirent *entry;
-    int error = vd_data_path(others->folder, below, path);
-    DIR *dir = error == VD_OK ? opendir(path) : NULL;
-
-    if (dir == NULL) {
-        return error != VD_OK ? error : vd_error_from_errno(errno);
-    }
-    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        struct stat status;
-
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-            continue;
-        }
-        if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            error = vd_error_from_errno(errno);
-        } else if (snprintf(path, sizeof path, "%s%s%s", below, below[0] != '\0' ? "/" : "",
-                       name) >= (int)sizeof path) {
-            error = VD_E_LIMIT;
-        } else {
-            error = look_at(others, path, S_ISDIR(status.st_mode));
-        }
-    }
-    closedir(dir);
-    return error;
-}
-
 int vd_check_others(
     const struct vd_manifest *manifest, const char *folder, struct vd_checks *checks)
 {
-    const struct others others = {manifest, folder, checks};
+    struct others others = {manifest, folder, checks};
 
-    return look_into(&others, "");
+    return vd_folder_each(folder, "", look_at, &others);
 }

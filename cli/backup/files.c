@@ -3,12 +3,17 @@
 
 #include "cli/backup/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "cli/data_dir.h"
 
 #define PIECE_BYTES (1 << 20)
 
@@ -197,5 +202,36 @@ int vd_file_read_small(const char *path, void *out, size_t size, size_t *length)
         *length = got;
     }
     fclose(file);
+    return error;
+}
+
+int vd_folder_each(const char *folder, const char *below,
+    int (*each)(void *context, const char *path, bool is_folder), void *context)
+{
+    char path[VD_PATH_SIZE];
+    struct dirent *entry;
+    int error = vd_data_path(folder, below, path);
+    DIR *dir = error == VD_OK ? opendir(path) : NULL;
+
+    if (dir == NULL) {
+        return error != VD_OK ? error : vd_error_from_errno(errno);
+    }
+    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
+        const char *name = entry->d_name;
+        struct stat status;
+
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+            continue;
+        }
+        if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            error = vd_error_from_errno(errno);
+        } else if (snprintf(path, sizeof path, "%s%s%s", below, below[0] != '\0' ? "/" : "",
+                       name) >= (int)sizeof path) {
+            error = VD_E_LIMIT;
+        } else {
+            error = each(context, path, S_ISDIR(status.st_mode));
+        }
+    }
+    closedir(dir);
     return error;
 }

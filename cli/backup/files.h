@@ -5,6 +5,7 @@
 #define VEDETTE_CLI_BACKUP_FILES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "cli/backup/manifest.h"
@@ -31,6 +32,13 @@ VD_NODISCARD int vd_file_copy_of(const char *from, const char *path, mode_t mode
     struct vd_file_sum *sum, const atomic_bool *is_unwanted);
 /* The same of a file of the owner's, which may be a link to where it is kept. VD_E_INVALID: that is no regular file. */
 VD_NODISCARD int vd_file_copy_followed(const char *from, const char *path, mode_t mode);
+
+/*
+ * Calls `each` with what is in `folder`, below its folder `below` ("": in itself), by its path below `folder`; links are no folders.
+ * What `each` returns but VD_OK ends it, and is returned.
+ */
+VD_NODISCARD int vd_folder_each(const char *folder, const char *below,
+    int (*each)(void *context, const char *path, bool is_folder), void *context);
 
 /* Writes a new file, synced. VD_E_EXISTS ... */
 VD_NODISCARD int vd_file_write_new(const char *path, const void *data, size_t length, mode_t mode);

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The manifest in its folder, and the list of what is there. */
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "cli/backup/files.h"
 #include "cli/backup/manifest.h"
@@ -38,38 +34,32 @@ static int collect_file(struct vd_manifest *manifest, const char *folder, const 
     return vd_manifest_add(manifest, &file);
 }
 
-/* below: "" or the one folder within. */
-static int collect_folder(struct vd_manifest *manifest, const char *folder, const char *below,
-    const atomic_bool *is_unwanted)
+struct collecting {
+    struct vd_manifest *manifest;
+    const char *folder;
+    const atomic_bool *is_unwanted;
+};
+
+/* Of the folder itself, or of one folder within. */
+static int collect_folder(struct collecting *c, const char *below);
+
+static int collect_one(void *context, const char *path, bool is_folder)
+{
+    struct collecting *c = context;
+
+    return is_folder && strchr(path, '/') == NULL
+        ? collect_folder(c, path)
+        : collect_file(c->manifest, c->folder, path, c->is_unwanted);
+}
+
+static int collect_folder(struct collecting *c, const char *below)
 {
     char whole[VD_PATH_SIZE];
-    char path[VD_PATH_SIZE];
-    struct dirent *entry;
-    int error = vd_data_path(folder, below, whole);
-    DIR *dir = error == VD_OK ? opendir(whole) : NULL;
+    int error = vd_data_path(c->folder, below, whole);
 
-    if (dir == NULL) {
-        return error != VD_OK ? error : vd_error_from_errno(errno);
+    if (error == VD_OK) {
+        error = vd_folder_each(c->folder, below, collect_one, c);
     }
-    while (error == VD_OK && (entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        struct stat status;
-
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-            continue;
-        }
-        if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            error = vd_error_from_errno(errno);
-        } else if (S_ISDIR(status.st_mode) && below[0] == '\0') {
-            error = collect_folder(manifest, folder, name, is_unwanted);
-        } else if (snprintf(path, sizeof path, "%s%s%s", below, below[0] != '\0' ? "/" : "",
-                       name) >= (int)sizeof path) {
-            error = VD_E_LIMIT;
-        } else {
-            error = collect_file(manifest, folder, path, is_unwanted);
-        }
-    }
-    closedir(dir);
     return error == VD_OK ? vd_sync_folder(whole) : error;
 }
 
@@ -82,7 +72,8 @@ static int compare(const void *a, const void *b)
 int vd_manifest_collect(
     struct vd_manifest *manifest, const char *folder, const atomic_bool *is_unwanted)
 {
-    int error = collect_folder(manifest, folder, "", is_unwanted);
+    struct collecting collecting = {manifest, folder, is_unwanted};
+    int error = collect_folder(&collecting, "");
 
     if (error == VD_OK && manifest->count > 0) {
         qsort(manifest->files, manifest->count, sizeof *manifest->files, compare);
