@@ -239,22 +239,26 @@ static int call_socket(const char *socket_path, const struct vd_api_request *req
 
 /* A trail that is gone is not made anew by a command: the service does when it starts, and raises the alert. */
 static int find_trail(
-    const char *data_dir, const struct vd_stores *stores, char *error_text, size_t error_size)
+    const char *data_dir, const struct vd_config *config, char *error_text, size_t error_size)
 {
+    struct vd_stores stores = {0};
     struct vd_buf anchor = {0};
     char path[VD_PATH_SIZE];
     int error = vd_data_path(data_dir, VD_FILE_AUDIT, path);
 
-    if (error == VD_OK && access(path, F_OK) != 0 && errno == ENOENT) {
-        error = vd_audit_anchor_get(stores->registry, &anchor) == VD_OK ? VD_E_CORRUPT : VD_OK;
+    if (error != VD_OK || access(path, F_OK) == 0 || errno != ENOENT) {
+        return error;
     }
-    vd_buf_release(&anchor);
-    if (error == VD_E_CORRUPT) {
+    error = vd_stores_open(data_dir, config, VD_NEEDS_REGISTRY, &stores, error_text, error_size);
+    if (error == VD_OK && vd_audit_anchor_get(stores.registry, &anchor) == VD_OK) {
         snprintf(error_text, error_size,
             "%s: is gone, and the registry knows of it; restore the data directory from a backup, or start the service, "
             "which raises an alert and goes on with a new one",
             path);
+        error = VD_E_CORRUPT;
     }
+    vd_buf_release(&anchor);
+    vd_stores_close(&stores);
     return error;
 }
 
@@ -262,20 +266,14 @@ static int find_trail(
 static int open_stores(const char *data_dir, const struct vd_config *config, unsigned needs,
     struct vd_stores *stores, char *error_text, size_t error_size)
 {
-    const bool is_audited = (needs & VD_NEEDS_AUDIT) != 0;
     int error = vd_stores_find(data_dir, error_text, error_size);
 
-    if (error == VD_OK && is_audited) {
-        error = vd_stores_open(data_dir, config, VD_NEEDS_REGISTRY, stores, error_text, error_size);
-        if (error == VD_OK) {
-            error = find_trail(data_dir, stores, error_text, error_size);
-            vd_stores_close(stores);
-        }
+    if (error == VD_OK && (needs & VD_NEEDS_AUDIT) != 0) {
+        needs |= VD_NEEDS_REGISTRY;
+        error = find_trail(data_dir, config, error_text, error_size);
     }
-    return error != VD_OK
-        ? error
-        : vd_stores_open(data_dir, config, needs | (is_audited ? VD_NEEDS_REGISTRY : 0U), stores,
-              error_text, error_size);
+    return error != VD_OK ? error
+                          : vd_stores_open(data_dir, config, needs, stores, error_text, error_size);
 }
 
 /* What was written is not to be undone by an audit.db of before. It was done and is answered, whatever comes of that. */
