@@ -19,6 +19,7 @@ struct vd_audit_watch {
     struct vd_audit_watch_config config; /* keep_ms under the lock */
     uint64_t told;                       /* problems that alerts were raised for */
     uint64_t anchored;                   /* records written when the anchor was kept last */
+    bool is_unanchored;                  /* the latest try to keep it failed */
     bool is_compared;                    /* with the anchor of before, which is kept until then */
     bool is_late;                        /* what is too old waits for a clock that is right */
     pthread_t thread;
@@ -124,7 +125,7 @@ static void compare_anchor(struct vd_audit_watch *watch)
     vd_buf_release(&line);
 }
 
-/* aloud: it is logged as well. */
+/* aloud: it is logged as well. One that cannot be kept is tried again at the next look, and that it fails is said once. */
 static void keep_anchor(struct vd_audit_watch *watch, bool aloud)
 {
     struct vd_buf line = {0};
@@ -139,14 +140,17 @@ static void keep_anchor(struct vd_audit_watch *watch, bool aloud)
     }
     vd_audit_stats_get(watch->config.audit, &stats);
     error = vd_audit_anchor_keep(watch->config.audit, watch->config.registry, &line);
-    watch->anchored = stats.written;
+    if (error == VD_OK) {
+        watch->anchored = stats.written;
+    }
     if (error == VD_OK && aloud) {
         /* Where logs go is often another machine: what they say cannot be taken back here. */
         vd_log(VD_LOG_INFO, "audit.head", "to=%" PRIu64 " anchor=%.*s", stats.to, (int)line.length,
             (const char *)line.data);
-    } else if (error != VD_OK) {
+    } else if (error != VD_OK && (aloud || !watch->is_unanchored)) {
         vd_log(VD_LOG_ERROR, "audit.anchor_failed", "reason=\"%s\"", vd_error_text(error));
     }
+    watch->is_unanchored = error != VD_OK;
     vd_buf_release(&line);
 }
 
